@@ -1,0 +1,84 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+
+	"durablekyc.example/connectfi"
+	"durablekyc.example/internal/docstore"
+)
+
+// Error types that are no code of ConnectFi's. A workflow sees a code or one
+// of these as the type of the application error.
+const (
+	TypeNoAnswer     = "noAnswer"       // ConnectFi did not answer, or nothing that can be read
+	TypeForeign      = "foreignAnswer"  // ConnectFi answered about something else
+	TypeInvalid      = "invalidRequest" // we would have broken ConnectFi's documented rules
+	TypeImageMissing = "imageMissing"   // the document store has lost an image
+	TypeUnchanged    = "unchanged"      // nothing has changed yet: not a fault
+	TypeStore        = "documentStore"  // the document store does not answer
+)
+
+var errForeignAnswer = errors.New("ConnectFi answered about another application")
+
+// forTemporal translates an error, once, into the one that Temporal acts on;
+// it is built last because the outermost type decides whether to retry. The
+// next attempt waits longer each time, at the least as long as ConnectFi asks
+// for, and after a call that may have been carried out without our learning of
+// it at the least for settle; zero where doing it again does no harm.
+func forTemporal(ctx context.Context, err error, settle time.Duration) error {
+	if err == nil {
+		return nil
+	}
+	kind, options, uncertain := meaning(err)
+	options.NextRetryDelay = max(options.NextRetryDelay, backOff(activity.GetInfo(ctx).Attempt))
+	if uncertain {
+		options.NextRetryDelay = max(options.NextRetryDelay, settle)
+	}
+	return temporal.NewApplicationErrorWithOptions(err.Error(), kind, options)
+}
+
+// backOff is 1 s, doubling to 5 min, with a jitter of a tenth.
+func backOff(attempt int32) time.Duration {
+	return jitter(min(time.Second<<clamp(attempt-1, 0, 10), 5*time.Minute))
+}
+
+// meaning says what an error is called, whether trying again can help, and
+// whether the call may have been carried out all the same. No text of
+// ConnectFi's passes: a connectfi.Error holds none.
+func meaning(err error) (kind string, options temporal.ApplicationErrorOptions, uncertain bool) {
+	var (
+		refused *connectfi.Error
+		invalid *connectfi.InvalidError
+	)
+	switch {
+	case errors.As(err, &refused):
+		options.NonRetryable, options.NextRetryDelay = !refused.Temporary(), refused.RetryAfter()
+		if !refused.Answered() {
+			return TypeNoAnswer, options, true
+		}
+		return refused.Code, options, false
+	case errors.As(err, &invalid):
+		options.NonRetryable = true
+		return TypeInvalid, options, false
+	case errors.Is(err, errForeignAnswer):
+		return TypeForeign, options, true
+	case errors.Is(err, docstore.ErrNotFound):
+		options.NonRetryable = true
+		return TypeImageMissing, options, false
+	}
+	return TypeStore, options, false
+}
+
+// unchanged makes the server call again after the delay, without a trace in
+// the history: the pattern that lets a watch of months cost no event.
+func unchanged(delay time.Duration) error {
+	return temporal.NewApplicationErrorWithOptions(fmt.Sprintf("nothing new; the next look is in %s", delay.Round(time.Second)),
+		TypeUnchanged, temporal.ApplicationErrorOptions{
+			NextRetryDelay: max(delay, time.Millisecond), Category: temporal.ApplicationErrorCategoryBenign})
+}

@@ -1,0 +1,55 @@
+package activities
+
+import (
+	"fmt"
+
+	"durablekyc.example/connectfi"
+	"durablekyc.example/kyc"
+)
+
+// longest bounds a word of ConnectFi's that a history keeps. Every documented
+// word is shorter than 40 characters; a longer one is still an unlisted value.
+const longest = 64
+
+// reading is the only bridge from ConnectFi's words to a case's. An answer
+// about something else than was asked is a fault of the far side, never news.
+func reading(a connectfi.Application, asked ReadRequest) (kyc.Reading, error) {
+	switch {
+	case a.Reference != "" && a.Reference != asked.Reference,
+		a.CustomerID != "" && a.CustomerID != asked.CustomerID,
+		asked.ApplicationID != "" && a.ApplicationID != asked.ApplicationID:
+		return kyc.Reading{}, errForeignAnswer
+	}
+	r := kyc.Reading{ApplicationID: a.ApplicationID, Status: kyc.Status(word(a.Status)), Outcome: kyc.Outcome(word(a.Outcome))}
+	for _, e := range a.EntityApplications {
+		r.Entities = append(r.Entities, kyc.EntityReading{ID: word(e.EntityID), IsCustomer: e.IsCustomer,
+			Status: kyc.Status(word(e.Status)), Outcome: kyc.Outcome(word(e.Outcome))})
+	}
+	return r, nil
+}
+
+func word[S ~string](s S) string {
+	if len(s) > longest {
+		return string(s[:longest])
+	}
+	return string(s)
+}
+
+// generateRequest describes one image to ConnectFi (C). Which workflow an
+// entity's documents belong to is assumed: BUSINESS for the business itself,
+// PERSONAL for every person (A).
+func generateRequest(s SubmitRequest, image kyc.Image) connectfi.GenerateRequest {
+	belongs := "PERSONAL"
+	if s.Submission.Entity == s.CustomerID && kyc.CustomerTypeOf(s.CustomerID) == kyc.Business {
+		belongs = "BUSINESS"
+	}
+	return connectfi.GenerateRequest{Workflow: belongs, Name: fmt.Sprintf("%s %s", s.Submission.Type, image.Side),
+		Extension: image.Extension, Type: string(s.Submission.Type)}
+}
+
+func contentType(extension string) string {
+	if extension == "jpg" {
+		return "image/jpeg"
+	}
+	return "image/png"
+}

@@ -1,0 +1,305 @@
+package kyc
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Case is one identity check. The zero Case is not usable: see New. Its fields
+// are exported so that it can be carried between runs of a workflow; only
+// Apply changes them.
+type Case struct {
+	Reference     string    `json:"reference"`
+	CustomerID    string    `json:"customerId"`
+	Policy        Policy    `json:"policy"`
+	StartedAt     time.Time `json:"startedAt"`
+	ApplicationID string    `json:"applicationId,omitempty"`
+	Stage         Stage     `json:"stage"`
+	Reason        string    `json:"reason,omitempty"`
+	EndedAt       time.Time `json:"endedAt,omitzero"`
+
+	Reading   Reading   `json:"reading"`            // ConnectFi's last word, entities sorted
+	ReadAt    time.Time `json:"readAt,omitzero"`    // when it was heard
+	ChangedAt time.Time `json:"changedAt"`          // when it last differed: polling starts here
+	AskedAt   time.Time `json:"askedAt,omitzero"`   // when documents were last asked for anew
+	Reminded  int       `json:"reminded,omitempty"` // reminders of that request already passed
+	Refusal   *Refusal  `json:"refusal,omitempty"`  // ConnectFi's last no, until something changes
+
+	Hints    int          `json:"hints,omitempty"`    // how often something hinted at a change
+	Answered int          `json:"answered,omitempty"` // how many of these an answer covers
+	Seen     []string     `json:"seen,omitempty"`     // ids of the latest callbacks
+	Queue    []Submission `json:"queue,omitempty"`    // sent by applicants, not yet taken by ConnectFi
+	Settled  []string     `json:"settled,omitempty"`  // ids of the latest submissions that are through
+
+	Timeline []Entry `json:"timeline"`
+	Version  int     `json:"version"` // rises with every change that a person can see
+}
+
+// remembered bounds what a case keeps to recognise repetitions.
+const remembered = 64
+
+// New is a case at its first moment: nothing was asked of ConnectFi yet.
+func New(reference, customerID string, policy Policy, at time.Time) Case {
+	c := Case{Reference: reference, CustomerID: customerID, Policy: policy,
+		StartedAt: at, ChangedAt: at, Stage: Identifying}
+	c.note(Entry{At: at, What: WhatStarted})
+	return c
+}
+
+// Apply lets an event happen. After a decision, an expiry or a withdrawal
+// nothing changes any more, except that late hints are told.
+func (c *Case) Apply(e Event) {
+	if c.Stage.Final() {
+		if h, ok := e.(Hinted); ok && !c.known(h.ID) {
+			c.note(Entry{At: h.At, What: WhatLate, Count: 1})
+		}
+		return
+	}
+	e.apply(c)
+}
+
+// Until is when this stage ends at the latest. Documents have their own
+// patience; nothing outlives the case's.
+func (c *Case) Until() time.Time {
+	end := c.StartedAt.Add(time.Duration(c.Policy.Case))
+	if c.Stage == AwaitingDocuments {
+		if documents := c.AskedAt.Add(time.Duration(c.Policy.Documents)); documents.Before(end) {
+			return documents
+		}
+	}
+	return end
+}
+
+func (e Answered) apply(c *Case) {
+	c.answer(e.Covers)
+	c.settle(e.Submission)
+	c.ReadAt = e.At
+	reading := e.Reading
+	reading.Entities = sorted(reading.Entities)
+	entity := c.submitter(e.Submission)
+	if entity != "" {
+		c.note(Entry{At: e.At, What: WhatHandedOver, Entity: entity})
+	}
+	if c.ApplicationID == "" {
+		c.ApplicationID = reading.ApplicationID
+		c.note(Entry{At: e.At, What: WhatIdentified})
+	}
+	if !equal(reading, c.Reading) {
+		c.change(reading, e.At)
+	} else if i := c.find(entity); i >= 0 && c.Reading.Entities[i].Status.kind() == wantsDocuments {
+		c.note(Entry{At: e.At, What: WhatStillWanted, Entity: entity})
+	}
+	c.dequeue(e.Submission)
+	c.expireIfDue(e.At, "")
+}
+
+// change takes over a reading that differs from the last one.
+func (c *Case) change(reading Reading, at time.Time) {
+	before := c.Reading
+	c.Reading, c.ChangedAt, c.Refusal = reading, at, nil
+	stage, reason := reading.stage()
+	moved := stage != c.Stage || reason != c.Reason
+	wanted := newlyWanted(before, reading)
+	if stage == AwaitingDocuments && (c.Stage != AwaitingDocuments || len(wanted) > 0) {
+		c.AskedAt, c.Reminded = at, 0
+	}
+	c.Stage, c.Reason = stage, reason
+	if moved {
+		c.note(Entry{At: at, What: string(stage), Note: reason})
+	}
+	for _, id := range wanted {
+		c.note(Entry{At: at, What: WhatWanted, Entity: id})
+	}
+	for _, e := range reading.Entities {
+		if e.Status.kind() == completed && !slices.ContainsFunc(before.Entities, func(b EntityReading) bool { return b == e }) {
+			c.note(Entry{At: at, What: WhatEntityDone, Entity: e.ID, Note: string(e.Outcome)})
+		}
+	}
+	if !moved && len(wanted) == 0 {
+		c.Version++
+	}
+	if stage.Final() {
+		c.end(at)
+	}
+}
+
+// Refused: the case does not decide on a no. It is held for an operator, or,
+// if only documents were refused, goes on wanting them after another look.
+func (e Refused) apply(c *Case) {
+	c.refuse(e.At, e.Step, e.Code, e.Covers, e.Submission)
+	if e.Step != StepDocuments {
+		c.expireIfDue(e.At, "")
+	}
+}
+
+// GaveUp is told like a refusal.
+func (e GaveUp) apply(c *Case) {
+	Refused{At: e.At, Step: e.Step, Code: CodeNoAnswer, Covers: e.Covers, Submission: e.Submission}.apply(c)
+}
+
+// CodeNoAnswer stands in a Refusal where ConnectFi gave no code because it gave no answer.
+const CodeNoAnswer = "noAnswer"
+
+func (c *Case) refuse(at time.Time, step, code string, covers int, submission string) {
+	c.answer(covers)
+	c.Refusal = &Refusal{Step: step, Code: code}
+	entity := c.submitter(submission)
+	c.note(Entry{At: at, What: WhatRefused, Entity: entity, Note: step + ": " + quote(code)})
+	if step == StepDocuments {
+		c.settle(submission)
+		c.dequeue(submission)
+		c.Hints++ // it may be refused because the case has moved on: look
+		return
+	}
+	reason := "ConnectFi refused the " + step + " with " + quote(code)
+	if c.Stage != Held || c.Reason != reason {
+		c.Stage, c.Reason, c.ChangedAt = Held, reason, at
+		// The next answer is a change, even if it repeats the last one heard.
+		c.Reading = Reading{Entities: c.Reading.Entities}
+		c.note(Entry{At: at, What: string(Held), Note: reason})
+	}
+}
+
+func (e Hinted) apply(c *Case) {
+	if c.known(e.ID) {
+		return
+	}
+	c.Hints++
+	entry := Entry{At: e.At, What: e.By, Count: 1}
+	if e.ApplicationID != "" && c.ApplicationID != "" && e.ApplicationID != c.ApplicationID {
+		entry.Note = "it named another application"
+	}
+	c.note(entry)
+}
+
+func (e Submitted) apply(c *Case) {
+	s := e.Submission
+	if c.Handled(s.ID) || slices.ContainsFunc(c.Queue, func(q Submission) bool { return q.ID == s.ID }) {
+		return
+	}
+	c.Queue = append(c.Queue, s)
+	c.note(Entry{At: e.At, What: WhatSubmitted, Entity: s.Entity, Note: string(s.Type)})
+}
+
+func (e Elapsed) apply(c *Case) {
+	if c.ApplicationID == "" {
+		c.expireIfDue(e.At, "") // there is nothing to read once more
+	}
+	if c.Stage != AwaitingDocuments || !c.someoneMissing() {
+		return
+	}
+	passed := c.Reminded
+	for passed < len(c.Policy.Reminders) && !c.reminder(passed).After(e.At) {
+		passed++
+	}
+	if passed > c.Reminded { // several that fell due together are one
+		c.Reminded = passed
+		c.note(Entry{At: e.At, What: WhatReminder})
+	}
+}
+
+func (e Withdrawal) apply(c *Case) {
+	c.Stage, c.Reason = Withdrawn, ""
+	c.note(Entry{At: e.At, What: string(Withdrawn)})
+	c.end(e.At)
+}
+
+// expireIfDue ends a case whose last look was taken and found no decision.
+func (c *Case) expireIfDue(at time.Time, why string) {
+	if c.Stage.Final() || len(c.Queue) > 0 || at.Before(c.Until()) {
+		return
+	}
+	if why == "" {
+		why = "nothing was decided in time; it stood at " + string(c.Stage)
+	}
+	c.Stage, c.Reason = Expired, why
+	c.note(Entry{At: at, What: string(Expired), Note: why})
+	c.end(at)
+}
+
+func (c *Case) end(at time.Time) {
+	c.EndedAt, c.Queue = at, nil
+	c.Answered = c.Hints
+}
+
+func (c *Case) answer(covers int) { c.Answered = max(c.Answered, covers) }
+
+func (c *Case) reminder(i int) time.Time { return c.AskedAt.Add(time.Duration(c.Policy.Reminders[i])) }
+
+// known remembers a callback's id and says whether it was known already.
+func (c *Case) known(id string) bool {
+	if id == "" {
+		return false
+	}
+	if slices.Contains(c.Seen, id) {
+		return true
+	}
+	c.Seen = keepLast(append(c.Seen, id))
+	return false
+}
+
+func (c *Case) settle(submission string) {
+	if submission != "" && !c.Handled(submission) {
+		c.Settled = keepLast(append(c.Settled, submission))
+	}
+}
+
+func (c *Case) dequeue(submission string) {
+	c.Queue = slices.DeleteFunc(c.Queue, func(s Submission) bool { return s.ID == submission })
+}
+
+// submitter is the entity a queued submission is for, or empty.
+func (c *Case) submitter(submission string) string {
+	if i := slices.IndexFunc(c.Queue, func(s Submission) bool { return s.ID == submission }); i >= 0 {
+		return c.Queue[i].Entity
+	}
+	return ""
+}
+
+func (c *Case) find(entity string) int {
+	return slices.IndexFunc(c.Reading.Entities, func(e EntityReading) bool { return e.ID == entity })
+}
+
+func keepLast(ids []string) []string {
+	if len(ids) > remembered {
+		return slices.Clone(ids[len(ids)-remembered:])
+	}
+	return ids
+}
+
+// sorted puts the customer first and the others in the order of their ids:
+// position means nothing in ConnectFi's answers (S).
+func sorted(entities []EntityReading) []EntityReading {
+	entities = slices.Clone(entities)
+	slices.SortFunc(entities, func(a, b EntityReading) int {
+		if a.IsCustomer != b.IsCustomer {
+			if a.IsCustomer {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(a.ID, b.ID)
+	})
+	return entities
+}
+
+func equal(a, b Reading) bool {
+	return a.ApplicationID == b.ApplicationID && a.Status == b.Status && a.Outcome == b.Outcome &&
+		slices.Equal(a.Entities, b.Entities)
+}
+
+// newlyWanted lists the entities of which documents are wanted now and were not before.
+func newlyWanted(before, now Reading) []string {
+	var ids []string
+	for _, e := range now.Entities {
+		if e.Status.kind() != wantsDocuments {
+			continue
+		}
+		i := slices.IndexFunc(before.Entities, func(b EntityReading) bool { return b.ID == e.ID })
+		if i < 0 || before.Entities[i].Status.kind() != wantsDocuments {
+			ids = append(ids, e.ID)
+		}
+	}
+	return ids
+}

@@ -1,0 +1,82 @@
+package kyc
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// DocumentType is a kind of document ConnectFi takes (C).
+type DocumentType string
+
+// DocumentTypes lists what ConnectFi's document/generate takes (C).
+var DocumentTypes = []DocumentType{"contract", "license", "passport", "utility", "other", "internal",
+	"identification_card", "residence_permit", "canada_provincial_id", "indigenous_card", "paystub",
+	"bank_statement", "w2", "1099", "1120", "1065", "t1", "t4"}
+
+// Sides says which sides are wanted: a driving licence wants front and back
+// (C); of everything else one image is asked for (A).
+func (t DocumentType) Sides() []Side {
+	if t == "license" {
+		return []Side{Front, Back}
+	}
+	return []Side{Front}
+}
+
+// Side is the side of a document that an image shows.
+type Side string
+
+// The sides.
+const (
+	Front Side = "front"
+	Back  Side = "back"
+)
+
+// Image is one document image, by the key it is stored under. Its bytes never
+// enter a case.
+type Image struct {
+	Key       string `json:"key"` // in the document store; opaque
+	Side      Side   `json:"side"`
+	Extension string `json:"ext"` // jpg or png (C)
+}
+
+// Submission is what an applicant sends for one entity in one go.
+type Submission struct {
+	ID     string       `json:"id"` // unique within the case; the same id twice is the same submission
+	Entity string       `json:"entity"`
+	Type   DocumentType `json:"type"`
+	Images []Image      `json:"images"`
+}
+
+// Validate reports everything that is wrong with the submission by itself.
+func (s Submission) Validate() error {
+	var errs []error
+	if s.ID == "" {
+		errs = append(errs, errors.New("the submission has no id"))
+	}
+	if !slices.Contains(DocumentTypes, s.Type) {
+		errs = append(errs, fmt.Errorf("%q is no document type ConnectFi takes", s.Type))
+	}
+	seen := map[Side]bool{}
+	for _, image := range s.Images {
+		if image.Key == "" {
+			errs = append(errs, errors.New("an image has no key"))
+		}
+		if image.Extension != "jpg" && image.Extension != "png" {
+			errs = append(errs, fmt.Errorf("an image must be jpg or png, not %q", image.Extension))
+		}
+		if !slices.Contains(s.Type.Sides(), image.Side) {
+			errs = append(errs, fmt.Errorf("a %s has no side %q", s.Type, image.Side))
+		}
+		if seen[image.Side] {
+			errs = append(errs, fmt.Errorf("the %s is there twice", image.Side))
+		}
+		seen[image.Side] = true
+	}
+	for _, side := range s.Type.Sides() {
+		if !seen[side] {
+			errs = append(errs, fmt.Errorf("the %s of the %s is missing", side, s.Type))
+		}
+	}
+	return errors.Join(errs...)
+}

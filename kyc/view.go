@@ -1,0 +1,115 @@
+package kyc
+
+import (
+	"slices"
+	"time"
+)
+
+// View is a case as a person, a page or a program needs it.
+type View struct {
+	Reference     string       `json:"reference"`
+	CustomerID    string       `json:"customerId"`
+	CustomerType  CustomerType `json:"customerType"`
+	ApplicationID string       `json:"applicationId"`
+	Stage         Stage        `json:"stage"`
+	Outcome       Outcome      `json:"outcome"` // approved, denied or empty
+	WaitingOn     WaitingOn    `json:"waitingOn"`
+	Until         time.Time    `json:"until,omitzero"`    // when something happens at the latest; zero once final
+	Then          string       `json:"then,omitempty"`    // what happens then, in one sentence
+	Reason        string       `json:"reason,omitempty"`  // why it is held, or how it ended
+	Refusal       *Refusal     `json:"refusal,omitempty"` // ConnectFi's last no, until something changes
+	Entities      []EntityView `json:"entities"`          // the customer first, then in the order of their ids
+	Timeline      []Entry      `json:"timeline"`          // oldest first
+	StartedAt     time.Time    `json:"startedAt"`
+	EndedAt       time.Time    `json:"endedAt,omitzero"`
+	Version       int          `json:"version"` // rises with every change
+}
+
+// EntityView is one person or business of the case.
+type EntityView struct {
+	ID         string   `json:"id"`
+	IsCustomer bool     `json:"isCustomer"`
+	Status     Status   `json:"status"`  // ConnectFi's word
+	Outcome    Outcome  `json:"outcome"` // ConnectFi's word, or empty
+	Missing    []string `json:"missing"` // what is wanted of this entity, each in a few words
+	Sending    bool     `json:"sending"` // what it sent is on its way to ConnectFi
+}
+
+// Refusal is ConnectFi's clear no to something we asked, by its code. It
+// carries no text of ConnectFi's: that may hold personal data.
+type Refusal struct {
+	Step string `json:"step"` // StepIdentification, StepStatus or StepDocuments
+	Code string `json:"code"`
+}
+
+// View tells the case as it stands.
+func (c *Case) View() View {
+	v := View{
+		Reference: c.Reference, CustomerID: c.CustomerID, CustomerType: CustomerTypeOf(c.CustomerID),
+		ApplicationID: c.ApplicationID, Stage: c.Stage, WaitingOn: c.Stage.WaitingOn(),
+		Reason: c.Reason, Refusal: c.Refusal, StartedAt: c.StartedAt, EndedAt: c.EndedAt,
+		Version: c.Version, Timeline: slices.Clone(c.Timeline), Entities: []EntityView{},
+	}
+	switch c.Stage {
+	case Approved:
+		v.Outcome = OutcomeApproved
+	case Denied:
+		v.Outcome = OutcomeDenied
+	}
+	if !c.Stage.Final() {
+		v.Until, v.Then = c.Until(), c.then()
+	}
+	for _, e := range c.Reading.Entities {
+		v.Entities = append(v.Entities, EntityView{
+			ID: e.ID, IsCustomer: e.IsCustomer, Status: e.Status, Outcome: e.Outcome,
+			Missing: c.wish(e, v.CustomerType),
+			Sending: slices.ContainsFunc(c.Queue, func(s Submission) bool { return s.Entity == e.ID }),
+		})
+	}
+	return v
+}
+
+// then says what happens at Until.
+func (c *Case) then() string {
+	if c.ApplicationID == "" {
+		return "the case expires"
+	}
+	return "the status is read once more; the case expires if nothing was decided"
+}
+
+// wish says what is missing of an entity. ConnectFi does not name the
+// documents it wants; a driving licence from both sides is what its pages show (C).
+func (c *Case) wish(e EntityReading, customer CustomerType) []string {
+	switch {
+	case c.Stage.Final():
+	case c.missing(e) && e.IsCustomer && customer == Business:
+		return []string{"documents of the business"}
+	case c.missing(e):
+		return []string{"an identity document: front and back of a driving licence, or a passport"}
+	case e.Status.kind() == wantsData:
+		return []string{"data that ConnectFi needs of this customer: complete it at ConnectFi"}
+	}
+	return []string{}
+}
+
+// Headline says in one line where the case stands.
+func (v View) Headline() string {
+	line := headlines[v.Stage]
+	if v.Reason != "" {
+		line += ": " + v.Reason
+	}
+	return line
+}
+
+var headlines = map[Stage]string{
+	Identifying:       "Identifying: ConnectFi is asked for the application",
+	Processing:        "Processing: ConnectFi is working on it",
+	AwaitingDocuments: "Awaiting documents of the applicant",
+	AwaitingData:      "Awaiting data: complete the customer at ConnectFi",
+	InReview:          "In manual review at ConnectFi",
+	Held:              "Held for an operator",
+	Approved:          "Approved",
+	Denied:            "Denied",
+	Expired:           "Expired without a decision",
+	Withdrawn:         "Withdrawn",
+}

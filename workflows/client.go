@@ -1,0 +1,192 @@
+package workflows
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"durablekyc.example/kyc"
+)
+
+// What a call on a case can end in, besides an answer. Everything is matched
+// with errors.Is or errors.As; texts are for people.
+var (
+	ErrUnknown     = errors.New("no case has this reference")
+	ErrEnded       = errors.New("the case has ended")
+	ErrNoAnswer    = errors.New("no worker answered in time; what was asked may still happen")
+	ErrUnavailable = errors.New("Temporal cannot take this now")
+)
+
+// RefusedError is the case's own no to an update.
+type RefusedError struct {
+	Type   string // RefusedOtherCustomer, RefusedNotWanted, RefusedInvalid or RefusedEnded
+	Reason string
+}
+
+func (e *RefusedError) Error() string { return e.Reason }
+
+// Client speaks to cases. Every method is bounded by its context alone.
+type Client struct {
+	Temporal client.Client
+}
+
+// Start starts the case, or finds it, and answers once its first status is
+// known. The same order again, from any number of callers, is the same case;
+// the same reference for another customer is a *RefusedError. ErrNoAnswer
+// means that the case exists and no worker has taken it up yet.
+func (c Client) Start(ctx context.Context, o Order) (kyc.View, error) {
+	if err := o.Validate(); err != nil {
+		return kyc.View{}, &RefusedError{Type: RefusedInvalid, Reason: err.Error()}
+	}
+	options := startOptions(o, time.Now())
+	operation := c.Temporal.NewWithStartWorkflowOperation(options, Type, Input{
+		Reference: o.Reference, CustomerID: o.CustomerID, SyncMode: o.SyncMode, Policy: o.Policy,
+	})
+	view, err := finish(ctx)(c.Temporal.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
+		StartWorkflowOperation: operation, UpdateOptions: startUpdate(o),
+	}))
+	var exists *serviceerror.WorkflowExecutionAlreadyStarted
+	if !errors.As(err, &exists) && !errors.Is(err, ErrEnded) && !errors.Is(err, ErrUnknown) {
+		return view, err
+	}
+	// The case is closed: its result is the answer.
+	if view, err = c.result(ctx, o.Reference); err != nil {
+		return kyc.View{}, err
+	}
+	if view.CustomerID != o.CustomerID {
+		return kyc.View{}, &RefusedError{Type: RefusedOtherCustomer, Reason: otherCustomer}
+	}
+	return view, nil
+}
+
+const otherCustomer = "the reference belongs to another customer"
+
+// Show tells the case. A closed case is told from its result and needs no worker.
+func (c Client) Show(ctx context.Context, reference string) (kyc.View, error) {
+	status, err := c.Describe(ctx, reference)
+	if err != nil {
+		return kyc.View{}, err
+	}
+	if status != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
+		return c.result(ctx, reference)
+	}
+	value, err := c.Temporal.QueryWorkflow(ctx, ID(reference), "", QueryCase)
+	if err != nil {
+		return kyc.View{}, translate(ctx, err)
+	}
+	var view kyc.View
+	if err := value.Get(&view); err != nil {
+		return kyc.View{}, fmt.Errorf("the case's answer cannot be read: %w", err)
+	}
+	return view, nil
+}
+
+// Describe tells whether the case is running or closed, without a worker:
+// ErrUnknown if Temporal has never heard of it or has forgotten it.
+func (c Client) Describe(ctx context.Context, reference string) (enumspb.WorkflowExecutionStatus, error) {
+	d, err := c.Temporal.DescribeWorkflowExecution(ctx, ID(reference), "")
+	if err != nil {
+		return 0, translate(ctx, err)
+	}
+	return d.GetWorkflowExecutionInfo().GetStatus(), nil
+}
+
+// Callback hands the case a hint. ErrEnded if the case is closed, ErrUnknown
+// if there is none.
+func (c Client) Callback(ctx context.Context, reference string, hint Callback) error {
+	err := translate(ctx, c.Temporal.SignalWorkflow(ctx, ID(reference), "", SignalCallback, hint))
+	if !errors.Is(err, ErrUnknown) {
+		return err
+	}
+	// A closed and an unknown workflow answer the same to a signal.
+	switch status, err := c.Describe(ctx, reference); {
+	case err != nil:
+		return err
+	case status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:
+		return ErrUnavailable // it opened or continued between the two calls
+	}
+	return ErrEnded
+}
+
+// Submit hands over what an applicant sent and answers once ConnectFi did.
+func (c Client) Submit(ctx context.Context, reference string, s kyc.Submission) (kyc.View, error) {
+	return c.update(ctx, reference, UpdateSubmit, s.ID, s)
+}
+
+// Refresh has the status read now and answers with what it found.
+func (c Client) Refresh(ctx context.Context, reference string) (kyc.View, error) {
+	return c.update(ctx, reference, UpdateRefresh, "")
+}
+
+// Withdraw ends the case without a decision.
+func (c Client) Withdraw(ctx context.Context, reference string) (kyc.View, error) {
+	return c.update(ctx, reference, UpdateWithdraw, "")
+}
+
+func (c Client) update(ctx context.Context, reference, name, id string, args ...any) (kyc.View, error) {
+	view, err := finish(ctx)(c.Temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		WorkflowID: ID(reference), UpdateName: name, UpdateID: id, Args: args,
+		WaitForStage: client.WorkflowUpdateStageCompleted,
+	}))
+	if errors.Is(err, ErrUnknown) {
+		if _, describeErr := c.Describe(ctx, reference); describeErr == nil {
+			return view, &RefusedError{Type: RefusedEnded, Reason: ErrEnded.Error()}
+		}
+	}
+	return view, err
+}
+
+func (c Client) result(ctx context.Context, reference string) (kyc.View, error) {
+	var view kyc.View
+	err := c.Temporal.GetWorkflow(ctx, ID(reference), "").Get(ctx, &view)
+	var failed *temporal.WorkflowExecutionError
+	if errors.As(err, &failed) {
+		return kyc.View{}, fmt.Errorf("the case was ended from outside and has no result: %w", ErrEnded)
+	}
+	return view, translate(ctx, err)
+}
+
+// finish waits for an update's answer; it is shaped to take the pair that the
+// SDK's update calls return.
+func finish(ctx context.Context) func(client.WorkflowUpdateHandle, error) (kyc.View, error) {
+	return func(handle client.WorkflowUpdateHandle, err error) (kyc.View, error) {
+		var view kyc.View
+		if err == nil {
+			err = handle.Get(ctx, &view)
+		}
+		return view, translate(ctx, err)
+	}
+}
+
+// translate turns what the SDK says into this package's vocabulary, once.
+func translate(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	var (
+		notFound  *serviceerror.NotFound
+		exhausted *serviceerror.ResourceExhausted
+		away      *serviceerror.Unavailable
+		late      *serviceerror.DeadlineExceeded
+		queryLate *serviceerror.QueryFailed
+		timeout   *client.WorkflowUpdateServiceTimeoutOrCanceledError
+		refused   *temporal.ApplicationError
+	)
+	switch {
+	case errors.As(err, &refused):
+		return &RefusedError{Type: refused.Type(), Reason: refused.Message()}
+	case errors.As(err, &timeout), errors.Is(ctx.Err(), context.DeadlineExceeded), errors.As(err, &late):
+		return fmt.Errorf("%w (%v)", ErrNoAnswer, err)
+	case errors.As(err, &notFound):
+		return fmt.Errorf("%w (%v)", ErrUnknown, err)
+	case errors.As(err, &exhausted), errors.As(err, &away), errors.As(err, &queryLate):
+		return fmt.Errorf("%w (%v)", ErrUnavailable, err)
+	}
+	return err
+}

@@ -1,0 +1,160 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"durablekyc.example/activities"
+	"durablekyc.example/kyc"
+)
+
+// errand is one need of the case that the world is working on. The zero errand
+// is none.
+type errand struct {
+	need   kyc.Need
+	future workflow.Future
+	stop   workflow.CancelFunc
+}
+
+func (e *errand) running() bool { return e.future != nil }
+func (e *errand) ready() bool   { return e.future != nil && e.future.IsReady() }
+func (e *errand) cancel() {
+	if e.stop != nil {
+		e.stop()
+	}
+}
+
+// start turns a need into an activity.
+func (f *flow) start(ctx workflow.Context, need kyc.Need) errand {
+	var do *activities.Activities
+	c := f.kase()
+	read := activities.ReadRequest{Reference: c.Reference, CustomerID: c.CustomerID, ApplicationID: c.ApplicationID}
+	settle := time.Duration(c.Policy.Settle)
+	ctx, stop := workflow.WithCancel(workflow.WithActivityOptions(ctx, f.options(ctx, need)))
+	run := func(activity, argument any) errand {
+		return errand{need: need, stop: stop, future: workflow.ExecuteActivity(ctx, activity, argument)}
+	}
+	switch need.Do {
+	case kyc.Identify:
+		return run(do.Identify, activities.IdentifyRequest{
+			Reference: c.Reference, CustomerID: c.CustomerID, SyncMode: f.in.SyncMode, Settle: settle})
+	case kyc.Submit:
+		return run(do.SubmitDocuments, activities.SubmitRequest{ReadRequest: read, Submission: *need.Submission, Settle: settle})
+	case kyc.Watch:
+		request := activities.WatchRequest{ReadRequest: read, Seen: c.Reading.Fingerprint(),
+			Since: c.ChangedAt, LastRead: c.ReadAt, Until: need.At,
+			First: time.Duration(c.Policy.ReadFirst), Max: time.Duration(c.Policy.ReadMax)}
+		if c.Refusal != nil && c.Refusal.Step == kyc.StepStatus {
+			request.Refusal = c.Refusal.Code
+		}
+		return run(do.WatchStatus, request)
+	}
+	return run(do.ReadStatus, read)
+}
+
+// patience is what a call may last beyond the stage's end: the server gives up
+// as soon as the NEXT attempt would overrun ScheduleToClose, and the last look
+// at the end is worth a day of trying.
+const patience = 24 * time.Hour
+
+// options says how long each errand may take and how it is repeated. The delay
+// between attempts comes with the activity's error; the policy here serves an
+// attempt that died without a word, and then waits for what it may have done
+// to settle.
+func (f *flow) options(ctx workflow.Context, need kyc.Need) workflow.ActivityOptions {
+	policy, left := f.kase().Policy, need.At.Sub(workflow.Now(ctx))
+	o := workflow.ActivityOptions{
+		StartToCloseTimeout:    30 * time.Second,
+		ScheduleToCloseTimeout: max(left, 0) + patience,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: max(time.Second, time.Duration(policy.Settle)), MaximumInterval: 5 * time.Minute},
+	}
+	switch need.Do {
+	case kyc.Identify:
+		o.ScheduleToCloseTimeout = max(left, time.Minute)
+		o.Summary = "Find or make the application at ConnectFi"
+	case kyc.Submit:
+		o.StartToCloseTimeout = 2 * time.Minute
+		o.ScheduleToCloseTimeout = max(left, patience)
+		o.Summary = fmt.Sprintf("Hand over the %s of %s", need.Submission.Type, need.Submission.Entity)
+	case kyc.Read:
+		o.Summary = "Read the status at ConnectFi"
+	case kyc.Watch:
+		o.TaskQueue = ReadsQueue
+		o.WaitForCancellation = true
+		o.RetryPolicy = &temporal.RetryPolicy{InitialInterval: time.Duration(policy.ReadFirst), MaximumInterval: time.Duration(policy.ReadMax)}
+		o.Summary = "Watch the status at ConnectFi until " + need.At.UTC().Format(time.RFC3339)
+	}
+	if o.RetryPolicy.MaximumInterval < o.RetryPolicy.InitialInterval {
+		o.RetryPolicy.MaximumInterval = o.RetryPolicy.InitialInterval
+	}
+	return o
+}
+
+// steps names the needs as a refusal tells them.
+var steps = map[kyc.Do]string{kyc.Identify: kyc.StepIdentification, kyc.Submit: kyc.StepDocuments,
+	kyc.Read: kyc.StepStatus, kyc.Watch: kyc.StepStatus}
+
+// finish turns the end of an errand into the event it is to the case; nil if
+// it was called off.
+func (e *errand) finish(ctx workflow.Context) kyc.Event {
+	done, now := *e, workflow.Now(ctx)
+	*e = errand{}
+	var (
+		result  activities.WatchResult
+		err     error
+		refused *temporal.ApplicationError
+		called  *temporal.CanceledError
+	)
+	if done.need.Do == kyc.Watch {
+		err = done.future.Get(ctx, &result)
+	} else {
+		err = done.future.Get(ctx, &result.Reading)
+	}
+	if result.Last && now.Before(done.need.At) {
+		now = done.need.At // the worker's clock is ahead of the server's: the last look was taken
+	}
+	submission := ""
+	if done.need.Submission != nil {
+		submission = done.need.Submission.ID
+	}
+	step := steps[done.need.Do]
+	switch {
+	case err == nil:
+		return kyc.Answered{At: now, Reading: result.Reading, Covers: done.need.Covers, Submission: submission}
+	case errors.As(err, &called):
+		return nil
+	case errors.As(err, &refused) && refused.NonRetryable():
+		return kyc.Refused{At: now, Step: step, Code: refused.Type(), Covers: done.need.Covers, Submission: submission}
+	}
+	return kyc.GaveUp{At: now, Step: step, Covers: done.need.Covers, Submission: submission}
+}
+
+// alarm is the one timer of a case: the hour of its next need.
+type alarm struct {
+	at     time.Time
+	future workflow.Future
+	stop   workflow.CancelFunc
+}
+
+func (a *alarm) ready() bool { return a.future != nil && a.future.IsReady() }
+func (a *alarm) cancel() {
+	if a.stop != nil {
+		a.stop()
+	}
+}
+
+// set keeps an alarm that is set for this hour already.
+func (a *alarm) set(ctx workflow.Context, at time.Time, stage kyc.Stage) {
+	if a.future != nil && a.at.Equal(at) {
+		return
+	}
+	a.cancel()
+	ctx, stop := workflow.WithCancel(ctx)
+	*a = alarm{at: at, stop: stop, future: workflow.NewTimerWithOptions(ctx, at.Sub(workflow.Now(ctx)),
+		workflow.TimerOptions{Summary: fmt.Sprintf("Next look at the case, %s, at %s", stage, at.UTC().Format(time.RFC3339))})}
+}

@@ -1,0 +1,17 @@
+package workflows
+
+import "durablekyc.example/kyc"
+
+// Input starts a case, or carries it over when its history has grown long.
+type Input struct {
+	Reference  string     `json:"reference"`
+	CustomerID string     `json:"customerId"`
+	SyncMode   *bool      `json:"syncMode,omitempty"`
+	Policy     kyc.Policy `json:"policy"`
+	Carried    *State     `json:"carried,omitempty"` // continue-as-new only
+}
+
+// State is all that a case carries over into its next run.
+type State struct {
+	Case kyc.Case `json:"case"`
+}

@@ -1,0 +1,49 @@
+package workflows
+
+import "go.temporal.io/sdk/temporal"
+
+// The names that users, dashboards and other programs rely on.
+const (
+	Type       = "KYC"       // workflow type
+	TaskQueue  = "kyc"       // workflows and every activity but the slow reads
+	ReadsQueue = "kyc-reads" // slow status reads, with a rate of its own
+
+	SignalCallback = "callback"         // a Callback
+	UpdateStart    = "start"            // a StartRequest → kyc.View, once the first status is known
+	UpdateSubmit   = "submit-documents" // a kyc.Submission → kyc.View, once ConnectFi has answered
+	UpdateRefresh  = "refresh"          // → kyc.View, once the status was read
+	UpdateWithdraw = "withdraw"         // → kyc.View
+	QueryCase      = "case"             // → kyc.View
+)
+
+// The search attributes, in the namespace before the first case starts.
+var (
+	AttributeStage        = temporal.NewSearchAttributeKeyKeyword("KycStage")
+	AttributeWaitingOn    = temporal.NewSearchAttributeKeyKeyword("KycWaitingOn")
+	AttributeCustomerType = temporal.NewSearchAttributeKeyKeyword("KycCustomerType")
+	AttributeDeadline     = temporal.NewSearchAttributeKeyTime("KycDeadline")
+)
+
+// ID is the workflow id of the case with this reference. One reference is one
+// case, for ever.
+func ID(reference string) string { return "kyc-" + reference }
+
+// Callback is the envelope of the callback signal: a hint that something
+// changed, never the change itself. It carries nothing a stranger wrote.
+type Callback struct {
+	RequestID     string `json:"requestId"`               // ConnectFi's id of this callback; two with one id are one
+	ApplicationID string `json:"applicationId,omitempty"` // which application it speaks of
+}
+
+// StartRequest is the argument of the start update.
+type StartRequest struct {
+	CustomerID string `json:"customerId"`
+}
+
+// Error types of refused updates, for callers that must tell them apart.
+const (
+	RefusedOtherCustomer = "OtherCustomer" // the reference belongs to another customer
+	RefusedNotWanted     = "NotWanted"     // the case does not want this now
+	RefusedInvalid       = "Invalid"       // the argument is wrong in itself
+	RefusedEnded         = "Ended"         // the case is decided or ended
+)

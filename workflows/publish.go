@@ -1,0 +1,80 @@
+package workflows
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"durablekyc.example/kyc"
+)
+
+// published is what the outside was last told, so that it is told changes only.
+type published struct {
+	stage    kyc.Stage
+	deadline time.Time
+	version  int
+}
+
+// startsAs is what the start options have told already.
+func startsAs(c kyc.Case) published { return published{stage: c.Stage, deadline: c.Until()} }
+
+// publish tells the Temporal UI where the case stands: current details, which
+// cost nothing, at every change; the search attributes all in one upsert,
+// which is one action, where one of them differs.
+func (f *flow) publish(ctx workflow.Context) error {
+	c, was := f.kase(), f.published
+	f.published = published{stage: c.Stage, deadline: c.Until(), version: c.Version}
+	if c.Version != was.version {
+		workflow.SetCurrentDetails(ctx, Details(c.View()))
+	}
+	var changes []temporal.SearchAttributeUpdate
+	if c.Stage != was.stage {
+		changes = append(changes, AttributeStage.ValueSet(string(c.Stage)))
+		if was.stage == "" || c.Stage.WaitingOn() != was.stage.WaitingOn() {
+			changes = append(changes, AttributeWaitingOn.ValueSet(string(c.Stage.WaitingOn())))
+		}
+	}
+	if !c.Stage.Final() && !c.Until().Equal(was.deadline) {
+		changes = append(changes, AttributeDeadline.ValueSet(c.Until()))
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	return workflow.UpsertTypedSearchAttributes(ctx, changes...)
+}
+
+// Details is a case as a page of Markdown, the way the Temporal UI shows it.
+func Details(v kyc.View) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "### %s\n\n", v.Headline())
+	if !v.Stage.Final() {
+		fmt.Fprintf(&b, "**Waiting for** %s **until** %s — then %s.\n\n", v.WaitingOn, when(v.Until), v.Then)
+	}
+	for _, e := range v.Entities {
+		who := "representative"
+		if e.IsCustomer {
+			who = "customer"
+		}
+		fmt.Fprintf(&b, "- %s `%s`: %s", who, e.ID, e.Status)
+		if e.Outcome != "" {
+			fmt.Fprintf(&b, ", %s", e.Outcome)
+		}
+		if len(e.Missing) > 0 {
+			fmt.Fprintf(&b, " — **missing:** %s", strings.Join(e.Missing, "; "))
+		}
+		if e.Sending {
+			b.WriteString(" — its images are on their way to ConnectFi")
+		}
+		b.WriteByte('\n')
+	}
+	b.WriteString("\n| When (UTC) | What happened |\n|---|---|\n")
+	for _, e := range v.Timeline {
+		fmt.Fprintf(&b, "| %s | %s |\n", when(e.At), e)
+	}
+	return b.String()
+}
+
+func when(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }

@@ -1,0 +1,79 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"durablekyc.example/kyc"
+)
+
+// Order is what it takes to start a case.
+type Order struct {
+	Reference  string     // the caller's own id of the check; 1..32 letters and digits (S)
+	CustomerID string     // ConnectFi's id of the customer; 1..36 letters, digits and _ (S)
+	SyncMode   *bool      // passed on to ConnectFi only when set (S)
+	Policy     kyc.Policy // pinned for the life of the case
+}
+
+var (
+	referencePattern  = regexp.MustCompile(`^[0-9a-zA-Z]{1,32}$`)  // common-reference (S)
+	customerIDPattern = regexp.MustCompile(`^[0-9a-zA-Z_]{1,36}$`) // common-id (S)
+)
+
+// ValidateReference says what is wrong with a reference (S), or nothing.
+func ValidateReference(reference string) error {
+	if !referencePattern.MatchString(reference) {
+		return errors.New("the reference must be 1 to 32 letters or digits (no underscore, hyphen or space)")
+	}
+	return nil
+}
+
+// Validate reports everything that is wrong with the order at once.
+func (o Order) Validate() error {
+	errs := []error{ValidateReference(o.Reference)}
+	if !customerIDPattern.MatchString(o.CustomerID) {
+		errs = append(errs, errors.New("the customer id must be 1 to 36 letters, digits or underscores"))
+	}
+	return errors.Join(append(errs, o.Policy.Validate())...)
+}
+
+// startOptions is the one place that says how a case is started. One reference
+// is one case: a second start finds the first, running or closed, and never
+// makes another. The search attributes given here cost no action.
+func startOptions(o Order, now time.Time) client.StartWorkflowOptions {
+	customerType := kyc.CustomerTypeOf(o.CustomerID)
+	return client.StartWorkflowOptions{
+		ID:                       ID(o.Reference),
+		TaskQueue:                TaskQueue,
+		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			AttributeStage.ValueSet(string(kyc.Identifying)),
+			AttributeWaitingOn.ValueSet(string(kyc.Identifying.WaitingOn())),
+			AttributeCustomerType.ValueSet(string(customerType)),
+			AttributeDeadline.ValueSet(now.Add(time.Duration(o.Policy.Case))),
+		),
+		StaticSummary: fmt.Sprintf("KYC %s · %s %s", o.Reference, customerType, o.CustomerID),
+		StaticDetails: fmt.Sprintf("Identity check of the %s customer `%s` at ConnectFi, reference `%s`.\n\n"+
+			"The case ends approved, denied, expired or withdrawn; \"Current details\" says where it stands.",
+			customerType, o.CustomerID, o.Reference),
+	}
+}
+
+// startUpdate asks the case for its first status. One id per customer: any
+// number of callers share one update, since ten may be in flight per case.
+func startUpdate(o Order) client.UpdateWorkflowOptions {
+	return client.UpdateWorkflowOptions{
+		UpdateID:     "start-" + o.CustomerID,
+		WorkflowID:   ID(o.Reference),
+		UpdateName:   UpdateStart,
+		Args:         []any{StartRequest{CustomerID: o.CustomerID}},
+		WaitForStage: client.WorkflowUpdateStageCompleted,
+	}
+}
