@@ -1,0 +1,83 @@
+// Package serve runs an HTTP handler on a listener as a service should run:
+// with a limit on everything a client may take its time with, and a graceful
+// end.
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+)
+
+// Grace is how long requests under way may take once the service is told to stop.
+const Grace = 20 * time.Second
+
+// HTTP serves h on ln until ctx ends, then lets the requests under way finish
+// within Grace. It takes the listener over and returns when all it started has
+// ended: nil after a clean stop. A handler that needs other times than these
+// sets them by http.ResponseController.
+func HTTP(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger) error {
+	return serve(ctx, ln, h, log, Grace)
+}
+
+func serve(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger, grace time.Duration) error {
+	// Requests outlive ctx for a while; they end with this one at the latest.
+	requests, abandon := context.WithCancel(context.WithoutCancel(ctx))
+	defer abandon()
+	server := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      60 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		BaseContext:       func(net.Listener) context.Context { return requests },
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(ln) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serving %s: %w", ln.Addr(), err)
+	case <-ctx.Done():
+	}
+	deadline, cancel := context.WithTimeout(requests, grace)
+	defer cancel()
+	err := server.Shutdown(deadline)
+	if err != nil {
+		abandon()
+		_ = server.Close()
+		err = fmt.Errorf("requests on %s were cut off: they took longer than %s", ln.Addr(), grace)
+	}
+	<-served // always http.ErrServerClosed now
+	return err
+}
+
+// Listen takes an address such as 127.0.0.1:8080, port 0 for any free one. The
+// error is one sentence that names the address.
+func Listen(addr string) (net.Listener, error) {
+	ln, err := net.Listen("tcp", addr)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("the address %s is in use by another program: stop it or choose another address", addr)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("the address %s may not be used by this user: choose a port above 1023", addr)
+	case err != nil:
+		return nil, fmt.Errorf("the address %s cannot be used: %w", addr, cause(err))
+	}
+	return ln, nil
+}
+
+// cause drops what a net.OpError adds around the reason; the address was said.
+func cause(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
+}

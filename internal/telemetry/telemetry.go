@@ -1,0 +1,96 @@
+// Package telemetry is how a service is watched: its metrics, its log, and
+// which build it is. Nothing in here is global, so several services can live
+// in one process and be told apart.
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	exporter "go.opentelemetry.io/otel/exporters/prometheus"
+	"go.opentelemetry.io/otel/sdk/metric"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/opentelemetry"
+)
+
+// Telemetry holds the metrics of one service.
+type Telemetry struct {
+	// Registry is where the service registers metrics of its own.
+	Registry *prometheus.Registry
+
+	provider *metric.MeterProvider
+	temporal client.MetricsHandler
+}
+
+// New prepares the metrics of a service: those of Go and of the process, which
+// build runs, and those of the Temporal SDK once its client is given Temporal().
+func New(service string) (*Telemetry, error) {
+	registry := prometheus.NewRegistry()
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "kyc_build_info", Help: "Always 1; the labels say which service and build this is.",
+		ConstLabels: prometheus.Labels{"service": service, "version": Version},
+	})
+	build.Set(1)
+	for _, c := range []prometheus.Collector{
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build,
+	} {
+		if err := registry.Register(c); err != nil {
+			return nil, fmt.Errorf("metrics: %w", err)
+		}
+	}
+	reader, err := exporter.New(exporter.WithRegisterer(registry), exporter.WithoutScopeInfo(), exporter.WithoutTargetInfo())
+	if err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	provider := metric.NewMeterProvider(metric.WithReader(reader), metric.WithView(buckets))
+	return &Telemetry{
+		Registry: registry,
+		provider: provider,
+		temporal: opentelemetry.NewMetricsHandler(opentelemetry.MetricsHandlerOptions{
+			Meter:                provider.Meter("temporal-sdk"),
+			UseMonotonicCounters: true,
+			// A metric that cannot be made is missing, which its dashboard
+			// shows; the default is to panic.
+			OnError: func(error) {},
+		}),
+	}, nil
+}
+
+// buckets suits the SDK's latencies: a long poll takes a minute, a workflow task milliseconds.
+var buckets = metric.NewView(
+	metric.Instrument{Kind: metric.InstrumentKindHistogram, Unit: "s"},
+	metric.Stream{Aggregation: metric.AggregationExplicitBucketHistogram{
+		Boundaries: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 3600},
+	}},
+)
+
+// Handler serves the metrics in Prometheus' format.
+func (t *Telemetry) Handler() http.Handler {
+	return promhttp.HandlerFor(t.Registry, promhttp.HandlerOpts{Registry: t.Registry})
+}
+
+// Temporal is for the options of a Temporal client.
+func (t *Telemetry) Temporal() client.MetricsHandler { return t.temporal }
+
+// Shutdown ends the collection. Doing it again does nothing.
+func (t *Telemetry) Shutdown(ctx context.Context) error {
+	if err := t.provider.Shutdown(ctx); err != nil && !errors.Is(err, metric.ErrReaderShutdown) {
+		return fmt.Errorf("metrics: %w", err)
+	}
+	return nil
+}
+
+// Logger writes a line per event: JSON if format is "json", text otherwise.
+func Logger(w io.Writer, format string) *slog.Logger {
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(w, nil))
+	}
+	return slog.New(slog.NewTextHandler(w, nil))
+}

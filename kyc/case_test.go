@@ -1,0 +1,298 @@
+package kyc_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"durablekyc.example/kyc"
+)
+
+var start = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+
+const (
+	person   = "cstap_6reGTr3k8vpAu8uFV7EdiN"
+	business = "cstab_7BX5DO49J48VeWKsJ6gWNb"
+	rep      = "cstab_7BX5DPJcbmipymiokecA6d"
+	day      = 24 * time.Hour
+)
+
+func reading(status kyc.Status, outcome kyc.Outcome, entities ...kyc.EntityReading) kyc.Reading {
+	return kyc.Reading{ApplicationID: "iapp_1", Status: status, Outcome: outcome, Entities: entities}
+}
+
+func entity(id string, status kyc.Status, outcome kyc.Outcome) kyc.EntityReading {
+	return kyc.EntityReading{ID: id, IsCustomer: id != rep, Status: status, Outcome: outcome}
+}
+
+// single is an application of one person whose status is the application's.
+func single(status kyc.Status, outcome kyc.Outcome) kyc.Reading {
+	return reading(status, outcome, entity(person, status, outcome))
+}
+
+func answered(c *kyc.Case, after time.Duration, r kyc.Reading) {
+	at := start.Add(after)
+	c.Apply(kyc.Answered{At: at, Reading: r, Covers: c.Next(at).Covers})
+}
+
+func newCase() kyc.Case { return kyc.New("A1", person, kyc.DefaultPolicy(), start) }
+
+func TestEveryStatusHasItsStage(t *testing.T) {
+	approvedPerson := entity(person, "completed", "approved")
+	tests := []struct {
+		name    string
+		reading kyc.Reading
+		stage   kyc.Stage
+		on      kyc.WaitingOn
+	}{
+		{"step-up", single("pending_step_up", ""), kyc.AwaitingDocuments, kyc.OnApplicant},
+		{"step-up, other spelling", single("pending_documents", ""), kyc.AwaitingDocuments, kyc.OnApplicant},
+		{"review", single("waiting_review", ""), kyc.InReview, kyc.OnReviewer},
+		{"review, other spelling", single("pending_journey_application_review", ""), kyc.InReview, kyc.OnReviewer},
+		{"running", single("running", ""), kyc.Processing, kyc.OnConnectFi},
+		{"data request", single("data_request", ""), kyc.AwaitingData, kyc.OnClient},
+		{"approved", single("completed", "approved"), kyc.Approved, kyc.OnNobody},
+		{"approved with a capital", reading("completed", "Approved", approvedPerson), kyc.Approved, kyc.OnNobody},
+		{"denied", single("completed", "Denied"), kyc.Denied, kyc.OnNobody},
+		{"unlisted status", single("pending_action_expired", ""), kyc.Held, kyc.OnOperator},
+		{"empty status", single("", ""), kyc.Held, kyc.OnOperator},
+		{"unlisted status of an entity", reading("running", "", entity(person, "error", "")), kyc.Held, kyc.OnOperator},
+		{"completed without outcome", single("completed", ""), kyc.Held, kyc.OnOperator},
+		{"completed with an unlisted outcome", single("completed", "maybe"), kyc.Held, kyc.OnOperator},
+		{"approved, an entity denied", reading("completed", "Approved", approvedPerson, entity(rep, "completed", "denied")), kyc.Held, kyc.OnOperator},
+		{"approved, an entity unfinished", reading("completed", "Approved", approvedPerson, entity(rep, "pending_step_up", "")), kyc.Held, kyc.OnOperator},
+		{"approved, no entity at all", reading("completed", "Approved"), kyc.Held, kyc.OnOperator},
+		{"approved, the customer not named", reading("completed", "Approved", entity(rep, "completed", "approved")), kyc.Held, kyc.OnOperator},
+		{"the representative first, as the page prints it", reading("pending_step_up", "",
+			entity(rep, "pending_step_up", ""), entity(business, "completed", "approved")), kyc.AwaitingDocuments, kyc.OnApplicant},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c := newCase()
+			answered(&c, time.Second, test.reading)
+			require.Equal(t, test.stage, c.Stage)
+			view := c.View()
+			require.Equal(t, test.on, view.WaitingOn)
+			require.Equal(t, test.stage == kyc.Held, view.Reason != "", "a held case says why")
+			require.Equal(t, test.stage.Final(), view.Until.IsZero())
+		})
+	}
+}
+
+func TestDecisionsAreFinal(t *testing.T) {
+	for _, first := range []kyc.Reading{single("completed", "approved"), single("completed", "denied")} {
+		c := newCase()
+		answered(&c, time.Second, first)
+		before := c.View()
+		answered(&c, time.Minute, single("pending_step_up", ""))
+		answered(&c, time.Hour, single("completed", "denied"))
+		answered(&c, time.Hour, single("completed", "approved"))
+		c.Apply(kyc.Withdrawal{At: start.Add(time.Hour)})
+		c.Apply(kyc.Elapsed{At: start.Add(400 * day)})
+		require.Equal(t, before, c.View())
+		require.Equal(t, kyc.Nothing, c.Next(start.Add(time.Hour)).Do)
+	}
+}
+
+func TestDecisionAfterWithdrawalIsToldAndChangesNothing(t *testing.T) {
+	c := newCase()
+	c.Apply(kyc.Withdrawal{At: start})
+	c.Apply(kyc.Hinted{At: start.Add(day), By: kyc.HintCallback, ID: "r1"})
+	answered(&c, day, single("completed", "approved"))
+	require.Equal(t, kyc.Withdrawn, c.Stage)
+	require.Equal(t, kyc.WhatLate, c.Timeline[len(c.Timeline)-1].What)
+}
+
+func TestStatusesMayGoBack(t *testing.T) {
+	c := newCase()
+	answered(&c, 0, single("pending_step_up", ""))
+	require.Equal(t, start.Add(30*day), c.Until())
+	answered(&c, day, single("waiting_review", ""))
+	require.Equal(t, start.Add(90*day), c.Until())
+	answered(&c, 5*day, single("pending_step_up", ""))
+	require.Equal(t, kyc.AwaitingDocuments, c.Stage)
+	require.Equal(t, start.Add(35*day), c.Until(), "asked anew, the applicant has the whole time again")
+}
+
+func TestNothingOutlivesTheCase(t *testing.T) {
+	c := newCase()
+	answered(&c, 80*day, single("pending_step_up", ""))
+	require.Equal(t, start.Add(90*day), c.Until())
+}
+
+func TestLateEntityAsksAnew(t *testing.T) {
+	c := kyc.New("B1", business, kyc.DefaultPolicy(), start)
+	answered(&c, 0, reading("pending_step_up", "", entity(business, "pending_step_up", "")))
+	answered(&c, 20*day, reading("pending_step_up", "", entity(rep, "pending_step_up", ""), entity(business, "pending_step_up", "")))
+	require.Equal(t, start.Add(50*day), c.Until())
+	require.Equal(t, business, c.View().Entities[0].ID, "the customer stands first")
+	require.Equal(t, []string{"documents of the business"}, c.View().Entities[0].Missing)
+	require.NotEmpty(t, c.View().Entities[1].Missing)
+}
+
+func TestRemindersAreAbsoluteAndOnce(t *testing.T) {
+	c := newCase()
+	answered(&c, 0, single("pending_step_up", ""))
+	var told []time.Duration
+	for now := start; ; {
+		need := c.Next(now)
+		if need.Do != kyc.Wait {
+			require.Equal(t, kyc.Read, need.Do, "one last look")
+			require.Equal(t, start.Add(30*day), now)
+			break
+		}
+		require.True(t, need.At.After(now), "waiting makes progress")
+		now = need.At
+		before := len(c.Timeline)
+		c.Apply(kyc.Elapsed{At: now})
+		if len(c.Timeline) > before {
+			told = append(told, now.Sub(start))
+		}
+	}
+	require.Equal(t, []time.Duration{3 * day, 7 * day, 14 * day, 28 * day}, told)
+	answered(&c, 30*day, single("pending_step_up", ""))
+	require.Equal(t, kyc.Expired, c.Stage)
+}
+
+func TestOverdueRemindersAreOne(t *testing.T) {
+	c := newCase()
+	answered(&c, 0, single("pending_step_up", ""))
+	c.Apply(kyc.Elapsed{At: start.Add(15 * day)})
+	require.Equal(t, kyc.WhatReminder, c.Timeline[len(c.Timeline)-1].What)
+	require.Equal(t, start.Add(28*day), c.Next(start.Add(15*day)).At)
+}
+
+func TestLastLookMayStillDecide(t *testing.T) {
+	c := newCase()
+	answered(&c, 0, single("waiting_review", ""))
+	require.Equal(t, kyc.Read, c.Next(start.Add(90*day)).Do)
+	answered(&c, 90*day, single("completed", "approved"))
+	require.Equal(t, kyc.Approved, c.Stage)
+}
+
+func TestDocumentsSentInTimeAreNotExpiredOnTheirWay(t *testing.T) {
+	c := newCase()
+	answered(&c, 0, single("pending_step_up", ""))
+	c.Apply(kyc.Submitted{At: start.Add(29 * day), Submission: licence("s1", person)})
+	late := start.Add(31 * day)
+	require.Equal(t, kyc.Submit, c.Next(late).Do)
+	c.Apply(kyc.Answered{At: late, Reading: single("waiting_review", ""), Submission: "s1"})
+	require.Equal(t, kyc.InReview, c.Stage)
+}
+
+func licence(id, entity string) kyc.Submission {
+	return kyc.Submission{ID: id, Entity: entity, Type: "license", Images: []kyc.Image{
+		{Key: id + "/f", Side: kyc.Front, Extension: "jpg"}, {Key: id + "/b", Side: kyc.Back, Extension: "png"}}}
+}
+
+func TestSubmissions(t *testing.T) {
+	c := newCase()
+	require.ErrorContains(t, c.CheckSubmission(licence("s1", person)), "no entity")
+	answered(&c, 0, single("pending_step_up", ""))
+	require.NoError(t, c.CheckSubmission(licence("s1", person)))
+	var invalid *kyc.SubmissionError
+	require.ErrorAs(t, c.CheckSubmission(licence("s1", "cstap_other")), &invalid)
+	one := licence("s1", person)
+	one.Images = one.Images[:1]
+	require.ErrorContains(t, c.CheckSubmission(one), "the back of the license is missing")
+
+	c.Apply(kyc.Submitted{At: start, Submission: licence("s1", person)})
+	c.Apply(kyc.Submitted{At: start, Submission: licence("s1", person)})
+	require.Len(t, c.Queue, 1, "the same submission twice is one")
+	require.True(t, c.View().Entities[0].Sending)
+	require.Empty(t, c.View().Entities[0].Missing)
+	require.ErrorIs(t, c.CheckSubmission(licence("s2", person)), kyc.ErrNotWanted)
+	require.NoError(t, c.CheckSubmission(licence("s1", person)))
+
+	c.Apply(kyc.Answered{At: start, Reading: single("pending_step_up", ""), Submission: "s1"})
+	require.Equal(t, kyc.WhatStillWanted, c.Timeline[len(c.Timeline)-1].What)
+	require.NoError(t, c.CheckSubmission(licence("s2", person)))
+
+	c.Apply(kyc.Submitted{At: start, Submission: licence("s2", person)})
+	c.Apply(kyc.Refused{At: start, Step: kyc.StepDocuments, Code: "statusApplicationEntity", Submission: "s2"})
+	require.Equal(t, kyc.AwaitingDocuments, c.Stage, "a refused document decides nothing")
+	require.Equal(t, kyc.Read, c.Next(start).Do, "but it may mean that the case has moved on")
+	require.Equal(t, "statusApplicationEntity", c.View().Refusal.Code)
+
+	answered(&c, time.Second, single("completed", "approved"))
+	require.ErrorIs(t, c.CheckSubmission(licence("s3", person)), kyc.ErrEnded)
+}
+
+func TestRefusedIdentificationHoldsUntilSomebodyAsksAgain(t *testing.T) {
+	c := newCase()
+	c.Apply(kyc.Refused{At: start, Step: kyc.StepIdentification, Code: "customerNotFound"})
+	require.Equal(t, kyc.Held, c.Stage)
+	require.Contains(t, c.Reason, "customerNotFound")
+	require.Equal(t, kyc.Need{Do: kyc.Wait, At: start.Add(90 * day)}, c.Next(start))
+	c.Apply(kyc.Hinted{At: start.Add(time.Hour), By: kyc.HintRefresh})
+	require.Equal(t, kyc.Identify, c.Next(start.Add(time.Hour)).Do)
+	answered(&c, time.Hour, single("completed", "approved"))
+	require.Equal(t, kyc.Approved, c.Stage)
+
+	c = newCase()
+	c.Apply(kyc.GaveUp{At: start.Add(89 * day), Step: kyc.StepIdentification})
+	c.Apply(kyc.Elapsed{At: start.Add(90 * day)})
+	require.Equal(t, kyc.Expired, c.Stage)
+}
+
+func TestRefusedReadHoldsAndTheNextAnswerReleases(t *testing.T) {
+	c := newCase()
+	answered(&c, 0, single("waiting_review", ""))
+	c.Apply(kyc.Refused{At: start.Add(time.Hour), Step: kyc.StepStatus, Code: "applicationNotFound"})
+	require.Equal(t, kyc.Held, c.Stage)
+	answered(&c, 2*time.Hour, single("waiting_review", ""))
+	require.Equal(t, kyc.InReview, c.Stage)
+}
+
+func TestHints(t *testing.T) {
+	c := newCase()
+	answered(&c, 0, single("waiting_review", ""))
+	require.Equal(t, kyc.Wait, c.Next(start).Do)
+	require.Equal(t, start.Add(time.Minute), c.Next(start).At, "the first read is a minute off")
+	require.Equal(t, kyc.Watch, c.Next(start.Add(time.Minute)).Do)
+
+	for i := range 5 {
+		c.Apply(kyc.Hinted{At: start, By: kyc.HintCallback, ID: fmt.Sprint(i % 3)})
+	}
+	require.Equal(t, 3, c.Timeline[len(c.Timeline)-1].Count, "two with one id are one")
+	asked := c.Next(start)
+	require.Equal(t, kyc.Read, asked.Do)
+	c.Apply(kyc.Hinted{At: start, By: kyc.HintCallback, ID: "later"})
+	c.Apply(kyc.Answered{At: start, Reading: single("waiting_review", ""), Covers: asked.Covers})
+	require.Equal(t, kyc.Read, c.Next(start).Do, "a hint that came after the question needs another look")
+	answered(&c, 0, single("waiting_review", ""))
+	require.Equal(t, kyc.Wait, c.Next(start).Do)
+}
+
+func TestCaseSurvivesItsOwnJSON(t *testing.T) {
+	c := newCase()
+	answered(&c, 0, single("pending_step_up", ""))
+	c.Apply(kyc.Submitted{At: start, Submission: licence("s1", person)})
+	c.Apply(kyc.Hinted{At: start, By: kyc.HintCallback, ID: "r"})
+	text, err := json.Marshal(c)
+	require.NoError(t, err)
+	var back kyc.Case
+	require.NoError(t, json.Unmarshal(text, &back))
+	require.Equal(t, c.View(), back.View())
+	require.Equal(t, c.Next(start), back.Next(start))
+}
+
+func TestParsePolicy(t *testing.T) {
+	p, err := kyc.ParsePolicy(`{"documents":"48h","reminders":["1h"]}`)
+	require.NoError(t, err)
+	require.Equal(t, kyc.Duration(48*time.Hour), p.Documents)
+	require.Equal(t, kyc.Duration(90*day), p.Case)
+	for name, text := range map[string]string{
+		"a number": `{"documents":48}`, "unknown name": `{"document":"48h"}`, "negative": `{"case":"-1h"}`,
+		"falling reminders": `{"reminders":["2h","1h"]}`, "first over max": `{"read_first":"7h"}`, "not JSON": `48h`,
+		"two values": `{} {}`, "too long": `{"case":"99999h"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := kyc.ParsePolicy(text)
+			require.ErrorContains(t, err, "policy: ")
+		})
+	}
+}
