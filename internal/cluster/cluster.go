@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"go.temporal.io/api/serviceerror"
@@ -81,6 +82,10 @@ func explain(ctx context.Context, address string, err error) error {
 	switch serviceerror.ToStatus(err).Code().String() {
 	case "Unauthenticated", "PermissionDenied":
 		return fmt.Errorf("Temporal at %s refuses these credentials: check TEMPORAL_API_KEY, TEMPORAL_NAMESPACE and the TLS variables", address)
+	}
+	// gRPC hands a failed handshake on as text alone.
+	if strings.Contains(err.Error(), "authentication handshake failed") {
+		return fmt.Errorf("Temporal at %s and this program cannot agree on TLS: check TEMPORAL_TLS and its certificates", address)
 	}
 	return &UnreachableError{Address: address, Err: err}
 }

@@ -1,0 +1,167 @@
+// Package house has no code: this test holds the rules of the house.
+package house
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "durablekyc.example/"
+
+// mayImport lists, for each room, which of our rooms it may import, and why.
+var mayImport = map[string]struct {
+	rooms []string
+	why   string
+}{
+	"kyc":                {nil, "a case is a value: nothing of the world is in it"},
+	"connectfi":          {nil, "what ConnectFi says does not depend on what we make of it"},
+	"activities":         {[]string{"kyc", "connectfi", "internal/docstore"}, "the one bridge between wire and domain"},
+	"workflows":          {[]string{"kyc", "activities"}, "activities for typed references only"},
+	"worker":             {[]string{"worker/taskqueue", "connectfi", "internal/"}, "a main only wires"},
+	"worker/taskqueue":   {[]string{"workflows", "activities", "connectfi", "internal/"}, "runs workflows and activities"},
+	"webhook":            {[]string{"webhook/intake", "workflows", "internal/"}, "a main only wires"},
+	"webhook/intake":     {[]string{"workflows", "kyc", "connectfi", "internal/"}, "the edge speaks to cases, never to ConnectFi's client"},
+	"starter":            {[]string{"starter/cli", "internal/"}, "a main only wires"},
+	"starter/cli":        {[]string{"workflows", "kyc", "connectfi", "internal/"}, "a terminal speaks to cases"},
+	"sandbox":            {[]string{"sandbox/standin", "internal/"}, "a main only wires"},
+	"sandbox/standin":    {[]string{"connectfi", "internal/serve"}, "the stand-in knows ConnectFi's pages and nothing of our cases"},
+	"dev":                {nil, "the launcher must build before anything else does"},
+	"internal/cluster":   {[]string{"internal/env", "internal/telemetry"}, "plumbing knows no domain"},
+	"internal/docstore":  {nil, "plumbing knows no domain"},
+	"internal/env":       {nil, "plumbing knows no domain"},
+	"internal/seal":      {nil, "plumbing knows no domain"},
+	"internal/serve":     {nil, "plumbing knows no domain"},
+	"internal/telemetry": {nil, "plumbing knows no domain"},
+}
+
+// onlyStandard lists the rooms without any third-party import.
+var onlyStandard = []string{"kyc", "connectfi"}
+
+type source struct {
+	path, room string
+	file       *ast.File
+	set        *token.FileSet
+	lines      int
+}
+
+// sources parses every Go file of ours, tests left out.
+func sources(t *testing.T) (all []source) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (strings.HasPrefix(d.Name(), ".") && path != "." || d.Name() == "testdata" || path == "dev/stack") {
+			return filepath.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, path, text, parser.ParseComments)
+		all = append(all, source{path, filepath.ToSlash(filepath.Dir(path)), file, set, strings.Count(string(text), "\n")})
+		return err
+	})
+	require.NoError(t, err)
+	require.NotEmpty(t, all)
+	return all
+}
+
+func TestImportsFollowTheArrows(t *testing.T) {
+	rooms := map[string]bool{}
+	for _, s := range sources(t) {
+		rooms[s.room] = true
+		allowed, known := mayImport[s.room]
+		require.True(t, known, "%s: a new room needs a line in mayImport, with its reason", s.room)
+		for _, spec := range s.file.Imports {
+			path := strings.Trim(spec.Path.Value, `"`)
+			ours, isOurs := strings.CutPrefix(path, module)
+			if !isOurs {
+				if slices.Contains(onlyStandard, s.room) {
+					require.NotContains(t, strings.SplitN(path, "/", 2)[0], ".", "%s imports %s: standard library only", s.path, path)
+				}
+				continue
+			}
+			require.True(t, slices.ContainsFunc(allowed.rooms, func(r string) bool {
+				return ours == r || strings.HasSuffix(r, "/") && strings.HasPrefix(ours, r)
+			}), "%s imports %s, but %s", s.path, ours, allowed.why)
+		}
+	}
+	for room := range mayImport {
+		if _, err := os.Stat(room); err == nil {
+			require.True(t, rooms[room] || room == "dev", "%s is in mayImport and has no code", room)
+		}
+	}
+}
+
+// Only a main may touch the process.
+func TestOnlyMainsTouchTheProcess(t *testing.T) {
+	forbidden := map[string][]string{
+		"os":     {"Exit", "Getenv", "LookupEnv", "Environ", "Setenv", "Args"},
+		"log":    {"Fatal", "Fatalf", "Fatalln", "Panic"},
+		"signal": {"Notify", "NotifyContext"},
+		"slog":   {"SetDefault"},
+		"http":   {"DefaultServeMux", "DefaultClient", "ListenAndServe", "HandleFunc", "Handle"},
+		"gin":    {"SetMode"},
+		"flag":   {"CommandLine", "Parse"},
+	}
+	for _, s := range sources(t) {
+		if s.file.Name.Name == "main" {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			selector, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			pkg, ok := selector.X.(*ast.Ident)
+			if ok && pkg.Obj == nil && slices.Contains(forbidden[pkg.Name], selector.Sel.Name) {
+				t.Errorf("%s uses %s.%s: only mains touch the process", s.set.Position(n.Pos()), pkg.Name, selector.Sel.Name)
+			}
+			return true
+		})
+	}
+}
+
+func TestFilesStaySmall(t *testing.T) {
+	for _, s := range sources(t) {
+		require.Less(t, s.lines, 500, "%s wants to be two files", s.path)
+		if s.file.Name.Name == "main" && s.room != "dev" {
+			require.LessOrEqual(t, s.lines, 90, "%s: a main only wires", s.path)
+		}
+	}
+}
+
+func TestEveryRoomSaysWhatItIs(t *testing.T) {
+	doc := map[string]bool{}
+	for _, s := range sources(t) {
+		doc[s.room] = doc[s.room] || s.file.Doc != nil
+	}
+	for room, has := range doc {
+		require.True(t, has, "%s has no package comment", room)
+	}
+}
+
+// A file of ours must make sense on any machine.
+func TestNothingOfOneMachine(t *testing.T) {
+	for _, s := range sources(t) {
+		text, err := os.ReadFile(s.path)
+		require.NoError(t, err)
+		for _, path := range []string{"/" + "root/", "/" + "home/", "/" + "work/"} {
+			require.NotContains(t, string(text), path, s.path)
+		}
+	}
+}

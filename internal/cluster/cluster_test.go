@@ -1,0 +1,154 @@
+package cluster_test
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"durablekyc.example/internal/cluster"
+)
+
+// frontend is as much of a Temporal frontend as dialling needs: a gRPC server
+// that says what it can do, and remembers what it was called with.
+type frontend struct {
+	workflowservice.UnimplementedWorkflowServiceServer
+	refuse codes.Code
+	seen   metadata.MD
+}
+
+func (f *frontend) GetSystemInfo(ctx context.Context, _ *workflowservice.GetSystemInfoRequest) (*workflowservice.GetSystemInfoResponse, error) {
+	f.seen, _ = metadata.FromIncomingContext(ctx)
+	if f.refuse != codes.OK {
+		return nil, status.Error(f.refuse, "no")
+	}
+	return &workflowservice.GetSystemInfoResponse{}, nil
+}
+
+func (f *frontend) serve(t *testing.T) (address string, healthy *health.Server) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	server := grpc.NewServer()
+	healthy = health.NewServer()
+	healthy.SetServingStatus("temporal.api.workflowservice.v1.WorkflowService", healthpb.HealthCheckResponse_SERVING)
+	healthpb.RegisterHealthServer(server, healthy)
+	workflowservice.RegisterWorkflowServiceServer(server, f)
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(ln) }()
+	t.Cleanup(func() { server.Stop(); require.NoError(t, <-ended) })
+	return ln.Addr().String(), healthy
+}
+
+func lookup(variables map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) { value, ok := variables[name]; return value, ok }
+}
+
+func options(variables map[string]string) cluster.Options {
+	if _, ok := variables["TEMPORAL_CONFIG_FILE"]; !ok {
+		variables["TEMPORAL_CONFIG_FILE"] = os.DevNull // not the developer's own profiles
+	}
+	return cluster.Options{Lookup: lookup(variables), Logger: slog.New(slog.DiscardHandler)}
+}
+
+func TestDialByVariables(t *testing.T) {
+	f := &frontend{}
+	address, _ := f.serve(t)
+	o := options(map[string]string{"TEMPORAL_ADDRESS": address, "TEMPORAL_API_KEY": "the-key", "TEMPORAL_TLS": "false"})
+	o.Environ = func() []string { return []string{"TEMPORAL_GRPC_META_X_TEAM=kyc"} }
+	c, err := cluster.Dial(t.Context(), o)
+	require.NoError(t, err)
+	defer c.Close()
+	require.Equal(t, []string{"Bearer the-key"}, f.seen.Get("authorization"))
+	require.Equal(t, []string{"kyc"}, f.seen.Get("x-team"))
+}
+
+func TestDialByProfileAndByOption(t *testing.T) {
+	f := &frontend{}
+	address, _ := f.serve(t)
+	file := filepath.Join(t.TempDir(), "temporal.toml")
+	require.NoError(t, os.WriteFile(file, []byte("[profile.blue]\naddress = \""+address+"\"\n"), 0o600))
+	for name, test := range map[string]struct {
+		variables map[string]string
+		address   string
+	}{
+		"a profile":                          {variables: map[string]string{"TEMPORAL_CONFIG_FILE": file, "TEMPORAL_PROFILE": "blue"}},
+		"a variable goes before the profile": {variables: map[string]string{"TEMPORAL_CONFIG_FILE": file, "TEMPORAL_ADDRESS": address}},
+		"an option goes before both":         {variables: map[string]string{"TEMPORAL_ADDRESS": "127.0.0.1:1"}, address: address},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := options(test.variables)
+			o.Address = test.address
+			c, err := cluster.Dial(t.Context(), o)
+			require.NoError(t, err)
+			c.Close()
+		})
+	}
+}
+
+func TestDialRefuses(t *testing.T) {
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	nobody := closed.Addr().String()
+	require.NoError(t, closed.Close())
+	stranger, _ := (&frontend{refuse: codes.Unauthenticated}).serve(t)
+	denied, _ := (&frontend{refuse: codes.PermissionDenied}).serve(t)
+
+	for name, test := range map[string]struct {
+		variables map[string]string
+		says      []string
+	}{
+		"nobody there":            {variables: map[string]string{"TEMPORAL_ADDRESS": nobody}, says: []string{nobody, "go run ./dev", "TEMPORAL_ADDRESS"}},
+		"a bad API key":           {variables: map[string]string{"TEMPORAL_ADDRESS": stranger, "TEMPORAL_API_KEY": "topsecret", "TEMPORAL_TLS": "0"}, says: []string{stranger, "TEMPORAL_API_KEY"}},
+		"not allowed":             {variables: map[string]string{"TEMPORAL_ADDRESS": denied}, says: []string{denied, "refuses these credentials"}},
+		"TLS where there is none": {variables: map[string]string{"TEMPORAL_ADDRESS": denied, "TEMPORAL_TLS": "true"}, says: []string{denied, "cannot agree on TLS"}},
+		"no such profile":         {variables: map[string]string{"TEMPORAL_PROFILE": "green"}, says: []string{"configuration", "green"}},
+		"a missing certificate": {variables: map[string]string{"TEMPORAL_TLS_CLIENT_CERT_PATH": "/nowhere", "TEMPORAL_TLS_CLIENT_KEY_PATH": "/nowhere"},
+			says: []string{"configuration", "/nowhere"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := cluster.Dial(t.Context(), options(test.variables))
+			for _, says := range test.says {
+				require.ErrorContains(t, err, says)
+			}
+			require.NotContains(t, err.Error(), "topsecret")
+			require.NotContains(t, err.Error(), "\n")
+		})
+	}
+}
+
+func TestUnreachableKeepsItsCause(t *testing.T) {
+	_, err := cluster.Dial(t.Context(), options(map[string]string{"TEMPORAL_ADDRESS": "127.0.0.1:1"}))
+	var unreachable *cluster.UnreachableError
+	require.ErrorAs(t, err, &unreachable)
+	require.Equal(t, "127.0.0.1:1", unreachable.Address)
+	require.ErrorContains(t, unreachable.Unwrap(), "refused")
+}
+
+func TestDialGivesUpWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := cluster.Dial(ctx, options(map[string]string{"TEMPORAL_ADDRESS": "127.0.0.1:1"}))
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestReady(t *testing.T) {
+	address, healthy := (&frontend{}).serve(t)
+	c, err := cluster.Dial(t.Context(), options(map[string]string{"TEMPORAL_ADDRESS": address}))
+	require.NoError(t, err)
+	defer c.Close()
+	require.NoError(t, cluster.Ready(t.Context(), c))
+	healthy.SetServingStatus("temporal.api.workflowservice.v1.WorkflowService", healthpb.HealthCheckResponse_NOT_SERVING)
+	require.ErrorContains(t, cluster.Ready(t.Context(), c), "Temporal does not answer")
+}

@@ -1,0 +1,302 @@
+package docstore_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/require"
+
+	"durablekyc.example/internal/docstore"
+)
+
+const (
+	jpg = "\xff\xd8\xff\xe0 the rest of a photo"
+	png = "\x89PNG\r\n\x1a\n the rest of a scan"
+)
+
+// stores runs a test on each kind of bucket.
+func stores(t *testing.T, test func(t *testing.T, s *docstore.Store), options ...docstore.Option) {
+	for name, url := range map[string]string{"memory": "mem://", "directory": "file://" + t.TempDir() + "/documents"} {
+		t.Run(name, func(t *testing.T) { test(t, open(t, url, options...)) })
+	}
+}
+
+func open(t *testing.T, url string, options ...docstore.Option) *docstore.Store {
+	t.Helper()
+	s, err := docstore.Open(t.Context(), url, options...)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+func content(t *testing.T, s *docstore.Store, key string) string {
+	t.Helper()
+	r, err := s.Read(t.Context(), key)
+	require.NoError(t, err)
+	defer r.Close()
+	all, err := io.ReadAll(r)
+	require.NoError(t, err)
+	return string(all)
+}
+
+func TestPutAndRead(t *testing.T) {
+	stores(t, func(t *testing.T, s *docstore.Store) {
+		ctx := t.Context()
+		first, err := s.Put(ctx, "Mustermann1", strings.NewReader(jpg), "image/jpeg")
+		require.NoError(t, err)
+		second, err := s.Put(ctx, "Mustermann1", strings.NewReader(png), "")
+		require.NoError(t, err)
+		other, err := s.Put(ctx, "Mustermann2", strings.NewReader(png), "image/png")
+		require.NoError(t, err)
+
+		require.Equal(t, jpg, content(t, s, first))
+		require.Equal(t, png, content(t, s, second))
+		require.NotContains(t, first, "Mustermann")
+		require.NotEqual(t, first, second)
+		require.Equal(t, folder(first), folder(second), "one owner, one folder")
+		require.NotEqual(t, folder(first), folder(other))
+	})
+}
+
+func folder(key string) string { f, _, _ := strings.Cut(key, "/"); return f }
+
+func TestPutRefuses(t *testing.T) {
+	broken := errors.New("the line went dead")
+	for name, test := range map[string]struct {
+		r           io.Reader
+		contentType string
+		want        func(t *testing.T, err error)
+	}{
+		"a PDF":                   {r: strings.NewReader("%PDF-1.7 …"), want: notImage("PDF")},
+		"a PDF called a photo":    {r: strings.NewReader("%PDF-1.7 …"), contentType: "image/jpeg", want: notImage("PDF")},
+		"a photo called a scan":   {r: strings.NewReader(jpg), contentType: "image/png", want: notImage("announced")},
+		"nothing":                 {r: strings.NewReader(""), want: notImage("empty")},
+		"too much":                {r: strings.NewReader(jpg + strings.Repeat("x", 1000)), want: is(docstore.ErrTooLarge)},
+		"one byte too much":       {r: strings.NewReader(jpg + strings.Repeat("x", 101-len(jpg))), want: is(docstore.ErrTooLarge)},
+		"a reader that fails":     {r: io.MultiReader(strings.NewReader(jpg), iotest.ErrReader(broken)), want: is(broken)},
+		"a reader that is broken": {r: iotest.ErrReader(broken), want: is(broken)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "documents")
+			s := open(t, "file://"+dir, docstore.WithMaxBytes(100))
+			key, err := s.Put(t.Context(), "A1", test.r, test.contentType)
+			require.Empty(t, key)
+			test.want(t, err)
+			require.Empty(t, files(t, dir), "nothing is left behind")
+		})
+	}
+}
+
+func is(target error) func(*testing.T, error) {
+	return func(t *testing.T, err error) { t.Helper(); require.ErrorIs(t, err, target) }
+}
+
+func notImage(word string) func(*testing.T, error) {
+	return func(t *testing.T, err error) {
+		t.Helper()
+		var refused *docstore.NotImageError
+		require.ErrorAs(t, err, &refused)
+		require.Contains(t, refused.Reason, word)
+	}
+}
+
+func files(t *testing.T, dir string) (found []string) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			found = append(found, path)
+		}
+		return err
+	}))
+	return found
+}
+
+func TestPutTakesExactlyTheLimit(t *testing.T) {
+	stores(t, func(t *testing.T, s *docstore.Store) {
+		image := jpg + strings.Repeat("x", 100-len(jpg))
+		key, err := s.Put(t.Context(), "A1", strings.NewReader(image), "")
+		require.NoError(t, err)
+		require.Equal(t, image, content(t, s, key))
+	}, docstore.WithMaxBytes(100))
+}
+
+func TestACancelledPutLeavesNothing(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "documents")
+	s := open(t, "file://"+dir)
+	ctx, cancel := context.WithCancel(t.Context())
+	half := io.MultiReader(strings.NewReader(jpg), readerFunc(func([]byte) (int, error) { cancel(); return 0, io.EOF }))
+	_, err := s.Put(ctx, "A1", half, "")
+	require.ErrorIs(t, err, context.Canceled)
+	require.Empty(t, files(t, dir))
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+func TestNobodyElseMayLook(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	s := open(t, "file://"+dir)
+	key, err := s.Put(t.Context(), "A1", strings.NewReader(jpg), "")
+	require.NoError(t, err)
+	require.NoError(t, s.Note(t.Context(), key, "uploaded", "1"))
+	for path, want := range map[string]fs.FileMode{dir: 0o700, filepath.Join(dir, folder(key)): 0o700} {
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		require.Equal(t, want, info.Mode().Perm(), path)
+	}
+	found := files(t, dir)
+	require.Len(t, found, 2, "the image and its receipt, and no files of metadata")
+	for _, path := range found {
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		require.Equal(t, fs.FileMode(0o600), info.Mode().Perm(), path)
+	}
+}
+
+func TestReceipts(t *testing.T) {
+	stores(t, func(t *testing.T, s *docstore.Store) {
+		ctx := t.Context()
+		key, err := s.Put(ctx, "A1", strings.NewReader(jpg), "")
+		require.NoError(t, err)
+		_, ok, err := s.Noted(ctx, key, "document")
+		require.NoError(t, err)
+		require.False(t, ok)
+
+		require.NoError(t, s.Note(ctx, key, "document", "doc_1"))
+		require.NoError(t, s.Note(ctx, key, "uploaded", ""))
+		require.NoError(t, s.Note(ctx, key, "document", "doc_2"))
+		value, ok, err := s.Noted(ctx, key, "document")
+		require.NoError(t, err)
+		require.True(t, ok)
+		require.Equal(t, "doc_2", value, "the later one replaces")
+		value, ok, err = s.Noted(ctx, key, "uploaded")
+		require.NoError(t, err)
+		require.True(t, ok, "an empty receipt is one")
+		require.Empty(t, value)
+		require.Equal(t, jpg, content(t, s, key), "the image is as it was")
+
+		absent := folder(key) + "/" + strings.Repeat("a", 26)
+		require.ErrorIs(t, s.Note(ctx, absent, "document", "doc_1"), docstore.ErrNotFound)
+		require.Error(t, s.Note(ctx, key, "../document", "doc_1"))
+		require.Error(t, s.Note(ctx, key, "document", strings.Repeat("x", 5000)))
+	})
+}
+
+func TestReceiptsSurviveTheProcess(t *testing.T) {
+	url := "file://" + t.TempDir()
+	before, err := docstore.Open(t.Context(), url)
+	require.NoError(t, err)
+	key, err := before.Put(t.Context(), "A1", strings.NewReader(png), "")
+	require.NoError(t, err)
+	require.NoError(t, before.Note(t.Context(), key, "document", "doc_1"))
+	require.NoError(t, before.Close())
+
+	after := open(t, url)
+	value, ok, err := after.Noted(t.Context(), key, "document")
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.Equal(t, "doc_1", value)
+	require.Equal(t, png, content(t, after, key))
+}
+
+func TestKeysAreNoPaths(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "secret"), []byte(jpg), 0o600))
+	s := open(t, "file://"+filepath.Join(dir, "documents"))
+	for name, key := range map[string]string{
+		"empty": "", "up": "../secret", "deep up": "a/../../secret", "absolute": filepath.Join(dir, "secret"),
+		"well formed and absent": strings.Repeat("0", 32) + "/" + strings.Repeat("a", 26),
+		"a receipt":              strings.Repeat("0", 32) + "/" + strings.Repeat("a", 26) + ".document.txt",
+		"line end":               strings.Repeat("0", 32) + "/" + strings.Repeat("a", 26) + "\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := s.Read(t.Context(), key)
+			require.ErrorIs(t, err, docstore.ErrNotFound)
+			require.ErrorIs(t, s.Note(t.Context(), key, "document", "x"), docstore.ErrNotFound)
+			_, ok, err := s.Noted(t.Context(), key, "document")
+			require.NoError(t, err)
+			require.False(t, ok)
+		})
+	}
+}
+
+func TestDeleteOwner(t *testing.T) {
+	stores(t, func(t *testing.T, s *docstore.Store) {
+		ctx := t.Context()
+		var mine []string
+		for range 3 {
+			key, err := s.Put(ctx, "A1", strings.NewReader(jpg), "")
+			require.NoError(t, err)
+			require.NoError(t, s.Note(ctx, key, "document", "doc_1"))
+			mine = append(mine, key)
+		}
+		theirs, err := s.Put(ctx, "A10", strings.NewReader(jpg), "")
+		require.NoError(t, err)
+
+		require.NoError(t, s.DeleteOwner(ctx, "A1"))
+		for _, key := range mine {
+			_, err := s.Read(ctx, key)
+			require.ErrorIs(t, err, docstore.ErrNotFound)
+			_, ok, err := s.Noted(ctx, key, "document")
+			require.NoError(t, err)
+			require.False(t, ok)
+		}
+		require.Equal(t, jpg, content(t, s, theirs))
+		require.NoError(t, s.DeleteOwner(ctx, "A1"), "again is no error")
+	})
+}
+
+func TestOpenRefuses(t *testing.T) {
+	taken := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(taken, nil, 0o600))
+	for name, test := range map[string]struct{ url, says string }{
+		"a path":            {url: "./documents", says: "bucket URL"},
+		"nothing":           {url: "", says: "bucket URL"},
+		"two slashes":       {url: "file://documents", says: "three slashes"},
+		"no such driver":    {url: "nowhere://bucket", says: "nowhere://"},
+		"a file":            {url: "file://" + taken, says: "not a directory"},
+		"an unknown option": {url: "file:///tmp?colour=red", says: "colour"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := docstore.Open(t.Context(), test.url)
+			require.ErrorContains(t, err, test.says)
+		})
+	}
+}
+
+func TestKind(t *testing.T) {
+	for name, test := range map[string]struct{ content, extension, says string }{
+		"jpg":             {content: jpg, extension: "jpg"},
+		"png":             {content: png, extension: "png"},
+		"three bytes":     {content: "\xff\xd8\xff", extension: "jpg"},
+		"empty":           {content: "", says: "empty"},
+		"pdf":             {content: "%PDF-1.4", says: "PDF"},
+		"heic":            {content: "\x00\x00\x00\x18ftypheic\x00\x00\x00\x00", says: "HEIC"},
+		"webp":            {content: "RIFF\x10\x00\x00\x00WEBPVP8 ", says: "another kind"},
+		"gif":             {content: "GIF89a", says: "another kind"},
+		"text":            {content: "<html>", says: "not an image"},
+		"half a png":      {content: "\x89PNG\r\n", says: "not an image"},
+		"png in the text": {content: "x" + png, says: "not an image"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := bytes.NewReader([]byte(test.content))
+			extension, err := docstore.Kind(r)
+			require.Equal(t, test.extension, extension)
+			if test.says != "" {
+				notImage(test.says)(t, err)
+			} else {
+				require.NoError(t, err)
+			}
+			require.Equal(t, len(test.content), r.Len(), "it goes back to the start")
+		})
+	}
+}

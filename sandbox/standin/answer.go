@@ -1,0 +1,85 @@
+package standin
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"durablekyc.example/connectfi"
+)
+
+// refusal is a call that ConnectFi turns down. Its texts are the documented
+// ones where a page prints them (C), and of that kind elsewhere (A).
+type refusal struct {
+	httpStatus int
+	code       string
+	context    any // an object or a list; nil is left out
+	message    string
+}
+
+func (r *refusal) Error() string { return r.code }
+
+func unauthorized() error {
+	return &refusal{http.StatusUnauthorized, connectfi.CodeUnauthorized, nil, "Authentication error"}
+}
+
+// invalid carries the raw Ajv error list (C).
+func invalid(problems []connectfi.Problem) error {
+	return &refusal{http.StatusBadRequest, connectfi.CodeRequestValidateError, problems, "Request validation error."}
+}
+
+func customerNotFound(id string) error {
+	return &refusal{http.StatusBadRequest, connectfi.CodeCustomerNotFound, map[string]string{"customerId": id}, "Customer not found."}
+}
+
+func applicationNotFound(id string) error {
+	return &refusal{http.StatusNotFound, connectfi.CodeApplicationNotFound, map[string]string{"applicationId": id}, "Application not found."}
+}
+
+func documentNotFound(id string) error {
+	return &refusal{http.StatusBadRequest, connectfi.CodeDocumentNotFound, map[string]string{"documentId": id}, "Document not found."}
+}
+
+func fileNotFound(id string) error {
+	return &refusal{http.StatusBadRequest, connectfi.CodeFileNotFound, map[string]string{"documentId": id}, "File not found."}
+}
+
+// tooLarge has a code and a status that no page names (A).
+func tooLarge() error {
+	return &refusal{http.StatusRequestEntityTooLarge, "payloadTooLarge", nil, "Request entity too large."}
+}
+
+func alreadyDecided(status connectfi.Status) error {
+	return &refusal{http.StatusBadRequest, connectfi.CodeStatusApplicationEntity, nil,
+		"Entity has status " + string(status) + ". Action cannot be completed."}
+}
+
+// errorBody is the documented error envelope; context and message are each
+// sometimes absent (C).
+type errorBody struct {
+	RequestID string `json:"requestId"`
+	Code      string `json:"code"`
+	Context   any    `json:"context,omitempty"`
+	Message   string `json:"message,omitempty"`
+}
+
+func (s *Sandbox) answer(w http.ResponseWriter, data any, err error) {
+	id := connectfi.NewRequestID(s.config.Clock())
+	if err == nil {
+		writeJSON(w, http.StatusOK, connectfi.Envelope[any]{Code: connectfi.CodeOK, Data: data, RequestID: id})
+		return
+	}
+	r, known := err.(*refusal)
+	if !known {
+		r = &refusal{httpStatus: http.StatusInternalServerError, code: "internalError", message: "Internal error."}
+		s.config.Logger.Error("the sandbox is at fault", "error", err)
+	}
+	writeJSON(w, r.httpStatus, errorBody{RequestID: id, Code: r.code, Context: r.context, Message: r.message})
+}
+
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(body) // a client that went away is told by nothing
+}

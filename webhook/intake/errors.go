@@ -1,0 +1,98 @@
+package intake
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"durablekyc.example/workflows"
+)
+
+// What the edge itself has against a request. What the cases say comes in the
+// words of package workflows.
+var (
+	errNotHere   = errors.New("no such route")
+	errMethod    = errors.New("another method is wanted")
+	errUnknown   = errors.New("the token is not of this reference")
+	errMalformed = errors.New("not the callback envelope")
+	errTooLarge  = errors.New("the body is too large")
+	errSlow      = errors.New("the body came too slowly")
+	errBusy      = errors.New("too many callbacks at once")
+	errForeign   = errors.New("the body speaks of another reference")
+	errBroken    = errors.New("the handler broke")
+)
+
+// reply is how an error looks from outside and in the metrics.
+type reply struct {
+	status int
+	result string // of kyc_callbacks_total
+	detail string // for a person; none where the status is no refusal
+}
+
+// retryAfter is how many seconds a caller is asked to wait before it tries again.
+const retryAfter = "5"
+
+// replyTo is the one map from what happened to what is answered. Nothing in it
+// depends on a text of the caller's. A wrong token, an unknown reference and
+// an unknown route are one and the same answer.
+func replyTo(err error) reply {
+	switch {
+	case err == nil:
+		return reply{http.StatusAccepted, resultAccepted, ""}
+	case errors.Is(err, errForeign):
+		return reply{http.StatusAccepted, resultForeign, ""}
+	case errors.Is(err, workflows.ErrEnded):
+		return reply{http.StatusOK, resultClosed, ""}
+	case errors.Is(err, errUnknown), errors.Is(err, workflows.ErrUnknown), errors.Is(err, errNotHere):
+		return reply{http.StatusNotFound, resultUnknown, "There is nothing at this address."}
+	case errors.Is(err, errMethod):
+		return reply{http.StatusMethodNotAllowed, resultMalformed, "This address takes another method: see the Allow header."}
+	case errors.Is(err, errMalformed):
+		return reply{http.StatusBadRequest, resultMalformed, "The body must be the JSON envelope of a ConnectFi callback."}
+	case errors.Is(err, errSlow):
+		return reply{http.StatusRequestTimeout, resultMalformed, "The body did not arrive in time."}
+	case errors.Is(err, errTooLarge):
+		return reply{http.StatusRequestEntityTooLarge, resultTooLarge, "The body may have at most 65536 bytes."}
+	case errors.Is(err, errBroken):
+		return reply{http.StatusInternalServerError, resultUnavailable, "Something broke here; it was written to the log."}
+	}
+	// Too many at once, Temporal away, busy, late, or in a state nobody
+	// foresaw: never a 4xx, for the callback may be good.
+	return reply{http.StatusServiceUnavailable, resultUnavailable, "The callback cannot be stored right now. Send it again later."}
+}
+
+// refuse answers with a problem (RFC 9457) and ends the request.
+func refuse(c *gin.Context, err error) {
+	r := replyTo(err)
+	if r.status == http.StatusServiceUnavailable {
+		c.Header("Retry-After", retryAfter)
+	}
+	body, _ := json.Marshal(problem{Type: "about:blank", Title: http.StatusText(r.status), Status: r.status, Detail: r.detail})
+	c.Abort()
+	c.Data(r.status, "application/problem+json", body)
+}
+
+// problem is RFC 9457's shape.
+type problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+}
+
+// answer ends a callback, counts it, and tells the log what an operator can
+// act on. An error of Temporal's names ids and addresses, never a body.
+func (s *Server) answer(c *gin.Context, err error) {
+	r := replyTo(err)
+	s.metrics.callbacks.WithLabelValues(r.result).Inc()
+	if r.result == resultUnavailable {
+		s.config.Logger.Warn("a callback was not stored", "cause", err)
+	}
+	if r.detail == "" {
+		c.Status(r.status)
+		return
+	}
+	refuse(c, err)
+}

@@ -1,0 +1,155 @@
+package intake_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+	"github.com/stretchr/testify/require"
+
+	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/telemetry"
+	"durablekyc.example/webhook/intake"
+	"durablekyc.example/workflows"
+)
+
+const (
+	secret    = "a-secret-of-more-than-32-characters-0"
+	reference = "extRefAk124"
+
+	// printed is the callback of ConnectFi's own page (C).
+	printed = `{"code":"0","data":{"applicationId":"iapp_6HdIlzPVvBdPRMOLVb7BGW","aggregatorId":"CLIENTID",` +
+		`"customerId":"cstap_5WMvWpL6XzfkmntDJeeHm2","reference":"extRefAk124","status":"completed","outcome":"Approved",` +
+		`"entityApplications":[{"entityId":"cstap_5WMvWpL6XzfkmntDJeeHm2","isCustomer":true,"status":"completed",` +
+		`"outcome":"approved"}]},"requestId":"2e4d99a0cc3311eebb061f991c0df212"}`
+)
+
+// TestMain keeps Gin from printing its table of routes for every Server.
+func TestMain(m *testing.M) {
+	gin.SetMode(gin.ReleaseMode)
+	m.Run()
+}
+
+// desk keeps cases in memory: every reference it knows, with what signalling
+// it comes to, and the hints that it took.
+type desk struct {
+	mu    sync.Mutex
+	cases map[string]error
+	hints []workflows.Callback
+	wait  func(context.Context) error // before anything else; may be nil
+}
+
+func (d *desk) Callback(ctx context.Context, reference string, hint workflows.Callback) error {
+	if d.wait != nil {
+		if err := d.wait(ctx); err != nil {
+			return err
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	err, known := d.cases[reference]
+	if !known {
+		return workflows.ErrUnknown
+	}
+	if err == nil {
+		d.hints = append(d.hints, hint)
+	}
+	return err
+}
+
+func (d *desk) taken() []workflows.Callback {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.hints
+}
+
+// edge is a Server under test and everything that can be seen of it.
+type edge struct {
+	*intake.Server
+	keys seal.Keys
+	log  *journal
+}
+
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
+func newEdge(t testing.TB, cases intake.Cases, change ...func(*intake.Config)) edge {
+	t.Helper()
+	keys, err := seal.ParseKeys(secret)
+	require.NoError(t, err)
+	metrics, err := telemetry.New("webhook")
+	require.NoError(t, err)
+	log := &journal{}
+	config := intake.Config{Cases: cases, Keys: keys, Ready: func(context.Context) error { return nil },
+		Logger: telemetry.Logger(log, "json"), Telemetry: metrics}
+	for _, c := range change {
+		c(&config)
+	}
+	server, err := intake.New(config)
+	require.NoError(t, err)
+	return edge{server, keys, log}
+}
+
+// path is the callback URL's path for a reference.
+func (e edge) path(reference string) string {
+	return "/connectfi/callbacks/" + reference + "/" + e.keys.Mint(seal.Callback, reference)
+}
+
+func (e edge) send(method, path string, body io.Reader) *httptest.ResponseRecorder {
+	answer := httptest.NewRecorder()
+	e.Public().ServeHTTP(answer, httptest.NewRequest(method, path, body))
+	return answer
+}
+
+func (e edge) post(path, body string) *httptest.ResponseRecorder {
+	return e.send(http.MethodPost, path, strings.NewReader(body))
+}
+
+// counted reports the metric line of a result.
+func (e edge) counted(t testing.TB, result string) bool {
+	t.Helper()
+	answer := httptest.NewRecorder()
+	e.Admin().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	return strings.Contains(answer.Body.String(), `kyc_callbacks_total{result="`+result+`"} 1`+"\n")
+}
+
+func TestNewNamesEverythingMissing(t *testing.T) {
+	_, err := intake.New(intake.Config{})
+	for _, says := range []string{"cases", "keys", "readiness", "a logger", "telemetry"} {
+		require.ErrorContains(t, err, says)
+	}
+}
+
+func TestOneRegistryOneServer(t *testing.T) {
+	keys, err := seal.ParseKeys(secret)
+	require.NoError(t, err)
+	metrics, err := telemetry.New("webhook")
+	require.NoError(t, err)
+	config := intake.Config{Cases: &desk{}, Keys: keys, Ready: func(context.Context) error { return nil },
+		Logger: slog.New(slog.DiscardHandler), Telemetry: metrics}
+	_, err = intake.New(config)
+	require.NoError(t, err)
+	_, err = intake.New(config)
+	require.ErrorContains(t, err, "metrics", "an error, not a panic")
+}

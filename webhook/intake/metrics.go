@@ -1,0 +1,96 @@
+package intake
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// What can become of a callback, as the metric spells it.
+const (
+	resultAccepted    = "accepted"
+	resultForeign     = "foreign" // accepted, though its body names another reference
+	resultClosed      = "closed"
+	resultMalformed   = "malformed"
+	resultUnknown     = "unknown"
+	resultTooLarge    = "too_large"
+	resultUnavailable = "unavailable"
+)
+
+type metrics struct {
+	callbacks *prometheus.CounterVec
+	requests  *prometheus.HistogramVec
+}
+
+func newMetrics(registry prometheus.Registerer) (metrics, error) {
+	m := metrics{
+		callbacks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "kyc_callbacks_total", Help: "Callbacks by what became of them.",
+		}, []string{"result"}),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "kyc_http_request_duration_seconds", Help: "Requests on the public listener by route and status.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, []string{"route", "status"}),
+	}
+	for _, result := range []string{resultAccepted, resultForeign, resultClosed, resultMalformed,
+		resultUnknown, resultTooLarge, resultUnavailable} {
+		m.callbacks.WithLabelValues(result) // a rate over a series that is not there yet misses its first event
+	}
+	if err := errors.Join(registry.Register(m.callbacks), registry.Register(m.requests)); err != nil {
+		return metrics{}, fmt.Errorf("metrics: %w", err)
+	}
+	return m, nil
+}
+
+// watch logs and measures a request by the pattern of its route: the path
+// itself holds a capability, and a query could hold anything.
+func (s *Server) watch(c *gin.Context) {
+	start := time.Now()
+	c.Next()
+	route, status, took := c.FullPath(), c.Writer.Status(), time.Since(start)
+	if route == "" {
+		route = "none"
+	}
+	s.metrics.requests.WithLabelValues(route, strconv.Itoa(status)).Observe(took.Seconds())
+	s.config.Logger.Info("request", "method", method(c.Request.Method), "route", route, "status", status, "seconds", took.Seconds())
+}
+
+// method is a known one, or "other": HTTP lets a stranger write anything there.
+func method(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return m
+	}
+	return "other"
+}
+
+// recover answers 500 when a handler breaks. The log gets the stack and the
+// type of what was thrown, not its text, which may quote the request; the
+// caller gets neither.
+func (s *Server) recover(c *gin.Context) {
+	defer func() {
+		thrown := recover()
+		if thrown == nil {
+			return
+		}
+		s.config.Logger.Error("a handler broke", "route", c.FullPath(), "thrown", fmt.Sprintf("%T", thrown), "stack", string(debug.Stack()))
+		if !c.Writer.Written() {
+			refuse(c, errBroken)
+		}
+	}()
+	c.Next()
+}
+
+// harden is for every answer, whoever reads it.
+func harden(c *gin.Context) {
+	c.Header("X-Content-Type-Options", "nosniff")
+	c.Header("Cache-Control", "no-store")
+	c.Header("Referrer-Policy", "no-referrer") // the address is a credential
+	c.Next()
+}

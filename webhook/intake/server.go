@@ -1,0 +1,126 @@
+// Package intake is the edge: what strangers may reach over HTTP. It checks,
+// bounds and hands over to Temporal; it holds nothing itself, so any number of
+// them run beside each other.
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"golang.org/x/sync/errgroup"
+
+	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/serve"
+	"durablekyc.example/internal/telemetry"
+	"durablekyc.example/workflows"
+)
+
+// Cases is what the edge asks of the cases. workflows.Client is one; its
+// errors are the vocabulary that errors.go translates.
+type Cases interface {
+	// Callback hands a hint to the case of this reference; nil once it is
+	// durable. workflows.ErrEnded and ErrUnknown are answers, too.
+	Callback(ctx context.Context, reference string, hint workflows.Callback) error
+}
+
+// Config is what a Server needs. All of it is required where nothing else is said.
+type Config struct {
+	Cases     Cases
+	Keys      seal.Keys                   // whose callback URLs are accepted
+	Ready     func(context.Context) error // nil when Temporal can take a signal now
+	Logger    *slog.Logger
+	Telemetry *telemetry.Telemetry
+
+	// MostSignals is how many callbacks may be on their way to Temporal at
+	// once; zero is 64. More are told to come back.
+	MostSignals int
+	// SignalTimeout is how long Temporal may take for one; zero is 5 s.
+	SignalTimeout time.Duration
+	// BodyTimeout is how long a caller may take for its body; zero is 10 s.
+	BodyTimeout time.Duration
+}
+
+// Server is the edge as a value. See New.
+type Server struct {
+	config  Config
+	public  *gin.Engine
+	metrics metrics
+	slots   chan struct{} // one taken for each signal on its way
+}
+
+// New checks the configuration, all of it at once, and starts nothing.
+func New(c Config) (*Server, error) {
+	var errs []error
+	for _, missing := range []struct {
+		is   bool
+		what string
+	}{
+		{c.Cases == nil, "cases to hand over to"}, {c.Keys == seal.Keys{}, "keys for callback URLs"},
+		{c.Ready == nil, "a readiness check"}, {c.Logger == nil, "a logger"}, {c.Telemetry == nil, "telemetry"},
+	} {
+		if missing.is {
+			errs = append(errs, fmt.Errorf("the webhook needs %s", missing.what))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	if c.MostSignals <= 0 {
+		c.MostSignals = 64
+	}
+	if c.SignalTimeout <= 0 {
+		c.SignalTimeout = 5 * time.Second
+	}
+	if c.BodyTimeout <= 0 {
+		c.BodyTimeout = 10 * time.Second
+	}
+	metrics, err := newMetrics(c.Telemetry.Registry)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{config: c, metrics: metrics, slots: make(chan struct{}, c.MostSignals)}
+	s.public, err = s.routes()
+	return s, err
+}
+
+// routes is everything a stranger can reach.
+func (s *Server) routes() (*gin.Engine, error) {
+	e := gin.New()
+	if err := e.SetTrustedProxies(nil); err != nil { // nobody's word about addresses is taken
+		return nil, err
+	}
+	e.RedirectTrailingSlash, e.RedirectFixedPath = false, false // a redirect would repeat the token
+	e.HandleMethodNotAllowed = true
+	e.Use(s.watch, s.recover, harden)
+
+	// ConnectFi says that something changed; the token is in the URL it was given.
+	e.POST("/connectfi/callbacks/:reference/:token", s.callback)
+
+	// Anything else is unknown, or known by another method.
+	e.NoRoute(func(c *gin.Context) { refuse(c, errNotHere) })
+	e.NoMethod(func(c *gin.Context) { refuse(c, errMethod) })
+	return e, nil
+}
+
+// Public is the handler for the listener that the world reaches.
+func (s *Server) Public() http.Handler { return s.public }
+
+// Admin is the handler for the listener that only the operator reaches.
+func (s *Server) Admin() http.Handler {
+	return serve.Admin(s.config.Ready, s.config.Telemetry.Handler())
+}
+
+// Serve serves both listeners until ctx ends, and lets the requests under way
+// finish: nil after a clean stop.
+func (s *Server) Serve(ctx context.Context, public, admin net.Listener) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return serve.HTTP(ctx, public, s.public, s.config.Logger) })
+	group.Go(func() error { return serve.HTTP(ctx, admin, s.Admin(), s.config.Logger) })
+	return group.Wait()
+}

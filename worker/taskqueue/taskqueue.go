@@ -1,0 +1,169 @@
+// Package taskqueue runs what carries the cases: two workers of Temporal's,
+// one for workflows and activities, one for the slow status reads alone, which
+// have a rate of their own so that a crowd of waiting cases never keeps a new
+// one from its identification.
+package taskqueue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+	"golang.org/x/sync/errgroup"
+
+	"durablekyc.example/activities"
+	"durablekyc.example/connectfi"
+	"durablekyc.example/internal/cluster"
+	"durablekyc.example/internal/docstore"
+	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/serve"
+	"durablekyc.example/internal/telemetry"
+	"durablekyc.example/workflows"
+)
+
+// Config is what a worker needs. All of it is required where nothing else is said.
+type Config struct {
+	Temporal  client.Client
+	ConnectFi *connectfi.Client
+	Documents *docstore.Store
+	Keys      seal.Keys // the newest one mints callback URLs
+
+	// CallbackURL is the webhook as ConnectFi reaches it: http or https, at
+	// most 400 bytes, without query.
+	CallbackURL string
+
+	// ReadsPerSecond bounds the slow status reads of all workers together;
+	// zero is DefaultReadsPerSecond.
+	ReadsPerSecond float64
+
+	// Deployment turns on Temporal's worker versioning under this name, with
+	// BuildID for a version (empty is telemetry.Version). Empty leaves it off:
+	// a versioned worker gets no task until somebody makes its version current.
+	Deployment string
+	BuildID    string
+
+	Logger    *slog.Logger
+	Telemetry *telemetry.Telemetry
+}
+
+// DefaultReadsPerSecond suits some 400,000 cases waiting at the slowest pace
+// of the default policy, six hours.
+const DefaultReadsPerSecond = 20
+
+// stopPatience is how long tasks under way may take once the worker is told to
+// stop: longer than a call to ConnectFi, shorter than what a container gets.
+const stopPatience = 25 * time.Second
+
+// Worker carries cases. See New.
+type Worker struct {
+	config     Config
+	activities *activities.Activities
+}
+
+// New checks the configuration, all of it at once, and starts nothing.
+func New(c Config) (*Worker, error) {
+	var errs []error
+	for _, missing := range []struct {
+		is   bool
+		what string
+	}{
+		{c.Temporal == nil, "a Temporal client"}, {c.ConnectFi == nil, "a ConnectFi client"},
+		{c.Documents == nil, "a document store"}, {c.Keys == seal.Keys{}, "keys for callback URLs"},
+		{c.Logger == nil, "a logger"}, {c.Telemetry == nil, "telemetry"},
+	} {
+		if missing.is {
+			errs = append(errs, fmt.Errorf("a worker needs %s", missing.what))
+		}
+	}
+	callback, err := callbackURL(c.CallbackURL, c.Keys)
+	errs = append(errs, err)
+	if c.ReadsPerSecond < 0 {
+		errs = append(errs, errors.New("the rate of status reads must not be negative"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	if c.ReadsPerSecond == 0 {
+		c.ReadsPerSecond = DefaultReadsPerSecond
+	}
+	if c.BuildID == "" {
+		c.BuildID = telemetry.Version
+	}
+	return &Worker{config: c, activities: activities.New(activities.Config{
+		ConnectFi: c.ConnectFi, Documents: c.Documents, CallbackURL: callback,
+	})}, nil
+}
+
+// Serve carries cases until ctx ends, then takes no more tasks and finishes
+// those under way: nil after a clean stop, within 30 seconds. What could not
+// be finished is repeated by another worker.
+func (w *Worker) Serve(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, run := range w.workers() {
+		group.Go(func() error {
+			stop := make(chan any)
+			defer context.AfterFunc(ctx, func() { close(stop) })()
+			return explain(run.Run(stop))
+		})
+	}
+	return group.Wait()
+}
+
+// workers are made anew for every Serve: Temporal's cannot be started twice.
+func (w *Worker) workers() []worker.Worker {
+	cases := worker.New(w.config.Temporal, workflows.TaskQueue, w.options())
+	workflows.Register(cases)
+	cases.RegisterActivity(w.activities)
+
+	limited := w.options()
+	limited.DisableWorkflowWorker = true
+	limited.TaskQueueActivitiesPerSecond = w.config.ReadsPerSecond
+	reads := worker.New(w.config.Temporal, workflows.ReadsQueue, limited)
+	reads.RegisterActivity(w.activities)
+	return []worker.Worker{cases, reads}
+}
+
+func (w *Worker) options() worker.Options {
+	pollers := worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{})
+	o := worker.Options{
+		WorkerStopTimeout:          stopPatience,
+		WorkflowTaskPollerBehavior: pollers,
+		ActivityTaskPollerBehavior: pollers,
+	}
+	if w.config.Deployment != "" {
+		o.DeploymentOptions = worker.DeploymentOptions{
+			UseVersioning: true,
+			Version:       worker.WorkerDeploymentVersion{DeploymentName: w.config.Deployment, BuildID: w.config.BuildID},
+			// A case lives for months, and replay tests keep the code able to
+			// carry cases of older versions: they move on with the deployment
+			// instead of keeping every old build running.
+			DefaultVersioningBehavior: workflow.VersioningBehaviorAutoUpgrade,
+		}
+	}
+	return o
+}
+
+// Admin is the handler of the worker's admin listener.
+func (w *Worker) Admin() http.Handler {
+	return serve.Admin(func(ctx context.Context) error { return cluster.Ready(ctx, w.config.Temporal) },
+		w.config.Telemetry.Handler())
+}
+
+// explain says what a worker that could not start or go on needs.
+func explain(err error) error {
+	var namespace *serviceerror.NamespaceNotFound
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &namespace):
+		return fmt.Errorf("Temporal has no namespace %q: create it or set TEMPORAL_NAMESPACE", namespace.Namespace)
+	}
+	return fmt.Errorf("the worker stopped: %w", err)
+}

@@ -1,0 +1,240 @@
+package taskqueue
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	namespacepb "go.temporal.io/api/namespace/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+
+	"durablekyc.example/connectfi"
+	"durablekyc.example/internal/cluster"
+	"durablekyc.example/internal/docstore"
+	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/telemetry"
+	"durablekyc.example/workflows"
+)
+
+const secret = "a-secret-of-more-than-32-characters-0"
+
+// frontend is as much of a Temporal frontend as an idle worker sees: long
+// polls that bring nothing. It remembers who polled for what.
+type frontend struct {
+	workflowservice.UnimplementedWorkflowServiceServer
+	missing    bool // the namespace
+	workflows  chan *workflowservice.PollWorkflowTaskQueueRequest
+	activities chan *workflowservice.PollActivityTaskQueueRequest
+}
+
+func (f *frontend) GetSystemInfo(context.Context, *workflowservice.GetSystemInfoRequest) (*workflowservice.GetSystemInfoResponse, error) {
+	return &workflowservice.GetSystemInfoResponse{}, nil
+}
+
+func (f *frontend) DescribeNamespace(_ context.Context, r *workflowservice.DescribeNamespaceRequest) (*workflowservice.DescribeNamespaceResponse, error) {
+	if f.missing {
+		return nil, serviceerror.NewNamespaceNotFound(r.Namespace).(serviceerror.ServiceError).Status().Err()
+	}
+	return &workflowservice.DescribeNamespaceResponse{NamespaceInfo: &namespacepb.NamespaceInfo{Name: r.Namespace}}, nil
+}
+
+func (f *frontend) PollWorkflowTaskQueue(ctx context.Context, r *workflowservice.PollWorkflowTaskQueueRequest) (*workflowservice.PollWorkflowTaskQueueResponse, error) {
+	if r.TaskQueue.GetNormalName() == "" { // not a sticky queue
+		select {
+		case f.workflows <- r:
+		default:
+		}
+	}
+	<-ctx.Done()
+	return &workflowservice.PollWorkflowTaskQueueResponse{}, nil
+}
+
+func (f *frontend) PollActivityTaskQueue(ctx context.Context, r *workflowservice.PollActivityTaskQueueRequest) (*workflowservice.PollActivityTaskQueueResponse, error) {
+	select {
+	case f.activities <- r:
+	default:
+	}
+	<-ctx.Done()
+	return &workflowservice.PollActivityTaskQueueResponse{}, nil
+}
+
+func dialled(t *testing.T, f *frontend) client.Client {
+	t.Helper()
+	f.workflows = make(chan *workflowservice.PollWorkflowTaskQueueRequest, 100)
+	f.activities = make(chan *workflowservice.PollActivityTaskQueueRequest, 100)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	server := grpc.NewServer()
+	healthy := health.NewServer()
+	healthy.SetServingStatus("temporal.api.workflowservice.v1.WorkflowService", healthpb.HealthCheckResponse_SERVING)
+	healthpb.RegisterHealthServer(server, healthy)
+	workflowservice.RegisterWorkflowServiceServer(server, f)
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(ln) }()
+	t.Cleanup(func() { server.Stop(); require.NoError(t, <-ended) })
+
+	c, err := cluster.Dial(t.Context(), cluster.Options{Address: ln.Addr().String(), Namespace: "cases",
+		Lookup: func(name string) (string, bool) {
+			if name == "TEMPORAL_CONFIG_FILE" {
+				return os.DevNull, true // not the developer's own profiles
+			}
+			return "", false
+		},
+		Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	return c
+}
+
+func config(t *testing.T, temporal client.Client) Config {
+	t.Helper()
+	documents, err := docstore.Open(t.Context(), "mem://")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, documents.Close()) })
+	keys, err := seal.ParseKeys(secret)
+	require.NoError(t, err)
+	metrics, err := telemetry.New("worker")
+	require.NoError(t, err)
+	provider, err := connectfi.New(connectfi.Config{BaseURL: "http://127.0.0.1:1", Login: "l", Password: "p"})
+	require.NoError(t, err)
+	return Config{Temporal: temporal, ConnectFi: provider, Documents: documents, Keys: keys,
+		CallbackURL: "http://127.0.0.1:8080", Logger: slog.New(slog.DiscardHandler), Telemetry: metrics}
+}
+
+// serving runs a worker and answers with its stop, which reports how it ended.
+func serving(t *testing.T, c Config) (stop func() error) {
+	t.Helper()
+	w, err := New(c)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- w.Serve(ctx) }()
+	return func() error { cancel(); return <-ended }
+}
+
+func TestServePollsBothQueues(t *testing.T) {
+	f := &frontend{}
+	c := config(t, dialled(t, f))
+	c.ReadsPerSecond = 7
+	stop := serving(t, c)
+	polled := <-f.workflows
+	require.Equal(t, workflows.TaskQueue, polled.TaskQueue.Name)
+	require.Equal(t, "cases", polled.Namespace)
+	require.Nil(t, polled.DeploymentOptions, "no versioning unless it is asked for")
+	queues := map[string]float64{}
+	for len(queues) < 2 {
+		a := <-f.activities
+		queues[a.TaskQueue.Name] = a.TaskQueueMetadata.GetMaxTasksPerSecond().GetValue()
+	}
+	require.InDelta(t, 7, queues[workflows.ReadsQueue], 0, "reads have a rate of their own")
+	require.Greater(t, queues[workflows.TaskQueue], 1000.0, "nothing else is slowed down")
+	require.NoError(t, stop())
+	for len(f.workflows) > 0 {
+		require.Equal(t, workflows.TaskQueue, (<-f.workflows).TaskQueue.Name, "the reads' worker carries no workflow")
+	}
+}
+
+func TestServeTwice(t *testing.T) {
+	f := &frontend{}
+	w, err := New(config(t, dialled(t, f)))
+	require.NoError(t, err)
+	for range 2 {
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- w.Serve(ctx) }()
+		<-f.workflows
+		cancel()
+		require.NoError(t, <-ended)
+		for len(f.workflows) > 0 {
+			<-f.workflows
+		}
+	}
+}
+
+func TestVersioningIsOnDemand(t *testing.T) {
+	f := &frontend{}
+	c := config(t, dialled(t, f))
+	c.Deployment, c.BuildID = "kyc", "1.2.3"
+	stop := serving(t, c)
+	version := (<-f.workflows).DeploymentOptions
+	require.Equal(t, "kyc", version.GetDeploymentName())
+	require.Equal(t, "1.2.3", version.GetBuildId())
+	require.Equal(t, "kyc", (<-f.activities).DeploymentOptions.GetDeploymentName())
+	require.NoError(t, stop())
+}
+
+func TestAMissingNamespaceIsOneSentence(t *testing.T) {
+	f := &frontend{missing: true}
+	w, err := New(config(t, dialled(t, f)))
+	require.NoError(t, err)
+	require.EqualError(t, w.Serve(t.Context()), `Temporal has no namespace "cases": create it or set TEMPORAL_NAMESPACE`)
+}
+
+func TestAdminAsksTemporal(t *testing.T) {
+	temporal := dialled(t, &frontend{})
+	w, err := New(config(t, temporal))
+	require.NoError(t, err)
+	ask := func(path string) *httptest.ResponseRecorder {
+		answer := httptest.NewRecorder()
+		w.Admin().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil))
+		return answer
+	}
+	require.Equal(t, http.StatusOK, ask("/readyz").Code)
+	require.Contains(t, ask("/metrics").Body.String(), `kyc_build_info{service="worker"`)
+	temporal.Close()
+	require.Equal(t, http.StatusServiceUnavailable, ask("/readyz").Code)
+	require.Equal(t, http.StatusOK, ask("/healthz").Code)
+}
+
+func TestNewNamesEverythingMissing(t *testing.T) {
+	_, err := New(Config{ReadsPerSecond: -1})
+	for _, says := range []string{"a Temporal client", "a ConnectFi client", "a document store", "keys for callback URLs",
+		"a logger", "telemetry", "callback URL must be an http", "must not be negative"} {
+		require.ErrorContains(t, err, says)
+	}
+}
+
+func TestCallbackURL(t *testing.T) {
+	keys, err := seal.ParseKeys(secret)
+	require.NoError(t, err)
+	for name, test := range map[string]struct{ base, begins, says string }{
+		"plain":         {base: "https://kyc.example.com", begins: "https://kyc.example.com/connectfi/callbacks/A1/v1-"},
+		"a slash":       {base: "https://kyc.example.com/", begins: "https://kyc.example.com/connectfi/callbacks/A1/v1-"},
+		"behind a path": {base: "http://10.0.0.1:8080/kyc", begins: "http://10.0.0.1:8080/kyc/connectfi/callbacks/A1/v1-"},
+		"no scheme":     {base: "kyc.example.com", says: "http or https"},
+		"another":       {base: "ftp://kyc.example.com", says: "http or https"},
+		"nothing":       {base: "", says: "http or https"},
+		"a query":       {base: "https://kyc.example.com/?a=b", says: "no query"},
+		"a password":    {base: "https://u:p@kyc.example.com", says: "no query"},
+		"brackets":      {base: "https://kyc.example.com/<x>", says: "angle brackets"},
+		"too long":      {base: "https://kyc.example.com/" + strings.Repeat("x", 400), says: "at most 400 bytes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			make, err := callbackURL(test.base, keys)
+			if test.says != "" {
+				require.ErrorContains(t, err, test.says)
+				return
+			}
+			require.NoError(t, err)
+			url := make("A1")
+			token, found := strings.CutPrefix(url, strings.TrimSuffix(test.begins, "v1-"))
+			require.True(t, found, url)
+			require.True(t, keys.Valid(seal.Callback, "A1", token))
+			require.False(t, keys.Valid(seal.Callback, "A2", token))
+			longest := make(strings.Repeat("x", 32))
+			request := connectfi.IdentificationRequest{CustomerID: "c", Reference: "A1", WebhookURL: longest}
+			require.Empty(t, request.Validate(), "ConnectFi's schema takes it (S)")
+		})
+	}
+}
