@@ -190,3 +190,7 @@ func translate(ctx context.Context, err error) error {
 	}
 	return err
 }
+
+// Explain turns what the SDK says into this package's vocabulary, for callers
+// that use the SDK beside a Client.
+func Explain(ctx context.Context, err error) error { return translate(ctx, err) }
