@@ -1,6 +1,6 @@
-// Package serve runs an HTTP handler on a listener as a service should run:
-// with a limit on everything a client may take its time with, and a graceful
-// end.
+// Package serve is what our services do alike around their own work: an HTTP
+// server that limits everything a client may take its time with and ends
+// gracefully, an admin listener, a health check, and the command line.
 package serve
 
 import (

@@ -175,3 +175,14 @@ func TestLocalURL(t *testing.T) {
 		require.Equal(t, want, LocalURL(addr, "/readyz"), addr)
 	}
 }
+
+func TestArguments(t *testing.T) {
+	require.Equal(t, []string{"--check", "--check", "-h", "-", "--", "--a=-b", "x"},
+		Arguments([]string{"-check", "--check", "-h", "-", "--", "-a=-b", "x"}))
+}
+
+func TestMissing(t *testing.T) {
+	require.NoError(t, Missing(Variable{"A", "x"}))
+	require.EqualError(t, Missing(Variable{"A", "x"}, Variable{"B", ""}, Variable{"C", ""}),
+		"B, C must be set (or a file be named by B_FILE); -help says what it is for")
+}

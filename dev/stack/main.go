@@ -1,0 +1,109 @@
+// Command stack runs the whole system in one process: an embedded Temporal and
+// its UI, the stand-in for ConnectFi, the worker and the webhook. `go run
+// ./dev` in the root module builds and starts it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+	"github.com/gin-gonic/gin"
+
+	"durablekyc.example/internal/env"
+	"durablekyc.example/starter/cli"
+)
+
+type flags struct {
+	Once         bool   `help:"End after the demo, with its exit code."`
+	NoWalk       bool   `help:"Leave the demo out."`
+	Data         string `help:"Keep everything in this directory across runs." type:"path"`
+	TemporalPort int    `default:"7233" help:"0 is any free one, as for every port."`
+	UIPort       int    `default:"8233" name:"ui-port"`
+	WebhookPort  int    `default:"8080"`
+	AdminPort    int    `default:"8081"`
+	SandboxPort  int    `default:"8090"`
+}
+
+func main() {
+	gin.SetMode(gin.ReleaseMode)
+	var f flags
+	kong.Parse(&f, kong.Name("dev"), kong.Description("The whole system on this machine."))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code, err := run(ctx, f)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "dev: "+err.Error())
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// run brings the system up, walks the demo and stays until ctx ends.
+func run(ctx context.Context, f flags) (code int, err error) {
+	work, err := os.MkdirTemp("", "durablekyc-")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(work)
+	if f.Data != "" {
+		if err := os.MkdirAll(f.Data, 0o700); err != nil {
+			return 1, err
+		}
+	}
+	s, err := startSystem(ctx, options{data: f.Data, work: work, withUI: true,
+		ports: ports{f.TemporalPort, f.UIPort, f.WebhookPort, f.AdminPort, f.SandboxPort}})
+	if err != nil {
+		return 1, err
+	}
+	defer func() { err = errors.Join(err, s.stop()) }()
+	forget, err := writeEnv(cli.DevFile, s.vars)
+	if err != nil {
+		return 1, err
+	}
+	defer forget()
+	fmt.Printf("Temporal     %s\nTemporal UI  %s/namespaces/default/workflows\nWebhook      %s (admin %s)\nSandbox      %s\nVariables    %s\n\n",
+		s.temporal.Address, s.ui.URL, s.webhook, s.admin, s.sandbox, cli.DevFile)
+	if !f.NoWalk {
+		code = cli.Run(ctx, []string{"demo"}, os.Stdin, os.Stdout, os.Stderr, env.Chain(os.LookupEnv, env.Map(named(s.vars))))
+	}
+	if f.Once {
+		return code, nil
+	}
+	fmt.Println("\nUp until Ctrl-C. In another terminal: go run ./starter list")
+	select {
+	case <-ctx.Done():
+		return 0, nil
+	case err := <-s.failed:
+		return 1, err
+	}
+}
+
+// writeEnv writes the variables for the other commands, all or nothing, for
+// this user alone.
+func writeEnv(path string, vars [][2]string) (forget func(), err error) {
+	text := ""
+	for _, v := range vars {
+		text += v[0] + "=" + v[1] + "\n"
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
+		return nil, err
+	}
+	return func() { os.Remove(path) }, os.Rename(path+".new", path)
+}
+
+func named(vars [][2]string) map[string]string {
+	all := map[string]string{}
+	for _, v := range vars {
+		all[v[0]] = v[1]
+	}
+	return all
+}

@@ -1,0 +1,240 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"go.temporal.io/sdk/client"
+
+	"durablekyc.example/connectfi"
+	"durablekyc.example/dev/stack/embedded"
+	"durablekyc.example/internal/docstore"
+	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/serve"
+	"durablekyc.example/internal/telemetry"
+	"durablekyc.example/sandbox/standin"
+	"durablekyc.example/webhook/intake"
+	"durablekyc.example/worker/taskqueue"
+	"durablekyc.example/workflows"
+)
+
+// ports of a system; 0 is any free one.
+type ports struct{ temporal, ui, webhook, admin, sandbox int }
+
+// options of a system.
+type options struct {
+	ports  ports
+	data   string // keeps everything here across runs; empty forgets it
+	work   string // where documents go if data is empty
+	withUI bool
+	seed   uint64 // of the sandbox's faults
+}
+
+// system is production's own services around an embedded Temporal and the
+// stand-in for ConnectFi, all in this process.
+type system struct {
+	temporal *embedded.Server
+	ui       *embedded.UI
+	client   client.Client
+	cases    workflows.Client
+	vars     [][2]string // what the other commands need, in order
+	sandbox  string      // base URL
+	webhook  string      // base URL
+	admin    string      // base URL
+
+	newWorker  func() (*taskqueue.Worker, error)
+	stopWorker func() error
+	services   running
+	failed     chan error // the first service that ended by itself with an error
+	closers    []func() error
+}
+
+// running is a set of services that are stopped together.
+type running struct {
+	cancel context.CancelFunc
+	all    sync.WaitGroup
+}
+
+// startSystem brings everything up and returns once it can be used; on an
+// error nothing is left running.
+func startSystem(ctx context.Context, o options) (s *system, err error) {
+	s = &system{failed: make(chan error, 4)}
+	live, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.services.cancel = cancel
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.stop())
+			s = nil
+		}
+	}()
+	listen := map[string]net.Listener{}
+	for _, l := range []struct {
+		name string
+		port int
+	}{{"webhook", o.ports.webhook}, {"admin", o.ports.admin}, {"sandbox", o.ports.sandbox}, {"temporal", o.ports.temporal}, {"ui", o.ports.ui}} {
+		listener, err := serve.Listen(fmt.Sprintf("127.0.0.1:%d", l.port))
+		if err != nil {
+			return s, fmt.Errorf("%w; or give --%s-port 0 for any free one", err, l.name)
+		}
+		if l.name == "temporal" || l.name == "ui" { // only asked whether it is free
+			listener.Close()
+			continue
+		}
+		listen[l.name] = listener
+		s.closers = append(s.closers, func() error { listener.Close(); return nil })
+	}
+	if s.temporal, err = embedded.Start(ctx, embedded.Options{Port: o.ports.temporal, Data: o.data}); err != nil {
+		return s, err
+	}
+	if o.withUI {
+		if s.ui, err = embedded.StartUI(ctx, s.temporal.Address, o.ports.ui); err != nil {
+			return s, err
+		}
+	}
+	if s.client, err = client.DialContext(ctx, client.Options{HostPort: s.temporal.Address, Namespace: embedded.Namespace,
+		Logger: slog.New(slog.DiscardHandler)}); err != nil {
+		return s, err
+	}
+	s.cases = workflows.Client{Temporal: s.client}
+	return s, s.startServices(live, o, listen)
+}
+
+func (s *system) startServices(ctx context.Context, o options, listen map[string]net.Listener) error {
+	base := func(name string) string { return "http://" + listen[name].Addr().String() }
+	s.sandbox, s.webhook, s.admin = base("sandbox"), base("webhook"), base("admin")
+	secret, err := secrets(o.data)
+	if err != nil {
+		return err
+	}
+	keys, err := seal.ParseKeys(secret.linkKeys)
+	if err != nil {
+		return err
+	}
+	dir := o.data
+	if dir == "" {
+		dir = o.work
+	}
+	bucket := "file://" + filepath.ToSlash(filepath.Join(dir, "documents"))
+	documents, err := docstore.Open(ctx, bucket)
+	if err != nil {
+		return err
+	}
+	s.closers = append(s.closers, documents.Close)
+	metrics, err := telemetry.New("dev")
+	if err != nil {
+		return err
+	}
+	quiet := slog.New(slog.DiscardHandler)
+	sandbox, err := standin.New(standin.Config{Login: secret.login, Password: secret.password, Logger: quiet, Seed: o.seed})
+	if err != nil {
+		return err
+	}
+	edge, err := intake.New(intake.Config{Cases: s.cases, Keys: keys, Logger: quiet, Telemetry: metrics,
+		Ready: func(ctx context.Context) error {
+			_, err := s.client.CheckHealth(ctx, &client.CheckHealthRequest{})
+			return err
+		}})
+	if err != nil {
+		return err
+	}
+	s.newWorker = func() (*taskqueue.Worker, error) {
+		provider, err := connectfi.New(connectfi.Config{BaseURL: s.sandbox, Login: secret.login, Password: secret.password})
+		if err != nil {
+			return nil, err
+		}
+		return taskqueue.New(taskqueue.Config{Temporal: s.client, ConnectFi: provider, Documents: documents, Keys: keys,
+			CallbackURL: s.webhook, Logger: quiet, Telemetry: metrics})
+	}
+	s.serve(ctx, func(ctx context.Context) error { return sandbox.Serve(ctx, listen["sandbox"]) })
+	s.serve(ctx, func(ctx context.Context) error { return edge.Serve(ctx, listen["webhook"], listen["admin"]) })
+	s.vars = [][2]string{{"TEMPORAL_ADDRESS", s.temporal.Address}, {"TEMPORAL_NAMESPACE", embedded.Namespace},
+		{"CONNECTFI_BASE_URL", s.sandbox}, {"CONNECTFI_LOGIN", secret.login}, {"CONNECTFI_PASSWORD", secret.password},
+		{"KYC_PUBLIC_URL", s.webhook}, {"KYC_CALLBACK_URL", s.webhook}, {"KYC_LINK_KEYS", secret.linkKeys}, {"KYC_DOCUMENTS", bucket}}
+	return s.startWorker()
+}
+
+// serve runs a service until the system stops.
+func (s *system) serve(ctx context.Context, run func(context.Context) error) {
+	s.services.all.Go(func() {
+		if err := run(ctx); err != nil {
+			select {
+			case s.failed <- err:
+			default:
+			}
+		}
+	})
+}
+
+// startWorker starts the worker, at first or again after stopWorker.
+func (s *system) startWorker() error {
+	w, err := s.newWorker()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- w.Serve(ctx) }()
+	s.stopWorker = func() error {
+		cancel()
+		s.stopWorker = func() error { return nil }
+		return <-done
+	}
+	return nil
+}
+
+// stop ends everything in the order that lets what is under way finish.
+func (s *system) stop() error {
+	var errs []error
+	if s.stopWorker != nil {
+		errs = append(errs, s.stopWorker())
+	}
+	s.services.cancel()
+	s.services.all.Wait()
+	if s.client != nil {
+		s.client.Close()
+	}
+	if s.ui != nil {
+		errs = append(errs, s.ui.Stop())
+	}
+	if s.temporal != nil {
+		errs = append(errs, s.temporal.Stop())
+	}
+	for _, c := range s.closers {
+		errs = append(errs, c())
+	}
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	return errors.Join(errs...)
+}
+
+// secret holds what a dev stack invents for itself.
+type secret struct{ login, password, linkKeys string }
+
+// secrets invents them, or takes those that --data keeps.
+func secrets(data string) (secret, error) {
+	s := secret{login: "sandbox", password: rand.Text(), linkKeys: seal.NewKey()}
+	if data == "" {
+		return s, nil
+	}
+	for name, value := range map[string]*string{"connectfi_password": &s.password, "link_keys": &s.linkKeys} {
+		path := filepath.Join(data, name)
+		switch kept, err := os.ReadFile(path); {
+		case err == nil:
+			*value = string(kept)
+		case errors.Is(err, os.ErrNotExist):
+			if err := os.WriteFile(path, []byte(*value), 0o600); err != nil {
+				return s, err
+			}
+		default:
+			return s, err
+		}
+	}
+	return s, nil
+}

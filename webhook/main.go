@@ -1,0 +1,91 @@
+// Command webhook is the edge: ConnectFi's callbacks come in here.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+	"github.com/gin-gonic/gin"
+
+	"durablekyc.example/internal/cluster"
+	"durablekyc.example/internal/env"
+	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/serve"
+	"durablekyc.example/internal/telemetry"
+	"durablekyc.example/webhook/intake"
+	"durablekyc.example/workflows"
+)
+
+type settings struct {
+	LinkKeys    string `env:"KYC_LINK_KEYS" placeholder:"SECRETS" help:"Secrets of callback URLs, newest first, separated by commas; 32 characters at least."`
+	Listen      string `env:"KYC_LISTEN" default:"127.0.0.1:8080" help:"Address that the world reaches."`
+	AdminListen string `env:"KYC_ADMIN_LISTEN" default:"127.0.0.1:8081" help:"Address of /healthz, /readyz and /metrics."`
+	Log         string `env:"KYC_LOG" enum:"text,json" default:"text" help:"text or json."`
+
+	Check   bool             `help:"Ask the running webhook whether it is ready, and end."`
+	Version kong.VersionFlag `help:"Print the version, and end."`
+}
+
+// Validate refuses to start without what must be there.
+func (s *settings) Validate() error {
+	if s.Check {
+		return nil
+	}
+	return serve.Missing(serve.Variable{Name: "KYC_LINK_KEYS", Value: s.LinkKeys})
+}
+
+func main() {
+	gin.SetMode(gin.ReleaseMode)
+	var s settings
+	parser := kong.Must(&s, kong.Name("webhook"), kong.Vars{"version": telemetry.Version},
+		kong.Description("Takes ConnectFi's callbacks. Temporal is found by TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, "+
+			"TEMPORAL_TLS… and profiles. Every variable below can also be NAME_FILE, which names a file that holds it."),
+		kong.Resolvers(env.Resolver(os.LookupEnv)))
+	_, err := parser.Parse(serve.Arguments(os.Args[1:]))
+	parser.FatalIfErrorf(err)
+	parser.FatalIfErrorf(run(s))
+}
+
+func run(s settings) (err error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if s.Check {
+		return serve.Check(ctx, serve.LocalURL(s.AdminListen, "/readyz"))
+	}
+	keys, err := seal.ParseKeys(s.LinkKeys)
+	if err != nil {
+		return fmt.Errorf("KYC_LINK_KEYS: %w", err)
+	}
+	log := telemetry.Logger(os.Stderr, s.Log)
+	metrics, err := telemetry.New("webhook")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, metrics.Shutdown(context.WithoutCancel(ctx))) }()
+	temporal, err := cluster.Dial(ctx, cluster.Options{
+		Lookup: os.LookupEnv, Environ: os.Environ, Logger: log, Metrics: metrics.Temporal()})
+	if err != nil {
+		return err
+	}
+	defer temporal.Close()
+	server, err := intake.New(intake.Config{Cases: workflows.Client{Temporal: temporal}, Keys: keys,
+		Ready: func(ctx context.Context) error { return cluster.Ready(ctx, temporal) }, Logger: log, Telemetry: metrics})
+	if err != nil {
+		return err
+	}
+	public, err := serve.Listen(s.Listen)
+	if err != nil {
+		return fmt.Errorf("KYC_LISTEN: %w", err)
+	}
+	admin, err := serve.Listen(s.AdminListen)
+	if err != nil {
+		return errors.Join(fmt.Errorf("KYC_ADMIN_LISTEN: %w", err), public.Close())
+	}
+	log.Info("the webhook is up", "version", telemetry.Version, "public", public.Addr().String(), "admin", admin.Addr().String())
+	return server.Serve(ctx, public, admin)
+}
