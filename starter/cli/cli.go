@@ -45,6 +45,7 @@ type flags struct {
 	Refresh  refreshCommand  `cmd:"" help:"Read the status now; the way out of held."`
 	Withdraw withdrawCommand `cmd:"" help:"End a case without a decision."`
 	Demo     demoCommand     `cmd:"" help:"Walk the two customers of ConnectFi's page to a decision."`
+	Keys     keysCommand     `cmd:"" help:"Make secrets."`
 }
 
 // app is what the commands share.

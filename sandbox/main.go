@@ -1,0 +1,60 @@
+// Command sandbox is a ConnectFi to develop against.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"durablekyc.example/internal/env"
+	"durablekyc.example/internal/serve"
+	"durablekyc.example/internal/telemetry"
+	"durablekyc.example/sandbox/standin"
+)
+
+type settings struct {
+	Listen   string `env:"KYC_LISTEN" default:"127.0.0.1:8090" help:"Address."`
+	Login    string `env:"CONNECTFI_LOGIN" placeholder:"NAME" help:"Whom get-token takes."`
+	Password string `env:"CONNECTFI_PASSWORD" placeholder:"SECRET" help:"And with which password."`
+	Seed     uint64 `help:"Makes the faults' dice repeatable."`
+	Log      string `env:"KYC_LOG" enum:"text,json" default:"text" help:"text or json."`
+
+	Check   bool             `help:"Ask the running sandbox whether it is up, and end."`
+	Version kong.VersionFlag `help:"Print the version, and end."`
+}
+
+func main() {
+	var s settings
+	parser := kong.Must(&s, kong.Name("sandbox"), kong.Vars{"version": telemetry.Version},
+		kong.Description("Imitates ConnectFi as far as its pages are public; GET /sandbox/ explains."),
+		kong.Resolvers(env.Resolver(os.LookupEnv)))
+	_, err := parser.Parse(serve.Arguments(os.Args[1:]))
+	parser.FatalIfErrorf(err)
+	parser.FatalIfErrorf(run(s))
+}
+
+func run(s settings) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if s.Check {
+		return serve.Check(ctx, serve.LocalURL(s.Listen, "/healthz"))
+	}
+	if err := serve.Missing(serve.Variable{Name: "CONNECTFI_LOGIN", Value: s.Login},
+		serve.Variable{Name: "CONNECTFI_PASSWORD", Value: s.Password}); err != nil {
+		return err
+	}
+	log := telemetry.Logger(os.Stderr, s.Log)
+	sandbox, err := standin.New(standin.Config{Login: s.Login, Password: s.Password, Seed: s.Seed, Logger: log})
+	if err != nil {
+		return err
+	}
+	listener, err := serve.Listen(s.Listen)
+	if err != nil {
+		return err
+	}
+	log.Info("the sandbox is up", "address", listener.Addr().String())
+	return sandbox.Serve(ctx, listener)
+}
