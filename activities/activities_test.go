@@ -1,0 +1,241 @@
+package activities_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+
+	"durablekyc.example/activities"
+	"durablekyc.example/connectfi"
+	"durablekyc.example/internal/docstore"
+	"durablekyc.example/kyc"
+	"durablekyc.example/sandbox/standin"
+)
+
+// world is the stand-in, reached through the real client, and a store in memory.
+type world struct {
+	*testsuite.TestActivityEnvironment
+	t     *testing.T
+	url   string
+	store *docstore.Store
+	do    *activities.Activities
+}
+
+func newWorld(t *testing.T) *world {
+	sandbox, err := standin.New(standin.Config{Seed: 1, Delay: time.Hour})
+	require.NoError(t, err)
+	server := httptest.NewServer(sandbox)
+	t.Cleanup(func() { server.Close(); sandbox.Close() })
+	client, err := connectfi.New(connectfi.Config{BaseURL: server.URL, Login: "l", Password: "p", Timeout: 3 * time.Second})
+	require.NoError(t, err)
+	store, err := docstore.Open(t.Context(), "mem://")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	var suite testsuite.WorkflowTestSuite
+	w := &world{suite.NewTestActivityEnvironment(), t, server.URL, store, activities.New(activities.Config{
+		ConnectFi: client, Documents: store, CallbackURL: func(string) string { return server.URL + "/nobody" }})}
+	w.RegisterActivity(w.do)
+	return w
+}
+
+func (w *world) send(method, path string, body, answer any) {
+	w.t.Helper()
+	text, err := json.Marshal(body)
+	require.NoError(w.t, err)
+	request, err := http.NewRequestWithContext(w.t.Context(), method, w.url+path, bytes.NewReader(text))
+	require.NoError(w.t, err)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(w.t, err)
+	defer response.Body.Close()
+	got, err := io.ReadAll(response.Body)
+	require.NoError(w.t, err)
+	require.Less(w.t, response.StatusCode, 300, "%s", got)
+	if answer != nil {
+		require.NoError(w.t, json.Unmarshal(got, answer))
+	}
+}
+
+func (w *world) fault(name string, value any) {
+	w.send(http.MethodPut, "/sandbox/faults", map[string]any{name: value}, nil)
+}
+
+func (w *world) customer(scenario string) string {
+	var made struct {
+		CustomerIDs []string `json:"customerIds"`
+	}
+	w.send(http.MethodPost, "/sandbox/customers", map[string]any{"type": "individual", "scenario": scenario, "count": 1}, &made)
+	return made.CustomerIDs[0]
+}
+
+type counts struct {
+	Reference                            string
+	Applications, Documents, Attachments int
+}
+
+func (w *world) ledger() counts {
+	var all []counts
+	w.send(http.MethodGet, "/sandbox/ledger", nil, &all)
+	require.Len(w.t, all, 1)
+	return all[0]
+}
+
+// run executes an activity once, as one attempt.
+func run[T any](w *world, activity, argument any) (answer T, err error) {
+	value, err := w.ExecuteActivity(activity, argument)
+	if err == nil {
+		require.NoError(w.t, value.Get(&answer))
+	}
+	return answer, err
+}
+
+func applicationError(t *testing.T, err error) *temporal.ApplicationError {
+	t.Helper()
+	var e *temporal.ApplicationError
+	require.ErrorAs(t, err, &e)
+	return e
+}
+
+func TestIdentifyLooksBeforeItPosts(t *testing.T) {
+	w := newWorld(t)
+	r := activities.IdentifyRequest{Reference: "A1", CustomerID: w.customer("review"), Settle: 40 * time.Second}
+	first, err := run[kyc.Reading](w, w.do.Identify, r)
+	require.NoError(t, err)
+	require.Equal(t, kyc.Status("waiting_review"), first.Status)
+	again, err := run[kyc.Reading](w, w.do.Identify, r)
+	require.NoError(t, err)
+	require.Equal(t, first, again)
+	require.Equal(t, 1, w.ledger().Applications)
+}
+
+func TestIdentifyAfterALostAnswer(t *testing.T) {
+	// The dice decide which answer is lost: try until it is that of the post.
+	for try := range 100 {
+		w := newWorld(t)
+		r := activities.IdentifyRequest{Reference: "A1", CustomerID: w.customer("approve"), Settle: 40 * time.Second}
+		for range try { // another throw each time
+			w.fault("error_after", 0.5)
+			_, err := run[kyc.Reading](w, w.do.ReadStatus, activities.ReadRequest{Reference: "A1", CustomerID: r.CustomerID, ApplicationID: "iapp_1"})
+			require.Error(t, err)
+		}
+		w.fault("error_after", 0.5)
+		_, err := run[kyc.Reading](w, w.do.Identify, r)
+		w.fault("error_after", 0)
+		if err == nil || applicationError(t, err).NextRetryDelay() != 40*time.Second {
+			continue
+		}
+		require.Equal(t, activities.TypeNoAnswer, applicationError(t, err).Type())
+		require.False(t, applicationError(t, err).NonRetryable())
+		require.Equal(t, 1, w.ledger().Applications, "the work was done")
+		found, err := run[kyc.Reading](w, w.do.Identify, r)
+		require.NoError(t, err)
+		require.Equal(t, kyc.Status("completed"), found.Status)
+		require.Equal(t, 1, w.ledger().Applications)
+		return
+	}
+	t.Fatal("no throw of the dice lost the answer of a post")
+}
+
+func TestRefusalsForGoodAreNotRetried(t *testing.T) {
+	w := newWorld(t)
+	_, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: "unknownCustomerId"})
+	e := applicationError(t, err)
+	require.True(t, e.NonRetryable())
+	require.Equal(t, "customerNotFound", e.Type())
+	_, err = run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "UNIQUE_REFERENCE_ID", CustomerID: w.customer("approve")})
+	require.Equal(t, activities.TypeInvalid, applicationError(t, err).Type())
+	w.fault("ext_akepa", 1)
+	_, err = run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: w.customer("approve")})
+	require.Equal(t, "extAkepa", applicationError(t, err).Type())
+	require.False(t, applicationError(t, err).NonRetryable())
+}
+
+func TestWatch(t *testing.T) {
+	w := newWorld(t)
+	customer := w.customer("review")
+	seen, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
+	require.NoError(t, err)
+	r := activities.WatchRequest{
+		ReadRequest: activities.ReadRequest{Reference: "A1", CustomerID: customer, ApplicationID: seen.ApplicationID},
+		Seen:        seen.Fingerprint(), Since: time.Now().Add(-time.Hour), Until: time.Now().Add(24 * time.Hour),
+		First: time.Minute, Max: 6 * time.Hour}
+	unchanged := func(r activities.WatchRequest, least, most time.Duration) {
+		t.Helper()
+		_, err := run[activities.WatchResult](w, w.do.WatchStatus, r)
+		e := applicationError(t, err)
+		require.Equal(t, activities.TypeUnchanged, e.Type())
+		require.Equal(t, temporal.ApplicationErrorCategoryBenign, e.Category())
+		require.GreaterOrEqual(t, e.NextRetryDelay(), least)
+		require.LessOrEqual(t, e.NextRetryDelay(), most)
+	}
+	unchanged(r, 54*time.Minute, 66*time.Minute) // as old as the case is, within a tenth
+	old, young, ending, fresh := r, r, r, r
+	old.Since = time.Now().Add(-20 * 24 * time.Hour)
+	unchanged(old, 324*time.Minute, 396*time.Minute)
+	young.Since = time.Now()
+	unchanged(young, 54*time.Second, 66*time.Second)
+	ending.Until = time.Now().Add(10 * time.Minute)
+	unchanged(ending, 9*time.Minute, 10*time.Minute)
+	fresh.LastRead = time.Now()
+	w.fault("error_before", 1) // not asked at all, so this does not show
+	unchanged(fresh, 59*time.Minute, 61*time.Minute)
+	_, err = run[activities.WatchResult](w, w.do.WatchStatus, r)
+	require.Equal(t, activities.TypeNoAnswer, applicationError(t, err).Type())
+	require.GreaterOrEqual(t, applicationError(t, err).NextRetryDelay(), 54*time.Minute)
+	w.fault("error_before", 0)
+
+	over := r
+	over.Until = time.Now()
+	last, err := run[activities.WatchResult](w, w.do.WatchStatus, over)
+	require.NoError(t, err)
+	require.True(t, last.Last)
+
+	w.send(http.MethodPost, "/sandbox/applications/"+seen.ApplicationID+"/review", map[string]string{"outcome": "approved"}, nil)
+	news, err := run[activities.WatchResult](w, w.do.WatchStatus, r)
+	require.NoError(t, err)
+	require.Equal(t, kyc.Status("completed"), news.Reading.Status)
+}
+
+func TestSubmissionGoesOnWhereItStopped(t *testing.T) {
+	w := newWorld(t)
+	customer := w.customer("step_up")
+	seen, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
+	require.NoError(t, err)
+	submission := kyc.Submission{ID: "s1", Entity: customer, Type: "license"}
+	for _, side := range []kyc.Side{kyc.Front, kyc.Back} {
+		key, err := w.store.Put(t.Context(), "A1", bytes.NewReader(append([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"), side...)), "image/png")
+		require.NoError(t, err)
+		submission.Images = append(submission.Images, kyc.Image{Key: key, Side: side, Extension: "png"})
+	}
+	r := activities.SubmitRequest{ReadRequest: activities.ReadRequest{Reference: "A1", CustomerID: customer, ApplicationID: seen.ApplicationID},
+		Submission: submission, Settle: time.Second}
+	w.fault("error_after", 0.4) // half of the steps are done without our learning of it
+	var answer kyc.Reading
+	for attempt := 0; ; attempt++ {
+		require.Less(t, attempt, 200)
+		if answer, err = run[kyc.Reading](w, w.do.SubmitDocuments, r); err == nil {
+			break
+		}
+		require.False(t, applicationError(t, err).NonRetryable(), "%v", err)
+	}
+	require.Equal(t, kyc.Status("completed"), answer.Status)
+	require.Equal(t, 2, w.ledger().Attachments, "each side is linked once")
+}
+
+func TestLostImageIsSaidAtOnce(t *testing.T) {
+	w := newWorld(t)
+	customer := w.customer("step_up")
+	_, err := run[kyc.Reading](w, w.do.SubmitDocuments, activities.SubmitRequest{
+		ReadRequest: activities.ReadRequest{Reference: "A1", CustomerID: customer, ApplicationID: "iapp_1"},
+		Submission: kyc.Submission{ID: "s", Entity: customer, Type: "passport",
+			Images: []kyc.Image{{Key: "0123456789abcdef/0123456789abcdef", Side: kyc.Front, Extension: "png"}}}})
+	require.Error(t, err)
+	require.True(t, applicationError(t, err).NonRetryable(), "%v", err)
+}
