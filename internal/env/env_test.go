@@ -1,52 +1,94 @@
 package env_test
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
 
-	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/internal/env"
 )
 
 func TestValue(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "secret")
-	require.NoError(t, os.WriteFile(file, []byte("from a file\n"), 0o600))
-	lookup := env.Chain(env.Map(map[string]string{"A": "a", "B_FILE": file, "C": "c", "C_FILE": file, "D_FILE": file + "-not"}),
-		env.Map(map[string]string{"A": "later", "E": "e"}))
-	for name, want := range map[string]string{"A": "a", "B": "from a file", "E": "e", "F": ""} {
-		value, ok, err := lookup.Value(name)
-		require.NoError(t, err)
-		require.Equal(t, want, value)
-		require.Equal(t, want != "", ok)
+	secret := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(secret, []byte("from a file\r\n"), 0o600))
+	tests := []struct {
+		name      string
+		variables map[string]string
+		value     string
+		ok        bool
+		problem   string
+	}{
+		{"not set", nil, "", false, ""},
+		{"set", map[string]string{"A": "a"}, "a", true, ""},
+		{"set to nothing", map[string]string{"A": ""}, "", true, ""},
+		{"by file", map[string]string{"A_FILE": secret}, "from a file", true, ""},
+		{"both", map[string]string{"A": "a", "A_FILE": secret}, "", false, "both A and A_FILE are set: unset one of them"},
+		{"no such file", map[string]string{"A_FILE": secret + "not"}, "", false, "the file that A_FILE names cannot be read: no such file or directory"},
+		{"a directory", map[string]string{"A_FILE": filepath.Dir(secret)}, "", false, "the file that A_FILE names cannot be read: is a directory"},
+		{"the secret itself instead of its file", map[string]string{"A_FILE": "s3cret"}, "", false, "the file that A_FILE names cannot be read: no such file or directory"},
 	}
-	_, _, err := lookup.Value("C")
-	require.EqualError(t, err, "both C and C_FILE are set: unset one of them")
-	_, _, err = lookup.Value("D")
-	require.ErrorContains(t, err, "D_FILE")
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			value, ok, err := env.Map(test.variables).Value("A")
+			require.Equal(t, test.value, value)
+			require.Equal(t, test.ok, ok)
+			if test.problem == "" {
+				require.NoError(t, err)
+			} else {
+				require.EqualError(t, err, test.problem)
+			}
+		})
+	}
+}
 
-	var flags struct {
-		Secret string `env:"B"`
+func TestChain(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, []byte("file"), 0o600))
+	first := env.Map(map[string]string{"A": "1", "C_FILE": file, "D": "1"})
+	second := env.Map(map[string]string{"A": "2", "B": "2", "C": "2", "D_FILE": file})
+	for name, want := range map[string]string{
+		"A": "1", "B": "2",
+		"C": "file", // a file in the first place goes before a value in the second
+		"D": "1",    // and the other way round
+		"E": "",
+	} {
+		value, ok, err := env.Chain(first, second).Value(name)
+		require.NoError(t, err, name)
+		require.Equal(t, want, value, name)
+		require.Equal(t, want != "", ok, name)
 	}
-	parser, err := kong.New(&flags, kong.Resolvers(env.Resolver(lookup)))
-	require.NoError(t, err)
-	_, err = parser.Parse(nil)
-	require.NoError(t, err)
-	require.Equal(t, "from a file", flags.Secret)
 }
 
 func TestDevFile(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "env")
-	values, err := env.DevFile(file)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	require.Empty(t, values)
-	require.NoError(t, os.WriteFile(file, []byte("# addresses\nA=1=2\n\nB=\n"), 0o600))
-	values, err = env.DevFile(file)
+	defer listener.Close()
+	gone, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	require.Equal(t, map[string]string{"A": "1=2", "B": ""}, values)
-	require.NoError(t, os.WriteFile(file, []byte("nonsense"), 0o600))
-	_, err = env.DevFile(file)
-	require.ErrorContains(t, err, "NAME=value")
+	require.NoError(t, gone.Close())
+
+	path := filepath.Join(t.TempDir(), "env")
+	values, stale, err := env.DevFile(path)
+	require.NoError(t, err)
+	require.Nil(t, values)
+	require.False(t, stale, "nothing there is nothing stale")
+
+	write := func(text string) { require.NoError(t, os.WriteFile(path, []byte(text), 0o600)) }
+	write("# addresses\nTEMPORAL_ADDRESS=" + listener.Addr().String() + "\n\nA=1=2\nB=\n")
+	values, stale, err = env.DevFile(path)
+	require.NoError(t, err)
+	require.False(t, stale)
+	require.Equal(t, map[string]string{"TEMPORAL_ADDRESS": listener.Addr().String(), "A": "1=2", "B": ""}, values)
+
+	write("TEMPORAL_ADDRESS=" + gone.Addr().String() + "\n")
+	_, stale, err = env.DevFile(path)
+	require.NoError(t, err)
+	require.True(t, stale)
+
+	write("A=1\nnonsense s3cret\n")
+	_, _, err = env.DevFile(path)
+	require.EqualError(t, err, "line 2 of "+path+" is not NAME=value", "the line itself may be a secret")
 }

@@ -77,11 +77,13 @@ func Run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 	}
 	a := &app{ctx: ctx, out: out, lookup: lookup, json: f.JSON}
 	defer a.close()
-	values, err := env.DevFile(DevFile)
-	if err != nil {
+	values, stale, err := env.DevFile(DevFile)
+	switch {
+	case err != nil:
 		return out.fail(err)
-	}
-	if values != nil {
+	case stale:
+		out.aside(DevFile + " is left out: it is stale, nothing answers at the addresses in it")
+	case values != nil:
 		out.aside("reading " + DevFile + " of the running dev stack")
 		a.lookup = env.Chain(lookup, env.Map(values))
 	}
