@@ -21,14 +21,22 @@ var ask = connectfi.StatusRequest{CustomerID: "c", ApplicationID: "a"}
 
 func TestAnswersThatCannotBeUsed(t *testing.T) {
 	for name, answer := range map[string]http.HandlerFunc{
-		"HTML 502":        func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502); io.WriteString(w, "<html>Jane</html>") },
-		"empty":           func(http.ResponseWriter, *http.Request) {},
-		"cut":             func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "999"); io.WriteString(w, `{"code`) },
-		"huge":            func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, strings.Repeat(" ", 2<<20)) },
-		"no code":         func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"data":{}}`) },
-		"no data":         func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"code":"0"}`) },
-		"null data":       func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"code":"0","data":null}`) },
-		"no status":       func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"code":"0","data":{"applicationId":"a"}}`) },
+		"HTML 502": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(502)
+			io.WriteString(w, "<html>Jane</html>")
+		},
+		"empty": func(http.ResponseWriter, *http.Request) {},
+		"cut": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "999")
+			io.WriteString(w, `{"code`)
+		},
+		"huge":      func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, strings.Repeat(" ", 2<<20)) },
+		"no code":   func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"data":{}}`) },
+		"no data":   func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"code":"0"}`) },
+		"null data": func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"code":"0","data":null}`) },
+		"no status": func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, `{"code":"0","data":{"applicationId":"a"}}`)
+		},
 		"success as 500":  func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500); w.Write(printed(t, "callback")) },
 		"redirect":        func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) },
 		"cut connection":  func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },

@@ -1,6 +1,7 @@
 package connectfi
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -40,6 +41,7 @@ type Error struct {
 	HTTPStatus int           // zero if there was no answer at all
 	RequestID  string        // ConnectFi's, if it said one
 	Retry      time.Duration // how long ConnectFi asked to wait, or zero
+	Problems   []Problem     // what a requestValidateError complains of: no values, no messages
 	cause      error
 }
 
@@ -61,9 +63,13 @@ func (e *Error) Unwrap() error { return e.cause }
 // in rotation, and a case must not be lost over it.
 func (e *Error) Temporary() bool { return !lasting[e.Code] }
 
-// Answered reports whether ConnectFi itself answered. If it did not, the call
-// may have been carried out all the same.
-func (e *Error) Answered() bool { return e.Code != "" }
+// Answered reports whether ConnectFi itself said that it did not do it. If it
+// did not, the call may have been carried out all the same: no answer, one that
+// cannot be read, or an unlisted code with a 5xx, which says that ConnectFi broke
+// down and not where (A).
+func (e *Error) Answered() bool {
+	return e.Code != "" && (e.HTTPStatus < 500 || lasting[e.Code] || e.Code == CodeExtAkepa || e.Code == CodeUnauthorized)
+}
 
 // RetryAfter is how long ConnectFi asked to wait, or zero.
 func (e *Error) RetryAfter() time.Duration { return e.Retry }
@@ -83,5 +89,43 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	return min(max(wait, 0), longestWait)
 }
 
-// codePattern is what a code looks like: a camelCase word (S).
+// codePattern is what a code looks like: "0" or a camelCase word (S, C).
 var codePattern = regexp.MustCompile(`^[0-9a-zA-Z]{1,64}$`)
+
+// What of an Ajv error may be kept: names of a schema, never a value.
+var (
+	pathPattern = regexp.MustCompile(`^(/[0-9a-zA-Z_]{1,64}){0,8}$`)
+	wordPattern = regexp.MustCompile(`^[a-zA-Z]{1,40}$`)
+)
+
+// mostProblems bounds how many entries of an Ajv list are kept.
+const mostProblems = 50
+
+// problemsOf reads a raw Ajv error list (C), as far as it is one: of each entry
+// the path, the keyword and which parameters it has.
+func problemsOf(context json.RawMessage) (kept []Problem) {
+	var entries []struct {
+		InstancePath string                     `json:"instancePath"`
+		Keyword      string                     `json:"keyword"`
+		Params       map[string]json.RawMessage `json:"params"`
+	}
+	if json.Unmarshal(context, &entries) != nil {
+		return nil // an object, of other codes
+	}
+	for _, e := range entries[:min(len(entries), mostProblems)] {
+		if !pathPattern.MatchString(e.InstancePath) || !wordPattern.MatchString(e.Keyword) {
+			continue
+		}
+		p := Problem{InstancePath: e.InstancePath, Keyword: e.Keyword}
+		for name := range e.Params {
+			if wordPattern.MatchString(name) {
+				if p.Params == nil {
+					p.Params = map[string]any{}
+				}
+				p.Params[name] = nil
+			}
+		}
+		kept = append(kept, p)
+	}
+	return kept
+}

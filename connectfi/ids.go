@@ -58,6 +58,9 @@ func newUUID(now time.Time) (u [16]byte) {
 // IDTime says when an id was made (D).
 func IDTime(id string) (time.Time, error) {
 	_, digits, ok := strings.Cut(id, "_")
+	if !ok || len(digits) > 22 { // of 128 bits
+		return time.Time{}, errors.New("not an id of ConnectFi's form")
+	}
 	n := new(big.Int)
 	for _, d := range []byte(digits) {
 		value := strings.IndexByte(base62, d)
@@ -66,7 +69,7 @@ func IDTime(id string) (time.Time, error) {
 		}
 		n.Add(n.Mul(n, big.NewInt(62)), big.NewInt(int64(value)))
 	}
-	if !ok || n.BitLen() > 128 {
+	if n.BitLen() > 128 {
 		return time.Time{}, errors.New("not an id of ConnectFi's form")
 	}
 	var u [16]byte

@@ -3,19 +3,27 @@ package connectfi
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"net/http"
+	"regexp"
+	"sync"
 	"time"
 )
 
 // tokens keeps the one token of a client. A crowd that finds it stale shares
-// one request for the next.
+// one request for the next, and its failure.
 type tokens struct {
-	turn  chan struct{} // full while somebody asks for a token
-	state struct {
-		token string
-		until time.Time
-	}
+	mu     sync.Mutex
+	token  string
+	until  time.Time
+	flying *flight // nil while nobody asks
+}
+
+// flight is one request for a token. It is made by the first who wants one,
+// under its own context; done is closed when the rest is set.
+type flight struct {
+	done      chan struct{}
+	token     string
+	err       error
+	abandoned bool // by the one who made it: no failure of ConnectFi's
 }
 
 // What is unknown of tokens (A): how long one lives if its expiry cannot be
@@ -25,34 +33,79 @@ const (
 	renewBefore     = 30 * time.Second
 )
 
-// get returns a token that is not the stale one, asking for it if need be:
-// POST /auth/get-token (C). Waiting for another's request ends with ctx.
-func (t *tokens) get(ctx context.Context, c *Client, stale string) (string, error) {
-	select {
-	case t.turn <- struct{}{}:
-		defer func() { <-t.turn }()
-	case <-ctx.Done():
-		return "", &Error{Op: opToken, cause: ctx.Err()}
+const opToken = "/auth/get-token"
+
+// token returns one that is not the stale one, asking for it if need be.
+// Waiting for another's request ends with ctx.
+func (c *Client) token(ctx context.Context, stale string) (string, error) {
+	t := &c.sessions
+	for {
+		t.mu.Lock()
+		if t.token != "" && t.token != stale && time.Now().Before(t.until) {
+			defer t.mu.Unlock()
+			return t.token, nil
+		}
+		f := t.flying
+		if f == nil {
+			f = &flight{done: make(chan struct{}), abandoned: true}
+			t.flying = f
+			t.mu.Unlock()
+			c.fly(ctx, f)
+			return f.token, f.err
+		}
+		t.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return "", &Error{Op: opToken, cause: ctx.Err()}
+		case <-f.done:
+		}
+		if !f.abandoned {
+			return f.token, f.err
+		}
 	}
-	if t.state.token != "" && t.state.token != stale && time.Now().Before(t.state.until) {
-		return t.state.token, nil
-	}
-	body, err := json.Marshal(TokenRequest{User: Login{Login: c.config.Login, Password: c.config.Password}})
-	if err != nil {
-		return "", err
-	}
-	answer, err := send[Token](ctx, c, opToken, opToken, "application/json", "", body)
-	if err != nil {
-		return "", err
-	}
-	if answer.Token == "" {
-		return "", &Error{Op: opToken, HTTPStatus: http.StatusOK, cause: errors.New("no token in it")}
-	}
-	t.state.token, t.state.until = answer.Token, lifetime(answer.ExpiresAt, time.Now())
-	return answer.Token, nil
 }
 
-const opToken = "/auth/get-token"
+// fly makes the request and lands whatever comes of it.
+func (c *Client) fly(ctx context.Context, f *flight) {
+	t := &c.sessions
+	defer func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.flying = nil
+		close(f.done)
+	}()
+	fresh, err := c.getToken(ctx)
+	f.token, f.err, f.abandoned = fresh.Token, err, err != nil && ctx.Err() != nil
+	if err == nil {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.token, t.until = fresh.Token, lifetime(fresh.ExpiresAt, time.Now())
+	}
+}
+
+// getToken is POST /auth/get-token (C).
+func (c *Client) getToken(ctx context.Context) (Token, error) {
+	body, err := json.Marshal(TokenRequest{User: c.login})
+	if err != nil {
+		return Token{}, err
+	}
+	a, err := c.send(ctx, opToken, "", "application/json", "", body)
+	if err != nil {
+		return Token{}, err
+	}
+	return read[Token](a)
+}
+
+// tokenPattern is wider than the 66 characters base62 that were seen (C): all
+// that a header can carry.
+var tokenPattern = regexp.MustCompile(`^[!-~]+$`)
+
+func (t Token) missing() string {
+	if !tokenPattern.MatchString(t.Token) {
+		return "a token"
+	}
+	return ""
+}
 
 // lifetime is until when a token is used: a little less than it lives, and at
 // the least a moment, so that a clock that is off costs requests, not service.

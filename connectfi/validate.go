@@ -44,16 +44,21 @@ type rule struct {
 var (
 	ruleReference = rule{min: 1, max: 32, pattern: regexp.MustCompile(`^[0-9a-zA-Z]+$`), printed: "^[0-9a-zA-Z]+$"}   // common-reference (S)
 	ruleID        = rule{min: 1, max: 36, pattern: regexp.MustCompile(`^[0-9a-zA-Z_]+$`), printed: "^[0-9a-zA-Z_]+$"} // common-id (S)
-	// The page's look-ahead is not in Go's regexp; this is the same language (D).
-	ruleWebhook  = rule{max: 500, pattern: regexp.MustCompile(`^[^<>\n\r\x{2028}\x{2029}]*$`), printed: "^((?![<>]).)*$"} // common-commonStr500 (S)
-	ruleName     = rule{min: 1, max: 50, pattern: regexp.MustCompile(`^[^<>]*$`), printed: "^((?![<>]).)*$"}              // (C)
-	ruleNote     = rule{max: 500}                                                                                         // (C)
-	ruleWorkflow = rule{oneOf: []string{"BUSINESS", "PERSONAL"}}                                                          // (C)
-	ruleSuffix   = rule{oneOf: []string{"jpg", "png"}}                                                                    // (C)
-	ruleSide     = rule{oneOf: []string{"front", "back"}}                                                                 // (A)
-	ruleKind     = rule{oneOf: []string{"individual", "business"}}                                                        // C, A
-	ruleType     = rule{oneOf: DocumentTypes}                                                                             // (C)
+	ruleWebhook   = rule{max: 500, pattern: plain, printed: printedPlain}                                             // common-commonStr500 (S)
+	ruleName      = rule{min: 1, max: 50, pattern: plain, printed: printedPlain}                                      // without <> (C); that it is this pattern is assumed (A)
+	ruleNote      = rule{max: 500}                                                                                    // (C)
+	ruleWorkflow  = rule{oneOf: []string{"BUSINESS", "PERSONAL"}}                                                     // (C)
+	ruleSuffix    = rule{oneOf: []string{"jpg", "png"}}                                                               // (C)
+	ruleSide      = rule{oneOf: []string{"front", "back"}}                                                            // (A)
+	ruleKind      = rule{oneOf: []string{"individual", "business"}}                                                   // C, A
+	ruleType      = rule{oneOf: DocumentTypes}                                                                        // (C)
 )
+
+// The page's look-ahead is not in Go's regexp; this is the same language (D): a
+// dot of ECMAScript matches no line terminator.
+var plain = regexp.MustCompile(`^[^<>\n\r\x{2028}\x{2029}]*$`)
+
+const printedPlain = "^((?![<>]).)*$" // (S)
 
 // DocumentTypes lists what document/generate takes (C).
 var DocumentTypes = []string{"contract", "license", "passport", "utility", "other", "internal",
@@ -64,9 +69,22 @@ var DocumentTypes = []string{"contract", "license", "passport", "utility", "othe
 type checker []Problem
 
 func (c *checker) add(path, keyword string, params map[string]any, message string) {
-	property := strings.ReplaceAll(path, "/", "/properties/")
-	*c = append(*c, Problem{InstancePath: path, SchemaPath: "#" + property + "/" + keyword,
+	*c = append(*c, Problem{InstancePath: path, SchemaPath: schemaPath(path) + "/" + keyword,
 		Keyword: keyword, Params: params, Message: message})
+}
+
+// schemaPath is where Ajv says the rule of a path stands: an element of an
+// array is the schema's items, whatever its number.
+func schemaPath(path string) string {
+	at := "#"
+	for _, name := range strings.Split(path, "/")[1:] {
+		if strings.Trim(name, "0123456789") == "" {
+			at += "/items"
+		} else {
+			at += "/properties/" + name
+		}
+	}
+	return at
 }
 
 func (c *checker) text(path, value string, r rule) {
@@ -108,8 +126,11 @@ func (r StatusRequest) Validate() []Problem {
 func (r ListRequest) Validate() []Problem {
 	var c checker
 	c.text("/customerId", r.CustomerID, ruleID)
-	if r.NumberOfRecords < 0 || r.NumberOfRecords > 1000 {
-		c.add("/numberOfRecords", "maximum", map[string]any{"comparison": "<=", "limit": 1000}, "must be 1 to 1000")
+	switch n := r.NumberOfRecords; {
+	case n < 0:
+		c.add("/numberOfRecords", "minimum", map[string]any{"comparison": ">=", "limit": 1}, "must be >= 1")
+	case n > 1000:
+		c.add("/numberOfRecords", "maximum", map[string]any{"comparison": "<=", "limit": 1000}, "must be <= 1000")
 	}
 	if r.SkipRecords < 0 {
 		c.add("/skipRecords", "minimum", map[string]any{"comparison": ">=", "limit": 0}, "must be >= 0")

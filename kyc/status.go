@@ -3,7 +3,6 @@ package kyc
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"strconv"
 	"strings"
 )
@@ -155,7 +154,7 @@ func (s Status) WantsDocuments() bool { return s.kind() == wantsDocuments }
 // the order of their entities. It is short, and stable between builds.
 func (r Reading) Fingerprint() string {
 	h := sha256.New()
-	field := func(text string) { fmt.Fprintf(h, "%d:%s", len(text), text) }
+	field := func(text string) { h.Write([]byte(strconv.Itoa(len(text)) + ":" + text)) }
 	field(r.ApplicationID)
 	field(string(r.Status))
 	field(string(r.Outcome))

@@ -49,21 +49,22 @@ func (f *flow) publish(ctx workflow.Context) error {
 // Details is a case as a page of Markdown, the way the Temporal UI shows it.
 func Details(v kyc.View) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "### %s\n\n", v.Headline())
+	line := func(format string, args ...any) { b.WriteString(fmt.Sprintf(format, args...)) }
+	line("### %s\n\n", v.Headline())
 	if !v.Stage.Final() {
-		fmt.Fprintf(&b, "**Waiting for** %s **until** %s — then %s.\n\n", v.WaitingOn, when(v.Until), v.Then)
+		line("**Waiting for** %s **until** %s — then %s.\n\n", v.WaitingOn, when(v.Until), v.Then)
 	}
 	for _, e := range v.Entities {
 		who := "representative"
 		if e.IsCustomer {
 			who = "customer"
 		}
-		fmt.Fprintf(&b, "- %s `%s`: %s", who, e.ID, e.Status)
+		line("- %s `%s`: %s", who, e.ID, e.Status)
 		if e.Outcome != "" {
-			fmt.Fprintf(&b, ", %s", e.Outcome)
+			line(", %s", e.Outcome)
 		}
 		if len(e.Missing) > 0 {
-			fmt.Fprintf(&b, " — **missing:** %s", strings.Join(e.Missing, "; "))
+			line(" — **missing:** %s", strings.Join(e.Missing, "; "))
 		}
 		if e.Sending {
 			b.WriteString(" — its images are on their way to ConnectFi")
@@ -72,7 +73,7 @@ func Details(v kyc.View) string {
 	}
 	b.WriteString("\n| When (UTC) | What happened |\n|---|---|\n")
 	for _, e := range v.Timeline {
-		fmt.Fprintf(&b, "| %s | %s |\n", when(e.At), e)
+		line("| %s | %s |\n", when(e.At), e)
 	}
 	return b.String()
 }

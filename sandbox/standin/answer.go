@@ -2,6 +2,7 @@ package standin
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 
 	"durablekyc.example/connectfi"
@@ -68,7 +69,7 @@ func (s *Sandbox) answer(w http.ResponseWriter, data any, err error) {
 		writeJSON(w, http.StatusOK, connectfi.Envelope[any]{Code: connectfi.CodeOK, Data: data, RequestID: id})
 		return
 	}
-	r, known := err.(*refusal)
+	r, known := errors.AsType[*refusal](err)
 	if !known {
 		r = &refusal{httpStatus: http.StatusInternalServerError, code: "internalError", message: "Internal error."}
 		s.config.Logger.Error("the sandbox is at fault", "error", err)

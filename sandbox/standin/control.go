@@ -46,6 +46,9 @@ func decodeControl[T any](r *http.Request) (T, error) {
 	if err := decoder.Decode(&request); err != nil {
 		return request, badControl("the body is not as GET /sandbox/ tells: " + strings.TrimPrefix(err.Error(), "json: "))
 	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return request, badControl("the body is more than one JSON value")
+	}
 	return request, nil
 }
 

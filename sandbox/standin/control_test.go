@@ -1,12 +1,8 @@
 package standin_test
 
 import (
-	"context"
 	"fmt"
-	"net"
 	"net/http"
-	"net/http/httptest"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -153,44 +149,4 @@ func TestCallbacksGoOutAFewAtATime(t *testing.T) {
 		require.LessOrEqual(t, post.most.Load(), int64(32))
 		require.Equal(t, 200, b.ledger("R1").Callbacks)
 	})
-}
-
-func TestServeEndsWithEverythingItStarted(t *testing.T) {
-	called := make(chan struct{}, 1)
-	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		called <- struct{}{}
-		<-r.Context().Done() // never answers
-	}))
-	defer silent.Close()
-	sandbox, err := standin.New(standin.Config{Delay: time.Hour})
-	require.NoError(t, err)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	ctx, stop := context.WithCancel(t.Context())
-	served := make(chan error, 1)
-	go func() { served <- sandbox.Serve(ctx, ln) }()
-
-	b := &bench{TB: t, sandbox: sandbox}
-	b.token = b.getToken("team", "secret")
-	application(b, "/akepa/identification", `{"customerId":"`+b.customers("individual", standin.Running, 1)[0]+`","reference":"R1"}`)
-	a := application(b, "/akepa/identification", `{"customerId":"cstap_1","reference":"R2","webhookUrl":"`+silent.URL+`"}`)
-	b.move(a, "completed", "approved")
-	<-called
-	b.faults(`{"slow":"1h"}`)
-	slow := make(chan struct{})
-	go func() {
-		defer close(slow)
-		answer, err := http.Post("http://"+ln.Addr().String()+"/akepa/list", "application/json", strings.NewReader(`{}`))
-		if err == nil {
-			answer.Body.Close()
-		}
-	}()
-	stop()
-	select {
-	case err := <-served:
-		require.NoError(t, err)
-	case <-time.After(15 * time.Second):
-		t.Fatal("it does not end")
-	}
-	<-slow
 }

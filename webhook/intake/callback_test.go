@@ -173,6 +173,19 @@ func TestAnAnnouncedSizeIsRefusedUnread(t *testing.T) {
 	require.Zero(t, body.read)
 }
 
+func TestAnUnannouncedSizeIsRefusedWhileReading(t *testing.T) {
+	d := &desk{cases: map[string]error{reference: nil}}
+	e := newEdge(t, d)
+	body := &counting{Reader: strings.NewReader(printed + strings.Repeat(" ", 1<<20))}
+	request := httptest.NewRequest(http.MethodPost, e.path(reference), body)
+	request.ContentLength = -1 // chunked
+	answer := httptest.NewRecorder()
+	e.Public().ServeHTTP(answer, request)
+	require.Equal(t, http.StatusRequestEntityTooLarge, answer.Code)
+	require.LessOrEqual(t, body.read, 128<<10)
+	require.Empty(t, d.taken())
+}
+
 func TestTemporalIsNotWaitedForLong(t *testing.T) {
 	e := newEdge(t, &desk{wait: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }},
 		func(c *intake.Config) { c.SignalTimeout = time.Millisecond })

@@ -1,0 +1,196 @@
+package connectfi
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"time"
+)
+
+// request is what is checked before it is sent.
+type request interface{ Validate() []Problem }
+
+// whole is data that says what it lacks to be of use: "" if nothing.
+type whole interface{ missing() string }
+
+// post sends a JSON request and reads the data of its answer.
+func post[T whole](ctx context.Context, c *Client, op string, r request) (T, error) {
+	var none T
+	if problems := r.Validate(); len(problems) > 0 {
+		return none, &InvalidError{Op: op, Problems: problems}
+	}
+	body, err := json.Marshal(r)
+	if err != nil { // the client's own raw JSON can be malformed; the error would quote it
+		return none, &InvalidError{Op: op, Problems: []Problem{{Keyword: "type", Message: "must be JSON"}}}
+	}
+	a, err := c.call(ctx, op, "", "application/json", body)
+	if err != nil {
+		return none, err
+	}
+	return read[T](a)
+}
+
+// call sends the request with a token, and once more with a fresh one if
+// ConnectFi answered that it was not authorized.
+func (c *Client) call(ctx context.Context, op, suffix, contentType string, body []byte) (answer, error) {
+	token, err := c.token(ctx, "")
+	if err != nil {
+		return answer{}, err
+	}
+	a, err := c.send(ctx, op, suffix, contentType, token, body)
+	var refused *Error
+	if errors.As(err, &refused) && (refused.Code == CodeUnauthorized || refused.HTTPStatus == http.StatusUnauthorized) {
+		if token, err = c.token(ctx, token); err != nil {
+			return answer{}, err
+		}
+		return c.send(ctx, op, suffix, contentType, token, body)
+	}
+	return a, err
+}
+
+// answer is a success whose data is still to be read.
+type answer struct {
+	fail Error // what an error about this answer says
+	data json.RawMessage
+}
+
+// send is one HTTP exchange.
+func (c *Client) send(ctx context.Context, op, suffix, contentType, token string, body []byte) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+op+suffix, bytes.NewReader(body))
+	if err != nil {
+		return answer{}, &Error{Op: op, cause: errors.New("the request cannot be built")}
+	}
+	r.Header.Set("Content-Type", contentType)
+	r.Header.Set("Accept", "application/json")
+	if token != "" {
+		r.Header.Set(TokenHeader, token)
+	}
+	response, err := c.http.Do(r)
+	if err != nil {
+		return answer{}, &Error{Op: op, cause: fault(err)}
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, mostAnswer+1))
+	fail := Error{Op: op, HTTPStatus: response.StatusCode, Retry: retryAfter(response.Header, time.Now())}
+	switch {
+	case err != nil:
+		fail.cause = fault(err)
+		return answer{}, &fail
+	case len(text) > mostAnswer:
+		fail.cause = errors.New("it is larger than 1 MiB")
+		return answer{}, &fail
+	}
+	return open(text, fail)
+}
+
+// requestIDPattern is the form of a request id, with some room (D).
+var requestIDPattern = regexp.MustCompile(`^[0-9a-zA-Z-]{1,64}$`)
+
+// open judges an envelope by its code (S, C). A code that is no word is not
+// ConnectFi's: something between us and it answers with JSON of its own.
+func open(text []byte, fail Error) (answer, error) {
+	var envelope struct {
+		Envelope[json.RawMessage]
+		Context json.RawMessage `json:"context"`
+	}
+	if err := json.Unmarshal(text, &envelope); err != nil || !codePattern.MatchString(envelope.Code) {
+		fail.cause = errors.New("it is not ConnectFi's envelope")
+		return answer{}, &fail
+	}
+	if requestIDPattern.MatchString(envelope.RequestID) {
+		fail.RequestID = envelope.RequestID
+	}
+	if envelope.Code != CodeOK {
+		fail.Code = envelope.Code
+		fail.Problems = problemsOf(envelope.Context)
+		return answer{}, &fail
+	}
+	if fail.HTTPStatus < 200 || fail.HTTPStatus > 299 {
+		fail.cause = errors.New("it says success with a status that does not")
+		return answer{}, &fail
+	}
+	return answer{fail, envelope.Data}, nil
+}
+
+// read is tolerant: unknown fields and values pass. A lack of what makes the
+// answer one does not.
+func read[T whole](a answer) (T, error) {
+	var data, none T
+	if err := json.Unmarshal(a.data, &data); err != nil {
+		a.fail.cause = errors.New("its data cannot be read")
+		return none, &a.fail
+	}
+	if what := data.missing(); what != "" {
+		a.fail.cause = errors.New("it lacks " + what)
+		return none, &a.fail
+	}
+	return data, nil
+}
+
+func (a Application) missing() string {
+	switch {
+	case a.ApplicationID == "":
+		return "an application id"
+	case a.Status == "":
+		return "a status"
+	}
+	return ""
+}
+
+func (p ListPage) missing() string {
+	if p.Applications == nil {
+		return "a list of applications"
+	}
+	for _, a := range p.Applications {
+		if a.ApplicationID == "" || a.Reference == "" {
+			return "an application's id or reference"
+		}
+	}
+	return ""
+}
+
+func (d Document) missing() string { return unless(d.ID, "a document id") }
+
+func (c Customer) missing() string { return unless(c.CustomerID, "a customer id") }
+
+func unless(value, what string) string {
+	if value != "" {
+		return ""
+	}
+	return what
+}
+
+// fault says in words of ours why an exchange broke off. Those of net/http
+// quote the URL and, where the answer is no HTTP, what came instead.
+func fault(err error) error {
+	var (
+		timeout     net.Error
+		lookup      *net.DNSError
+		certificate *tls.CertificateVerificationError
+		operation   *net.OpError
+	)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return context.Canceled
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return context.DeadlineExceeded
+	case errors.As(err, &lookup):
+		return errors.New("its host name cannot be resolved")
+	case errors.As(err, &certificate):
+		return errors.New("its certificate cannot be trusted")
+	case errors.As(err, &operation):
+		return fmt.Errorf("%s: %w", operation.Op, operation.Err)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return io.ErrUnexpectedEOF
+	}
+	return errors.New("the exchange broke off, or what came is not HTTP")
+}
