@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -17,198 +18,214 @@ import (
 	"durablekyc.example/connectfi"
 )
 
-var ask = connectfi.StatusRequest{CustomerID: "c", ApplicationID: "a"}
+func body(text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, text) }
+}
+
+func status(code int, text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code); io.WriteString(w, text) }
+}
+
+// instead answers with bytes of its own, whether they are HTTP or not.
+func instead(bytes string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		if c, _, err := http.NewResponseController(w).Hijack(); err == nil {
+			io.WriteString(c, bytes)
+			c.Close()
+		}
+	}
+}
 
 func TestAnswersThatCannotBeUsed(t *testing.T) {
+	callback := string(printed(t, "callback"))
 	for name, answer := range map[string]http.HandlerFunc{
-		"HTML 502": func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(502)
-			io.WriteString(w, "<html>Jane</html>")
-		},
-		"empty": func(http.ResponseWriter, *http.Request) {},
-		"cut": func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Length", "999")
-			io.WriteString(w, `{"code`)
-		},
-		"huge":      func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, strings.Repeat(" ", 2<<20)) },
-		"no code":   func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"data":{}}`) },
-		"no data":   func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"code":"0"}`) },
-		"null data": func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"code":"0","data":null}`) },
-		"no status": func(w http.ResponseWriter, _ *http.Request) {
-			io.WriteString(w, `{"code":"0","data":{"applicationId":"a"}}`)
-		},
-		"success as 500":  func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500); w.Write(printed(t, "callback")) },
-		"redirect":        func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) },
-		"cut connection":  func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-		"nothing at all":  func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
-		"numbers as code": func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"code":0,"data":{}}`) },
+		"HTML 502":            status(502, "<html>Jane</html>"),
+		"HTML 200":            body("<html>Jane</html>"),
+		"empty":               body(""),
+		"cut":                 instead("HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{\"code\":\"0\",\"data\":{\"Jane"),
+		"cut chunks":          instead("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nJane"),
+		"not HTTP":            instead("HTTP/1.1 Jane Doe\r\n\r\n"),
+		"nothing":             instead(""),
+		"a broken header":     instead("HTTP/1.1 200 OK\r\nJane Doe\r\n\r\n"),
+		"a broken Location":   instead("HTTP/1.1 302 Found\r\nLocation: %zzJane\r\n\r\n"),
+		"huge":                body(strings.Repeat(" ", 2<<20)),
+		"something behind it": body(callback + "Jane"),
+		"no code":             body(`{"data":{}}`),
+		"no data":             body(`{"code":"0"}`),
+		"null data":           body(`{"code":"0","data":null}`),
+		"data of its own":     body(`{"code":"0","data":"Jane"}`),
+		"no status":           body(`{"code":"0","data":{"applicationId":"a"}}`),
+		"no application id":   body(`{"code":"0","data":{"status":"running"}}`),
+		"a number as code":    body(`{"code":0,"data":{}}`),
+		"a sentence as code":  status(400, `{"code":"Jane Doe is unknown"}`),
+		"success as 500":      status(500, callback),
+		"redirect":            func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/Jane", http.StatusFound) },
+		"5xx, unlisted code":  status(500, `{"code":"internalError","message":"Jane"}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := client(t, func(w http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body); answer(w, r) }).Status(t.Context(), ask)
-			var bad *connectfi.Error
-			require.ErrorAs(t, err, &bad)
+			bad := failure(t, err)
 			require.False(t, bad.Answered(), "it may have been carried out")
 			require.True(t, bad.Temporary())
-			require.NotContains(t, err.Error(), "Jane")
-			require.NotContains(t, err.Error(), "127.0.0.1")
+			require.Equal(t, "/akepa/status", bad.Op)
+			for cause := error(bad); cause != nil; cause = errors.Unwrap(cause) {
+				require.NotContains(t, cause.Error(), "Jane")
+			}
 		})
 	}
 }
 
-func TestUnknownFieldsAndStatusesPass(t *testing.T) {
-	a, err := client(t, func(w http.ResponseWriter, _ *http.Request) {
-		io.WriteString(w, `{"code":"0","new":1,"data":{"applicationId":"a","status":"pending_action","extra":[1]}}`)
-	}).Status(t.Context(), ask)
+func TestNobodyThere(t *testing.T) {
+	gone, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	require.Equal(t, connectfi.Status("pending_action"), a.Status)
+	require.NoError(t, gone.Close())
+	_, err = at(t, "http://"+gone.Addr().String(), nil).Status(t.Context(), ask)
+	require.ErrorContains(t, err, "did not answer /auth/get-token: dial: connect: connection refused")
+	require.False(t, failure(t, err).Answered())
 }
 
-func TestRetryAfterInBothForms(t *testing.T) {
-	for name, header := range map[string]string{"seconds": "120", "date": time.Now().Add(2 * time.Minute).UTC().Format(http.TimeFormat)} {
+func TestASilentServer(t *testing.T) {
+	for name, patience := range map[string]time.Duration{"the client's timeout": time.Minute, "the caller's": 5 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := over(t, func(r *http.Request) (int, string, error) {
+					if isToken(r) {
+						return 200, longLived, nil
+					}
+					<-r.Context().Done()
+					return 0, "", r.Context().Err()
+				})
+				begun := time.Now()
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				defer cancel()
+				_, err := c.Status(ctx, ask)
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+				require.False(t, failure(t, err).Answered())
+				require.Equal(t, min(patience, 20*time.Second), time.Since(begun))
+			})
+		})
+	}
+}
+
+// Also a client that would follow them by itself must not.
+func TestNoRedirectIsFollowed(t *testing.T) {
+	var followed atomic.Int64
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { followed.Add(1) }))
+	defer elsewhere.Close()
+	for name, through := range map[string]*http.Client{"its own": nil, "a given one": {}} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
+			}))
+			defer server.Close()
+			_, err := at(t, server.URL, through).Status(t.Context(), ask)
+			require.Equal(t, http.StatusTemporaryRedirect, failure(t, err).HTTPStatus)
+			require.Zero(t, followed.Load(), "with the password in it")
+			require.True(t, through == nil || through.CheckRedirect == nil, "the caller's client is left as it was")
+		})
+	}
+}
+
+func TestToleratedAnswers(t *testing.T) {
+	for name, answer := range map[string]http.HandlerFunc{
+		"unknown fields and status": body(`{"code":"0","new":1,"data":{"applicationId":"a","status":"pending_action","extra":[1]}}`),
+		"201":                       status(201, `{"code":"0","data":{"applicationId":"a","status":"pending_action"}}`),
+		"nulls":                     body(`{"code":"0","data":{"applicationId":"a","status":"pending_action","outcome":null,"entityApplications":null}}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, err := client(t, answer).Status(t.Context(), ask)
+			require.NoError(t, err)
+			require.Equal(t, connectfi.Status("pending_action"), a.Status)
+			require.Empty(t, a.Outcome)
+		})
+	}
+}
+
+// A list misread as empty would make a second application.
+func TestAListIsNeverMisreadAsEmpty(t *testing.T) {
+	for name, data := range map[string]string{
+		"another name": `{"records":[{"applicationId":"a","reference":"r"}]}`, "null": `{"applications":null}`, "bare": `[]`,
+		"no reference": `{"applications":[{"applicationId":"a"}]}`, "no id": `{"applications":[{"reference":"r"}]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := client(t, body(`{"code":"0","data":`+data+`}`)).List(t.Context(), connectfi.ListRequest{CustomerID: "c"})
+			require.False(t, failure(t, err).Answered())
+		})
+	}
+	page, err := client(t, body(`{"code":"0","data":{"applications":[]}}`)).List(t.Context(), connectfi.ListRequest{CustomerID: "c"})
+	require.NoError(t, err)
+	require.Empty(t, page.Applications)
+}
+
+func TestAnAnswerWithoutItsIDIsNone(t *testing.T) {
+	c := client(t, body(`{"code":"0","data":{},"requestId":"135520d078d411eeb5658f28ab5fe311"}`))
+	_, err := c.GenerateDocument(t.Context(), connectfi.GenerateRequest{Workflow: "PERSONAL", Name: "n", Extension: "jpg", Type: "license"})
+	require.ErrorContains(t, err, "it lacks a document id")
+	require.Equal(t, "135520d078d411eeb5658f28ab5fe311", failure(t, err).RequestID)
+	_, err = c.InitCustomer(t.Context(), connectfi.CustomerRequest{CustomerReference: "r", CustomerType: "individual", Customer: []byte(`{}`)})
+	require.ErrorContains(t, err, "it lacks a customer id")
+}
+
+func TestRetryAfter(t *testing.T) {
+	for name, test := range map[string]struct {
+		header string
+		want   float64
+	}{
+		"seconds": {"120", 120}, "date": {time.Now().Add(2 * time.Minute).UTC().Format(http.TimeFormat), 120},
+		"date gone by": {"Wed, 21 Oct 2015 07:28:00 GMT", 0}, "none": {"", 0}, "nonsense": {"soon", 0}, "negative": {"-5", 0},
+		"at most an hour": {"2000000000", 3600}, "too many digits": {"99999999999999999999", 0},
+	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := client(t, func(w http.ResponseWriter, _ *http.Request) {
-				w.Header().Set("Retry-After", header)
+				w.Header().Set("Retry-After", test.header)
 				w.WriteHeader(429)
 			}).Status(t.Context(), ask)
-			var bad *connectfi.Error
-			require.ErrorAs(t, err, &bad)
-			require.InDelta(t, 120, bad.RetryAfter().Seconds(), 5)
+			bad := failure(t, err)
+			require.True(t, bad.Temporary())
+			require.InDelta(t, test.want, bad.RetryAfter().Seconds(), 5)
 		})
 	}
 }
 
 func TestInvalidRequestsAreNotSent(t *testing.T) {
-	c := client(t, func(http.ResponseWriter, *http.Request) { t.Error("sent") })
-	var invalid *connectfi.InvalidError
-	_, err := c.Identify(t.Context(), connectfi.IdentificationRequest{Reference: "UNIQUE_REFERENCE_ID", CustomerID: ""})
-	require.ErrorAs(t, err, &invalid)
-	require.Len(t, invalid.Problems, 3)
-	_, err = c.GenerateDocument(t.Context(), connectfi.GenerateRequest{Workflow: "X", Name: "<", Extension: "pdf", Type: "selfie"})
-	require.ErrorAs(t, err, &invalid)
-	require.Len(t, invalid.Problems, 4)
-	require.ErrorAs(t, c.UploadDocument(t.Context(), "../x", "f", "image/png", strings.NewReader("")), &invalid)
-	require.ErrorAs(t, c.UploadDocument(t.Context(), "doc_1", "f", "image/png", strings.NewReader(strings.Repeat("x", 26<<20))), &invalid)
-}
-
-func TestUploadIsMultipart(t *testing.T) {
-	c := client(t, func(w http.ResponseWriter, r *http.Request) {
-		file, header, err := r.FormFile("file")
-		if err != nil || r.URL.Path != "/akepa/document/upload/doc_1" || header.Filename != "front.png" || header.Header.Get("Content-Type") != "image/png" {
-			t.Errorf("%v %s %v", err, r.URL.Path, header)
-		}
-		body, _ := io.ReadAll(file)
-		if string(body) != "bytes" {
-			t.Errorf("%q", body)
-		}
-		io.WriteString(w, `{"code":"0","data":{}}`)
-	})
-	require.NoError(t, c.UploadDocument(t.Context(), "doc_1", "front.png", "image/png", strings.NewReader("bytes")))
-}
-
-// tokenServer gives out T1, T2, … and takes only the newest.
-func tokenServer(t *testing.T, expiry string) (c *connectfi.Client, asked *atomic.Int64, revoke func()) {
-	var newest, given atomic.Int64
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/auth/get-token" {
-			n := given.Add(1)
-			newest.Store(n)
-			io.WriteString(w, `{"code":"0","data":{"token":"T`+string(rune('0'+n))+`","dtsExpireAt":"`+expiry+`"}}`)
-			return
-		}
-		if r.Header.Get(connectfi.TokenHeader) != "T"+string(rune('0'+newest.Load())) {
-			w.WriteHeader(401)
-			io.WriteString(w, `{"code":"unauthorized","message":"Authentication error"}`)
-			return
-		}
-		w.Write(printed(t, "callback"))
-	}))
-	t.Cleanup(server.Close)
-	c, err := connectfi.New(connectfi.Config{BaseURL: server.URL, Login: "l", Password: "p"})
-	require.NoError(t, err)
-	return c, &given, func() { newest.Store(99) }
-}
-
-func crowd(t *testing.T, c *connectfi.Client) {
-	var all sync.WaitGroup
-	for range 50 {
-		all.Go(func() {
-			if _, err := c.Status(t.Context(), ask); err != nil {
-				t.Error(err)
-			}
+	c := over(t, func(*http.Request) (int, string, error) { t.Error("sent"); return 500, "", nil })
+	upload := func(id, kind string, size int64) error {
+		return c.UploadDocument(t.Context(), id, "f", kind, io.LimitReader(zeros{}, size))
+	}
+	_, identify := c.Identify(t.Context(), connectfi.IdentificationRequest{Reference: "UNIQUE_REFERENCE_ID"})
+	_, generate := c.GenerateDocument(t.Context(), connectfi.GenerateRequest{Workflow: "X", Name: "<", Extension: "pdf", Type: "selfie"})
+	_, update := c.Update(t.Context(), connectfi.UpdateRequest{})
+	_, list := c.List(t.Context(), connectfi.ListRequest{CustomerID: "c", NumberOfRecords: 1001, SkipRecords: -1})
+	_, customer := c.InitCustomer(t.Context(), connectfi.CustomerRequest{CustomerReference: "r", CustomerType: "individual", Customer: []byte(`{Jane`)})
+	for name, test := range map[string]struct {
+		err      error
+		problems int
+	}{
+		"identification": {identify, 3}, "generate": {generate, 4}, "update": {update, 7}, "list": {list, 2}, "customer": {customer, 1},
+		"document id and type": {upload("../x", "image/png\r\nX-Jane: 1", 1), 2}, "image too large": {upload("doc_1", "image/png", 26<<20), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var invalid *connectfi.InvalidError
+			require.ErrorAs(t, test.err, &invalid)
+			require.Len(t, invalid.Problems, test.problems, "all at once")
+			require.NotContains(t, invalid.Error(), "Jane")
+			require.NotContains(t, invalid.Error(), "UNIQUE_REFERENCE_ID")
 		})
 	}
-	all.Wait()
 }
 
-func TestOneTokenForACrowdAndOneFreshOneAfter401(t *testing.T) {
-	c, asked, revoke := tokenServer(t, "2099-10-07T08:18:57.360Z")
-	crowd(t, c)
-	require.EqualValues(t, 1, asked.Load())
-	revoke()
-	crowd(t, c)
-	require.EqualValues(t, 2, asked.Load())
-}
+type zeros struct{}
 
-func TestTokenIsRenewedBeforeItExpires(t *testing.T) {
-	c, asked, _ := tokenServer(t, time.Now().Add(-time.Hour).UTC().Format(time.RFC3339))
-	_, err := c.Status(t.Context(), ask)
-	require.NoError(t, err)
-	require.EqualValues(t, 1, asked.Load())
-	require.Eventually(t, func() bool {
-		_, err := c.Status(t.Context(), ask)
-		return err == nil && asked.Load() == 2
-	}, 5*time.Second, 50*time.Millisecond)
-}
-
-func TestUnauthorizedForGoodIsTriedTwice(t *testing.T) {
-	var calls atomic.Int64
-	_, err := client(t, func(w http.ResponseWriter, _ *http.Request) {
-		calls.Add(1)
-		w.WriteHeader(401)
-		io.WriteString(w, `{"code":"unauthorized"}`)
-	}).Status(t.Context(), ask)
-	var refused *connectfi.Error
-	require.ErrorAs(t, err, &refused)
-	require.Equal(t, "unauthorized", refused.Code)
-	require.EqualValues(t, 2, calls.Load())
-}
-
-func TestContextEndsAWaitForAnothersToken(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body)
-		<-r.Context().Done()
-	}))
-	defer server.Close()
-	c, err := connectfi.New(connectfi.Config{BaseURL: server.URL, Login: "l", Password: "secret"})
-	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 2)
-	for range 2 {
-		go func() { _, err := c.Status(ctx, ask); done <- err }()
-	}
-	cancel()
-	for range 2 {
-		err := <-done
-		require.True(t, errors.Is(err, context.Canceled), "%v", err)
-		require.NotContains(t, err.Error(), "secret")
-	}
-}
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 func TestConfigurationIsCheckedAtOnce(t *testing.T) {
-	_, err := connectfi.New(connectfi.Config{BaseURL: "ftp://x", Login: "a-b"})
-	for _, part := range []string{"base URL", "login", "password"} {
+	_, err := connectfi.New(connectfi.Config{BaseURL: "ftp://x", Login: "a-b", Timeout: -1})
+	for _, part := range []string{"base URL", "login", "password", "timeout"} {
 		require.ErrorContains(t, err, part)
 	}
-}
-
-func FuzzParseCallback(f *testing.F) {
-	f.Add(printed(f, "callback"))
-	f.Add([]byte(`{"code":"0","data":{"reference":"x","entityApplications":[null]}}`))
-	f.Add([]byte(`[]`))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		a, _, err := connectfi.ParseCallback(body)
-		if err == nil && a.ApplicationID == "" && a.Reference == "" {
-			t.Fatal("accepted without saying what it is about")
-		}
-	})
+	for _, url := range []string{"", "connectfi", "http://", "http://:80", "://", "https://user:pass@x", "https://x?a=b", "https://x?", "https://x#", "https://x/%zz"} {
+		_, err := connectfi.New(connectfi.Config{BaseURL: url, Login: "l", Password: "p"})
+		require.ErrorContains(t, err, "the base URL", url)
+		require.NotContains(t, err.Error(), "pass@")
+	}
 }

@@ -41,7 +41,10 @@ func (c *Client) token(ctx context.Context, stale string) (string, error) {
 	t := &c.sessions
 	for {
 		t.mu.Lock()
-		if t.token != "" && t.token != stale && time.Now().Before(t.until) {
+		if t.token == stale { // refused: good for nobody any more
+			t.token = ""
+		}
+		if t.token != "" && time.Now().Before(t.until) {
 			defer t.mu.Unlock()
 			return t.token, nil
 		}
