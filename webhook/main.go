@@ -44,8 +44,8 @@ func main() {
 	var s settings
 	parser := kong.Must(&s, kong.Name("webhook"), kong.Vars{"version": telemetry.Version},
 		kong.Description("Takes ConnectFi's callbacks. Temporal is found by TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, "+
-			"TEMPORAL_TLS… and profiles. Every variable below can also be NAME_FILE, which names a file that holds it."),
-		kong.Resolvers(env.Resolver(os.LookupEnv)))
+			"TEMPORAL_TLS… and profiles."),
+		env.Flags(os.LookupEnv))
 	_, err := parser.Parse(serve.Arguments(os.Args[1:]))
 	parser.FatalIfErrorf(err)
 	parser.FatalIfErrorf(run(s))

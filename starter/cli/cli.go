@@ -5,8 +5,11 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -15,92 +18,115 @@ import (
 	"durablekyc.example/internal/cluster"
 	"durablekyc.example/internal/docstore"
 	"durablekyc.example/internal/env"
+	"durablekyc.example/internal/serve"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
 
-// Exit codes. `go run` turns every one but 0 into 1: scripts build the program.
-const (
-	exitOK        = 0 // done; with --wait: approved
-	exitError     = 1
-	exitUsage     = 2
-	exitDenied    = 3
-	exitUndecided = 4 // the case ended without a decision
-)
-
-// DevFile is where a running dev stack writes its addresses and secrets.
+// DevFile is where a running dev stack writes its addresses and secrets,
+// from the working directory.
 const DevFile = ".dev/env"
 
-// bound is how long one call on a case may take before the program says so.
-const bound = 15 * time.Second
+// How long one call on a case may take before the program says so.
+const (
+	answerWithin = 10 * time.Second // the case itself answers
+	submitWithin = time.Minute      // ConnectFi takes images before the case answers
+)
 
-type flags struct {
+// description heads the help. It says what no flag says.
+const description = `Durable KYC/KYB on ConnectFi, from a terminal.
+
+Exit codes: 0 done, or approved where a case is followed to its end; 3 denied; 4 ended without a decision; 1 error; 2 usage.
+
+Variables: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS… and profiles find Temporal; KYC_DOCUMENTS is the bucket for images;
+KYC_POLICY is pinned in the cases this program starts. The last two also as NAME_FILE. .dev/env of a running "go run ./dev" comes after them.`
+
+type commands struct {
 	JSON bool `help:"Print JSON, errors too." name:"json"`
 
 	Start    startCommand    `cmd:"" help:"Start a case, or find it, and print its first status."`
 	Show     showCommand     `cmd:"" help:"Tell one case."`
 	Watch    watchCommand    `cmd:"" help:"Follow one case to its end."`
 	List     listCommand     `cmd:"" help:"List the cases, newest first."`
-	Upload   uploadCommand   `cmd:"" help:"Send the document images of one entity."`
-	Refresh  refreshCommand  `cmd:"" help:"Read the status now; the way out of held."`
+	Upload   uploadCommand   `cmd:"" help:"Send the document images of one entity, as its applicant."`
+	Refresh  refreshCommand  `cmd:"" help:"Read the status at ConnectFi now; the way out of held."`
 	Withdraw withdrawCommand `cmd:"" help:"End a case without a decision."`
-	Demo     demoCommand     `cmd:"" help:"Walk the two customers of ConnectFi's page to a decision."`
+	Demo     demoCommand     `cmd:"" help:"Walk the two customers of ConnectFi's page to a decision, acting as the applicant."`
 	Keys     keysCommand     `cmd:"" help:"Make secrets."`
 }
 
 // app is what the commands share.
 type app struct {
-	ctx    context.Context
-	out    printer
-	lookup env.Lookup
-	json   bool
-	dialed client.Client
+	out         printer
+	environment env.Lookup
+	variables   env.Lookup // the environment, and DevFile behind it; nil until asked for
+	dialed      client.Client
 }
 
 // Run runs one command and returns the exit code. lookup is the environment;
-// DevFile in the working directory comes after it.
+// DevFile in the working directory comes after it. Nothing is read from stdin
+// yet.
 func Run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer, lookup func(string) (string, bool)) int {
-	var f flags
-	exit := -1
-	parser, err := kong.New(&f, kong.Name("starter"), kong.Description("Durable KYC/KYB on ConnectFi, from a terminal."),
-		kong.Writers(stdout, stderr), kong.Exit(func(code int) { exit = code }), kong.UsageOnError())
+	out := newPrinter(stdout, stderr, lookup, slices.Contains(args, "--json"))
+	if len(args) > 0 && args[0] == "help" {
+		args = append(slices.Clone(args[1:]), "--help")
+	}
+	var (
+		all   commands
+		asked bool
+		a     = &app{out: out, environment: lookup}
+	)
+	parser, err := kong.New(&all, kong.Name("starter"), kong.Description(description),
+		kong.Writers(stdout, stderr), kong.Exit(func(int) { asked = true }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.Bind(a), kong.BindTo(ctx, (*context.Context)(nil)))
 	if err != nil {
-		return printer{stderr: stderr}.fail(err)
+		return out.fail(err)
 	}
-	command, err := parser.Parse(args)
-	out := printer{stdout: stdout, stderr: stderr, json: f.JSON}
-	if exit >= 0 { // --help
-		return exit
+	command, err := parser.Parse(serve.Arguments(args))
+	if asked { // for help, which is printed
+		return exitOK
 	}
 	if err != nil {
-		return out.fail(&usageError{err})
+		return out.fail(wrongUsage(err))
 	}
-	a := &app{ctx: ctx, out: out, lookup: lookup, json: f.JSON}
 	defer a.close()
-	values, stale, err := env.DevFile(DevFile)
-	switch {
-	case err != nil:
-		return out.fail(err)
-	case stale:
-		out.aside(DevFile + " is left out: it is stale, nothing answers at the addresses in it")
-	case values != nil:
-		out.aside("reading " + DevFile + " of the running dev stack")
-		a.lookup = env.Chain(lookup, env.Map(values))
-	}
-	if err := command.Run(a); err != nil {
-		return out.fail(err)
+	if err := command.Run(); err != nil {
+		return out.fail(a.advise(ctx, err))
 	}
 	return exitOK
 }
 
-// cases dials Temporal once.
-func (a *app) cases() (workflows.Client, error) {
+// lookup is the environment with DevFile behind it.
+func (a *app) lookup() (env.Lookup, error) {
+	if a.variables != nil {
+		return a.variables, nil
+	}
+	a.variables = a.environment
+	values, stale, err := env.DevFile(DevFile)
+	switch {
+	case err != nil:
+		return nil, &problem{err: err, next: "rm " + DevFile}
+	case stale:
+		a.out.aside("%s is left out: it is stale, nothing answers at %s any more", DevFile, values["TEMPORAL_ADDRESS"])
+	case values != nil:
+		a.out.aside("using %s of the running dev stack", DevFile)
+		a.variables = env.Chain(a.environment, env.Map(values))
+	}
+	return a.variables, nil
+}
+
+// cases dials Temporal, once.
+func (a *app) cases(ctx context.Context) (workflows.Client, error) {
 	if a.dialed == nil {
-		c, err := cluster.Dial(a.ctx, cluster.Options{Lookup: a.lookup, Logger: slog.New(slog.DiscardHandler)})
+		lookup, err := a.lookup()
 		if err != nil {
 			return workflows.Client{}, err
 		}
-		a.dialed = c
+		a.dialed, err = cluster.Dial(ctx, cluster.Options{Lookup: lookup, Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			return workflows.Client{}, err
+		}
 	}
 	return workflows.Client{Temporal: a.dialed}, nil
 }
@@ -113,42 +139,51 @@ func (a *app) close() {
 
 // policy is KYC_POLICY, pinned in every case that this program starts.
 func (a *app) policy() (kyc.Policy, error) {
-	text, _, err := a.lookup.Value("KYC_POLICY")
+	lookup, err := a.lookup()
 	if err != nil {
 		return kyc.Policy{}, err
 	}
-	return kyc.ParsePolicy(text)
+	text, _, err := lookup.Value("KYC_POLICY")
+	if err == nil {
+		var policy kyc.Policy
+		if policy, err = kyc.ParsePolicy(text); err == nil {
+			return policy, nil
+		}
+	}
+	return kyc.Policy{}, &problem{err: fmt.Errorf("KYC_POLICY cannot be used: %w", err), code: exitUsage,
+		next: `KYC_POLICY='{"documents":"720h","case":"2160h"}' starter …`}
 }
 
-func (a *app) documents() (*docstore.Store, error) {
-	url, ok, err := a.lookup.Value("KYC_DOCUMENTS")
+// documents opens the bucket that worker and starter share.
+func (a *app) documents(ctx context.Context) (*docstore.Store, error) {
+	lookup, err := a.lookup()
 	if err != nil {
 		return nil, err
 	}
-	if !ok {
-		return nil, errors.New("KYC_DOCUMENTS is not set: give the bucket that the worker reads, such as file:///var/lib/kyc")
+	url, _, err := lookup.Value("KYC_DOCUMENTS")
+	switch {
+	case err != nil:
+	case url == "":
+		err = errors.New("KYC_DOCUMENTS is not set: it names the bucket that the worker reads")
+	case strings.HasPrefix(url, "mem:"):
+		err = errors.New("KYC_DOCUMENTS is mem://, which no worker in another process can read")
+	default:
+		var store *docstore.Store
+		if store, err = docstore.Open(ctx, url); err == nil {
+			return store, nil
+		}
+		err = fmt.Errorf("KYC_DOCUMENTS cannot be used: %w", err)
 	}
-	return docstore.Open(a.ctx, url)
+	return nil, &problem{err: err, next: "KYC_DOCUMENTS=file:///var/lib/kyc/documents starter …"}
 }
 
 // ask makes one bounded call on a case.
-func ask(a *app, call func(context.Context, workflows.Client) (kyc.View, error)) (kyc.View, error) {
-	cases, err := a.cases()
+func (a *app) ask(ctx context.Context, within time.Duration, call func(context.Context, workflows.Client) (kyc.View, error)) (kyc.View, error) {
+	cases, err := a.cases(ctx)
 	if err != nil {
 		return kyc.View{}, err
 	}
-	ctx, cancel := context.WithTimeout(a.ctx, bound)
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	return call(ctx, cases)
-}
-
-// outcome is the error that a followed case ends in: nil if it was approved.
-func outcome(v kyc.View) error {
-	switch v.Stage {
-	case kyc.Approved:
-		return nil
-	case kyc.Denied:
-		return ended(exitDenied)
-	}
-	return ended(exitUndecided)
 }

@@ -14,96 +14,171 @@ import (
 	"durablekyc.example/workflows"
 )
 
-// The two customers that ConnectFi's identification page prints (S).
+// pageCustomers are those that ConnectFi's identification page prints, with
+// the references it prints for them (S).
 var pageCustomers = []struct{ reference, customer, who string }{
 	{"extRefApp100", "cstap_6reGTr3k8vpAu8uFV7EdiN", "the individual"},
 	{"extRefBApp100", "cstab_7BX5DO49J48VeWKsJ6gWNb", "the business"},
 }
 
+// demoWithin is how long the whole walk may take.
+const demoWithin = 2 * time.Minute
+
+// licences is how many pictures the demo's applicant sends for one entity
+// before it gives up.
+const licences = 3
+
 type demoCommand struct{}
 
-// demoBound is how long the whole walk may take.
-const demoBound = 2 * time.Minute
-
-func (demoCommand) Run(a *app) error {
-	ctx, cancel := context.WithTimeout(a.ctx, demoBound)
+// Run walks both customers, one after the other, so that the story can be read.
+func (demoCommand) Run(ctx context.Context, a *app) error {
+	policy, err := a.policy()
+	if err != nil {
+		return err
+	}
+	bounded, cancel := context.WithTimeout(ctx, demoWithin)
 	defer cancel()
-	a.ctx = ctx
-	undecided := false
 	for _, page := range pageCustomers {
-		view, err := walk(a, page.reference, page.customer, page.who)
+		w := walk{app: a, sent: map[string]int{}, begun: time.Now(), order: workflows.Order{
+			Reference: page.reference, CustomerID: page.customer, Policy: policy}}
+		view, err := w.run(bounded, page.who)
+		if ctx.Err() == nil && bounded.Err() != nil {
+			return &problem{err: fmt.Errorf("the demo ran out of time: %s is not decided after %s", page.reference, demoWithin),
+				next: "starter show " + page.reference}
+		}
 		if err != nil {
 			return err
 		}
-		undecided = undecided || view.Outcome == ""
+		if view.Outcome == "" {
+			return &problem{err: fmt.Errorf("%s ended without a decision: it is %s", page.reference, view.Stage), next: "starter show " + page.reference}
+		}
 	}
-	if undecided {
-		return errors.New("not every case of the demo was decided")
+	if !a.out.json {
+		a.out.say("Both are decided. To read one again: starter show %s", pageCustomers[0].reference)
 	}
 	return nil
 }
 
-// walk starts one case and acts as its applicant until it is decided.
-func walk(a *app, reference, customer, who string) (kyc.View, error) {
-	begin := time.Now()
-	step := func(format string, args ...any) {
-		a.out.say("%6.1f s  %s  %s", time.Since(begin).Seconds(), reference, fmt.Sprintf(format, args...))
-	}
-	policy, err := a.policy()
-	if err != nil {
-		return kyc.View{}, err
-	}
-	step("starting %s of ConnectFi's page, %s", who, customer)
-	view, err := ask(a, func(ctx context.Context, c workflows.Client) (kyc.View, error) {
-		return c.Start(ctx, workflows.Order{Reference: reference, CustomerID: customer, Policy: policy})
-	})
-	told := 0
-	for {
-		if err != nil {
-			return view, about(reference, err)
-		}
-		for ; told < len(view.Timeline); told++ {
-			step("%s", view.Timeline[told])
-		}
-		if view.Stage.Final() {
-			step("ended: %s", view.Headline())
-			return view, nil
-		}
-		entity := ""
-		for _, e := range view.Entities {
-			if e.Status.WantsDocuments() && !e.Sending {
-				entity = e.ID
-				break
-			}
-		}
-		if entity != "" {
-			step("the applicant sends front and back of a driving licence for %s", entity)
-			view, err = send(a, reference, entity, "license", sampleLicence(reference+entity))
-			continue
-		}
-		select {
-		case <-a.ctx.Done():
-			return view, fmt.Errorf("%s is not decided after %s: it is %s", reference, demoBound, view.Stage)
-		case <-time.After(500 * time.Millisecond):
-		}
-		view, err = ask(a, func(ctx context.Context, c workflows.Client) (kyc.View, error) { return c.Show(ctx, reference) })
+// walk is one customer's way through the demo.
+type walk struct {
+	app   *app
+	order workflows.Order
+	begun time.Time
+	told  int            // entries of the timeline that the story has told
+	sent  map[string]int // how often the applicant sent documents, by entity
+}
+
+// step tells what happened, and when since the walk began.
+func (w *walk) step(at time.Time, format string, args ...any) {
+	if !w.app.out.json {
+		w.app.out.say("%6.1f s  %-13s  %s", max(0, at.Sub(w.begun).Seconds()), w.order.Reference, fmt.Sprintf(format, args...))
 	}
 }
 
-// sampleLicence draws two small pictures that nobody takes for a real licence.
-func sampleLicence(seed string) map[kyc.Side][]byte {
-	sides := map[kyc.Side][]byte{}
+func (w *walk) run(ctx context.Context, who string) (view kyc.View, err error) {
+	call := func(call func(context.Context, workflows.Client) (kyc.View, error)) {
+		view, err = w.app.ask(ctx, answerWithin, call)
+	}
+	w.step(w.begun, "starting the check of %s on ConnectFi's page, %s", who, w.order.CustomerID)
+	call(func(ctx context.Context, c workflows.Client) (kyc.View, error) { return c.Start(ctx, w.order) })
+	if err == nil && view.Stage.Final() && view.EndedAt.Before(w.begun.Add(-time.Second)) {
+		w.step(w.begun, "was decided already: %s on %s", view.Stage, w.app.out.local(view.EndedAt))
+		return view, w.end(view)
+	}
+	for pause := lookSoon; ; pause = min(2*pause, lookLate) {
+		switch {
+		case err != nil && !transient(err):
+			return view, of(w.order.Reference, err)
+		case err != nil:
+			w.step(time.Now(), "%s: waiting", away(err))
+		default:
+			if w.tell(view) {
+				pause = lookSoon
+			}
+			if view.Stage.Final() {
+				w.step(view.EndedAt, "ended: %s", view.Headline())
+				return view, w.end(view)
+			}
+			if entity := w.wanting(view); entity != "" {
+				view, err = w.send(ctx, entity)
+				if err != nil {
+					return view, err
+				}
+				continue
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return view, of(w.order.Reference, ctx.Err())
+		case <-time.After(pause):
+		}
+		call(func(ctx context.Context, c workflows.Client) (kyc.View, error) { return c.Show(ctx, w.order.Reference) })
+	}
+}
+
+// tell tells what is new in the timeline.
+func (w *walk) tell(v kyc.View) (news bool) {
+	for ; w.told < len(v.Timeline); w.told++ {
+		news = true
+		w.step(v.Timeline[w.told].At, "%s", v.Timeline[w.told])
+	}
+	return news
+}
+
+// end prints the case for machines; people have read the story.
+func (w *walk) end(v kyc.View) error {
+	if w.app.out.json {
+		return w.app.out.value(v)
+	}
+	w.app.out.say("")
+	return nil
+}
+
+// wanting is an entity whose applicant has something to send, or nobody.
+func (w *walk) wanting(v kyc.View) string {
+	for _, e := range v.Entities {
+		if e.Status.WantsDocuments() && !e.Sending && w.sent[e.ID] < licences {
+			return e.ID
+		}
+	}
+	return ""
+}
+
+// send acts as the applicant. Each time it is another picture; the first one
+// is the same in every run of the demo, and so the same submission.
+func (w *walk) send(ctx context.Context, entity string) (kyc.View, error) {
+	w.step(time.Now(), "the applicant photographs a driving licence, front and back, for %s", entity)
+	pictures, err := sampleLicence(fmt.Sprint(entity, w.sent[entity]))
+	if err != nil {
+		return kyc.View{}, err
+	}
+	w.sent[entity]++
+	view, err := w.app.send(ctx, w.order.Reference, entity, "license", pictures)
+	var refused *workflows.RefusedError
+	if errors.As(err, &refused) { // it went on meanwhile: look again
+		return w.app.ask(ctx, answerWithin, func(ctx context.Context, c workflows.Client) (kyc.View, error) {
+			return c.Show(ctx, w.order.Reference)
+		})
+	}
+	return view, err
+}
+
+// sampleLicence draws two small pictures that nobody takes for a licence.
+func sampleLicence(seed string) ([]picture, error) {
+	var pictures []picture
 	for i, side := range []kyc.Side{kyc.Front, kyc.Back} {
-		picture := image.NewRGBA(image.Rect(0, 0, 320, 200))
+		card := image.NewRGBA(image.Rect(0, 0, 320, 200))
 		for y := range 200 {
 			for x := range 320 {
-				picture.Set(x, y, color.RGBA{uint8(x), uint8(y), uint8(80 + 90*i + int(seed[(x/20)%len(seed)])%60), 255})
+				stripe := seed[(x/20)%len(seed)]
+				card.Set(x, y, color.RGBA{uint8(x), uint8(y), uint8(80+90*i) + stripe%60, 255})
 			}
 		}
 		var out bytes.Buffer
-		if err := png.Encode(&out, picture); err == nil {
-			sides[side] = out.Bytes()
+		if err := png.Encode(&out, card); err != nil {
+			return nil, fmt.Errorf("the sample licence cannot be drawn: %w", err)
 		}
+		pictures = append(pictures, picture{side, out.Bytes(), "png"})
 	}
-	return sides
+	return pictures, nil
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -16,26 +17,77 @@ type keysCommand struct {
 }
 
 type keysInitCommand struct {
-	Directory string `arg:"" type:"existingdir" help:"Where the files go; what is there stays."`
+	Directory string `arg:"" name:"dir" help:"Where the files go, readable by this user alone; what is there stays."`
 }
 
+// secrets are the files that services read by their …_FILE variables, and how
+// each is drawn: within ConnectFi's rules for a login and a password (C).
+var secrets = []struct {
+	name string
+	draw func() string
+}{
+	{"link_keys", seal.NewKey},
+	{"connectfi_login", func() string { return "kyc_" + rand.Text() }},
+	{"connectfi_password", rand.Text},
+}
+
+// Run writes what is missing. Any number of runs, also at once, end with the
+// secrets of whoever came first.
 func (c keysInitCommand) Run(a *app) error {
-	for _, secret := range []struct{ name, value string }{
-		{"link_keys", seal.NewKey()}, {"connectfi_login", "sandbox"}, {"connectfi_password", rand.Text()},
-	} {
-		path := filepath.Join(c.Directory, secret.name)
-		file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if errors.Is(err, os.ErrExist) {
-			continue
-		}
+	made := map[string]string{}
+	err := os.MkdirAll(c.Directory, 0o700)
+	for _, secret := range secrets {
 		if err != nil {
-			return fmt.Errorf("the secret cannot be written: %w", err)
+			break
 		}
-		_, err = file.WriteString(secret.value + "\n")
-		if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
-			return errors.Join(fmt.Errorf("the secret cannot be written: %w", err), os.Remove(path))
+		path := filepath.Join(c.Directory, secret.name)
+		var written bool
+		if written, err = writeOnce(path, secret.draw()+"\n"); err == nil {
+			made[secret.name] = map[bool]string{true: "written", false: "kept"}[written]
 		}
-		a.out.aside("wrote " + path)
+	}
+	if err != nil {
+		return &problem{err: fmt.Errorf("the secrets cannot be written as user %d: %w", os.Getuid(), err),
+			next: "starter keys init a-directory-of-your-own"}
+	}
+	if a.out.json {
+		return a.out.value(made)
+	}
+	for _, secret := range secrets {
+		a.out.say("%-8s %s", made[secret.name], filepath.Join(c.Directory, secret.name))
 	}
 	return nil
+}
+
+// writeOnce makes a file that only its owner can read, whole or not at all,
+// unless it is there: then it reports false. An empty file is not there.
+func writeOnce(path, content string) (written bool, err error) {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && !info.Mode().IsRegular():
+		return false, fmt.Errorf("%s is not a file", path)
+	case err == nil && info.Size() > 0:
+		return false, nil
+	case err == nil:
+		if err := os.Remove(path); err != nil {
+			return false, err
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return false, err
+	}
+	draft, err := os.CreateTemp(filepath.Dir(path), ".new-*") // 0600
+	if err != nil {
+		return false, err
+	}
+	defer os.Remove(draft.Name())
+	_, err = draft.WriteString(content)
+	if err := errors.Join(err, draft.Sync(), draft.Close()); err != nil {
+		return false, err
+	}
+	// A link, unlike a rename, never replaces what another run wrote meanwhile.
+	err = os.Link(draft.Name(), path)
+	if errors.Is(err, fs.ErrExist) {
+		return false, nil
+	}
+	return err == nil, err
 }

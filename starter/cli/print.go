@@ -5,142 +5,252 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
-	"durablekyc.example/internal/cluster"
 	"durablekyc.example/kyc"
-	"durablekyc.example/workflows"
 )
 
-// How this program speaks: what was asked for goes to standard output,
-// everything else to standard error. A case is told like a file: where it
-// stands, who must act, until when, then what, then what happened. Every
-// refusal is one sentence with the next command to try. With --json the same
-// goes out as JSON, one value a line, errors as {"error","next"}.
+// How this program speaks.
+//
+//   - What was asked for goes to standard output, everything else to standard
+//     error, so that a pipe gets the answer and nothing but it.
+//   - A case is told like a file: where it stands, who must act, until when
+//     (this machine's time, and how far off), what happens then, what is
+//     missing of whom, what happened. Then the next command, if there is one.
+//   - An error is one sentence that names the cause, and the next command to
+//     try after "try:". A word that is nearly right is answered with the right
+//     one.
+//   - --json prints the same for machines: one value a line, a case exactly as
+//     kyc.View has it; errors as {"error","next"} on standard error. The exit
+//     codes are the same. Asides are left out.
+//   - Colour and a line that moves only on a terminal; NO_COLOR or TERM=dumb
+//     turn them off. Nothing is told by colour alone.
+//   - Words that came from elsewhere may hold anything: no character that
+//     moves a terminal gets through.
 type printer struct {
 	stdout, stderr io.Writer
 	json           bool
+	live           bool // stdout is a terminal that takes escapes
+	clock          func() time.Time
+	zone           *time.Location
 }
 
-// usageError is the caller's slip, not the world's.
-type usageError struct{ error }
-
-func (e *usageError) Unwrap() error { return e.error }
-
-// ended carries the exit code of a case that did not end approved.
-type ended int
-
-func (e ended) Error() string { return "the case did not end approved" }
-
-// hinted is an error with the next command to try.
-type hinted struct {
-	error
-	next string
+func newPrinter(stdout, stderr io.Writer, lookup func(string) (string, bool), json bool) printer {
+	noColour, _ := lookup("NO_COLOR")
+	term, _ := lookup("TERM")
+	return printer{stdout: stdout, stderr: stderr, json: json, clock: time.Now, zone: time.Local,
+		live: !json && noColour == "" && term != "dumb" && terminal(stdout)}
 }
 
-func (e *hinted) Unwrap() error { return e.error }
-
-// about adds the next command to what went wrong with a case.
-func about(reference string, err error) error {
-	var refused *workflows.RefusedError
-	switch {
-	case errors.As(err, &refused) && refused.Type == workflows.RefusedOtherCustomer:
-		return &hinted{fmt.Errorf("the reference %s belongs to another customer", reference), "starter show " + reference}
-	case errors.As(err, &refused):
-		return &hinted{err, "starter show " + reference}
-	case errors.Is(err, workflows.ErrUnknown):
-		return &hinted{fmt.Errorf("there is no case with the reference %s", reference), "starter list"}
-	case errors.Is(err, workflows.ErrNoAnswer):
-		return &hinted{fmt.Errorf("the case %s is with Temporal, but no worker answered in time", reference), "go run ./worker"}
+func terminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
 	}
-	return err
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // fail says what went wrong and returns the exit code for it.
 func (p printer) fail(err error) int {
-	var code ended
-	if errors.As(err, &code) {
-		return int(code)
+	var end decided
+	if errors.As(err, &end) {
+		return end.code()
 	}
-	exit, next := exitError, ""
-	var usage *usageError
-	var hint *hinted
-	var away *cluster.UnreachableError
-	switch {
-	case errors.As(err, &usage):
-		exit, next = exitUsage, "starter --help"
-	case errors.As(err, &hint):
-		next = hint.next
-	case errors.As(err, &away):
-		next = "go run ./dev"
+	code, next := exitError, "starter --help"
+	var known *problem
+	if errors.As(err, &known) {
+		code, next = max(known.code, exitError), known.next
 	}
+	sentence := harmless(strings.ReplaceAll(err.Error(), "\n", "; "))
 	if p.json {
-		json.NewEncoder(p.stderr).Encode(map[string]string{"error": err.Error(), "next": next})
-		return exit
+		_ = json.NewEncoder(p.stderr).Encode(map[string]string{"error": sentence, "next": next})
+		return code
 	}
-	fmt.Fprintln(p.stderr, "starter: "+strings.ReplaceAll(err.Error(), "\n", "; "))
-	if next != "" {
-		fmt.Fprintln(p.stderr, "try: "+next)
-	}
-	return exit
+	fmt.Fprintf(p.stderr, "starter: %s\ntry: %s\n", sentence, next)
+	return code
 }
 
 // aside says something that was not asked for.
-func (p printer) aside(sentence string) {
+func (p printer) aside(format string, args ...any) {
 	if !p.json {
-		fmt.Fprintln(p.stderr, "starter: "+sentence)
+		fmt.Fprintln(p.stderr, "starter: "+harmless(fmt.Sprintf(format, args...)))
 	}
 }
 
-// say tells a step of a story.
-func (p printer) say(format string, args ...any) { fmt.Fprintf(p.stdout, format+"\n", args...) }
+// say prints a line for people.
+func (p printer) say(format string, args ...any) {
+	fmt.Fprintln(p.stdout, harmless(fmt.Sprintf(format, args...)))
+}
 
+// value prints a value for machines.
+func (p printer) value(v any) error { return json.NewEncoder(p.stdout).Encode(v) }
+
+// footer keeps one line up to date below everything else, on a terminal.
+func (p printer) footer(line string) {
+	if p.live {
+		if runes := []rune(harmless(line)); len(runes) > 78 {
+			line = string(runes[:77]) + "…"
+		}
+		fmt.Fprint(p.stdout, "\r\x1b[K"+harmless(line))
+	}
+}
+
+// view tells a case.
 func (p printer) view(v kyc.View) error {
 	if p.json {
-		return json.NewEncoder(p.stdout).Encode(v)
+		return p.value(v)
 	}
-	p.say("%s · %s %s · %s", v.Reference, v.CustomerType, v.CustomerID, v.Headline())
-	if !v.Stage.Final() {
-		p.say("  waiting for %s until %s (%s); then %s", v.WaitingOn, local(v.Until), in(v.Until), v.Then)
+	p.say("%s · %s %s", v.Reference, v.CustomerType, v.CustomerID)
+	p.say("")
+	p.coloured(v.Stage, "  "+v.Headline())
+	for _, line := range p.stand(v) {
+		p.say("  %s", line)
 	}
-	for _, e := range v.Entities {
-		line := fmt.Sprintf("  %s %s %s", e.ID, e.Status, e.Outcome)
-		if len(e.Missing) > 0 {
-			line += "· missing: " + strings.Join(e.Missing, "; ")
+	if len(v.Entities) > 0 {
+		p.say("")
+		if err := p.entities(v); err != nil {
+			return err
 		}
-		p.say("%s", strings.TrimRight(line, " "))
 	}
+	p.say("")
 	for _, e := range v.Timeline {
-		p.say("  %s  %s", local(e.At), e)
+		p.say("  %s  %s", p.local(e.At), e)
+	}
+	if next := nextCommand(v); next != "" {
+		p.say("")
+		p.say("next: %s", next)
 	}
 	return nil
 }
 
-func (p printer) rows(rows []row) error {
-	if p.json {
-		return json.NewEncoder(p.stdout).Encode(rows)
+// stand says who must act, until when, and what then; or how long it took.
+func (p printer) stand(v kyc.View) (lines []string) {
+	if v.ApplicationID != "" {
+		lines = append(lines, "application "+v.ApplicationID)
 	}
-	if len(rows) == 0 {
-		p.say("no case")
-		return nil
+	if v.Stage.Final() {
+		return append(lines, fmt.Sprintf("ended %s, %s after its start", p.local(v.EndedAt), span(v.EndedAt.Sub(v.StartedAt))))
 	}
-	table := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(table, "REFERENCE\tSTAGE\tWAITING ON\tCUSTOMER\tUNTIL\tSTARTED")
-	for _, r := range rows {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Reference, r.Stage, r.WaitingOn, r.CustomerType, r.Until, local(r.StartedAt))
-	}
-	return table.Flush()
+	return append(lines,
+		fmt.Sprintf("waits for %s until %s (in %s)", who(v.WaitingOn), p.local(v.Until), span(v.Until.Sub(p.clock()))),
+		"then "+v.Then)
 }
 
-func local(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
-
-// in says how far off a time is, in the largest unit that says enough.
-func in(t time.Time) string {
-	left := time.Until(t)
-	if left > 48*time.Hour {
-		return fmt.Sprintf("in %d days", int(left.Hours()/24))
+func (p printer) entities(v kyc.View) error {
+	var text strings.Builder
+	table := tabwriter.NewWriter(&text, 0, 4, 2, ' ', 0)
+	for _, e := range v.Entities {
+		role := "representative"
+		if e.IsCustomer {
+			role = "customer"
+		}
+		state := string(e.Status)
+		if e.Outcome != "" {
+			state += ", " + string(e.Outcome)
+		}
+		remark := ""
+		switch {
+		case e.Sending:
+			remark = "its images are on their way to ConnectFi"
+		case len(e.Missing) > 0:
+			remark = "missing: " + strings.Join(e.Missing, "; ")
+		}
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", harmless(e.ID), role, harmless(state), remark)
 	}
-	return "in " + max(left, 0).Round(time.Second).String()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for line := range strings.Lines(text.String()) {
+		p.say("%s", strings.TrimRight(line, " \n"))
+	}
+	return nil
+}
+
+// nextCommand is what somebody at this terminal can do for the case.
+func nextCommand(v kyc.View) string {
+	switch {
+	case v.Stage.Final():
+		return ""
+	case v.Stage == kyc.AwaitingDocuments:
+		wanting := 0
+		entity := ""
+		for _, e := range v.Entities {
+			if e.Status.WantsDocuments() && !e.Sending {
+				wanting++
+				entity = " --entity " + e.ID
+			}
+		}
+		switch wanting {
+		case 0:
+			return "starter watch " + v.Reference
+		case 1:
+			entity = ""
+		}
+		return "starter upload " + v.Reference + entity + " --front FILE --back FILE"
+	case v.Stage == kyc.Held, v.Stage == kyc.AwaitingData:
+		return "starter refresh " + v.Reference
+	}
+	return "starter watch " + v.Reference
+}
+
+// coloured prints a line in the colour of a stage, where there is colour.
+func (p printer) coloured(stage kyc.Stage, line string) {
+	code := "1;33" // somebody has to wait
+	switch stage {
+	case kyc.Approved:
+		code = "1;32"
+	case kyc.Denied, kyc.Expired, kyc.Held:
+		code = "1;31"
+	}
+	if line = harmless(line); p.live {
+		line = "\x1b[" + code + "m" + line + "\x1b[0m"
+	}
+	fmt.Fprintln(p.stdout, line)
+}
+
+func (p printer) local(t time.Time) string { return t.In(p.zone).Format("2006-01-02 15:04:05") }
+
+// who says for whom a case waits.
+func who(on kyc.WaitingOn) string {
+	switch on {
+	case kyc.OnConnectFi:
+		return "ConnectFi"
+	case kyc.OnApplicant:
+		return "the applicant"
+	case kyc.OnClient:
+		return "you, to complete the customer at ConnectFi,"
+	case kyc.OnReviewer:
+		return "ConnectFi's reviewers"
+	case kyc.OnOperator:
+		return "an operator"
+	}
+	return string(on)
+}
+
+// span says how long something is, in the units that matter at that length.
+func span(d time.Duration) string {
+	switch d = max(d, 0); {
+	case d >= 48*time.Hour:
+		return fmt.Sprintf("%d days", int(d.Hours()/24))
+	case d >= time.Hour:
+		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
+	case d >= 2*time.Minute:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	}
+	return fmt.Sprintf("%d s", int(d.Seconds()))
+}
+
+// harmless replaces every character that does more than show itself.
+func harmless(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) || r == ' ' {
+			return r
+		}
+		return '?'
+	}, text)
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"durablekyc.example/internal/docstore"
@@ -17,99 +18,158 @@ import (
 
 type uploadCommand struct {
 	reference
-	Entity string `help:"Whose documents these are; not needed if one entity alone wants some."`
-	Type   string `help:"The kind of document." default:"license"`
-	Front  string `required:"" type:"existingfile" help:"Image of the front, jpg or png."`
-	Back   string `type:"existingfile" help:"Image of the back; a license wants it."`
+	Entity string `placeholder:"ID" help:"Whose documents these are; not needed if one entity alone wants some."`
+	Type   string `default:"license" help:"The kind of document; a license needs both sides."`
+	Front  string `required:"" placeholder:"FILE" help:"Image of the front, jpg or png."`
+	Back   string `placeholder:"FILE" help:"Image of the back."`
 }
 
-func (c uploadCommand) Run(a *app) error {
-	view, err := ask(a, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
+// Run checks everything that can be checked here before it asks the case, and
+// asks the case before it stores anything.
+func (c uploadCommand) Run(ctx context.Context, a *app) error {
+	if err := c.check("upload"); err != nil {
+		return err
+	}
+	if !slices.Contains(kyc.DocumentTypes, kyc.DocumentType(c.Type)) {
+		return usage("upload", "%q is no document type ConnectFi takes, %s", c.Type, didYouMean(c.Type, kyc.DocumentTypes))
+	}
+	pictures, err := c.read(a)
+	if err != nil {
+		return err
+	}
+	view, err := a.ask(ctx, answerWithin, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
 		return cases.Show(ctx, c.Reference)
 	})
 	if err != nil {
-		return about(c.Reference, err)
+		return of(c.Reference, err)
 	}
-	if c.Entity == "" {
-		if c.Entity, err = onlyOne(view); err != nil {
-			return &hinted{err, "starter show " + c.Reference}
-		}
+	if view.Stage.Final() {
+		return &problem{err: fmt.Errorf("%s wants no documents any more: it is %s", c.Reference, view.Stage), next: "starter show " + c.Reference}
 	}
-	sides := map[kyc.Side][]byte{}
-	for side, path := range map[kyc.Side]string{kyc.Front: c.Front, kyc.Back: c.Back} {
-		if path == "" {
-			continue
-		}
-		if sides[side], err = os.ReadFile(path); err != nil {
-			return err
-		}
-	}
-	a.out.aside(fmt.Sprintf("handing the %s of %s over to the case", c.Type, c.Entity))
-	view, err = send(a, c.Reference, c.Entity, kyc.DocumentType(c.Type), sides)
+	entity, err := c.whose(view)
 	if err != nil {
-		return about(c.Reference, err)
+		return err
+	}
+	a.out.aside("storing the %s of %s; the case then hands it over to ConnectFi …", c.Type, entity)
+	if view, err = a.send(ctx, c.Reference, entity, kyc.DocumentType(c.Type), pictures); err != nil {
+		return err
 	}
 	return a.out.view(view)
 }
 
-// onlyOne is the entity that wants documents, if there is just one.
-func onlyOne(v kyc.View) (string, error) {
-	var who []string
-	for _, e := range v.Entities {
-		if len(e.Missing) > 0 && e.Status.WantsDocuments() {
-			who = append(who, e.ID)
-		}
-	}
-	switch len(who) {
-	case 0:
-		return "", fmt.Errorf("no documents are wanted: the case is %s", v.Stage)
-	case 1:
-		return who[0], nil
-	}
-	return "", fmt.Errorf("several entities want documents: say which with --entity (%s)", strings.Join(who, ", "))
+// picture is one image, read and recognised.
+type picture struct {
+	side      kyc.Side
+	bytes     []byte
+	extension string // jpg or png
 }
 
-// send stores the images and submits them. The same images for the same entity
-// are the same submission, so that a repeated upload is not a second one.
-func send(a *app, reference, entity string, document kyc.DocumentType, sides map[kyc.Side][]byte) (kyc.View, error) {
-	store, err := a.documents()
+// read takes in the files and says what is wrong with them in a way that their
+// owner can act on.
+func (c uploadCommand) read(a *app) ([]picture, error) {
+	var pictures []picture
+	for _, file := range []struct {
+		side kyc.Side
+		path string
+	}{{kyc.Front, c.Front}, {kyc.Back, c.Back}} {
+		if file.path == "" {
+			continue
+		}
+		info, err := os.Stat(file.path)
+		switch {
+		case err != nil:
+			return nil, usage("upload", "the %s cannot be read: %w", file.side, err)
+		case !info.Mode().IsRegular():
+			return nil, usage("upload", "the %s cannot be read: %s is not a file", file.side, file.path)
+		case info.Size() > docstore.DefaultMaxBytes:
+			return nil, usage("upload", "the %s is too large: %s has %s, and %s are taken", file.side, file.path, size(info.Size()), size(docstore.DefaultMaxBytes))
+		}
+		content, err := os.ReadFile(file.path)
+		if err != nil {
+			return nil, usage("upload", "the %s cannot be read: %w", file.side, err)
+		}
+		extension, err := docstore.Kind(bytes.NewReader(content))
+		if err != nil {
+			return nil, usage("upload", "the %s (%s) cannot be used: %w", file.side, file.path, err)
+		}
+		a.out.aside("%s: %s, %s, %s", file.side, file.path, extension, size(info.Size()))
+		pictures = append(pictures, picture{file.side, content, extension})
+	}
+	if err := submission("checked", kyc.DocumentType(c.Type), pictures).Validate(); err != nil {
+		return nil, usage("upload", "%w", err)
+	}
+	return pictures, nil
+}
+
+// whose is the entity named, or the only one that wants documents. With one
+// entity in all there is no question either: the case itself will say whether
+// it wants them, and recognises those it has.
+func (c uploadCommand) whose(v kyc.View) (string, error) {
+	var all, wanting []string
+	for _, e := range v.Entities {
+		all = append(all, e.ID)
+		if e.Status.WantsDocuments() && !e.Sending {
+			wanting = append(wanting, e.ID)
+		}
+	}
+	next := "starter show " + c.Reference
+	switch {
+	case c.Entity != "" && !slices.Contains(all, c.Entity):
+		return "", &problem{err: fmt.Errorf("%s has no entity %s, %s", c.Reference, c.Entity, didYouMean(c.Entity, all)), next: next}
+	case c.Entity != "":
+		return c.Entity, nil
+	case len(wanting) == 1:
+		return wanting[0], nil
+	case len(wanting) > 1:
+		return "", &problem{err: fmt.Errorf("several entities of %s want documents: say which (%s)", c.Reference, strings.Join(wanting, ", ")),
+			next: fmt.Sprintf("starter upload %s --entity %s --front FILE --back FILE", c.Reference, wanting[0])}
+	case len(all) == 1:
+		return all[0], nil
+	}
+	return "", &problem{err: fmt.Errorf("no documents of %s are wanted now: it is %s", c.Reference, v.Stage), next: next}
+}
+
+// submission describes the pictures. Its id is drawn from what it is about and
+// the bytes alone: the same upload again is the same submission.
+func submission(entity string, document kyc.DocumentType, pictures []picture) kyc.Submission {
+	s := kyc.Submission{Entity: entity, Type: document}
+	identity := sha256.New()
+	fmt.Fprintf(identity, "%s\n%s\n", entity, document)
+	for _, p := range pictures {
+		fmt.Fprintf(identity, "%s %x\n", p.side, sha256.Sum256(p.bytes))
+		s.Images = append(s.Images, kyc.Image{Key: "not stored yet", Side: p.side, Extension: p.extension})
+	}
+	s.ID = hex.EncodeToString(identity.Sum(nil)[:16])
+	return s
+}
+
+// send stores the pictures and hands them to the case, which answers once
+// ConnectFi did.
+func (a *app) send(ctx context.Context, reference, entity string, document kyc.DocumentType, pictures []picture) (kyc.View, error) {
+	store, err := a.documents(ctx)
 	if err != nil {
 		return kyc.View{}, err
 	}
 	defer store.Close()
-	submission := kyc.Submission{Entity: entity, Type: document}
-	identity := sha256.New()
-	fmt.Fprintf(identity, "%s\n%s\n%s\n", reference, entity, document)
-	for _, side := range []kyc.Side{kyc.Front, kyc.Back} {
-		image, given := sides[side]
-		if !given {
-			continue
+	s := submission(entity, document, pictures)
+	for i, p := range pictures {
+		mime := map[string]string{"jpg": "image/jpeg", "png": "image/png"}[p.extension]
+		if s.Images[i].Key, err = store.Put(ctx, reference, bytes.NewReader(p.bytes), mime); err != nil {
+			return kyc.View{}, &problem{err: fmt.Errorf("the %s could not be stored: %w", p.side, err), next: "starter show " + reference}
 		}
-		extension, err := docstore.Kind(bytes.NewReader(image))
-		if err != nil {
-			return kyc.View{}, fmt.Errorf("the %s: %w", side, err)
-		}
-		submission.Images = append(submission.Images, kyc.Image{Key: "pending", Side: side, Extension: extension})
-		sum := sha256.Sum256(image)
-		identity.Write(sum[:])
 	}
-	submission.ID = hex.EncodeToString(identity.Sum(nil)[:16])
-	if err := submission.Validate(); err != nil { // before anything is stored
-		return kyc.View{}, &usageError{err}
-	}
-	for i, image := range submission.Images {
-		mime := map[string]string{"jpg": "image/jpeg", "png": "image/png"}[image.Extension]
-		key, err := store.Put(a.ctx, reference, bytes.NewReader(sides[image.Side]), mime)
-		if err != nil {
-			return kyc.View{}, err
-		}
-		submission.Images[i].Key = key
-	}
-	view, err := ask(a, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
-		return cases.Submit(ctx, reference, submission)
+	view, err := a.ask(ctx, submitWithin, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
+		return cases.Submit(ctx, reference, s)
 	})
 	if errors.Is(err, workflows.ErrNoAnswer) {
-		return view, &hinted{errors.New("the case has not answered yet; the images are with it if a worker took them"), "starter show " + reference}
+		return view, &problem{err: fmt.Errorf("ConnectFi has not answered for %s yet; the same upload again is no second one", reference), next: "starter watch " + reference}
 	}
-	return view, err
+	return view, of(reference, err)
+}
+
+func size(bytes int64) string {
+	if bytes < 1<<20 {
+		return fmt.Sprintf("%d KB", (bytes+1023)/1024)
+	}
+	return fmt.Sprintf("%.1f MB", float64(bytes)/(1<<20))
 }

@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"durablekyc.example/kyc"
+	"durablekyc.example/workflows"
+)
+
+// reference is the one argument that most commands take.
+type reference struct {
+	Reference string `arg:"" help:"The case's reference."`
+}
+
+// check refuses a reference that no case can have before anybody is asked.
+func (r reference) check(command string) error {
+	if err := workflows.ValidateReference(r.Reference); err != nil {
+		return usage(command, "%w", err)
+	}
+	return nil
+}
+
+type startCommand struct {
+	Customer  string `required:"" placeholder:"ID" help:"ConnectFi's id of the customer."`
+	Reference string `required:"" placeholder:"REF" help:"Your own id of the check: 1 to 32 letters or digits."`
+	SyncMode  *bool  `negatable:"" help:"ConnectFi's syncMode, which is passed on only when given."`
+	Wait      bool   `help:"Follow the case to its end."`
+}
+
+// Run starts the case or finds it. One reference is one case for ever, so it
+// can be repeated as often as it takes.
+func (c startCommand) Run(ctx context.Context, a *app) error {
+	policy, err := a.policy()
+	if err != nil {
+		return err
+	}
+	order := workflows.Order{Reference: c.Reference, CustomerID: c.Customer, SyncMode: c.SyncMode, Policy: policy}
+	if err := order.Validate(); err != nil {
+		return usage("start", "%w", err)
+	}
+	view, err := a.ask(ctx, answerWithin, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
+		return cases.Start(ctx, order)
+	})
+	switch {
+	case errors.Is(err, workflows.ErrNoAnswer):
+		if err := a.unanswered(ctx, c); err != nil || !c.Wait {
+			return err
+		}
+	case err != nil:
+		return of(c.Reference, err)
+	case !c.Wait:
+		return a.out.view(view)
+	}
+	return a.follow(ctx, c.Reference)
+}
+
+// unanswered finds out what became of a start that nobody answered: whoever
+// waits goes on waiting, for anybody else it is an error that says what is so.
+func (a *app) unanswered(ctx context.Context, c startCommand) error {
+	cases, err := a.cases(ctx)
+	if err != nil {
+		return err
+	}
+	within, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	switch _, err = cases.Describe(within, c.Reference); {
+	case errors.Is(err, workflows.ErrUnknown):
+		return &problem{err: errors.New("Temporal did not take the case " + c.Reference + " in time; starting it again cannot make a second one"),
+			next: "starter start --customer " + c.Customer + " --reference " + c.Reference}
+	case err != nil:
+		return of(c.Reference, err)
+	case c.Wait:
+		a.out.aside("the case %s exists and waits for a worker", c.Reference)
+		return nil
+	}
+	return &problem{err: errors.New("the case " + c.Reference + " exists and waits for a worker; it goes on as soon as one is up"),
+		next: "starter watch " + c.Reference}
+}
+
+type showCommand struct{ reference }
+
+func (c showCommand) Run(ctx context.Context, a *app) error {
+	return a.tell(ctx, "show", c.reference, workflows.Client.Show)
+}
+
+type refreshCommand struct{ reference }
+
+func (c refreshCommand) Run(ctx context.Context, a *app) error {
+	return a.tell(ctx, "refresh", c.reference, workflows.Client.Refresh)
+}
+
+type withdrawCommand struct{ reference }
+
+func (c withdrawCommand) Run(ctx context.Context, a *app) error {
+	return a.tell(ctx, "withdraw", c.reference, workflows.Client.Withdraw)
+}
+
+// tell makes one call on a case and prints what it answers.
+func (a *app) tell(ctx context.Context, command string, r reference,
+	call func(workflows.Client, context.Context, string) (kyc.View, error)) error {
+	if err := r.check(command); err != nil {
+		return err
+	}
+	view, err := a.ask(ctx, answerWithin, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
+		return call(cases, ctx, r.Reference)
+	})
+	if err != nil {
+		return of(r.Reference, err)
+	}
+	return a.out.view(view)
+}

@@ -1,0 +1,216 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"go.temporal.io/api/serviceerror"
+
+	"durablekyc.example/internal/cluster"
+	"durablekyc.example/kyc"
+	"durablekyc.example/workflows"
+)
+
+// Exit codes. `go run` turns every one but 0 into 1: scripts build the program.
+const (
+	exitOK        = 0 // done; where a case is followed: approved
+	exitError     = 1
+	exitUsage     = 2
+	exitDenied    = 3
+	exitUndecided = 4 // the case ended without a decision
+)
+
+// problem is what went wrong, with the next command to try. A code of zero is
+// exitError.
+type problem struct {
+	err  error
+	next string
+	code int
+}
+
+func (p *problem) Error() string { return p.err.Error() }
+func (p *problem) Unwrap() error { return p.err }
+
+// usage is a slip on the command line.
+func usage(command, format string, args ...any) error {
+	return &problem{err: fmt.Errorf(format, args...), next: "starter " + command + " --help", code: exitUsage}
+}
+
+// wrongUsage is what the parser has to say.
+func wrongUsage(err error) error {
+	p := &problem{err: err, next: "starter --help", code: exitUsage}
+	var parse *kong.ParseError
+	if errors.As(err, &parse) && parse.Context != nil {
+		if command := parse.Context.Selected(); command != nil {
+			p.next = command.FullPath() + " --help"
+		}
+	}
+	return p
+}
+
+// decided carries the exit code of a case that was followed to its end; it
+// has told everything already.
+type decided struct{ stage kyc.Stage }
+
+func (d decided) Error() string { return "the case is " + string(d.stage) }
+
+func (d decided) code() int {
+	switch d.stage {
+	case kyc.Approved:
+		return exitOK
+	case kyc.Denied:
+		return exitDenied
+	}
+	return exitUndecided
+}
+
+// caseError is what went wrong with one case.
+type caseError struct {
+	reference string
+	err       error
+}
+
+func (e *caseError) Error() string { return e.reference + ": " + e.err.Error() }
+func (e *caseError) Unwrap() error { return e.err }
+
+// of says which case an error is about.
+func of(reference string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &caseError{reference, err}
+}
+
+// advise turns any error into a sentence and the next command, once.
+func (a *app) advise(ctx context.Context, err error) error {
+	var (
+		end       decided
+		known     *problem
+		about     *caseError
+		refused   *workflows.RefusedError
+		away      *cluster.UnreachableError
+		namespace *serviceerror.NamespaceNotFound
+		invalid   *serviceerror.InvalidArgument
+		denied    *serviceerror.PermissionDenied
+	)
+	if errors.As(err, &end) || errors.As(err, &known) {
+		return err
+	}
+	reference := "REFERENCE"
+	if errors.As(err, &about) {
+		reference = about.reference
+	}
+	show := "starter show " + reference
+	p := func(next, format string, args ...any) error {
+		return &problem{err: fmt.Errorf(format, args...), next: next}
+	}
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return p(show, "stopped; the case goes on without this program")
+	case errors.As(err, &refused) && refused.Type == workflows.RefusedOtherCustomer:
+		return p(show, "the reference %s belongs to another customer: every check needs a reference of its own", reference)
+	case errors.As(err, &refused) && about != nil:
+		return p(show, "%s is refused: %s", reference, refused.Reason)
+	case errors.Is(err, workflows.ErrUnknown) && about != nil:
+		if other := a.similar(ctx, reference); other != "" {
+			return p("starter show "+other, "there is no case with the reference %s, did you mean %s?", reference, other)
+		}
+		return p("starter list", "there is no case with the reference %s", reference)
+	case errors.Is(err, workflows.ErrEnded) && about != nil:
+		return p("starter list", "%s was ended from outside, in Temporal, and has no result", reference)
+	case errors.Is(err, workflows.ErrNoAnswer) && about != nil:
+		return p("go run ./worker", "%s%s, but no worker answered for it in time", reference, a.standing(ctx, reference))
+	case errors.Is(err, workflows.ErrUnavailable):
+		return p(show, "Temporal cannot take this now: try again in a moment")
+	case errors.As(err, &away):
+		return p("go run ./dev", "%w", err)
+	case errors.As(err, &namespace):
+		return p("TEMPORAL_NAMESPACE=default starter …", "Temporal has no namespace %q", namespace.Namespace)
+	case errors.As(err, &denied):
+		return p("TEMPORAL_API_KEY_FILE=… starter …", "Temporal refuses these credentials for the namespace")
+	case errors.As(err, &invalid):
+		return p("deploy/temporal/namespace.sh", "Temporal refuses this, which mostly means that the namespace has not been prepared: %s", invalid.Message)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, workflows.ErrNoAnswer):
+		return p("go run ./dev", "Temporal did not answer in time")
+	}
+	return p("starter --help", "%w", err)
+}
+
+// standing says where Temporal has a case, without a worker.
+func (a *app) standing(ctx context.Context, reference string) string {
+	cases, err := a.cases(ctx)
+	if err != nil {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	d, err := cases.Temporal.DescribeWorkflowExecution(ctx, workflows.ID(reference), "")
+	if err != nil {
+		return " is with Temporal"
+	}
+	r := rowOf(d.GetWorkflowExecutionInfo())
+	return fmt.Sprintf(" is %s and waits for %s", r.Stage, who(r.WaitingOn))
+}
+
+// similar finds the reference of a recent case that was probably meant, or
+// nothing.
+func (a *app) similar(ctx context.Context, reference string) string {
+	rows, _, err := a.list(ctx, "", 200)
+	if err != nil {
+		return ""
+	}
+	var references []string
+	for _, r := range rows {
+		references = append(references, r.Reference)
+	}
+	return nearest(reference, references)
+}
+
+// didYouMean ends a refusal of a word: with the word that was probably meant,
+// or with all there are.
+func didYouMean[S ~string](word string, known []S) string {
+	var words []string
+	for _, k := range known {
+		words = append(words, string(k))
+	}
+	if near := nearest(word, words); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return "it is one of " + strings.Join(words, ", ")
+}
+
+// nearest is the word that differs from this one by two letters at the most,
+// upper and lower case alike, or nothing. Half of a word is another word.
+func nearest(word string, among []string) (best string) {
+	least := min(3, (len(word)+1)/2+1)
+	for _, candidate := range among {
+		if d := distance(strings.ToLower(word), strings.ToLower(candidate)); d < least && candidate != word {
+			best, least = candidate, d
+		}
+	}
+	return best
+}
+
+// distance counts the letters to add, drop or change (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			diagonal, row[j+1] = row[j+1], slices.Min([]int{row[j+1] + 1, row[j] + 1, diagonal + cost})
+		}
+	}
+	return row[len(b)]
+}

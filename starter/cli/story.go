@@ -1,0 +1,60 @@
+package cli
+
+import (
+	"fmt"
+
+	"durablekyc.example/kyc"
+)
+
+// story is what a watch has told of a case.
+type story struct {
+	view kyc.View
+	told []string // the timeline's sentences
+}
+
+// follow tells what is new: the whole case first, then the lines that came,
+// and where it stands now if that changed.
+func (p printer) follow(v kyc.View, s *story) error {
+	before := s.view
+	first := s.told == nil
+	if !first && v.Version == before.Version {
+		return nil // its history grew, and nothing that a person can see changed
+	}
+	p.footer("")
+	s.view = v
+	if first || p.json {
+		s.told = sentences(v)
+		return p.view(v)
+	}
+	now := sentences(v)
+	for i, sentence := range now {
+		// The last line told may have changed: hints in a row share one.
+		if i >= len(s.told) || s.told[i] != sentence {
+			p.say("  %s  %s", p.local(v.Timeline[i].At), sentence)
+		}
+	}
+	s.told = now
+	if v.Headline() != before.Headline() || !v.Until.Equal(before.Until) {
+		p.coloured(v.Stage, "  "+v.Headline())
+		for _, line := range p.stand(v) {
+			p.say("  %s", line)
+		}
+	}
+	return nil
+}
+
+func sentences(v kyc.View) []string {
+	all := make([]string, 0, len(v.Timeline))
+	for _, e := range v.Timeline {
+		all = append(all, e.String())
+	}
+	return all
+}
+
+// footer is the line that moves while nothing happens.
+func (s *story) footer(p printer) string {
+	if s.told == nil {
+		return "waiting for a worker · Ctrl-C stops watching, the case goes on"
+	}
+	return fmt.Sprintf("%s · %s left · Ctrl-C stops watching, the case goes on", s.view.Stage, span(s.view.Until.Sub(p.clock())))
+}

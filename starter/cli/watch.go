@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"durablekyc.example/kyc"
+	"durablekyc.example/workflows"
+)
+
+// How often a case that is watched is looked at: at once after a change, and
+// slower the longer nothing happens.
+const (
+	lookSoon = 250 * time.Millisecond
+	lookLate = 3 * time.Second
+)
+
+// outage is how long Temporal may be away before a watch gives up.
+const outage = 2 * time.Minute
+
+type watchCommand struct{ reference }
+
+func (c watchCommand) Run(ctx context.Context, a *app) error {
+	if err := c.check("watch"); err != nil {
+		return err
+	}
+	return a.follow(ctx, c.Reference)
+}
+
+// follow tells a case as it goes on, and ends with it. It asks Temporal for a
+// description, which costs nothing and needs no worker, and the case itself
+// only after a change.
+func (a *app) follow(ctx context.Context, reference string) error {
+	cases, err := a.cases(ctx)
+	if err != nil {
+		return err
+	}
+	defer a.out.footer("")
+	var (
+		seen   string // the state of the history that was told
+		told   story
+		pause  = lookSoon
+		heard  = time.Now()
+		warned bool
+	)
+	for {
+		now, view, err := a.look(ctx, cases, reference, seen)
+		switch {
+		case transient(err) && ctx.Err() == nil && time.Since(heard) < outage:
+			if !warned {
+				a.out.aside("%s; still watching", away(err))
+				warned = true
+			}
+		case err != nil:
+			return of(reference, err)
+		case now != seen:
+			seen, pause, warned = now, lookSoon, false
+			if err := a.out.follow(view, &told); err != nil {
+				return err
+			}
+			if view.Stage.Final() {
+				return decided{view.Stage}
+			}
+			fallthrough
+		default:
+			heard = time.Now()
+		}
+		a.out.footer(told.footer(a.out))
+		select {
+		case <-ctx.Done():
+			return of(reference, ctx.Err())
+		case <-time.After(pause):
+			pause = min(2*pause, lookLate)
+		}
+	}
+}
+
+// look describes the case and, if it differs from what was seen, asks it. A
+// change is a longer history, another run of the case, or its end.
+func (a *app) look(ctx context.Context, cases workflows.Client, reference, seen string) (now string, view kyc.View, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	d, err := cases.Temporal.DescribeWorkflowExecution(ctx, workflows.ID(reference), "")
+	if err != nil {
+		return "", view, workflows.Explain(ctx, err)
+	}
+	info := d.GetWorkflowExecutionInfo()
+	now = fmt.Sprint(info.GetExecution().GetRunId(), info.GetStatus(), info.GetHistoryLength())
+	if now != seen {
+		view, err = cases.Show(ctx, reference)
+	}
+	return now, view, err
+}
+
+// transient reports whether an error is one to sit out.
+func transient(err error) bool {
+	return errors.Is(err, workflows.ErrNoAnswer) || errors.Is(err, workflows.ErrUnavailable)
+}
+
+func away(err error) string {
+	if errors.Is(err, workflows.ErrNoAnswer) {
+		return "no worker answers"
+	}
+	return "Temporal cannot answer now"
+}
