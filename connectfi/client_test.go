@@ -48,7 +48,7 @@ func TestAnswersThatCannotBeUsed(t *testing.T) {
 		"nothing":             instead(""),
 		"a broken header":     instead("HTTP/1.1 200 OK\r\nJane Doe\r\n\r\n"),
 		"a broken Location":   instead("HTTP/1.1 302 Found\r\nLocation: %zzJane\r\n\r\n"),
-		"huge":                body(strings.Repeat(" ", 2<<20)),
+		"huge":                body(callback + strings.Repeat(" ", 2<<20)),
 		"something behind it": body(callback + "Jane"),
 		"no code":             body(`{"data":{}}`),
 		"no data":             body(`{"code":"0"}`),
@@ -73,6 +73,12 @@ func TestAnswersThatCannotBeUsed(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestACutAnswerSaysSo(t *testing.T) {
+	_, err := client(t, instead("HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{}")).Status(t.Context(), ask)
+	require.EqualError(t, err, "ConnectFi's answer to /akepa/status cannot be used (HTTP 200): unexpected EOF")
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 }
 
 func TestNobodyThere(t *testing.T) {

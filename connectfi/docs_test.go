@@ -304,6 +304,18 @@ func TestC_Errors_ARequestValidateErrorCarriesARawAjvList(t *testing.T) {
 		{Keyword: "additionalProperties", Params: map[string]any{"additionalProperty": nil}},
 		{InstancePath: "/reference", Keyword: "pattern", Params: map[string]any{"pattern": nil}},
 	}, failure(t, err).Problems, "no value and no message")
+	for name, context := range map[string]string{
+		"a path with a value": `[{"instancePath":"/Jane Doe","keyword":"type"}]`, "a sentence": `[{"instancePath":"","keyword":"Jane Doe"}]`,
+		"an object": `{"name":"Jane"}`, "other things": `[1,"Jane"]`, "nulls": `[null]`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := client(t, status(400, `{"code":"requestValidateError","context":`+context+`}`)).Status(t.Context(), ask)
+			require.Empty(t, failure(t, err).Problems)
+		})
+	}
+	many := strings.Repeat(`{"instancePath":"/a","keyword":"type"},`, 99)
+	_, err = client(t, status(400, `{"code":"requestValidateError","context":[`+strings.TrimSuffix(many, ",")+`]}`)).Status(t.Context(), ask)
+	require.Len(t, failure(t, err).Problems, 50)
 }
 
 func TestC_Callback_IsTheSameEnvelope(t *testing.T) {
@@ -313,6 +325,10 @@ func TestC_Callback_IsTheSameEnvelope(t *testing.T) {
 	require.Equal(t, "extRefAk124", a.Reference)
 	require.Equal(t, connectfi.Outcome("Approved"), a.Outcome, "capital here")
 	require.Equal(t, connectfi.Outcome("approved"), a.EntityApplications[0].Outcome, "and small there: kept as they come")
+	for _, hint := range []string{`{"applicationId":"a"}`, `{"reference":"r"}`, `{"applicationId":"a","status":"of tomorrow","new":1}`} {
+		_, _, err := connectfi.ParseCallback([]byte(`{"code":"0","data":` + hint + `}`))
+		require.NoError(t, err, "a hint says enough if it says about what")
+	}
 	for name, body := range map[string]string{
 		"nothing": ``, "not JSON": `Jane`, "a list": `[]`, "null": `null`, "no code": `{"data":{"applicationId":"a"}}`, "no data": `{"code":"0"}`,
 		"data of nothing": `{"code":"0","data":{}}`, "an error": string(printed(t, "error_customer_not_found")), "two": `{"code":"0","data":{"reference":"r"}}{}`,

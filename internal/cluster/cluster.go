@@ -96,7 +96,7 @@ func Ready(ctx context.Context, c client.Client) error {
 	ctx, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
 	if _, err := c.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
-		return fmt.Errorf("Temporal does not answer: %w", err)
+		return fmt.Errorf("Temporal does not answer (%s)", serviceerror.ToStatus(err).Code())
 	}
 	return nil
 }

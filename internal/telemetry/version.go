@@ -4,8 +4,11 @@ import "runtime/debug"
 
 // Version says which build this is. The linker stamps it
 // (-ldflags "-X durablekyc.example/internal/telemetry.Version=1.2.3"); without
-// a stamp it is the commit the build was made from, or "dev".
+// a stamp it is the commit the build was made from, or Unstamped.
 var Version string
+
+// Unstamped is the version of a build that nothing is known of.
+const Unstamped = "dev"
 
 func init() {
 	if Version == "" {
@@ -15,7 +18,7 @@ func init() {
 
 func unstamped(build *debug.BuildInfo, ok bool) string {
 	if !ok {
-		return "dev"
+		return Unstamped
 	}
 	var commit, suffix string
 	for _, s := range build.Settings {
@@ -27,7 +30,7 @@ func unstamped(build *debug.BuildInfo, ok bool) string {
 		}
 	}
 	if commit == "" {
-		return "dev"
+		return Unstamped
 	}
 	return commit + suffix
 }

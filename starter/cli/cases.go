@@ -39,9 +39,7 @@ func (c startCommand) Run(ctx context.Context, a *app) error {
 	if err := order.Validate(); err != nil {
 		return usage("start", "%w", err)
 	}
-	view, err := a.ask(ctx, answerWithin, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
-		return cases.Start(ctx, order)
-	})
+	view, err := a.start(ctx, order)
 	switch {
 	case errors.Is(err, workflows.ErrNoAnswer):
 		if err := a.unanswered(ctx, c); err != nil || !c.Wait {
@@ -53,6 +51,25 @@ func (c startCommand) Run(ctx context.Context, a *app) error {
 		return a.out.view(view)
 	}
 	return a.follow(ctx, c.Reference)
+}
+
+// start starts a case, or finds it, and tells where it stands. The answer to a
+// start is the first status, however long ago that was: a case that was found
+// is asked again.
+func (a *app) start(ctx context.Context, order workflows.Order) (kyc.View, error) {
+	first, err := a.ask(ctx, answerWithin, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
+		return cases.Start(ctx, order)
+	})
+	if err != nil || first.Stage.Final() {
+		return first, err
+	}
+	now, err := a.ask(ctx, answerWithin, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
+		return cases.Show(ctx, order.Reference)
+	})
+	if err != nil {
+		return first, nil
+	}
+	return now, nil
 }
 
 // unanswered finds out what became of a start that nobody answered: whoever

@@ -36,6 +36,17 @@ func (demoCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	// What is missing is told before anything is started.
+	if _, err := a.cases(ctx); err != nil {
+		return err
+	}
+	store, err := a.documents(ctx)
+	if err != nil {
+		return err
+	}
+	if err := store.Close(); err != nil {
+		return err
+	}
 	bounded, cancel := context.WithTimeout(ctx, demoWithin)
 	defer cancel()
 	for _, page := range pageCustomers {
@@ -76,13 +87,10 @@ func (w *walk) step(at time.Time, format string, args ...any) {
 }
 
 func (w *walk) run(ctx context.Context, who string) (view kyc.View, err error) {
-	call := func(call func(context.Context, workflows.Client) (kyc.View, error)) {
-		view, err = w.app.ask(ctx, answerWithin, call)
-	}
 	w.step(w.begun, "starting the check of %s on ConnectFi's page, %s", who, w.order.CustomerID)
-	call(func(ctx context.Context, c workflows.Client) (kyc.View, error) { return c.Start(ctx, w.order) })
-	if err == nil && view.Stage.Final() && view.EndedAt.Before(w.begun.Add(-time.Second)) {
-		w.step(w.begun, "was decided already: %s on %s", view.Stage, w.app.out.local(view.EndedAt))
+	view, err = w.app.start(ctx, w.order)
+	if err == nil && view.Stage.Final() && view.EndedAt.Before(w.begun) {
+		w.step(w.begun, "is decided already: %s, on %s", view.Headline(), w.app.out.local(view.EndedAt))
 		return view, w.end(view)
 	}
 	for pause := lookSoon; ; pause = min(2*pause, lookLate) {
@@ -112,7 +120,7 @@ func (w *walk) run(ctx context.Context, who string) (view kyc.View, err error) {
 			return view, of(w.order.Reference, ctx.Err())
 		case <-time.After(pause):
 		}
-		call(func(ctx context.Context, c workflows.Client) (kyc.View, error) { return c.Show(ctx, w.order.Reference) })
+		view, err = w.show(ctx)
 	}
 }
 
@@ -156,11 +164,15 @@ func (w *walk) send(ctx context.Context, entity string) (kyc.View, error) {
 	view, err := w.app.send(ctx, w.order.Reference, entity, "license", pictures)
 	var refused *workflows.RefusedError
 	if errors.As(err, &refused) { // it went on meanwhile: look again
-		return w.app.ask(ctx, answerWithin, func(ctx context.Context, c workflows.Client) (kyc.View, error) {
-			return c.Show(ctx, w.order.Reference)
-		})
+		return w.show(ctx)
 	}
 	return view, err
+}
+
+func (w *walk) show(ctx context.Context) (kyc.View, error) {
+	return w.app.ask(ctx, answerWithin, func(ctx context.Context, c workflows.Client) (kyc.View, error) {
+		return c.Show(ctx, w.order.Reference)
+	})
 }
 
 // sampleLicence draws two small pictures that nobody takes for a licence.

@@ -105,6 +105,18 @@ func (p printer) view(v kyc.View) error {
 	if p.json {
 		return p.value(v)
 	}
+	if err := p.file(v); err != nil {
+		return err
+	}
+	if next := nextCommand(v); next != "" {
+		p.say("")
+		p.say("next: %s", next)
+	}
+	return nil
+}
+
+// file tells a case as it is filed.
+func (p printer) file(v kyc.View) error {
 	p.say("%s · %s %s", v.Reference, v.CustomerType, v.CustomerID)
 	p.say("")
 	p.coloured(v.Stage, "  "+v.Headline())
@@ -120,10 +132,6 @@ func (p printer) view(v kyc.View) error {
 	p.say("")
 	for _, e := range v.Timeline {
 		p.say("  %s  %s", p.local(e.At), e)
-	}
-	if next := nextCommand(v); next != "" {
-		p.say("")
-		p.say("next: %s", next)
 	}
 	return nil
 }
@@ -236,7 +244,7 @@ func who(on kyc.WaitingOn) string {
 func span(d time.Duration) string {
 	switch d = max(d, 0); {
 	case d >= 48*time.Hour:
-		return fmt.Sprintf("%d days", int(d.Hours()/24))
+		return fmt.Sprintf("%.0f days", d.Hours()/24)
 	case d >= time.Hour:
 		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
 	case d >= 2*time.Minute:

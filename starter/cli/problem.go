@@ -77,10 +77,11 @@ type caseError struct {
 func (e *caseError) Error() string { return e.reference + ": " + e.err.Error() }
 func (e *caseError) Unwrap() error { return e.err }
 
-// of says which case an error is about.
+// of says which case an error is about, unless it says everything already.
 func of(reference string, err error) error {
-	if err == nil {
-		return nil
+	var known *problem
+	if err == nil || errors.As(err, &known) {
+		return err
 	}
 	return &caseError{reference, err}
 }
@@ -127,7 +128,7 @@ func (a *app) advise(ctx context.Context, err error) error {
 	case errors.Is(err, workflows.ErrUnavailable):
 		return p(show, "Temporal cannot take this now: try again in a moment")
 	case errors.As(err, &away):
-		return p("go run ./dev", "%w", err)
+		return p("go run ./dev", "Temporal does not answer at %s: start everything, or set TEMPORAL_ADDRESS", away.Address)
 	case errors.As(err, &namespace):
 		return p("TEMPORAL_NAMESPACE=default starter …", "Temporal has no namespace %q", namespace.Namespace)
 	case errors.As(err, &denied):

@@ -22,9 +22,13 @@ func (p printer) follow(v kyc.View, s *story) error {
 	}
 	p.footer("")
 	s.view = v
-	if first || p.json {
+	if p.json {
 		s.told = sentences(v)
-		return p.view(v)
+		return p.value(v)
+	}
+	if first {
+		s.told = sentences(v)
+		return p.file(v)
 	}
 	now := sentences(v)
 	for i, sentence := range now {

@@ -87,14 +87,17 @@ func New(c Config) (*Worker, error) {
 	if c.ReadsPerSecond < 0 {
 		errs = append(errs, errors.New("the rate of status reads must not be negative"))
 	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
 	if c.ReadsPerSecond == 0 {
 		c.ReadsPerSecond = DefaultReadsPerSecond
 	}
 	if c.BuildID == "" {
 		c.BuildID = telemetry.Version
+	}
+	if c.Deployment != "" && c.BuildID == telemetry.Unstamped {
+		errs = append(errs, errors.New("worker versioning needs a build that says which one it is: stamp telemetry.Version at link time"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
 	}
 	return &Worker{config: c, activities: activities.New(activities.Config{
 		ConnectFi: c.ConnectFi, Documents: c.Documents, CallbackURL: callback,

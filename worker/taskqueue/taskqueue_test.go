@@ -198,9 +198,9 @@ func TestAdminAsksTemporal(t *testing.T) {
 }
 
 func TestNewNamesEverythingMissing(t *testing.T) {
-	_, err := New(Config{ReadsPerSecond: -1})
+	_, err := New(Config{ReadsPerSecond: -1, Deployment: "kyc", BuildID: "dev"})
 	for _, says := range []string{"a Temporal client", "a ConnectFi client", "a document store", "keys for callback URLs",
-		"a logger", "telemetry", "callback URL must be an http", "must not be negative"} {
+		"a logger", "telemetry", "callback URL must be an http", "must not be negative", "stamp telemetry.Version"} {
 		require.ErrorContains(t, err, says)
 	}
 }

@@ -1,0 +1,151 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflow/v1"
+
+	"durablekyc.example/kyc"
+	"durablekyc.example/starter/cli"
+)
+
+var begin = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+
+// life is a case from its start to a denial, a view for every change.
+func life() (views []kyc.View) {
+	c := kyc.New("A1", person, kyc.DefaultPolicy(), begin)
+	for i, status := range []kyc.Status{"running", "waiting_review", "completed"} {
+		reading := kyc.Reading{ApplicationID: "iapp_1", Status: status,
+			Entities: []kyc.EntityReading{{ID: person, IsCustomer: true, Status: status}}}
+		if status == "completed" {
+			reading.Outcome, reading.Entities[0].Outcome = "denied", "denied"
+		}
+		c.Apply(kyc.Answered{At: begin.Add(time.Duration(i+1) * time.Minute), Reading: reading})
+		views = append(views, c.View())
+	}
+	return views
+}
+
+func (f *frontend) run(ctx context.Context, args ...string) (code int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	code = cli.Run(ctx, args, strings.NewReader(""), &out, &errs, f.lookup)
+	return code, out.String(), errs.String()
+}
+
+func TestWatchAsksOnlyAfterAChangeAndEndsWithTheCase(t *testing.T) {
+	f := serve(t, &frontend{script: life()})
+	code, out, errs := f.run(t.Context(), "watch", "A1")
+	require.Equal(t, 3, code, "denied: %s", errs)
+	require.Empty(t, errs)
+	require.Equal(t, 2, f.queries, "one for each view but the last, which is the result")
+	for _, once := range []string{"the case was started", "the case is in manual review", "\n  Denied\n", person + ": denied"} {
+		require.Equal(t, 1, strings.Count(out, once), "%q in\n%s", once, out)
+	}
+	require.NotContains(t, out, "\x1b", "not a terminal")
+	require.NotContains(t, out, "next:")
+}
+
+func TestWatchForMachinesIsAViewALine(t *testing.T) {
+	f := serve(t, &frontend{script: life()})
+	code, out, _ := f.run(t.Context(), "watch", "A1", "--json")
+	require.Equal(t, 3, code)
+	var stages []kyc.Stage
+	for decoder := json.NewDecoder(strings.NewReader(out)); decoder.More(); {
+		var v kyc.View
+		require.NoError(t, decoder.Decode(&v))
+		stages = append(stages, v.Stage)
+	}
+	require.Equal(t, []kyc.Stage{kyc.Processing, kyc.InReview, kyc.Denied}, stages)
+}
+
+func TestShowForMachinesIsTheView(t *testing.T) {
+	f := serve(t, &frontend{script: life()[:1]})
+	code, out, errs := f.run(t.Context(), "show", "A1", "--json")
+	require.Zero(t, code, errs)
+	want, err := json.Marshal(life()[0])
+	require.NoError(t, err)
+	require.JSONEq(t, string(want), out)
+}
+
+func TestStoppingAWatchStopsNothingElse(t *testing.T) {
+	f := serve(t, &frontend{script: life()[:1]})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	f.onLook = func(n int) {
+		if n == 2 {
+			cancel()
+		}
+	}
+	code, _, errs := f.run(ctx, "watch", "A1")
+	require.Equal(t, 1, code)
+	require.Equal(t, "starter: stopped; the case goes on without this program\ntry: starter show A1\n", errs)
+}
+
+func TestWithoutAWorkerEverybodyIsToldSo(t *testing.T) {
+	f := serve(t, &frontend{script: life()[1:2], noWorker: true})
+	code, out, errs := f.run(t.Context(), "start", "--customer", person, "--reference", "A1")
+	require.Equal(t, 1, code)
+	require.Empty(t, out)
+	require.Equal(t, []string{"kyc-A1"}, f.started)
+	require.Equal(t, "starter: the case A1 exists and waits for a worker; it goes on as soon as one is up\ntry: starter watch A1\n", errs)
+
+	code, _, errs = f.run(t.Context(), "show", "A1")
+	require.Equal(t, 1, code)
+	require.Equal(t, "starter: A1 is in_review and waits for ConnectFi's reviewers, but no worker answered for it in time\ntry: go run ./worker\n", errs)
+
+	f.absent = true
+	code, _, errs = f.run(t.Context(), "start", "--customer", person, "--reference", "A1")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "Temporal did not take the case A1 in time")
+	require.Contains(t, errs, "try: starter start --customer "+person+" --reference A1\n")
+}
+
+func TestWaitingOutlastsAnAbsentWorker(t *testing.T) {
+	f := serve(t, &frontend{script: life()[1:], noWorker: true})
+	code, out, errs := f.run(t.Context(), "start", "--wait", "--customer", person, "--reference", "A1")
+	require.Equal(t, 3, code)
+	require.Contains(t, out, "\n  Denied\n")
+	require.Equal(t, "starter: the case A1 exists and waits for a worker\nstarter: no worker answers; still watching\n", errs)
+}
+
+func TestAnUnknownReferenceMayBeAnother(t *testing.T) {
+	f := serve(t, &frontend{absent: true, found: []*workflow.WorkflowExecutionInfo{execution("order17", kyc.InReview, begin)}})
+	code, _, errs := f.run(t.Context(), "show", "Order7")
+	require.Equal(t, 1, code)
+	require.Equal(t, "starter: there is no case with the reference Order7, did you mean order17?\ntry: starter show order17\n", errs)
+	_, _, errs = f.run(t.Context(), "watch", "other")
+	require.Equal(t, "starter: there is no case with the reference other\ntry: starter list\n", errs)
+}
+
+func TestListIsOneTableAndAsksNoCase(t *testing.T) {
+	killed := execution("A3", kyc.Held, begin)
+	killed.Status = enums.WORKFLOW_EXECUTION_STATUS_TERMINATED
+	f := serve(t, &frontend{found: []*workflow.WorkflowExecutionInfo{
+		execution("A1", kyc.AwaitingDocuments, begin.Add(time.Hour)), execution("A2", kyc.Approved, begin), killed, execution("A4", kyc.Held, begin)}})
+	code, out, errs := f.run(t.Context(), "list", "--limit", "3")
+	require.Zero(t, code, errs)
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	require.Len(t, lines, 4)
+	require.Equal(t, []string{"REFERENCE", "STAGE", "WAITING", "ON", "CUSTOMER", "DEADLINE", "STARTED"}, strings.Fields(lines[0]))
+	local := func(at time.Time) string { return at.Local().Format("2006-01-02 15:04:05") }
+	require.Equal(t, "A1 awaiting_documents applicant individual "+local(begin.Add(time.Hour))+" "+local(begin), strings.Join(strings.Fields(lines[1]), " "))
+	require.Equal(t, "A2 approved nobody individual - "+local(begin), strings.Join(strings.Fields(lines[2]), " "))
+	require.Contains(t, lines[3], "ended from outside")
+	require.Equal(t, "starter: there are more: starter list --limit 6\n", errs)
+	require.Zero(t, f.queries)
+
+	code, out, _ = f.run(t.Context(), "list", "--stage", "held", "--json")
+	require.Zero(t, code)
+	var rows []map[string]any
+	require.NoError(t, json.Unmarshal([]byte(out), &rows))
+	require.Len(t, rows, 4)
+	require.NotContains(t, rows[1], "until")
+	require.Equal(t, "WorkflowType = 'KYC' AND ExecutionStatus != 'ContinuedAsNew' AND KycStage = 'held'", f.listed[1])
+}

@@ -1,0 +1,157 @@
+package cli_test
+
+import (
+	"context"
+	"net"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/common/v1"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/history/v1"
+	"go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/converter"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"durablekyc.example/kyc"
+	"durablekyc.example/workflows"
+)
+
+// frontend is as much of Temporal's frontend as this program calls, with one
+// case that a script moves: for what a real server cannot be made to do on
+// time, such as having no worker. Everything else is told against a real one.
+type frontend struct {
+	workflowservice.UnimplementedWorkflowServiceServer
+	address string
+
+	mu       sync.Mutex
+	script   []kyc.View // what the case is, one after the other
+	at       int
+	looks    int // descriptions of the present view so far
+	onLook   func(n int)
+	noWorker bool // nobody answers updates and queries
+	absent   bool // there is no case at all
+	queries  int
+	listed   []string // the queries of lists
+	found    []*workflow.WorkflowExecutionInfo
+	started  []string // workflow ids
+}
+
+const (
+	person = "cstap_6reGTr3k8vpAu8uFV7EdiN"
+	// looksEach is how many descriptions find the same view before the script moves on.
+	looksEach = 3
+)
+
+func serve(t *testing.T, f *frontend) *frontend {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	server := grpc.NewServer()
+	workflowservice.RegisterWorkflowServiceServer(server, f)
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(ln) }()
+	t.Cleanup(func() { server.Stop(); require.NoError(t, <-ended) })
+	f.address = ln.Addr().String()
+	return f
+}
+
+func (f *frontend) lookup(name string) (string, bool) {
+	value, ok := map[string]string{"TEMPORAL_ADDRESS": f.address, "TEMPORAL_CONFIG_FILE": os.DevNull}[name]
+	return value, ok
+}
+
+func (f *frontend) GetSystemInfo(context.Context, *workflowservice.GetSystemInfoRequest) (*workflowservice.GetSystemInfoResponse, error) {
+	return &workflowservice.GetSystemInfoResponse{}, nil
+}
+
+func (f *frontend) view() kyc.View { return f.script[f.at] }
+
+func (f *frontend) info() *workflow.WorkflowExecutionInfo {
+	v := f.view()
+	info := execution(v.Reference, v.Stage, v.Until)
+	info.HistoryLength = int64(10 * (f.at + 1))
+	return info
+}
+
+// execution is a case as visibility has it.
+func execution(reference string, stage kyc.Stage, until time.Time) *workflow.WorkflowExecutionInfo {
+	payload := func(v any) *common.Payload {
+		p, _ := converter.GetDefaultDataConverter().ToPayload(v) // words and times always can
+		return p
+	}
+	state := enums.WORKFLOW_EXECUTION_STATUS_RUNNING
+	if stage.Final() {
+		state = enums.WORKFLOW_EXECUTION_STATUS_COMPLETED
+	}
+	return &workflow.WorkflowExecutionInfo{
+		Execution: &common.WorkflowExecution{WorkflowId: workflows.ID(reference), RunId: "run"}, Status: state,
+		StartTime: timestamppb.New(begin),
+		SearchAttributes: &common.SearchAttributes{IndexedFields: map[string]*common.Payload{
+			"KycStage": payload(stage), "KycWaitingOn": payload(stage.WaitingOn()),
+			"KycCustomerType": payload(kyc.Individual), "KycDeadline": payload(until),
+		}},
+	}
+}
+
+func (f *frontend) DescribeWorkflowExecution(context.Context, *workflowservice.DescribeWorkflowExecutionRequest) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.absent {
+		return nil, status.Error(codes.NotFound, "no such workflow")
+	}
+	f.looks++
+	if f.onLook != nil {
+		f.onLook(f.looks)
+	}
+	if f.looks > looksEach && f.at+1 < len(f.script) {
+		f.at, f.looks = f.at+1, 1
+	}
+	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: f.info()}, nil
+}
+
+func (f *frontend) QueryWorkflow(context.Context, *workflowservice.QueryWorkflowRequest) (*workflowservice.QueryWorkflowResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.queries++
+	if f.noWorker {
+		return nil, status.Error(codes.DeadlineExceeded, "no poller")
+	}
+	result, err := converter.GetDefaultDataConverter().ToPayloads(f.view())
+	return &workflowservice.QueryWorkflowResponse{QueryResult: result}, err
+}
+
+func (f *frontend) GetWorkflowExecutionHistory(context.Context, *workflowservice.GetWorkflowExecutionHistoryRequest) (*workflowservice.GetWorkflowExecutionHistoryResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	result, err := converter.GetDefaultDataConverter().ToPayloads(f.view())
+	return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &history.History{Events: []*history.HistoryEvent{{
+		EventType: enums.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
+		Attributes: &history.HistoryEvent_WorkflowExecutionCompletedEventAttributes{
+			WorkflowExecutionCompletedEventAttributes: &history.WorkflowExecutionCompletedEventAttributes{Result: result}},
+	}}}}, err
+}
+
+func (f *frontend) ListWorkflowExecutions(_ context.Context, r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.listed = append(f.listed, r.GetQuery())
+	n := min(len(f.found), int(r.GetPageSize()))
+	return &workflowservice.ListWorkflowExecutionsResponse{Executions: f.found[:n]}, nil
+}
+
+// ExecuteMultiOperation is update-with-start: the start is durable, the update
+// is not answered.
+func (f *frontend) ExecuteMultiOperation(_ context.Context, r *workflowservice.ExecuteMultiOperationRequest) (*workflowservice.ExecuteMultiOperationResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.started = append(f.started, r.GetOperations()[0].GetStartWorkflow().GetWorkflowId())
+	return nil, status.Error(codes.DeadlineExceeded, "no poller")
+}

@@ -1,0 +1,174 @@
+package cli
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"durablekyc.example/kyc"
+)
+
+const (
+	company = "cstab_7BX5DO49J48VeWKsJ6gWNb"
+	rep     = "cstab_7BX5DPJcbmipymiokecA6d"
+)
+
+var started = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+
+// paper is a printer whose clock stands an hour after the start.
+func paper(out *bytes.Buffer) printer {
+	return printer{stdout: out, stderr: out, zone: time.UTC, clock: func() time.Time { return started.Add(time.Hour) }}
+}
+
+// business is a case as ConnectFi's page prints it (S): the representative
+// owes documents, the business itself is through.
+func business(status kyc.Status) kyc.View {
+	c := kyc.New("B1", company, kyc.DefaultPolicy(), started)
+	c.Apply(kyc.Answered{At: started.Add(time.Second), Reading: kyc.Reading{ApplicationID: "iapp_1", Status: status,
+		Entities: []kyc.EntityReading{{ID: rep, Status: status}, {ID: company, IsCustomer: true, Status: "completed", Outcome: "approved"}}}})
+	return c.View()
+}
+
+func TestACaseReadsLikeAFile(t *testing.T) {
+	var out bytes.Buffer
+	require.NoError(t, paper(&out).view(business("pending_step_up")))
+	require.Equal(t, `B1 · business cstab_7BX5DO49J48VeWKsJ6gWNb
+
+  Awaiting documents of the applicant
+  application iapp_1
+  waits for the applicant until 2026-03-31 09:00:01 (in 30 days)
+  then the status is read once more; the case expires if nothing was decided
+
+  cstab_7BX5DO49J48VeWKsJ6gWNb  customer        completed, approved
+  cstab_7BX5DPJcbmipymiokecA6d  representative  pending_step_up      missing: an identity document: front and back of a driving licence, or a passport
+
+  2026-03-01 09:00:00  the case was started
+  2026-03-01 09:00:01  ConnectFi opened the application
+  2026-03-01 09:00:01  the case waits for documents
+  2026-03-01 09:00:01  ConnectFi wants document images of cstab_7BX5DPJcbmipymiokecA6d
+  2026-03-01 09:00:01  ConnectFi completed cstab_7BX5DO49J48VeWKsJ6gWNb: approved
+
+next: starter upload B1 --front FILE --back FILE
+`, out.String())
+}
+
+func TestWhatCameFromElsewhereCannotMoveTheTerminal(t *testing.T) {
+	var out bytes.Buffer
+	require.NoError(t, paper(&out).view(business("evil\x1b[2J\nstatus")))
+	require.NotContains(t, out.String(), "\x1b")
+	require.Contains(t, out.String(), "evil?[2J?status")
+	require.Contains(t, out.String(), "next: starter refresh B1")
+}
+
+func TestColourOnlyOnATerminalThatWantsIt(t *testing.T) {
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0) // a device, as a terminal is
+	require.NoError(t, err)
+	defer null.Close()
+	env := func(vars map[string]string) func(string) (string, bool) {
+		return func(name string) (string, bool) { v, ok := vars[name]; return v, ok }
+	}
+	require.True(t, newPrinter(null, nil, env(nil), false).live)
+	require.False(t, newPrinter(null, nil, env(map[string]string{"NO_COLOR": "1"}), false).live)
+	require.False(t, newPrinter(null, nil, env(map[string]string{"TERM": "dumb"}), false).live)
+	require.False(t, newPrinter(null, nil, env(nil), true).live, "--json")
+	require.False(t, newPrinter(&bytes.Buffer{}, nil, env(nil), false).live)
+
+	var out bytes.Buffer
+	p := paper(&out)
+	p.live = true
+	p.coloured(kyc.Approved, "Approved")
+	p.footer("line\n")
+	require.Equal(t, "\x1b[1;32mApproved\x1b[0m\n\r\x1b[Kline?", out.String())
+	out.Reset()
+	p.footer(strings.Repeat("ä", 100))
+	require.Equal(t, "\r\x1b[K"+strings.Repeat("ä", 77)+"…", out.String())
+}
+
+func TestFollowTellsAHintAgainWhenItIsRepeated(t *testing.T) {
+	c := kyc.New("A1", company, kyc.DefaultPolicy(), started)
+	c.Apply(kyc.Hinted{At: started, By: kyc.HintCallback})
+	var out bytes.Buffer
+	var s story
+	require.NoError(t, paper(&out).follow(c.View(), &s))
+	out.Reset()
+	c.Apply(kyc.Hinted{At: started, By: kyc.HintCallback})
+	require.NoError(t, paper(&out).follow(c.View(), &s))
+	require.Equal(t, "  2026-03-01 09:00:00  ConnectFi called back (2 times)\n", out.String())
+	require.NoError(t, paper(&out).follow(c.View(), &s))
+	require.Equal(t, 1, strings.Count(out.String(), "\n"), "nothing new is nothing told")
+}
+
+func TestSpan(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-time.Second: "0 s", 90 * time.Second: "90 s", 5*time.Minute + time.Second: "5 min",
+		26*time.Hour + 3*time.Minute: "26 h 3 min", 30*24*time.Hour - time.Second: "30 days",
+	} {
+		require.Equal(t, want, span(d))
+	}
+}
+
+func TestNearest(t *testing.T) {
+	for word, want := range map[string]string{"aproved": "approved", "HELD": "held", "deneid": "denied", "xyz": "", "": "", "in-review": "in_review", "approved": ""} {
+		require.Equal(t, want, nearest(word, []string{"approved", "held", "denied", "in_review"}), word)
+	}
+}
+
+func TestWhoseDocuments(t *testing.T) {
+	waiting := business("pending_step_up")
+	both := business("pending_step_up")
+	both.Entities[0].Status = "pending_documents"
+	sending := business("pending_step_up")
+	sending.Entities[1].Sending = true
+	alone := business("waiting_review")
+	alone.Entities = alone.Entities[:1]
+	tests := []struct {
+		name, entity string
+		view         kyc.View
+		want, says   string
+	}{
+		{"the only one that wants some", "", waiting, rep, ""},
+		{"the one named", company, waiting, company, ""},
+		{"nearly named", rep[:len(rep)-1] + "e", waiting, "", "did you mean " + rep},
+		{"two want some", "", both, "", "say which (" + company + ", " + rep + ")"},
+		{"its images are under way", "", sending, "", "no documents of B1 are wanted now: it is awaiting_documents"},
+		{"nobody wants some", "", business("waiting_review"), "", "it is in_review"},
+		{"there is but one, the case will say", "", alone, company, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c := uploadCommand{reference: reference{"B1"}, Entity: test.entity}
+			who, err := c.whose(test.view)
+			require.Equal(t, test.want, who)
+			if test.says == "" {
+				require.NoError(t, err)
+			} else {
+				require.ErrorContains(t, err, test.says)
+			}
+		})
+	}
+}
+
+func TestTheSameImagesAreTheSameSubmission(t *testing.T) {
+	first, err := sampleLicence("x")
+	require.NoError(t, err)
+	again, err := sampleLicence("x")
+	require.NoError(t, err)
+	other, err := sampleLicence("y")
+	require.NoError(t, err)
+	id := func(entity string, document kyc.DocumentType, pictures []picture) string {
+		s := submission(entity, document, pictures)
+		require.NoError(t, s.Validate())
+		return s.ID
+	}
+	one := id(rep, "license", first)
+	require.Equal(t, one, id(rep, "license", again))
+	require.NotEqual(t, one, id(rep, "license", other))
+	require.NotEqual(t, one, id(company, "license", first))
+	require.NotEqual(t, id(rep, "passport", first[:1]), id(rep, "paystub", first[:1]))
+	swapped := []picture{{kyc.Front, first[1].bytes, "png"}, {kyc.Back, first[0].bytes, "png"}}
+	require.NotEqual(t, one, id(rep, "license", swapped))
+}

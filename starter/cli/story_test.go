@@ -1,0 +1,72 @@
+package cli_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"os"
+	"os/exec"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"durablekyc.example/starter/cli"
+)
+
+var update = flag.Bool("update", false, "write the usage text anew")
+
+// TestMain lets the stories run the program as a process of its own, exit code
+// and all.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"starter": func() {
+		os.Exit(cli.Run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.LookupEnv))
+	}})
+}
+
+// TestStories tells in testdata what needs no Temporal; the stories with one
+// are in dev/stack.
+func TestStories(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true, UpdateScripts: *update,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("TEMPORAL_CONFIG_FILE", os.DevNull) // not the developer's own profiles
+			// An image is told by its first bytes, which no script can hold.
+			if _, err := os.Stat(env.Cd + "/front.png"); err != nil {
+				return nil
+			}
+			return os.WriteFile(env.Cd+"/front.png", []byte("\x89PNG\r\n\x1a\nfront"), 0o600)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"refused": refused,
+			"private": private,
+		},
+	})
+}
+
+// refused runs a command that ends with the exit code given and prints nothing to
+// standard output.
+func refused(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec(args[1], args[2:]...)
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		ts.Fatalf("%v was not refused: %v", args[1:], err)
+	}
+	if want, _ := strconv.Atoi(args[0]); exit.ExitCode() != want {
+		ts.Fatalf("%v ended with %d: %s", args[1:], exit.ExitCode(), ts.ReadFile("stderr"))
+	}
+	if out := ts.ReadFile("stdout"); out != "" {
+		ts.Fatalf("%v printed %q", args[1:], out)
+	}
+}
+
+// private checks that nobody but the owner can read the files.
+func private(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		info, err := os.Stat(ts.MkAbs(name))
+		ts.Check(err)
+		if info.Mode() != 0o600 {
+			ts.Fatalf("%s has mode %v", name, info.Mode())
+		}
+	}
+}
