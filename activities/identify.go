@@ -43,9 +43,10 @@ func (a *Activities) Identify(ctx context.Context, r IdentifyRequest) (kyc.Readi
 	return answer, forTemporal(ctx, err, r.Settle)
 }
 
-// pageSize is how many applications of a customer are asked for at once; the
-// most the list takes (C).
-const pageSize = 1000
+// pageSize is how many applications of a customer are asked for at once: fewer
+// than the 1000 the list takes (C), so that an answer stays far below the
+// client's limit of 1 MiB.
+const pageSize = 200
 
 // lookUp finds the application with this reference among the customer's. Should
 // there be several, the one with the smallest id is everybody's choice.

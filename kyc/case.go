@@ -29,6 +29,7 @@ type Case struct {
 	Hints    int          `json:"hints,omitempty"`    // how often something hinted at a change
 	Answered int          `json:"answered,omitempty"` // how many of these an answer covers
 	Seen     []string     `json:"seen,omitempty"`     // ids of the latest callbacks
+	Links    int          `json:"links,omitempty"`    // how often links to the applicant's page were revoked
 	Queue    []Submission `json:"queue,omitempty"`    // sent by applicants, not yet taken by ConnectFi
 	Settled  []string     `json:"settled,omitempty"`  // ids of the latest submissions that are through
 
@@ -179,7 +180,15 @@ func (e Submitted) apply(c *Case) {
 		return
 	}
 	c.Queue = append(c.Queue, s)
+	if s.Consent != nil {
+		c.note(Entry{At: s.Consent.At, What: WhatConsented, Entity: s.Entity, Note: s.Consent.Text[:12]})
+	}
 	c.note(Entry{At: e.At, What: WhatSubmitted, Entity: s.Entity, Note: string(s.Type)})
+}
+
+func (e LinksRevoked) apply(c *Case) {
+	c.Links++
+	c.note(Entry{At: e.At, What: WhatRevoked})
 }
 
 func (e Elapsed) apply(c *Case) {

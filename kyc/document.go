@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // DocumentType is a kind of document ConnectFi takes (C).
@@ -46,6 +47,16 @@ type Submission struct {
 	Entity string       `json:"entity"`
 	Type   DocumentType `json:"type"`
 	Images []Image      `json:"images"`
+
+	Consent *Consent `json:"consent,omitempty"` // nil where somebody else took it, as at a terminal
+}
+
+// Consent is what an applicant agreed to before the first image: which text,
+// by its hash, in which language, and when.
+type Consent struct {
+	Text     string    `json:"text"`     // sha256 of the text that was shown, in hexadecimal
+	Language string    `json:"language"` // of that text, such as en
+	At       time.Time `json:"at"`
 }
 
 // Validate reports everything that is wrong with the submission by itself.
@@ -56,6 +67,9 @@ func (s Submission) Validate() error {
 	}
 	if !slices.Contains(DocumentTypes, s.Type) {
 		errs = append(errs, fmt.Errorf("%q is no document type ConnectFi takes", s.Type))
+	}
+	if c := s.Consent; c != nil && (len(c.Text) != 64 || c.At.IsZero()) {
+		errs = append(errs, errors.New("a consent needs the hash of its text and its time"))
 	}
 	seen := map[Side]bool{}
 	for _, image := range s.Images {

@@ -62,6 +62,10 @@ type Submitted struct {
 	Submission Submission
 }
 
+// LinksRevoked makes every link to the applicant's page useless that was given
+// out before.
+type LinksRevoked struct{ At time.Time }
+
 // Elapsed says what time it is, when a need's hour has come.
 type Elapsed struct{ At time.Time }
 

@@ -22,6 +22,8 @@ const (
 	WhatWanted      = "documents_wanted"
 	WhatStillWanted = "documents_still_wanted"
 	WhatReminder    = "reminder"
+	WhatConsented   = "consented"
+	WhatRevoked     = "links_revoked"
 	WhatSubmitted   = "documents_submitted"
 	WhatHandedOver  = "documents_handed_over"
 	WhatEntityDone  = "entity_completed"
@@ -36,6 +38,8 @@ var sentences = map[string]string{
 	WhatWanted:                "ConnectFi wants document images of %s",
 	WhatStillWanted:           "ConnectFi still wants document images of %s",
 	WhatReminder:              "the applicant was due a reminder",
+	WhatConsented:             "who sends for %s agreed to the text %s",
+	WhatRevoked:               "every link to the applicant's page given out so far was revoked",
 	WhatSubmitted:             "document images of %s came in (%s)",
 	WhatHandedOver:            "the images of %s were handed over to ConnectFi",
 	WhatEntityDone:            "ConnectFi completed %s: %s",
@@ -63,7 +67,7 @@ func (e Entry) String() string {
 	switch e.What {
 	case WhatWanted, WhatStillWanted, WhatHandedOver:
 		sentence = fmt.Sprintf(sentence, e.Entity)
-	case WhatSubmitted, WhatEntityDone:
+	case WhatConsented, WhatSubmitted, WhatEntityDone:
 		sentence = fmt.Sprintf(sentence, e.Entity, e.Note)
 	case WhatRefused, string(Held), string(Expired):
 		sentence = fmt.Sprintf(sentence, e.Note)

@@ -22,6 +22,7 @@ type View struct {
 	Timeline      []Entry      `json:"timeline"`          // oldest first
 	StartedAt     time.Time    `json:"startedAt"`
 	EndedAt       time.Time    `json:"endedAt,omitzero"`
+	Links         int          `json:"links"`   // how often links to the applicant's page were revoked: a link carries the number it was made under
 	Version       int          `json:"version"` // rises with every change
 }
 
@@ -47,7 +48,7 @@ func (c *Case) View() View {
 	v := View{
 		Reference: c.Reference, CustomerID: c.CustomerID, CustomerType: CustomerTypeOf(c.CustomerID),
 		ApplicationID: c.ApplicationID, Stage: c.Stage, WaitingOn: c.Stage.WaitingOn(),
-		Reason: c.Reason, Refusal: c.Refusal, StartedAt: c.StartedAt, EndedAt: c.EndedAt,
+		Reason: c.Reason, Refusal: c.Refusal, StartedAt: c.StartedAt, EndedAt: c.EndedAt, Links: c.Links,
 		Version: c.Version, Timeline: slices.Clone(c.Timeline), Entities: []EntityView{},
 	}
 	switch c.Stage {

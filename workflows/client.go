@@ -97,6 +97,17 @@ func (c Client) Describe(ctx context.Context, reference string) (enumspb.Workflo
 	return d.GetWorkflowExecutionInfo().GetStatus(), nil
 }
 
+// Revision tells whether a case has changed: it differs whenever anything has
+// happened since. It costs no action and needs no worker.
+func (c Client) Revision(ctx context.Context, reference string) (string, error) {
+	d, err := c.Temporal.DescribeWorkflowExecution(ctx, ID(reference), "")
+	if err != nil {
+		return "", translate(ctx, err)
+	}
+	info := d.GetWorkflowExecutionInfo()
+	return fmt.Sprintf("%s-%d-%d", info.GetExecution().GetRunId(), info.GetStatus(), info.GetHistoryLength()), nil
+}
+
 // Callback hands the case a hint. ErrEnded if the case is closed, ErrUnknown
 // if there is none.
 func (c Client) Callback(ctx context.Context, reference string, hint Callback) error {
@@ -119,9 +130,35 @@ func (c Client) Submit(ctx context.Context, reference string, s kyc.Submission) 
 	return c.update(ctx, reference, UpdateSubmit, s.ID, s)
 }
 
+// HandIn hands over what an applicant sent and answers once the case has
+// accepted it, whatever ConnectFi says later.
+func (c Client) HandIn(ctx context.Context, reference string, s kyc.Submission) error {
+	handle, err := c.Temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		WorkflowID: ID(reference), UpdateName: UpdateSubmit, UpdateID: s.ID, Args: []any{s},
+		WaitForStage: client.WorkflowUpdateStageAccepted,
+	})
+	if err != nil {
+		return c.ended(ctx, reference, translate(ctx, err))
+	}
+	// A refusal is there already. Whatever else is there or comes is the case's to tell.
+	now, cancel := context.WithCancel(ctx)
+	cancel()
+	var refused *temporal.ApplicationError
+	if err := handle.Get(now, nil); errors.As(err, &refused) {
+		return translate(ctx, err)
+	}
+	return nil
+}
+
 // Refresh has the status read now and answers with what it found.
 func (c Client) Refresh(ctx context.Context, reference string) (kyc.View, error) {
 	return c.update(ctx, reference, UpdateRefresh, "")
+}
+
+// RevokeLinks makes every link to the applicant's page useless that was given
+// out before.
+func (c Client) RevokeLinks(ctx context.Context, reference string) (kyc.View, error) {
+	return c.update(ctx, reference, UpdateRevoke, "")
 }
 
 // Withdraw ends the case without a decision.
@@ -134,12 +171,17 @@ func (c Client) update(ctx context.Context, reference, name, id string, args ...
 		WorkflowID: ID(reference), UpdateName: name, UpdateID: id, Args: args,
 		WaitForStage: client.WorkflowUpdateStageCompleted,
 	}))
+	return view, c.ended(ctx, reference, err)
+}
+
+// ended tells a closed case, which takes no update, from one that never was.
+func (c Client) ended(ctx context.Context, reference string, err error) error {
 	if errors.Is(err, ErrUnknown) {
 		if _, describeErr := c.Describe(ctx, reference); describeErr == nil {
-			return view, &RefusedError{Type: RefusedEnded, Reason: ErrEnded.Error()}
+			return &RefusedError{Type: RefusedEnded, Reason: ErrEnded.Error()}
 		}
 	}
-	return view, err
+	return err
 }
 
 func (c Client) result(ctx context.Context, reference string) (kyc.View, error) {

@@ -20,6 +20,7 @@ func (f *flow) listen(ctx workflow.Context) error {
 		update(ctx, UpdateStart, "the first status, once it is known", f.started, f.checkStart),
 		update(ctx, UpdateSubmit, "document images of one entity; answers once ConnectFi did", f.submitted, f.checkSubmission),
 		update(ctx, UpdateRefresh, "read the status now", f.refreshed, f.checkOpen),
+		update(ctx, UpdateRevoke, "make every link to the applicant's page useless that was given out before", f.revoked, f.checkOpen),
 		update(ctx, UpdateWithdraw, "end the case without a decision", f.withdrawn, f.checkOpen))
 }
 
@@ -68,6 +69,11 @@ func (f *flow) refreshed(ctx workflow.Context) (kyc.View, error) {
 	f.kase().Apply(kyc.Hinted{At: workflow.Now(ctx), By: kyc.HintRefresh})
 	mine := f.kase().Hints
 	return f.once(ctx, func() bool { return f.kase().Answered >= mine })
+}
+
+func (f *flow) revoked(ctx workflow.Context) (kyc.View, error) {
+	f.kase().Apply(kyc.LinksRevoked{At: workflow.Now(ctx)})
+	return f.kase().View(), nil
 }
 
 func (f *flow) withdrawn(ctx workflow.Context) (kyc.View, error) {

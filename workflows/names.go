@@ -13,6 +13,7 @@ const (
 	UpdateSubmit   = "submit-documents" // a kyc.Submission → kyc.View, once ConnectFi has answered
 	UpdateRefresh  = "refresh"          // → kyc.View, once the status was read
 	UpdateWithdraw = "withdraw"         // → kyc.View
+	UpdateRevoke   = "revoke-links"     // → kyc.View
 	QueryCase      = "case"             // → kyc.View
 )
 

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"durablekyc.example/kyc"
@@ -77,18 +76,13 @@ func (a *app) follow(ctx context.Context, reference string) error {
 	}
 }
 
-// look describes the case and, if it differs from what was seen, asks it. A
-// change is a longer history, another run of the case, or its end.
+// look asks whether the case has changed since it was seen, and if so, how it
+// stands.
 func (a *app) look(ctx context.Context, cases workflows.Client, reference, seen string) (now string, view kyc.View, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	d, err := cases.Temporal.DescribeWorkflowExecution(ctx, workflows.ID(reference), "")
-	if err != nil {
-		return "", view, workflows.Explain(ctx, err)
-	}
-	info := d.GetWorkflowExecutionInfo()
-	now = fmt.Sprint(info.GetExecution().GetRunId(), info.GetStatus(), info.GetHistoryLength())
-	if now != seen {
+	now, err = cases.Revision(ctx, reference)
+	if err == nil && now != seen {
 		view, err = cases.Show(ctx, reference)
 	}
 	return now, view, err
