@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -43,9 +44,12 @@ func forTemporal(ctx context.Context, err error, settle time.Duration) error {
 	return temporal.NewApplicationErrorWithOptions(err.Error(), kind, options)
 }
 
-// backOff is 1 s, doubling to 5 min, with a jitter of a tenth.
+// backOff is 1 s, half as much again each time, up to 5 min, with a jitter of a
+// tenth: ten attempts in two minutes for an applicant who is looking on, and
+// twelve an hour for a ConnectFi that stays away.
 func backOff(attempt int32) time.Duration {
-	return jitter(min(time.Second<<clamp(attempt-1, 0, 10), 5*time.Minute))
+	delay := float64(time.Second) * math.Pow(1.5, float64(clamp(attempt-1, 0, 30)))
+	return jitter(min(time.Duration(delay), 5*time.Minute))
 }
 
 // meaning says what an error is called, whether trying again can help, and

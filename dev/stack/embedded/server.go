@@ -19,7 +19,11 @@ import (
 	"go.temporal.io/server/common/config"
 	"go.temporal.io/server/common/dynamicconfig"
 	"go.temporal.io/server/common/log"
+	"go.temporal.io/server/common/metrics"
+	sqldb "go.temporal.io/server/common/persistence/sql"
+	"go.temporal.io/server/common/persistence/sql/sqlplugin"
 	"go.temporal.io/server/common/persistence/sql/sqlplugin/sqlite"
+	"go.temporal.io/server/common/resolver"
 	schema "go.temporal.io/server/schema/sqlite"
 	"go.temporal.io/server/temporal"
 
@@ -117,9 +121,12 @@ func database(dir string) *config.SQL {
 func prepare(sql *config.SQL, dir string) error {
 	if dir != "" {
 		if _, err := os.Stat(sql.DatabaseName); errors.Is(err, os.ErrNotExist) {
-			if err := schema.SetupSchema(sql); err != nil {
+			err = schema.SetupSchema(sql)
+			if err != nil {
 				return err
 			}
+		} else if err := forgetMembers(sql); err != nil {
+			return err
 		}
 	}
 	namespace, err := schema.NewNamespaceConfig("active", Namespace, false, map[string]enumspb.IndexedValueType{
@@ -133,6 +140,17 @@ func prepare(sql *config.SQL, dir string) error {
 	}
 	namespace.Detail.Config.Retention.Seconds = int64(retention / time.Second)
 	return schema.CreateNamespaces(sql, namespace)
+}
+
+// forgetMembers takes the hosts of an earlier run off the list. A new one would
+// give them half of all task queues until it has noticed, a minute later, that
+// they do not answer.
+func forgetMembers(sql *config.SQL) error {
+	db, err := sqldb.NewSQLAdminDB(sqlplugin.DbKindMain, sql, resolver.NewNoopResolver(), log.NewNoopLogger(), metrics.NoopMetricsHandler)
+	if err != nil {
+		return err
+	}
+	return errors.Join(db.Exec("DELETE FROM cluster_membership"), db.Close())
 }
 
 func configuration(sql *config.SQL, port int, ports []int) *config.Config {

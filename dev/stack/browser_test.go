@@ -1,0 +1,78 @@
+//go:build browser
+
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// pictures writes the README's pictures anew: `make pictures`.
+var pictures = flag.Bool("pictures", false, "write the README's pictures anew")
+
+// browser is a real Chromium of its own with one page open.
+func browser(t *testing.T, width, height int64) context.Context {
+	t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-quic", true))
+	if os.Getuid() == 0 {
+		options = append(options, chromedp.NoSandbox) // Chromium refuses its own sandbox to root
+	}
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	require.NoError(t, chromedp.Do(ctx, chromedp.EmulateViewport(width, height)))
+	ctx, cancel = context.WithTimeout(ctx, time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// said is everything the page says. The Temporal UI renders Markdown in frames.
+const said = `[document, ...[...document.querySelectorAll("iframe")].map(f => f.contentDocument)].map(d => d?.body?.innerText).join("\n")`
+
+// shows waits until the page says this, wherever.
+func shows(t *testing.T, ctx context.Context, text string) {
+	t.Helper()
+	patience, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	if _, err := chromedp.Run(patience, chromedp.Poll[bool](fmt.Sprintf("(%s).includes(%q)", said, text))); err != nil {
+		all, _ := chromedp.Run(ctx, chromedp.Evaluate[string](said))
+		require.NoError(t, err, "the page never says %q; it says:\n%s", text, all)
+	}
+}
+
+// picture is the page as it is seen. It must be one, and with -pictures it is
+// the README's from now on.
+func picture(t *testing.T, ctx context.Context, name string) {
+	t.Helper()
+	image, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	require.NoError(t, err)
+	require.Greater(t, len(image), 10_000, "an empty page compresses to less")
+	if *pictures {
+		require.NoError(t, os.WriteFile(filepath.Join(root, "docs", "pictures", name), image, 0o644))
+	}
+}
+
+// A case in the Temporal UI reads like a file: where it stands, what happened,
+// who must act and until when.
+func TestTheTemporalUIShowsACaseAsAFile(t *testing.T) {
+	v := begin(t, "onTheDesk1", customers(t, "business", "step_up", 1)[0], patient())
+	ctx := browser(t, 1280, 1000)
+	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(one.ui.URL+"/namespaces/default/workflows/kyc-onTheDesk1")))
+	shows(t, ctx, "Event History")
+	require.NoError(t, chromedp.Do(ctx, chromedp.Click(chromedp.Search(`//a[contains(., "User Metadata")]`))))
+	for _, text := range []string{"Awaiting documents of the applicant", "Waiting for applicant", v.Until.UTC().Format("2006-01-02 15:04:05"),
+		"ConnectFi wants document images of " + wanting(v), "missing:"} {
+		shows(t, ctx, text)
+	}
+	picture(t, ctx, "case-in-temporal-ui.png")
+}

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"hash/fnv"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
+	"io"
+	mathrand "math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/stretchr/testify/require"
+
+	"durablekyc.example/internal/env"
+	"durablekyc.example/kyc"
+	"durablekyc.example/starter/cli"
+)
+
+// one is the system that every test but those about starting shares.
+var one *system
+
+func TestMain(m *testing.M) {
+	gin.SetMode(gin.ReleaseMode)
+	flag.Parse()
+	if err := flag.Set("test.parallel", "64"); err != nil { // cases wait, they do not compute
+		panic(err)
+	}
+	os.Exit(func() int {
+		work, err := os.MkdirTemp("", "durablekyc-test-")
+		if err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(work)
+		if one, err = startSystem(context.Background(), options{work: work, withUI: true, seed: 7}); err != nil {
+			panic(err)
+		}
+		code := m.Run()
+		if err := one.stop(); err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		return code
+	}())
+}
+
+// hurried is a policy for tests: waits of days become waits of moments.
+func hurried() kyc.Policy {
+	d := func(t time.Duration) kyc.Duration { return kyc.Duration(t) }
+	return kyc.Policy{Documents: d(20 * time.Second), Reminders: []kyc.Duration{d(10 * time.Second)}, Case: d(25 * time.Second),
+		ReadFirst: d(300 * time.Millisecond), ReadMax: d(2 * time.Second), Settle: d(300 * time.Millisecond)}
+}
+
+func sandbox(t *testing.T, method, path string, body, answer any) {
+	t.Helper()
+	var text bytes.Buffer
+	require.NoError(t, json.NewEncoder(&text).Encode(body))
+	request, err := http.NewRequestWithContext(t.Context(), method, one.sandbox+path, &text)
+	require.NoError(t, err)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	got, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.Less(t, response.StatusCode, 300, "%s %s: %s", method, path, got)
+	if answer != nil {
+		require.NoError(t, json.Unmarshal(got, answer))
+	}
+}
+
+func faults(t *testing.T, dial map[string]any) {
+	sandbox(t, http.MethodPut, "/sandbox/faults", dial, nil)
+	t.Cleanup(func() {
+		for name := range dial {
+			dial[name] = 0
+		}
+		request, _ := json.Marshal(dial)
+		r, err := http.NewRequest(http.MethodPut, one.sandbox+"/sandbox/faults", bytes.NewReader(request))
+		if err == nil {
+			if response, err := http.DefaultClient.Do(r); err == nil {
+				response.Body.Close()
+			}
+		}
+	})
+}
+
+func customers(t *testing.T, kind, scenario string, count int) []string {
+	var made struct {
+		CustomerIDs []string `json:"customerIds"`
+	}
+	sandbox(t, http.MethodPost, "/sandbox/customers", map[string]any{"type": kind, "scenario": scenario, "count": count}, &made)
+	require.Len(t, made.CustomerIDs, count)
+	return made.CustomerIDs
+}
+
+// entry is one line of the sandbox's ledger, the judge of "exactly once".
+type entry struct {
+	Reference                                       string
+	Applications, Documents, Attachments, Callbacks int
+}
+
+func ledger(t *testing.T, reference string) entry {
+	var all []entry
+	sandbox(t, http.MethodGet, "/sandbox/ledger", nil, &all)
+	for _, e := range all {
+		if e.Reference == reference {
+			return e
+		}
+	}
+	return entry{Reference: reference}
+}
+
+func until(t *testing.T, reference string, what func(kyc.View) bool) kyc.View {
+	t.Helper()
+	return untilWithin(t, 4*time.Minute, reference, what)
+}
+
+func untilWithin(t *testing.T, patience time.Duration, reference string, what func(kyc.View) bool) (view kyc.View) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		var err error
+		view, err = one.cases.Show(ctx, reference)
+		return err == nil && what(view)
+	}, patience, 100*time.Millisecond, "%s stands at %v", reference, &view)
+	return view
+}
+
+func starter(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	code = cli.Run(t.Context(), args, strings.NewReader(""), &out, &errs, env.Map(named(one.vars)))
+	return code, out.String(), errs.String()
+}
+
+func whats(v kyc.View) (all []string) {
+	for _, e := range v.Timeline {
+		all = append(all, e.What)
+	}
+	return all
+}
+
+// stepUp sends a licence for every entity that wants one, through the starter.
+func stepUp(t *testing.T, v kyc.View) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, e := range v.Entities {
+		if !e.Status.WantsDocuments() {
+			continue
+		}
+		front, back := writeLicence(t, dir, fmt.Sprint(e.ID, v.Version))
+		code, _, stderr := starter(t, "upload", v.Reference, "--entity", e.ID, "--front", front, "--back", back)
+		if strings.Contains(stderr, "ConnectFi has not answered") {
+			continue // the case has the images and goes on trying
+		}
+		require.Zero(t, code, stderr)
+	}
+}
+
+// writeLicence draws a licence that is nobody's: another one for every seed.
+func writeLicence(t *testing.T, dir, seed string) (front, back string) {
+	t.Helper()
+	paths := map[string]string{}
+	for _, side := range []string{"front", "back"} {
+		paths[side] = filepath.Join(dir, side+".png")
+		var file bytes.Buffer
+		require.NoError(t, png.Encode(&file, drawCard(seed, side)))
+		require.NoError(t, os.WriteFile(paths[side], file.Bytes(), 0o600))
+	}
+	return paths["front"], paths["back"]
+}
+
+// drawCard draws lines of something like writing beside a portrait, or below a
+// bar code.
+func drawCard(seed, side string) image.Image {
+	hash := fnv.New64a()
+	fmt.Fprint(hash, seed, side)
+	dice := mathrand.New(mathrand.NewPCG(hash.Sum64(), 1))
+	card := image.NewGray(image.Rect(0, 0, 856, 540))
+	fill := func(x, y, w, h int, shade uint8) {
+		draw.Draw(card, image.Rect(x, y, x+w, y+h), image.NewUniform(color.Gray{Y: shade}), image.Point{}, draw.Src)
+	}
+	fill(0, 0, 856, 540, 235)
+	left, top := 320, 60
+	if side == "front" {
+		for y := range 36 { // a portrait of sorts
+			for x := range 26 {
+				fill(30+10*x, 90+10*y, 10, 10, uint8(60+dice.IntN(140)))
+			}
+		}
+	} else {
+		left, top = 40, 260
+		for x := 40; x < 810; {
+			w := 3 + dice.IntN(9)
+			fill(x, 40, w, 180, 20)
+			x += w + 3 + dice.IntN(9)
+		}
+	}
+	for y := top; y < 500; y += 44 {
+		for x := left; x < 760; {
+			w := 6 + dice.IntN(14)
+			fill(x, y+dice.IntN(6), w, 20+dice.IntN(8), 30)
+			x += w + 4 + dice.IntN(8)
+		}
+	}
+	return card
+}
+
+// letters keeps what a reference may hold.
+func letters(s string) string { return strings.NewReplacer("_", "", " ", "").Replace(s) }
+
+// freeAddress is an address that nothing listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func portOf(t *testing.T, base string) int {
+	t.Helper()
+	u, err := url.Parse(base)
+	require.NoError(t, err)
+	port, err := strconv.Atoi(u.Port())
+	require.NoError(t, err)
+	return port
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
+)
+
+// TestStories runs the built starter, as a process, against the whole system:
+// what the README says is typed, and what it then prints and ends with.
+func TestStories(t *testing.T) {
+	bin := t.TempDir()
+	build(t, bin, "starter")
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", "stories"), RequireExplicitExec: true, RequireUniqueNames: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
+			env.Setenv("TEMPORAL_CONFIG_FILE", os.DevNull)
+			for _, v := range one.vars {
+				env.Setenv(v[0], v[1])
+			}
+			for _, kind := range []string{"approve", "deny", "step_up", "review"} {
+				env.Setenv(strings.ToUpper(kind), customers(t, "individual", kind, 1)[0])
+			}
+			writeLicence(t, env.Cd, filepath.Base(env.WorkDir))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"ends":   ends,
+			"review": func(ts *testscript.TestScript, _ bool, args []string) { reviewed(t, ts, args) },
+		},
+	})
+}
+
+// ends runs a command that must end with the exit code given.
+func ends(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	if exit, ok := err.(*exec.ExitError); ok {
+		code = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("%v ended with %d, not %s", args[1:], code, args[0])
+	}
+}
+
+// reviewed decides the case of a reference at the sandbox.
+func reviewed(t *testing.T, ts *testscript.TestScript, args []string) {
+	view, err := one.cases.Show(t.Context(), args[0])
+	ts.Check(err)
+	decide(t, view, args[1])
+}
+
+// build compiles programs of ours into a directory.
+func build(t *testing.T, dir string, programs ...string) {
+	t.Helper()
+	for _, program := range programs {
+		command := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, program), "./"+program)
+		command.Dir, command.Env = root, append(os.Environ(), "CGO_ENABLED=0")
+		out, err := command.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+}
