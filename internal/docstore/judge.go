@@ -69,7 +69,7 @@ func Judge(r io.Reader, l Limits) (Picture, error) {
 		return Picture{}, fmt.Errorf("the image cannot be read: %w", err)
 	}
 	if int64(len(content)) > l.MaxBytes {
-		return Picture{}, refuse(CodeTooLarge, "the file is too large: at most %d bytes are taken", l.MaxBytes)
+		return Picture{}, refuse(CodeTooLarge, "the file is too large: at most %.3g MB are taken", float64(l.MaxBytes)/(1<<20))
 	}
 	extension, err := kind(content[:min(len(content), sniffed)])
 	if err != nil {
@@ -132,7 +132,7 @@ func (l Limits) check(width, height int, parts layout, size int) error {
 	if float64(width)*float64(height)*parts.bytesPerPixel > frugal*float64(l.MaxPixels) {
 		return refuse(CodeTooManyPixels, "the picture has %d by %d pixels in a wasteful encoding; save it smaller, or as an ordinary jpg", width, height)
 	}
-	if min(width, height) < l.MinEdge {
+	if w, h := fit(width, height, longEdge); min(w, h) < l.MinEdge { // a long strip, as it would leave, too
 		return refuse(CodeTooSmall, "the picture has %d by %d pixels, too few to read it; each side needs %d or more", width, height, l.MinEdge)
 	}
 	if parts.scans > maxScans || float64(width)*float64(height) > float64(size)*parts.pixelsPerByte {
@@ -169,5 +169,5 @@ func (s sheet) encode(from string, maxBytes int64) ([]byte, string, error) {
 			return out.Bytes(), "jpg", nil
 		}
 	}
-	return nil, "", refuse(CodeTooLarge, "the picture does not fit into %d bytes; save it smaller", maxBytes)
+	return nil, "", refuse(CodeTooLarge, "the picture does not fit into %.3g MB; save it smaller", float64(maxBytes)/(1<<20))
 }

@@ -14,7 +14,7 @@ import (
 const sniffed = 3072
 
 // pdfWithin is where a PDF may begin: readers forgive that much before its
-// header (ISO 32000-1, annex H, implementation note 13).
+// header (PDF Reference 1.7, appendix H, note 13).
 const pdfWithin = 1024
 
 // contentTypes are the two kinds ConnectFi takes (C).
@@ -35,8 +35,8 @@ const (
 	CodeTwoFiles      = "two_files"       // a picture and something else in one
 )
 
-// Codes are all of them, in the order in which they are looked for.
-var Codes = []string{CodeTooLarge, CodeEmpty, CodePDF, CodeHEIC, CodeOtherKind, CodeNotImage,
+// Codes are all of them.
+var Codes = []string{CodeEmpty, CodeTooLarge, CodePDF, CodeHEIC, CodeOtherKind, CodeNotImage,
 	CodeBroken, CodeTooSmall, CodeTooManyPixels, CodeTwoFiles}
 
 // RefusedError says why a file is not taken: by a code for programs, and in a
@@ -63,7 +63,7 @@ func kind(head []byte) (string, error) {
 		return "png", nil
 	case len(head) == 0:
 		return "", refuse(CodeEmpty, "the file is empty")
-	case bytes.Contains(head[:min(len(head), pdfWithin)], []byte("%PDF")):
+	case bytes.Contains(head[:min(len(head), pdfWithin)], []byte("%PDF-")):
 		return "", refuse(CodePDF, "the file is a PDF; send a photo or scan of each page as jpg or png")
 	}
 	switch found := mimetype.Detect(head); {

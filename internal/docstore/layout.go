@@ -34,7 +34,7 @@ type layout struct {
 // jpegLayout goes from marker to marker (ITU T.81, annex B) as forgivingly as
 // the decoder does: what is no marker is skipped, and so are fill bytes.
 func jpegLayout(b []byte) layout {
-	l := layout{bytesPerPixel: 3, pixelsPerByte: 512} // each 8 by 8 pixels have one bit at least
+	l := layout{pixelsPerByte: 512} // each 8 by 8 pixels have one bit at least
 	for i := 2; ; {
 		next := bytes.IndexByte(b[i:], 0xff)
 		if next < 0 {
@@ -63,7 +63,7 @@ func jpegLayout(b []byte) layout {
 		case marker == 0xda:
 			l.scans++
 		case 0xc0 <= marker && marker <= 0xc2:
-			l.bytesPerPixel = jpegCost(segment, marker == 0xc2)
+			l.bytesPerPixel = max(l.bytesPerPixel, jpegCost(segment, marker == 0xc2))
 		case marker >= 0xe0 && marker <= 0xef, marker == 0xfe:
 			l.beside = append(l.beside, segment)
 			if tiff, ok := bytes.CutPrefix(segment, []byte("Exif\x00\x00")); ok && marker == 0xe1 && l.exif == nil {
@@ -87,7 +87,7 @@ func jpegCost(frame []byte, progressive bool) float64 {
 		widest, highest = max(widest, across), max(highest, down)
 	}
 	if components < 1 || widest*highest == 0 {
-		return 3
+		return 1 // the decoder will say what is wrong
 	}
 	each := samples / (widest * highest)
 	if components == 1 {

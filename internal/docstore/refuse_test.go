@@ -52,6 +52,7 @@ func TestRefusals(t *testing.T) {
 		"a few bytes, many pixels":     {header(10000, 5000, 8, 2, 0), docstore.CodeBroken},
 		"a short jpg, many pixels":     {resize(photo, 5000, 10000), docstore.CodeBroken},
 		"short":                        {asPNG(t, image.NewGray(image.Rect(0, 0, 4000, 299))), docstore.CodeTooSmall},
+		"a strip":                      {asJPEG(t, image.NewGray(image.Rect(0, 0, 12000, 1100)), 50), docstore.CodeTooSmall},
 		"a dot":                        {asJPEG(t, image.NewGray(image.Rect(0, 0, 1, 1)), 90), docstore.CodeTooSmall},
 		"a flood":                      {header(1<<31-1, 1<<31-1, 8, 2, 0)[:33], docstore.CodeTooManyPixels},
 		"a bomb":                       {header(100_000, 100_000, 1, 0, 0), docstore.CodeTooManyPixels},
