@@ -218,7 +218,10 @@ func TestMemory(t *testing.T) {
 		"60 in a png": {func() []byte { return asPNG(t, image.NewNRGBA(image.Rect(0, 0, 8944, 6708))) }, 320 << 20, false},
 		"a png bomb":  {func() []byte { return append(header(100_000, 100_000, 8, 6, 0), make([]byte, 1000)...) }, 1 << 20, true},
 		"a jpg bomb":  {func() []byte { return resize(asJPEG(t, plain(), 80), 65535, 65535) }, 1 << 20, true},
-		"claims":      {func() []byte { return append(header(10_000, 6000, 8, 6, 0), make([]byte, 1000)...) }, 1 << 20, true},
+		"a png's claim": {func() []byte {
+			return append(header(9000, 6000, 8, 6, 0), oneChunk("IDAT", "\x78\x9c"+strings.Repeat("\x00", 1000))...)
+		}, 1 << 20, true},
+		"a jpg's claim": {func() []byte { return resize(asJPEG(t, plain(), 80), 5000, 10000) }, 1 << 20, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			content := test.content()
