@@ -95,7 +95,7 @@ func (s *Store) Close() error { return s.bucket.Close() }
 
 // Put keeps an image and answers with its key, which tells nothing about owner
 // or content. Only a jpg or png by its first bytes is taken, and contentType,
-// unless empty, must say the same: otherwise a *NotImageError. More bytes than
+// unless empty, must say the same: otherwise a *RefusedError. More bytes than
 // the store takes are ErrTooLarge. Whatever goes wrong, nothing is left behind.
 func (s *Store) Put(ctx context.Context, owner string, r io.Reader, contentType string) (key string, err error) {
 	head := make([]byte, sniffed)
@@ -110,7 +110,7 @@ func (s *Store) Put(ctx context.Context, owner string, r io.Reader, contentType 
 	}
 	actual := contentTypes[extension]
 	if contentType != "" && contentType != actual {
-		return "", &NotImageError{fmt.Sprintf("the file is a %s, but was announced as something else", extension)}
+		return "", refuse(CodeOtherKind, "the file is a %s, but was announced as something else", extension)
 	}
 	key = folder(owner) + strings.ToLower(rand.Text())
 	err = s.write(ctx, key, actual, func(w io.Writer) error {

@@ -1,7 +1,6 @@
 package docstore_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -102,7 +101,7 @@ func is(target error) func(*testing.T, error) {
 func notImage(word string) func(*testing.T, error) {
 	return func(t *testing.T, err error) {
 		t.Helper()
-		var refused *docstore.NotImageError
+		var refused *docstore.RefusedError
 		require.ErrorAs(t, err, &refused)
 		require.Contains(t, refused.Reason, word)
 	}
@@ -269,34 +268,6 @@ func TestOpenRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := docstore.Open(t.Context(), test.url)
 			require.ErrorContains(t, err, test.says)
-		})
-	}
-}
-
-func TestKind(t *testing.T) {
-	for name, test := range map[string]struct{ content, extension, says string }{
-		"jpg":             {content: jpg, extension: "jpg"},
-		"png":             {content: png, extension: "png"},
-		"three bytes":     {content: "\xff\xd8\xff", extension: "jpg"},
-		"empty":           {content: "", says: "empty"},
-		"pdf":             {content: "%PDF-1.4", says: "PDF"},
-		"heic":            {content: "\x00\x00\x00\x18ftypheic\x00\x00\x00\x00", says: "HEIC"},
-		"webp":            {content: "RIFF\x10\x00\x00\x00WEBPVP8 ", says: "another kind"},
-		"gif":             {content: "GIF89a", says: "another kind"},
-		"text":            {content: "<html>", says: "not an image"},
-		"half a png":      {content: "\x89PNG\r\n", says: "not an image"},
-		"png in the text": {content: "x" + png, says: "not an image"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := bytes.NewReader([]byte(test.content))
-			extension, err := docstore.Kind(r)
-			require.Equal(t, test.extension, extension)
-			if test.says != "" {
-				notImage(test.says)(t, err)
-			} else {
-				require.NoError(t, err)
-			}
-			require.Equal(t, len(test.content), r.Len(), "it goes back to the start")
 		})
 	}
 }

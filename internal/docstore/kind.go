@@ -2,41 +2,58 @@ package docstore
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io"
+	"slices"
+	"strings"
+
+	"github.com/gabriel-vasile/mimetype"
 )
 
-// sniffed is how many bytes at its start tell what a file is.
-const sniffed = 16
+// sniffed is how many bytes at its start tell what a file is; mimetype looks
+// at as many.
+const sniffed = 3072
+
+// pdfWithin is where a PDF may begin: readers forgive that much before its
+// header (PDF Reference 1.7, appendix H, note 13).
+const pdfWithin = 1024
 
 // contentTypes are the two kinds ConnectFi takes (C).
 var contentTypes = map[string]string{"jpg": "image/jpeg", "png": "image/png"}
 
-// NotImageError says, in a sentence for the sender, why a file is not taken.
-type NotImageError struct{ Reason string }
+// The codes of a RefusedError. They are part of the API and never change; the
+// sentences may.
+const (
+	CodeEmpty         = "empty"           // no bytes at all
+	CodeTooLarge      = "too_large"       // more bytes than are taken
+	CodePDF           = "pdf"             // a PDF, also one that begins after some junk
+	CodeHEIC          = "heic"            // a phone's own format, HEIC or AVIF
+	CodeOtherKind     = "other_kind"      // an image, but neither jpg nor png
+	CodeNotImage      = "not_image"       // no image
+	CodeBroken        = "broken"          // cut off, or damaged
+	CodeTooSmall      = "too_small"       // too few pixels to read anything
+	CodeTooManyPixels = "too_many_pixels" // more pixels than are decoded
+	CodeTwoFiles      = "two_files"       // a picture and something else in one
+)
 
-func (e *NotImageError) Error() string { return e.Reason }
+// Codes are all of them.
+var Codes = []string{CodeEmpty, CodeTooLarge, CodePDF, CodeHEIC, CodeOtherKind, CodeNotImage,
+	CodeBroken, CodeTooSmall, CodeTooManyPixels, CodeTwoFiles}
 
-// Kind tells what an image is by its first bytes, "jpg" or "png", whatever its
-// name says, and goes back to where it began. Anything else is a
-// *NotImageError with a sentence that helps.
-func Kind(r io.ReadSeeker) (extension string, err error) {
-	start, err := r.Seek(0, io.SeekCurrent)
-	if err != nil {
-		return "", fmt.Errorf("the file cannot be read: %w", err)
-	}
-	head := make([]byte, sniffed)
-	n, err := io.ReadFull(r, head)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return "", fmt.Errorf("the file cannot be read: %w", err)
-	}
-	if _, err := r.Seek(start, io.SeekStart); err != nil {
-		return "", fmt.Errorf("the file cannot be read: %w", err)
-	}
-	return kind(head[:n])
+// RefusedError says why a file is not taken: by a code for programs, and in a
+// sentence for its sender.
+type RefusedError struct{ Code, Reason string }
+
+func (e *RefusedError) Error() string { return e.Reason }
+
+// Is lets errors.Is find ErrTooLarge, whoever counted the bytes.
+func (e *RefusedError) Is(target error) bool { return target == ErrTooLarge && e.Code == CodeTooLarge }
+
+func refuse(code, format string, args ...any) error {
+	return &RefusedError{code, fmt.Sprintf(format, args...)}
 }
 
+// kind tells what an image is by its first bytes, "jpg" or "png", whatever its
+// name says. Anything else is a *RefusedError with a sentence that helps.
 func kind(head []byte) (string, error) {
 	starts := func(magic string) bool { return bytes.HasPrefix(head, []byte(magic)) }
 	switch {
@@ -45,13 +62,18 @@ func kind(head []byte) (string, error) {
 	case starts("\x89PNG\r\n\x1a\n"):
 		return "png", nil
 	case len(head) == 0:
-		return "", &NotImageError{"the file is empty"}
-	case starts("%PDF"):
-		return "", &NotImageError{"the file is a PDF; send a photo or scan of each page as jpg or png"}
-	case len(head) >= 12 && string(head[4:8]) == "ftyp":
-		return "", &NotImageError{"the file is in a phone's own format (such as HEIC); save or export it as jpg first"}
-	case starts("GIF8"), starts("BM"), starts("II*\x00"), starts("MM\x00*"), starts("RIFF"):
-		return "", &NotImageError{"the file is an image of another kind; save it as jpg or png first"}
+		return "", refuse(CodeEmpty, "the file is empty")
+	case bytes.Contains(head[:min(len(head), pdfWithin)], []byte("%PDF-")):
+		return "", refuse(CodePDF, "the file is a PDF; send a photo or scan of each page as jpg or png")
 	}
-	return "", &NotImageError{"the file is not an image; a jpg or png is wanted"}
+	switch found := mimetype.Detect(head); {
+	case slices.Contains([]string{"image/heic", "image/heic-sequence", "image/heif", "image/heif-sequence", "image/avif"}, found.String()):
+		return "", refuse(CodeHEIC, "the file is in a phone's own format (such as HEIC); save or export it as jpg first")
+	case strings.HasPrefix(found.String(), "image/"):
+		return "", refuse(CodeOtherKind, "the file is an image of another kind (%s); save it as jpg or png first", strings.TrimPrefix(found.Extension(), "."))
+	case found.Is("application/octet-stream"), found.Is("text/plain"):
+		return "", refuse(CodeNotImage, "the file is not an image; a jpg or png is wanted")
+	default:
+		return "", refuse(CodeNotImage, "the file is not an image (it looks like %s); a jpg or png is wanted", strings.TrimPrefix(found.Extension(), "."))
+	}
 }

@@ -1,13 +1,9 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"image"
-	"image/color"
-	"image/png"
 	"time"
 
 	"durablekyc.example/kyc"
@@ -173,24 +169,4 @@ func (w *walk) show(ctx context.Context) (kyc.View, error) {
 	return w.app.ask(ctx, answerWithin, func(ctx context.Context, c workflows.Client) (kyc.View, error) {
 		return c.Show(ctx, w.order.Reference)
 	})
-}
-
-// sampleLicence draws two small pictures that nobody takes for a licence.
-func sampleLicence(seed string) ([]picture, error) {
-	var pictures []picture
-	for i, side := range []kyc.Side{kyc.Front, kyc.Back} {
-		card := image.NewRGBA(image.Rect(0, 0, 320, 200))
-		for y := range 200 {
-			for x := range 320 {
-				stripe := seed[(x/20)%len(seed)]
-				card.Set(x, y, color.RGBA{uint8(x), uint8(y), uint8(80+90*i) + stripe%60, 255})
-			}
-		}
-		var out bytes.Buffer
-		if err := png.Encode(&out, card); err != nil {
-			return nil, fmt.Errorf("the sample licence cannot be drawn: %w", err)
-		}
-		pictures = append(pictures, picture{side, out.Bytes(), "png"})
-	}
-	return pictures, nil
 }

@@ -166,9 +166,13 @@ func TestTheSameImagesAreTheSameSubmission(t *testing.T) {
 	}
 	one := id(rep, "license", first)
 	require.Equal(t, one, id(rep, "license", again))
+	for _, p := range first {
+		require.Empty(t, p.Warnings, "the demo's %s", p.side)
+	}
+	require.False(t, first[0].Print.Alike(first[1].Print), "the demo's sides differ")
 	require.NotEqual(t, one, id(rep, "license", other))
 	require.NotEqual(t, one, id(company, "license", first))
 	require.NotEqual(t, id(rep, "passport", first[:1]), id(rep, "paystub", first[:1]))
-	swapped := []picture{{kyc.Front, first[1].bytes, "png"}, {kyc.Back, first[0].bytes, "png"}}
+	swapped := []picture{{kyc.Front, first[1].Picture}, {kyc.Back, first[0].Picture}}
 	require.NotEqual(t, one, id(rep, "license", swapped))
 }

@@ -1,9 +1,13 @@
 package cli_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
+	"image"
+	"image/color"
+	"image/png"
 	"os"
 	"os/exec"
 	"strconv"
@@ -31,17 +35,41 @@ func TestStories(t *testing.T) {
 		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true, UpdateScripts: *update,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("TEMPORAL_CONFIG_FILE", os.DevNull) // not the developer's own profiles
-			// An image is told by its first bytes, which no script can hold.
-			if _, err := os.Stat(env.Cd + "/front.png"); err != nil {
-				return nil
+			// An image is judged by its pixels, which no script can hold.
+			for name, light := range map[string]uint8{"front.png": 255, "dark.png": 25} {
+				if _, err := os.Stat(env.Cd + "/" + name); err != nil {
+					continue
+				}
+				if err := os.WriteFile(env.Cd+"/"+name, squares(light), 0o600); err != nil {
+					return err
+				}
 			}
-			return os.WriteFile(env.Cd+"/front.png", []byte("\x89PNG\r\n\x1a\nfront"), 0o600)
+			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"refused": refused,
 			"private": private,
 		},
 	})
+}
+
+// squares is a sharp image in some light.
+func squares(light uint8) []byte {
+	img := image.NewRGBA(image.Rect(0, 0, 400, 320))
+	for y := range 320 {
+		for x := range 400 {
+			if c := uint32(x/20*7919+y/20*104729) * 2654435761 >> 31; c == 1 {
+				img.Set(x, y, color.RGBA{light, light, light, 255})
+			} else {
+				img.Set(x, y, color.RGBA{A: 255})
+			}
+		}
+	}
+	var out bytes.Buffer
+	if err := png.Encode(&out, img); err != nil {
+		panic(err)
+	}
+	return out.Bytes()
 }
 
 // refused runs a command that ends with the exit code given and prints nothing to

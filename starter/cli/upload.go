@@ -57,11 +57,10 @@ func (c uploadCommand) Run(ctx context.Context, a *app) error {
 	return a.out.view(view)
 }
 
-// picture is one image, read and recognised.
+// picture is one image, read and judged.
 type picture struct {
-	side      kyc.Side
-	bytes     []byte
-	extension string // jpg or png
+	side kyc.Side
+	docstore.Picture
 }
 
 // read takes in the files and says what is wrong with them in a way that their
@@ -75,30 +74,43 @@ func (c uploadCommand) read(a *app) ([]picture, error) {
 		if file.path == "" {
 			continue
 		}
-		info, err := os.Stat(file.path)
+		judged, err := judge(file.path)
+		var refused *docstore.RefusedError
 		switch {
+		case errors.As(err, &refused):
+			return nil, usage("upload", "the %s (%s) cannot be used: %w", file.side, file.path, err)
 		case err != nil:
 			return nil, usage("upload", "the %s cannot be read: %w", file.side, err)
-		case !info.Mode().IsRegular():
-			return nil, usage("upload", "the %s cannot be read: %s is not a file", file.side, file.path)
-		case info.Size() > docstore.DefaultMaxBytes:
-			return nil, usage("upload", "the %s is too large: %s has %s, and %s are taken", file.side, file.path, size(info.Size()), size(docstore.DefaultMaxBytes))
 		}
-		content, err := os.ReadFile(file.path)
-		if err != nil {
-			return nil, usage("upload", "the %s cannot be read: %w", file.side, err)
+		a.out.aside("%s: %s, sent as %s of %d by %d pixels, %s", file.side, file.path, judged.Extension, judged.Width, judged.Height, size(len(judged.Bytes)))
+		for _, warning := range judged.Warnings {
+			a.out.aside("the %s looks %s: send it again if the text cannot be read", file.side, warning)
 		}
-		extension, err := docstore.Kind(bytes.NewReader(content))
-		if err != nil {
-			return nil, usage("upload", "the %s (%s) cannot be used: %w", file.side, file.path, err)
-		}
-		a.out.aside("%s: %s, %s, %s", file.side, file.path, extension, size(info.Size()))
-		pictures = append(pictures, picture{file.side, content, extension})
+		pictures = append(pictures, picture{file.side, judged})
 	}
 	if err := submission("checked", kyc.DocumentType(c.Type), pictures).Validate(); err != nil {
 		return nil, usage("upload", "%w", err)
 	}
+	if len(pictures) == 2 && pictures[0].Print.Alike(pictures[1].Print) {
+		return nil, usage("upload", "the same picture was given for front and back")
+	}
 	return pictures, nil
+}
+
+func judge(path string) (docstore.Picture, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return docstore.Picture{}, err
+	}
+	if !info.Mode().IsRegular() {
+		return docstore.Picture{}, fmt.Errorf("%s is not a file", path)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return docstore.Picture{}, err
+	}
+	defer file.Close()
+	return docstore.Judge(file, docstore.DefaultLimits())
 }
 
 // whose is the entity named, or the only one that wants documents. With one
@@ -130,14 +142,14 @@ func (c uploadCommand) whose(v kyc.View) (string, error) {
 }
 
 // submission describes the pictures. Its id is drawn from what it is about and
-// the bytes alone: the same upload again is the same submission.
+// the judged bytes alone: the same upload again is the same submission.
 func submission(entity string, document kyc.DocumentType, pictures []picture) kyc.Submission {
 	s := kyc.Submission{Entity: entity, Type: document}
 	identity := sha256.New()
 	fmt.Fprintf(identity, "%s\n%s\n", entity, document)
 	for _, p := range pictures {
-		fmt.Fprintf(identity, "%s %x\n", p.side, sha256.Sum256(p.bytes))
-		s.Images = append(s.Images, kyc.Image{Key: "not stored yet", Side: p.side, Extension: p.extension})
+		fmt.Fprintf(identity, "%s %x\n", p.side, sha256.Sum256(p.Bytes))
+		s.Images = append(s.Images, kyc.Image{Key: "not stored yet", Side: p.side, Extension: p.Extension})
 	}
 	s.ID = hex.EncodeToString(identity.Sum(nil)[:16])
 	return s
@@ -153,8 +165,8 @@ func (a *app) send(ctx context.Context, reference, entity string, document kyc.D
 	defer store.Close()
 	s := submission(entity, document, pictures)
 	for i, p := range pictures {
-		mime := map[string]string{"jpg": "image/jpeg", "png": "image/png"}[p.extension]
-		if s.Images[i].Key, err = store.Put(ctx, reference, bytes.NewReader(p.bytes), mime); err != nil {
+		mime := map[string]string{"jpg": "image/jpeg", "png": "image/png"}[p.Extension]
+		if s.Images[i].Key, err = store.Put(ctx, reference, bytes.NewReader(p.Bytes), mime); err != nil {
 			return kyc.View{}, &problem{err: fmt.Errorf("the %s could not be stored: %w", p.side, err), next: "starter show " + reference}
 		}
 	}
@@ -167,7 +179,7 @@ func (a *app) send(ctx context.Context, reference, entity string, document kyc.D
 	return view, of(reference, err)
 }
 
-func size(bytes int64) string {
+func size(bytes int) string {
 	if bytes < 1<<20 {
 		return fmt.Sprintf("%d KB", (bytes+1023)/1024)
 	}
