@@ -97,9 +97,18 @@ func dialled(t *testing.T, f *frontend) client.Client {
 	return c
 }
 
+func keyset(t *testing.T) seal.Keyset {
+	t.Helper()
+	text, err := seal.NewKeyset()
+	require.NoError(t, err)
+	k, err := seal.ParseKeyset(text)
+	require.NoError(t, err)
+	return k
+}
+
 func config(t *testing.T, temporal client.Client) Config {
 	t.Helper()
-	documents, err := docstore.Open(t.Context(), "mem://")
+	documents, err := docstore.Open(t.Context(), "mem://", keyset(t))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, documents.Close()) })
 	keys, err := seal.ParseKeys(secret)
@@ -198,9 +207,9 @@ func TestAdminAsksTemporal(t *testing.T) {
 }
 
 func TestNewNamesEverythingMissing(t *testing.T) {
-	_, err := New(Config{ReadsPerSecond: -1, Deployment: "kyc", BuildID: "dev"})
+	_, err := New(Config{ReadsPerSecond: -1, Grace: -1, Deployment: "kyc", BuildID: "dev"})
 	for _, says := range []string{"a Temporal client", "a ConnectFi client", "a document store", "keys for callback URLs",
-		"a logger", "telemetry", "callback URL must be an http", "must not be negative", "stamp telemetry.Version"} {
+		"a logger", "telemetry", "callback URL must be an http", "must not be negative", "grace of documents", "stamp telemetry.Version"} {
 		require.ErrorContains(t, err, says)
 	}
 }
