@@ -123,12 +123,12 @@ func (c Client) Standing(ctx context.Context, reference string) (Standing, error
 		return Standing{}, nil
 	case enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:
 		// Search attributes are never encrypted, so any converter reads them.
-		var stage string
+		var stage kyc.Stage
 		payload := info.GetSearchAttributes().GetIndexedFields()[AttributeStage.GetName()]
-		if err := converter.GetDefaultDataConverter().FromPayload(payload, &stage); err != nil {
-			return Standing{}, fmt.Errorf("the stage of a closed case cannot be read: %w", err)
+		if err := converter.GetDefaultDataConverter().FromPayload(payload, &stage); err != nil || !stage.Final() {
+			return Standing{}, errors.New("a closed case does not say at which stage")
 		}
-		undecided := stage == string(kyc.Expired) || stage == string(kyc.Withdrawn)
+		undecided := stage != kyc.Approved && stage != kyc.Denied
 		return Standing{Closed: info.GetCloseTime().AsTime(), Undecided: undecided}, nil
 	}
 	return Standing{Closed: info.GetCloseTime().AsTime(), Undecided: true}, nil

@@ -199,7 +199,7 @@ func TestOneOwnersTroubleIsNobodyElses(t *testing.T) {
 		cases[owner] = c
 	}
 	broken := cases["A3"]
-	broken.err = errors.New("the stage of a closed case cannot be read")
+	broken.err = errors.New("a closed case does not say at which stage")
 	cases["A3"] = broken
 	s := swept(t, documents, cases, time.Now())
 	done, err := s.pass(t.Context())
