@@ -40,7 +40,7 @@ func opened(k seal.Keyset, context string, sealed []byte) (string, error) {
 	}
 	plain, err := io.ReadAll(r)
 	if n, again := r.Read(make([]byte, 1)); err != nil && (n != 0 || !errors.Is(again, err)) {
-		return "", fmt.Errorf("after %w came %d bytes and %v", err, n, again)
+		return "", fmt.Errorf("after %v came %d bytes and %v", err, n, again)
 	}
 	return string(plain), err
 }
