@@ -24,7 +24,7 @@ const (
 	png = "\x89PNG\r\n\x1a\n the rest of a scan"
 )
 
-// keyset is one for all tests, which is told apart from none by other tests.
+// keyset is one for all tests.
 var keyset = drawn()
 
 func drawn() seal.Keyset {
