@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"durablekyc.example/activities"
 	"durablekyc.example/connectfi"
 	"durablekyc.example/internal/docstore"
+	"durablekyc.example/internal/seal"
 	"durablekyc.example/kyc"
 	"durablekyc.example/sandbox/standin"
 )
@@ -26,6 +28,7 @@ type world struct {
 	t     *testing.T
 	url   string
 	store *docstore.Store
+	dir   string // where the store lies
 	do    *activities.Activities
 }
 
@@ -36,11 +39,16 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { server.Close(); sandbox.Close() })
 	client, err := connectfi.New(connectfi.Config{BaseURL: server.URL, Login: "l", Password: "p", Timeout: 3 * time.Second})
 	require.NoError(t, err)
-	store, err := docstore.Open(t.Context(), "mem://")
+	text, err := seal.NewKeyset()
+	require.NoError(t, err)
+	keyset, err := seal.ParseKeyset(text)
+	require.NoError(t, err)
+	dir := filepath.Join(t.TempDir(), "documents")
+	store, err := docstore.Open(t.Context(), "file://"+filepath.ToSlash(dir), keyset)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
 	var suite testsuite.WorkflowTestSuite
-	w := &world{suite.NewTestActivityEnvironment(), t, server.URL, store, activities.New(activities.Config{
+	w := &world{suite.NewTestActivityEnvironment(), t, server.URL, store, dir, activities.New(activities.Config{
 		ConnectFi: client, Documents: store, CallbackURL: func(string) string { return server.URL + "/nobody" }})}
 	w.RegisterActivity(w.do)
 	return w
@@ -208,14 +216,7 @@ func TestSubmissionGoesOnWhereItStopped(t *testing.T) {
 	customer := w.customer("step_up")
 	seen, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
 	require.NoError(t, err)
-	submission := kyc.Submission{ID: "s1", Entity: customer, Type: "license"}
-	for _, side := range []kyc.Side{kyc.Front, kyc.Back} {
-		key, err := w.store.Put(t.Context(), "A1", bytes.NewReader(append([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"), side...)), "image/png")
-		require.NoError(t, err)
-		submission.Images = append(submission.Images, kyc.Image{Key: key, Side: side, Extension: "png"})
-	}
-	r := activities.SubmitRequest{ReadRequest: activities.ReadRequest{Reference: "A1", CustomerID: customer, ApplicationID: seen.ApplicationID},
-		Submission: submission, Settle: time.Second}
+	r := w.submission(customer, seen.ApplicationID)
 	w.fault("error_after", 0.4) // half of the steps are done without our learning of it
 	var answer kyc.Reading
 	for attempt := 0; ; attempt++ {
@@ -227,6 +228,7 @@ func TestSubmissionGoesOnWhereItStopped(t *testing.T) {
 	}
 	require.Equal(t, kyc.Status("completed"), answer.Status)
 	require.Equal(t, 2, w.ledger().Attachments, "each side is linked once")
+	require.Zero(t, w.images(), "ConnectFi has them")
 }
 
 func TestLostImageIsSaidAtOnce(t *testing.T) {

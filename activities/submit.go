@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"go.temporal.io/sdk/activity"
+
 	"durablekyc.example/connectfi"
 	"durablekyc.example/kyc"
 )
@@ -28,6 +30,8 @@ const (
 // the application. Every step leaves a receipt in the store, so that another
 // attempt goes on where this one stopped; and where the link may have been
 // made without our learning of it, the status is read before it is made again.
+// Once ConnectFi has the images, the store drops them; the receipts stay, and
+// with them nothing below needs the images any more.
 func (a *Activities) SubmitDocuments(ctx context.Context, r SubmitRequest) (kyc.Reading, error) {
 	var links []connectfi.DocumentLink
 	for _, image := range r.Submission.Images {
@@ -38,14 +42,19 @@ func (a *Activities) SubmitDocuments(ctx context.Context, r SubmitRequest) (kyc.
 		links = append(links, connectfi.DocumentLink{DocumentID: id, Side: string(image.Side)})
 	}
 	done, answer, err := a.linked(ctx, r)
-	if err != nil || done {
-		return answer, forTemporal(ctx, err, 0)
+	if err != nil {
+		return kyc.Reading{}, forTemporal(ctx, err, 0)
+	}
+	if done {
+		a.drop(ctx, r.Submission)
+		return answer, nil
 	}
 	application, err := a.ConnectFi.Update(ctx, connectfi.UpdateRequest{
 		ApplicationID: r.ApplicationID, CustomerID: r.CustomerID, EntityID: r.Submission.Entity, Documents: links})
 	if err != nil {
 		return kyc.Reading{}, forTemporal(ctx, err, r.Settle)
 	}
+	a.drop(ctx, r.Submission)
 	answer, err = reading(application, r.ReadRequest)
 	return answer, forTemporal(ctx, err, r.Settle)
 }
@@ -69,7 +78,7 @@ func (a *Activities) deliver(ctx context.Context, r SubmitRequest, image kyc.Ima
 	if _, uploaded, err := a.Documents.Noted(ctx, image.Key, receiptUploaded); err != nil || uploaded {
 		return id, err
 	}
-	file, err := a.Documents.Read(ctx, image.Key)
+	file, err := a.Documents.Read(ctx, r.Reference, image.Key)
 	if err != nil {
 		return "", err
 	}
@@ -102,4 +111,14 @@ func (a *Activities) linked(ctx context.Context, r SubmitRequest) (bool, kyc.Rea
 		}
 	}
 	return true, now, nil
+}
+
+// drop removes the images that have arrived. The submission is through whether
+// or not this succeeds: what stays, the worker's sweep removes.
+func (a *Activities) drop(ctx context.Context, s kyc.Submission) {
+	for _, image := range s.Images {
+		if err := a.Documents.DropImage(ctx, image.Key); err != nil {
+			activity.GetLogger(ctx).Warn("an image that ConnectFi has stays in the document store until it is swept", "error", err)
+		}
+	}
 }

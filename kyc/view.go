@@ -18,6 +18,7 @@ type View struct {
 	Then          string       `json:"then,omitempty"`    // what happens then, in one sentence
 	Reason        string       `json:"reason,omitempty"`  // why it is held, or how it ended
 	Refusal       *Refusal     `json:"refusal,omitempty"` // ConnectFi's last no, until something changes
+	Queued        int          `json:"queued,omitempty"`  // submissions on their way to ConnectFi, also of entities it no longer names
 	Entities      []EntityView `json:"entities"`          // the customer first, then in the order of their ids
 	Timeline      []Entry      `json:"timeline"`          // oldest first
 	StartedAt     time.Time    `json:"startedAt"`
@@ -49,7 +50,7 @@ func (c *Case) View() View {
 		Reference: c.Reference, CustomerID: c.CustomerID, CustomerType: CustomerTypeOf(c.CustomerID),
 		ApplicationID: c.ApplicationID, Stage: c.Stage, WaitingOn: c.Stage.WaitingOn(),
 		Reason: c.Reason, Refusal: c.Refusal, StartedAt: c.StartedAt, EndedAt: c.EndedAt, Links: c.Links,
-		Version: c.Version, Timeline: slices.Clone(c.Timeline), Entities: []EntityView{},
+		Version: c.Version, Queued: len(c.Queue), Timeline: slices.Clone(c.Timeline), Entities: []EntityView{},
 	}
 	switch c.Stage {
 	case Approved:

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 
 	"durablekyc.example/kyc"
@@ -90,11 +93,56 @@ func (c Client) Show(ctx context.Context, reference string) (kyc.View, error) {
 // Describe tells whether the case is running or closed, without a worker:
 // ErrUnknown if Temporal has never heard of it or has forgotten it.
 func (c Client) Describe(ctx context.Context, reference string) (enumspb.WorkflowExecutionStatus, error) {
+	info, err := c.describe(ctx, reference)
+	return info.GetStatus(), err
+}
+
+func (c Client) describe(ctx context.Context, reference string) (*workflowpb.WorkflowExecutionInfo, error) {
 	d, err := c.Temporal.DescribeWorkflowExecution(ctx, ID(reference), "")
 	if err != nil {
-		return 0, translate(ctx, err)
+		return nil, translate(ctx, err)
 	}
-	return d.GetWorkflowExecutionInfo().GetStatus(), nil
+	return d.GetWorkflowExecutionInfo(), nil
+}
+
+// Standing is how a case stands by what Temporal knows of it without a worker.
+type Standing struct {
+	Closed    time.Time // when it was closed; zero while it runs
+	Undecided bool      // it was closed as expired or withdrawn, or from outside
+}
+
+// Standing tells whether and how the case was closed. ErrUnknown as for Describe.
+func (c Client) Standing(ctx context.Context, reference string) (Standing, error) {
+	info, err := c.describe(ctx, reference)
+	if err != nil {
+		return Standing{}, err
+	}
+	switch info.GetStatus() {
+	case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW,
+		enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED, enumspb.WORKFLOW_EXECUTION_STATUS_UNSPECIFIED:
+		return Standing{}, nil
+	case enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:
+		// Search attributes are never encrypted, so any converter reads them.
+		var stage kyc.Stage
+		payload := info.GetSearchAttributes().GetIndexedFields()[AttributeStage.GetName()]
+		if err := converter.GetDefaultDataConverter().FromPayload(payload, &stage); err != nil || !stage.Final() {
+			return Standing{}, errors.New("a closed case does not say at which stage")
+		}
+		undecided := stage != kyc.Approved && stage != kyc.Denied
+		return Standing{Closed: info.GetCloseTime().AsTime(), Undecided: undecided}, nil
+	}
+	return Standing{Closed: info.GetCloseTime().AsTime(), Undecided: true}, nil
+}
+
+// Sending reports whether a running case has images to hand to ConnectFi. It
+// asks the case, which takes a worker.
+func (c Client) Sending(ctx context.Context, reference string) (bool, error) {
+	view, err := c.Show(ctx, reference)
+	if err != nil {
+		return false, err
+	}
+	sending := slices.ContainsFunc(view.Entities, func(e kyc.EntityView) bool { return e.Sending })
+	return sending || view.Queued > 0, nil
 }
 
 // Revision tells whether a case has changed: it differs whenever anything has

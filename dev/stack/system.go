@@ -118,12 +118,16 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 	if err != nil {
 		return err
 	}
+	keyset, err := seal.ParseKeyset(secret.keyset)
+	if err != nil {
+		return err
+	}
 	dir := o.data
 	if dir == "" {
 		dir = o.work
 	}
 	bucket := "file://" + filepath.ToSlash(filepath.Join(dir, "documents"))
-	documents, err := docstore.Open(ctx, bucket)
+	documents, err := docstore.Open(ctx, bucket, keyset)
 	if err != nil {
 		return err
 	}
@@ -157,7 +161,8 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 	s.serve(ctx, func(ctx context.Context) error { return edge.Serve(ctx, listen["webhook"], listen["admin"]) })
 	s.vars = [][2]string{{"TEMPORAL_ADDRESS", s.temporal.Address}, {"TEMPORAL_NAMESPACE", embedded.Namespace},
 		{"CONNECTFI_BASE_URL", s.sandbox}, {"CONNECTFI_LOGIN", secret.login}, {"CONNECTFI_PASSWORD", secret.password},
-		{"KYC_PUBLIC_URL", s.webhook}, {"KYC_CALLBACK_URL", s.webhook}, {"KYC_LINK_KEYS", secret.linkKeys}, {"KYC_DOCUMENTS", bucket}}
+		{"KYC_PUBLIC_URL", s.webhook}, {"KYC_CALLBACK_URL", s.webhook}, {"KYC_LINK_KEYS", secret.linkKeys}, {"KYC_DOCUMENTS", bucket},
+		{"KYC_KEYSET", secret.keyset}}
 	return s.startWorker()
 }
 
@@ -215,15 +220,16 @@ func (s *system) stop() error {
 }
 
 // secret holds what a dev stack invents for itself.
-type secret struct{ login, password, linkKeys string }
+type secret struct{ login, password, linkKeys, keyset string }
 
 // secrets invents them, or takes those that --data keeps.
 func secrets(data string) (secret, error) {
-	s := secret{login: "sandbox", password: rand.Text(), linkKeys: seal.NewKey()}
-	if data == "" {
-		return s, nil
+	keyset, err := seal.NewKeyset()
+	s := secret{login: "sandbox", password: rand.Text(), linkKeys: seal.NewKey(), keyset: keyset}
+	if data == "" || err != nil {
+		return s, err
 	}
-	for name, value := range map[string]*string{"connectfi_password": &s.password, "link_keys": &s.linkKeys} {
+	for name, value := range map[string]*string{"connectfi_password": &s.password, "link_keys": &s.linkKeys, "keyset": &s.keyset} {
 		path := filepath.Join(data, name)
 		switch kept, err := os.ReadFile(path); {
 		case err == nil:

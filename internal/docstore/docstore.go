@@ -1,6 +1,14 @@
-// Package docstore keeps the images of documents, and small receipts beside
-// them, in a bucket: a directory, memory, or a cloud's object store, told
-// apart by the URL alone. Everything of one owner can be deleted at once.
+// Package docstore keeps the images of documents, encrypted, and small receipts
+// beside them, in a bucket: a directory, memory, or a cloud's object store,
+// told apart by the URL alone. A bucket holds, in a folder for each owner:
+//
+//	<folder>/<key>               an image: only this owner's, and only under this key, it opens
+//	<folder>/<key>.<name>.txt    a receipt, in clear: an id or a "done", which tells nothing about anybody
+//	<folder>/owner               the owner's name, encrypted, so that a sweep can ask whether it is still needed
+//
+// Whoever can list the bucket sees how many images of how many owners there
+// are, how large and how old: no names, nothing of the images. A bucket that
+// keeps versions of what is deleted undoes every deletion in here.
 package docstore
 
 import (
@@ -20,13 +28,12 @@ import (
 	_ "gocloud.dev/blob/fileblob" // file://; drivers of clouds are imported by mains
 	_ "gocloud.dev/blob/memblob"  // mem://
 	"gocloud.dev/gcerrors"
+
+	"durablekyc.example/internal/seal"
 )
 
 // DefaultMaxBytes is how large an image may be unless WithMaxBytes says otherwise.
 const DefaultMaxBytes = 10 << 20
-
-// maxReceipt is how many bytes a receipt may have.
-const maxReceipt = 4 << 10
 
 var (
 	// ErrNotFound: nothing has this key.
@@ -38,6 +45,7 @@ var (
 // Store is a bucket of images. It is safe for concurrent use.
 type Store struct {
 	bucket   *blob.Bucket
+	keyset   seal.Keyset
 	maxBytes int64
 }
 
@@ -49,8 +57,12 @@ func WithMaxBytes(n int64) Option { return func(s *Store) { s.maxBytes = n } }
 
 // Open opens the bucket a URL names: file:///a/directory, made if it is
 // missing and then readable by nobody else; mem://, which is gone with the
-// process; or any scheme whose driver the program has imported.
-func Open(ctx context.Context, bucketURL string, options ...Option) (*Store, error) {
+// process; or any scheme whose driver the program has imported. The keyset
+// encrypts; without one nothing is kept, so there is no store.
+func Open(ctx context.Context, bucketURL string, keyset seal.Keyset, options ...Option) (*Store, error) {
+	if keyset == (seal.Keyset{}) {
+		return nil, errors.New("the document store needs a keyset: images are kept encrypted only")
+	}
 	u, err := url.Parse(bucketURL)
 	if err != nil || u.Scheme == "" {
 		return nil, errors.New("the document store must be a bucket URL such as file:///var/lib/kyc/documents")
@@ -64,7 +76,7 @@ func Open(ctx context.Context, bucketURL string, options ...Option) (*Store, err
 	if err != nil {
 		return nil, fmt.Errorf("the document store (%s://) cannot be opened: %w", u.Scheme, err)
 	}
-	s := &Store{bucket: bucket, maxBytes: DefaultMaxBytes}
+	s := &Store{bucket: bucket, keyset: keyset, maxBytes: DefaultMaxBytes}
 	for _, option := range options {
 		option(s)
 	}
@@ -96,7 +108,8 @@ func (s *Store) Close() error { return s.bucket.Close() }
 // Put keeps an image and answers with its key, which tells nothing about owner
 // or content. Only a jpg or png by its first bytes is taken, and contentType,
 // unless empty, must say the same: otherwise a *RefusedError. More bytes than
-// the store takes are ErrTooLarge. Whatever goes wrong, nothing is left behind.
+// the store takes are ErrTooLarge. Whatever goes wrong, nothing of the image is
+// left behind.
 func (s *Store) Put(ctx context.Context, owner string, r io.Reader, contentType string) (key string, err error) {
 	head := make([]byte, sniffed)
 	n, err := io.ReadFull(r, head)
@@ -112,8 +125,13 @@ func (s *Store) Put(ctx context.Context, owner string, r io.Reader, contentType 
 	if contentType != "" && contentType != actual {
 		return "", refuse(CodeOtherKind, "the file is a %s, but was announced as something else", extension)
 	}
+	// Before the image, so that none lies where nobody can tell whose it is;
+	// and with every image, so that it is as new as the newest of them.
+	if err := s.sign(ctx, owner); err != nil {
+		return "", err
+	}
 	key = folder(owner) + strings.ToLower(rand.Text())
-	err = s.write(ctx, key, actual, func(w io.Writer) error {
+	err = s.writeSealed(ctx, key, imageContext(owner, key), func(w io.Writer) error {
 		if _, err := w.Write(head); err != nil {
 			return err
 		}
@@ -129,73 +147,15 @@ func (s *Store) Put(ctx context.Context, owner string, r io.Reader, contentType 
 	return key, nil
 }
 
-// Read opens an image. The caller closes it. ErrNotFound if there is none.
-func (s *Store) Read(ctx context.Context, key string) (io.ReadCloser, error) {
-	if !validKey.MatchString(key) {
+// Read opens an image of an owner's. The caller closes it, and has seen all of
+// it, unchanged, only after io.EOF. ErrNotFound if there is none;
+// seal.ErrSealed, from here or from a later read, if it was encrypted with
+// other keys, was kept for another owner or under another key, or has changed.
+func (s *Store) Read(ctx context.Context, owner, key string) (io.ReadCloser, error) {
+	if !validKey.MatchString(key) || !strings.HasPrefix(key, folder(owner)) {
 		return nil, ErrNotFound
 	}
-	r, err := s.bucket.NewReader(ctx, key, nil)
-	if err != nil {
-		return nil, translate(err)
-	}
-	return r, nil
-}
-
-// Note leaves a receipt beside an image: how far something got with it. A
-// second one of the same name replaces the first. ErrNotFound if the image is
-// not there, so that no receipt outlives what it speaks of.
-func (s *Store) Note(ctx context.Context, key, name, value string) error {
-	if !validName.MatchString(name) {
-		return errors.New("a receipt's name is up to 32 small letters, digits or hyphens")
-	}
-	if len(value) > maxReceipt {
-		return fmt.Errorf("a receipt has at most %d bytes", maxReceipt)
-	}
-	if !validKey.MatchString(key) {
-		return ErrNotFound
-	}
-	if exists, err := s.bucket.Exists(ctx, key); err != nil {
-		return translate(err)
-	} else if !exists {
-		return ErrNotFound
-	}
-	return s.write(ctx, receipt(key, name), "text/plain", func(w io.Writer) error {
-		_, err := io.WriteString(w, value)
-		return err
-	})
-}
-
-// Noted reads a receipt; ok is false if there is none.
-func (s *Store) Noted(ctx context.Context, key, name string) (value string, ok bool, err error) {
-	if !validKey.MatchString(key) || !validName.MatchString(name) {
-		return "", false, nil
-	}
-	text, err := s.bucket.ReadAll(ctx, receipt(key, name))
-	switch err = translate(err); {
-	case errors.Is(err, ErrNotFound):
-		return "", false, nil
-	case err != nil:
-		return "", false, err
-	}
-	return string(text), true, nil
-}
-
-// DeleteOwner deletes every image and receipt of an owner. Nothing there is no
-// error, so it can be repeated until it succeeds.
-func (s *Store) DeleteOwner(ctx context.Context, owner string) error {
-	objects := s.bucket.List(&blob.ListOptions{Prefix: folder(owner)})
-	for {
-		object, err := objects.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return translate(err)
-		}
-		if err := translate(s.bucket.Delete(ctx, object.Key)); err != nil && !errors.Is(err, ErrNotFound) {
-			return err
-		}
-	}
+	return s.readSealed(ctx, key, imageContext(owner, key))
 }
 
 // write stores what fill writes under a key, all of it or nothing. A file is
@@ -224,8 +184,9 @@ func (s *Store) write(ctx context.Context, key, contentType string, fill func(io
 }
 
 var (
-	validKey  = regexp.MustCompile(`^[0-9a-f]{32}/[0-9a-z]{26}$`)
-	validName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
+	validKey    = regexp.MustCompile(`^[0-9a-f]{32}/[0-9a-z]{26}$`)
+	validName   = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
+	validFolder = regexp.MustCompile(`^[0-9a-f]{32}/`)
 )
 
 // folder is where everything of an owner lies: a hash, because the owner's
@@ -234,8 +195,6 @@ func folder(owner string) string {
 	sum := sha256.Sum256([]byte("durablekyc documents " + owner))
 	return hex.EncodeToString(sum[:16]) + "/"
 }
-
-func receipt(key, name string) string { return key + "." + name + ".txt" }
 
 func translate(err error) error {
 	switch {

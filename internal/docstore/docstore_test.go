@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -14,12 +15,28 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/internal/docstore"
+	"durablekyc.example/internal/seal"
 )
 
 const (
 	jpg = "\xff\xd8\xff\xe0 the rest of a photo"
 	png = "\x89PNG\r\n\x1a\n the rest of a scan"
 )
+
+// keyset is one for all tests.
+var keyset = drawn()
+
+func drawn() seal.Keyset {
+	text, err := seal.NewKeyset()
+	if err != nil {
+		panic(err)
+	}
+	k, err := seal.ParseKeyset(text)
+	if err != nil {
+		panic(err)
+	}
+	return k
+}
 
 // stores runs a test on each kind of bucket.
 func stores(t *testing.T, test func(t *testing.T, s *docstore.Store), options ...docstore.Option) {
@@ -30,15 +47,15 @@ func stores(t *testing.T, test func(t *testing.T, s *docstore.Store), options ..
 
 func open(t *testing.T, url string, options ...docstore.Option) *docstore.Store {
 	t.Helper()
-	s, err := docstore.Open(t.Context(), url, options...)
+	s, err := docstore.Open(t.Context(), url, keyset, options...)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
 }
 
-func content(t *testing.T, s *docstore.Store, key string) string {
+func content(t *testing.T, s *docstore.Store, owner, key string) string {
 	t.Helper()
-	r, err := s.Read(t.Context(), key)
+	r, err := s.Read(t.Context(), owner, key)
 	require.NoError(t, err)
 	defer r.Close()
 	all, err := io.ReadAll(r)
@@ -56,8 +73,8 @@ func TestPutAndRead(t *testing.T) {
 		other, err := s.Put(ctx, "Mustermann2", strings.NewReader(png), "image/png")
 		require.NoError(t, err)
 
-		require.Equal(t, jpg, content(t, s, first))
-		require.Equal(t, png, content(t, s, second))
+		require.Equal(t, jpg, content(t, s, "Mustermann1", first))
+		require.Equal(t, png, content(t, s, "Mustermann1", second))
 		require.NotContains(t, first, "Mustermann")
 		require.NotEqual(t, first, second)
 		require.Equal(t, folder(first), folder(second), "one owner, one folder")
@@ -89,7 +106,7 @@ func TestPutRefuses(t *testing.T) {
 			key, err := s.Put(t.Context(), "A1", test.r, test.contentType)
 			require.Empty(t, key)
 			test.want(t, err)
-			require.Empty(t, files(t, dir), "nothing is left behind")
+			require.Empty(t, images(t, dir), "nothing is left behind")
 		})
 	}
 }
@@ -118,12 +135,18 @@ func files(t *testing.T, dir string) (found []string) {
 	return found
 }
 
+// images is files without what says whose folder it is.
+func images(t *testing.T, dir string) []string {
+	t.Helper()
+	return slices.DeleteFunc(files(t, dir), func(path string) bool { return filepath.Base(path) == "owner" })
+}
+
 func TestPutTakesExactlyTheLimit(t *testing.T) {
 	stores(t, func(t *testing.T, s *docstore.Store) {
 		image := jpg + strings.Repeat("x", 100-len(jpg))
 		key, err := s.Put(t.Context(), "A1", strings.NewReader(image), "")
 		require.NoError(t, err)
-		require.Equal(t, image, content(t, s, key))
+		require.Equal(t, image, content(t, s, "A1", key))
 	}, docstore.WithMaxBytes(100))
 }
 
@@ -134,7 +157,7 @@ func TestACancelledPutLeavesNothing(t *testing.T) {
 	half := io.MultiReader(strings.NewReader(jpg), readerFunc(func([]byte) (int, error) { cancel(); return 0, io.EOF }))
 	_, err := s.Put(ctx, "A1", half, "")
 	require.ErrorIs(t, err, context.Canceled)
-	require.Empty(t, files(t, dir))
+	require.Empty(t, images(t, dir))
 }
 
 type readerFunc func([]byte) (int, error)
@@ -153,7 +176,7 @@ func TestNobodyElseMayLook(t *testing.T) {
 		require.Equal(t, want, info.Mode().Perm(), path)
 	}
 	found := files(t, dir)
-	require.Len(t, found, 2, "the image and its receipt, and no files of metadata")
+	require.Len(t, found, 3, "the image, its receipt and whose they are, and no files of metadata")
 	for _, path := range found {
 		info, err := os.Stat(path)
 		require.NoError(t, err)
@@ -181,7 +204,7 @@ func TestReceipts(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, ok, "an empty receipt is one")
 		require.Empty(t, value)
-		require.Equal(t, jpg, content(t, s, key), "the image is as it was")
+		require.Equal(t, jpg, content(t, s, "A1", key), "the image is as it was")
 
 		absent := folder(key) + "/" + strings.Repeat("a", 26)
 		require.ErrorIs(t, s.Note(ctx, absent, "document", "doc_1"), docstore.ErrNotFound)
@@ -192,7 +215,7 @@ func TestReceipts(t *testing.T) {
 
 func TestReceiptsSurviveTheProcess(t *testing.T) {
 	url := "file://" + t.TempDir()
-	before, err := docstore.Open(t.Context(), url)
+	before, err := docstore.Open(t.Context(), url, keyset)
 	require.NoError(t, err)
 	key, err := before.Put(t.Context(), "A1", strings.NewReader(png), "")
 	require.NoError(t, err)
@@ -204,7 +227,7 @@ func TestReceiptsSurviveTheProcess(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, ok)
 	require.Equal(t, "doc_1", value)
-	require.Equal(t, png, content(t, after, key))
+	require.Equal(t, png, content(t, after, "A1", key))
 }
 
 func TestKeysAreNoPaths(t *testing.T) {
@@ -218,7 +241,7 @@ func TestKeysAreNoPaths(t *testing.T) {
 		"line end":               strings.Repeat("0", 32) + "/" + strings.Repeat("a", 26) + "\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := s.Read(t.Context(), key)
+			_, err := s.Read(t.Context(), "A1", key)
 			require.ErrorIs(t, err, docstore.ErrNotFound)
 			require.ErrorIs(t, s.Note(t.Context(), key, "document", "x"), docstore.ErrNotFound)
 			_, ok, err := s.Noted(t.Context(), key, "document")
@@ -243,13 +266,13 @@ func TestDeleteOwner(t *testing.T) {
 
 		require.NoError(t, s.DeleteOwner(ctx, "A1"))
 		for _, key := range mine {
-			_, err := s.Read(ctx, key)
+			_, err := s.Read(ctx, "A1", key)
 			require.ErrorIs(t, err, docstore.ErrNotFound)
 			_, ok, err := s.Noted(ctx, key, "document")
 			require.NoError(t, err)
 			require.False(t, ok)
 		}
-		require.Equal(t, jpg, content(t, s, theirs))
+		require.Equal(t, jpg, content(t, s, "A10", theirs))
 		require.NoError(t, s.DeleteOwner(ctx, "A1"), "again is no error")
 	})
 }
@@ -266,7 +289,7 @@ func TestOpenRefuses(t *testing.T) {
 		"an unknown option": {url: "file:///tmp?colour=red", says: "colour"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := docstore.Open(t.Context(), test.url)
+			_, err := docstore.Open(t.Context(), test.url, keyset)
 			require.ErrorContains(t, err, test.says)
 		})
 	}

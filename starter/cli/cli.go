@@ -18,6 +18,7 @@ import (
 	"durablekyc.example/internal/cluster"
 	"durablekyc.example/internal/docstore"
 	"durablekyc.example/internal/env"
+	"durablekyc.example/internal/seal"
 	"durablekyc.example/internal/serve"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
@@ -38,8 +39,8 @@ const description = `Durable KYC/KYB on ConnectFi, from a terminal.
 
 Exit codes: 0 done, or approved where a case is followed to its end; 3 denied; 4 ended without a decision; 1 error; 2 usage.
 
-Variables: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS… and profiles find Temporal; KYC_DOCUMENTS is the bucket for images;
-KYC_POLICY is pinned in the cases this program starts. The last two also as NAME_FILE. .dev/env of a running "go run ./dev" comes after them.`
+Variables: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS… and profiles find Temporal; KYC_DOCUMENTS is the bucket for images,
+which KYC_KEYSET encrypts; KYC_POLICY is pinned in the cases this program starts. The last three also as NAME_FILE. .dev/env of a running "go run ./dev" comes after them.`
 
 type commands struct {
 	JSON bool `help:"Print JSON, errors too." name:"json"`
@@ -160,6 +161,10 @@ func (a *app) documents(ctx context.Context) (*docstore.Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	keyset, err := a.keyset(lookup)
+	if err != nil {
+		return nil, err
+	}
 	url, _, err := lookup.Value("KYC_DOCUMENTS")
 	switch {
 	case err != nil:
@@ -169,12 +174,28 @@ func (a *app) documents(ctx context.Context) (*docstore.Store, error) {
 		err = errors.New("KYC_DOCUMENTS is mem://, which no worker in another process can read")
 	default:
 		var store *docstore.Store
-		if store, err = docstore.Open(ctx, url); err == nil {
+		if store, err = docstore.Open(ctx, url, keyset); err == nil {
 			return store, nil
 		}
 		err = fmt.Errorf("KYC_DOCUMENTS cannot be used: %w", err)
 	}
 	return nil, &problem{err: err, next: "KYC_DOCUMENTS=file:///var/lib/kyc/documents starter …"}
+}
+
+// keyset is what images are encrypted with, the worker's own.
+func (a *app) keyset(lookup env.Lookup) (seal.Keyset, error) {
+	text, _, err := lookup.Value("KYC_KEYSET")
+	if err == nil && text == "" {
+		err = errors.New("KYC_KEYSET is not set: images are encrypted with the keyset that the worker opens them with")
+	}
+	if err == nil {
+		var keyset seal.Keyset
+		if keyset, err = seal.ParseKeyset(text); err == nil {
+			return keyset, nil
+		}
+		err = fmt.Errorf("KYC_KEYSET cannot be used: %w", err)
+	}
+	return seal.Keyset{}, &problem{err: err, next: "KYC_KEYSET_FILE=the-file-that-the-worker-reads starter …"}
 }
 
 // ask makes one bounded call on a case.

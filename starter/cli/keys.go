@@ -24,11 +24,16 @@ type keysInitCommand struct {
 // each is drawn: within ConnectFi's rules for a login and a password (C).
 var secrets = []struct {
 	name string
-	draw func() string
+	draw func() (string, error)
 }{
-	{"link_keys", seal.NewKey},
-	{"connectfi_login", func() string { return "kyc_" + rand.Text() }},
-	{"connectfi_password", rand.Text},
+	{"link_keys", always(seal.NewKey)},
+	{"keyset", seal.NewKeyset},
+	{"connectfi_login", always(func() string { return "kyc_" + rand.Text() })},
+	{"connectfi_password", always(rand.Text)},
+}
+
+func always(draw func() string) func() (string, error) {
+	return func() (string, error) { return draw(), nil }
 }
 
 // Run writes what is missing. Any number of runs, also at once, end with the
@@ -41,8 +46,12 @@ func (c keysInitCommand) Run(a *app) error {
 			break
 		}
 		path := filepath.Join(c.Directory, secret.name)
+		var drawn string
+		if drawn, err = secret.draw(); err != nil {
+			break
+		}
 		var written bool
-		if written, err = writeOnce(path, secret.draw()+"\n"); err == nil {
+		if written, err = writeOnce(path, drawn+"\n"); err == nil {
 			made[secret.name] = map[bool]string{true: "written", false: "kept"}[written]
 		}
 	}

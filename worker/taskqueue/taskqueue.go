@@ -5,6 +5,7 @@
 package taskqueue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"durablekyc.example/activities"
 	"durablekyc.example/connectfi"
@@ -43,6 +45,12 @@ type Config struct {
 	// zero is DefaultReadsPerSecond.
 	ReadsPerSecond float64
 
+	// Grace is how long images outlive the decision of their case; zero is
+	// DefaultGrace. SweepEvery is the time between two sweeps of the document
+	// store; zero is DefaultSweepEvery.
+	Grace      time.Duration
+	SweepEvery time.Duration
+
 	// Deployment turns on Temporal's worker versioning under this name, with
 	// BuildID for a version (empty is telemetry.Version). Empty leaves it off:
 	// a versioned worker gets no task until somebody makes its version current.
@@ -65,6 +73,7 @@ const stopPatience = 25 * time.Second
 type Worker struct {
 	config     Config
 	activities *activities.Activities
+	sweep      *sweep
 }
 
 // New checks the configuration, all of it at once, and starts nothing.
@@ -90,6 +99,10 @@ func New(c Config) (*Worker, error) {
 	if c.ReadsPerSecond == 0 {
 		c.ReadsPerSecond = DefaultReadsPerSecond
 	}
+	if c.Grace < 0 || c.SweepEvery < 0 || c.SweepEvery > 0 && c.SweepEvery < time.Minute {
+		errs = append(errs, errors.New("the grace of documents must not be negative, and a minute must lie between sweeps"))
+	}
+	c.Grace, c.SweepEvery = cmp.Or(c.Grace, DefaultGrace), cmp.Or(c.SweepEvery, DefaultSweepEvery)
 	if c.BuildID == "" {
 		c.BuildID = telemetry.Version
 	}
@@ -99,16 +112,23 @@ func New(c Config) (*Worker, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return &Worker{config: c, activities: activities.New(activities.Config{
+	cleaner := &sweep{cases: workflows.Client{Temporal: c.Temporal}, documents: c.Documents, grace: c.Grace, every: c.SweepEvery,
+		pace: rate.NewLimiter(asksPerSecond, 1), now: time.Now, log: c.Logger}
+	if err := cleaner.register(c.Telemetry.Registry); err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	return &Worker{config: c, sweep: cleaner, activities: activities.New(activities.Config{
 		ConnectFi: c.ConnectFi, Documents: c.Documents, CallbackURL: callback,
 	})}, nil
 }
 
 // Serve carries cases until ctx ends, then takes no more tasks and finishes
 // those under way: nil after a clean stop, within 30 seconds. What could not
-// be finished is repeated by another worker.
+// be finished is repeated by another worker. Meanwhile it sweeps the document
+// store.
 func (w *Worker) Serve(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { w.sweep.run(ctx); return nil })
 	for _, run := range w.workers() {
 		group.Go(func() error {
 			stop := make(chan any)

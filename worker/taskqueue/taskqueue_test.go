@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	namespacepb "go.temporal.io/api/namespace/v1"
@@ -36,6 +37,12 @@ type frontend struct {
 	missing    bool // the namespace
 	workflows  chan *workflowservice.PollWorkflowTaskQueueRequest
 	activities chan *workflowservice.PollActivityTaskQueueRequest
+	described  chan string // ids of workflows
+}
+
+func (f *frontend) DescribeWorkflowExecution(_ context.Context, r *workflowservice.DescribeWorkflowExecutionRequest) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	f.described <- r.Execution.WorkflowId
+	return nil, serviceerror.NewNotFound("no such workflow").(serviceerror.ServiceError).Status().Err()
 }
 
 func (f *frontend) GetSystemInfo(context.Context, *workflowservice.GetSystemInfoRequest) (*workflowservice.GetSystemInfoResponse, error) {
@@ -73,6 +80,7 @@ func dialled(t *testing.T, f *frontend) client.Client {
 	t.Helper()
 	f.workflows = make(chan *workflowservice.PollWorkflowTaskQueueRequest, 100)
 	f.activities = make(chan *workflowservice.PollActivityTaskQueueRequest, 100)
+	f.described = make(chan string, 100)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	server := grpc.NewServer()
@@ -97,9 +105,18 @@ func dialled(t *testing.T, f *frontend) client.Client {
 	return c
 }
 
+func keyset(t *testing.T) seal.Keyset {
+	t.Helper()
+	text, err := seal.NewKeyset()
+	require.NoError(t, err)
+	k, err := seal.ParseKeyset(text)
+	require.NoError(t, err)
+	return k
+}
+
 func config(t *testing.T, temporal client.Client) Config {
 	t.Helper()
-	documents, err := docstore.Open(t.Context(), "mem://")
+	documents, err := docstore.Open(t.Context(), "mem://", keyset(t))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, documents.Close()) })
 	keys, err := seal.ParseKeys(secret)
@@ -162,6 +179,16 @@ func TestServeTwice(t *testing.T) {
 	}
 }
 
+func TestAWorkerSweepsTheStore(t *testing.T) {
+	f := &frontend{}
+	c := config(t, dialled(t, f))
+	c.SweepEvery = time.Minute // and within a second at first
+	stored(t, c.Documents, "A1")
+	stop := serving(t, c)
+	require.Equal(t, "kyc-A1", <-f.described)
+	require.NoError(t, stop())
+}
+
 func TestVersioningIsOnDemand(t *testing.T) {
 	f := &frontend{}
 	c := config(t, dialled(t, f))
@@ -198,9 +225,9 @@ func TestAdminAsksTemporal(t *testing.T) {
 }
 
 func TestNewNamesEverythingMissing(t *testing.T) {
-	_, err := New(Config{ReadsPerSecond: -1, Deployment: "kyc", BuildID: "dev"})
+	_, err := New(Config{ReadsPerSecond: -1, Grace: -1, Deployment: "kyc", BuildID: "dev"})
 	for _, says := range []string{"a Temporal client", "a ConnectFi client", "a document store", "keys for callback URLs",
-		"a logger", "telemetry", "callback URL must be an http", "must not be negative", "stamp telemetry.Version"} {
+		"a logger", "telemetry", "callback URL must be an http", "must not be negative", "grace of documents", "stamp telemetry.Version"} {
 		require.ErrorContains(t, err, says)
 	}
 }

@@ -1,0 +1,53 @@
+package docstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// maxReceipt is how many bytes a receipt may have.
+const maxReceipt = 4 << 10
+
+// Note leaves a receipt beside an image: how far something got with it. A
+// second one of the same name replaces the first. ErrNotFound if the image is
+// not there: none is begun for what is gone. It lies in clear, so it must tell
+// nothing about anybody.
+func (s *Store) Note(ctx context.Context, key, name, value string) error {
+	if !validName.MatchString(name) {
+		return errors.New("a receipt's name is up to 32 small letters, digits or hyphens")
+	}
+	if len(value) > maxReceipt {
+		return fmt.Errorf("a receipt has at most %d bytes", maxReceipt)
+	}
+	if !validKey.MatchString(key) {
+		return ErrNotFound
+	}
+	if exists, err := s.bucket.Exists(ctx, key); err != nil {
+		return translate(err)
+	} else if !exists {
+		return ErrNotFound
+	}
+	return s.write(ctx, receipt(key, name), "text/plain", func(w io.Writer) error {
+		_, err := io.WriteString(w, value)
+		return err
+	})
+}
+
+// Noted reads a receipt; ok is false if there is none.
+func (s *Store) Noted(ctx context.Context, key, name string) (value string, ok bool, err error) {
+	if !validKey.MatchString(key) || !validName.MatchString(name) {
+		return "", false, nil
+	}
+	text, err := s.bucket.ReadAll(ctx, receipt(key, name))
+	switch err = translate(err); {
+	case errors.Is(err, ErrNotFound):
+		return "", false, nil
+	case err != nil:
+		return "", false, err
+	}
+	return string(text), true, nil
+}
+
+func receipt(key, name string) string { return key + "." + name + ".txt" }

@@ -1,0 +1,213 @@
+package taskqueue
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
+
+	"durablekyc.example/internal/docstore"
+	"durablekyc.example/workflows"
+)
+
+const (
+	// DefaultGrace is how long an owner's folder outlives the decision of the case.
+	DefaultGrace = 24 * time.Hour
+	// DefaultSweepEvery is the time between two sweeps.
+	DefaultSweepEvery = time.Hour
+
+	// unclaimedAfter is how old an image of a running case must be to be
+	// nobody's: it is stored minutes before the case is told of it, and is
+	// dropped once ConnectFi has it.
+	unclaimedAfter = 48 * time.Hour
+	// askWithin bounds every question to Temporal or to a case.
+	askWithin = 10 * time.Second
+	// asksPerSecond keeps a sweep out of the way of the cases.
+	asksPerSecond = 20
+)
+
+// standings is whom a sweep asks; workflows.Client is one.
+type standings interface {
+	Standing(ctx context.Context, reference string) (workflows.Standing, error)
+	Sending(ctx context.Context, reference string) (bool, error)
+}
+
+// sweep removes from the document store what no case needs any more. Owners
+// are references of cases. Any number of workers may sweep one bucket at once:
+// all of it can be done twice, and what fails is done an interval later.
+//
+//	the case                      what goes
+//	is approved or denied         everything, the grace after it was closed
+//	was closed in another way     everything
+//	is unknown to Temporal        everything, once nothing has come in for the grace
+//	runs and is sending           nothing
+//	runs otherwise                images older than unclaimedAfter
+//
+// A folder that does not tell its owner stays: without a name there is no case
+// to ask, and a wrong keyset must not empty a bucket. It is counted and said.
+type sweep struct {
+	cases     standings
+	documents *docstore.Store
+	grace     time.Duration
+	every     time.Duration
+	pace      *rate.Limiter // of questions
+	now       func() time.Time
+	log       *slog.Logger
+	removed   *prometheus.CounterVec
+	passes    *prometheus.CounterVec
+}
+
+// register puts the sweep's metrics where the service's are. Two workers of
+// one process count in one place.
+func (s *sweep) register(registry prometheus.Registerer) error {
+	for _, counter := range []struct {
+		into             **prometheus.CounterVec
+		name, label, say string
+	}{
+		{&s.removed, "kyc_documents_swept_total", "what", "What sweeps removed from the document store: folders of owners, and single images."},
+		{&s.passes, "kyc_document_sweeps_total", "result", "Sweeps of the document store: complete, or failed in some part that the next one tries again."},
+	} {
+		*counter.into = prometheus.NewCounterVec(prometheus.CounterOpts{Name: counter.name, Help: counter.say}, []string{counter.label})
+		err := registry.Register(*counter.into)
+		var already prometheus.AlreadyRegisteredError
+		if errors.As(err, &already) {
+			*counter.into, _ = already.ExistingCollector.(*prometheus.CounterVec)
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run sweeps until ctx ends: soon at first, then at every interval, each time
+// a little earlier or later than other workers.
+func (s *sweep) run(ctx context.Context) {
+	next := rand.N(s.every / 60)
+	for {
+		timer := time.NewTimer(next)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+		done, err := s.pass(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		s.report(done, err)
+		next = s.every - s.every/10 + rand.N(s.every/5)
+	}
+}
+
+// tally counts what one sweep did.
+type tally struct{ owners, deleted, images, unowned, failed int }
+
+func (s *sweep) report(t tally, err error) {
+	result := "complete"
+	if err != nil {
+		result = "failed"
+	}
+	s.passes.WithLabelValues(result).Inc()
+	s.removed.WithLabelValues("owner").Add(float64(t.deleted))
+	s.removed.WithLabelValues("image").Add(float64(t.images))
+	log := s.log.With("owners", t.owners, "deleted", t.deleted, "images", t.images)
+	switch {
+	case err != nil:
+		log.Warn("the sweep of the document store is incomplete; the next one goes on", "failed", t.failed, "error", err)
+	case t.unowned > 0:
+		log.Warn("the document store has folders that do not tell whose they are, which no sweep removes", "unowned", t.unowned)
+	case t.deleted > 0 || t.images > 0:
+		log.Info("the document store was swept")
+	}
+}
+
+// pass sweeps once. What fails for one owner does not keep the others from
+// their turn; the first such error is the answer, in the end.
+func (s *sweep) pass(ctx context.Context) (done tally, first error) {
+	for owner, err := range s.documents.Owners(ctx) {
+		switch {
+		case errors.Is(err, docstore.ErrNoOwner):
+			done.unowned++
+			continue
+		case err == nil:
+			done.owners++
+			err = s.owner(ctx, owner, &done)
+		default: // the bucket does not answer: that is the end of the list
+			done.failed++
+		}
+		if err == nil {
+			continue
+		}
+		if first == nil {
+			first = err
+		}
+		if errors.Is(err, errAway) || ctx.Err() != nil {
+			break
+		}
+	}
+	return done, first
+}
+
+// errAway ends a pass: whoever is next would hear the same.
+var errAway = errors.New("Temporal cannot be asked now")
+
+func (s *sweep) owner(ctx context.Context, owner docstore.Owner, done *tally) error {
+	deleted, images, err := s.clean(ctx, owner)
+	done.images += images
+	switch {
+	case err != nil:
+		done.failed++
+	case deleted:
+		done.deleted++
+	}
+	return err
+}
+
+// clean removes what the table above says of one owner.
+func (s *sweep) clean(ctx context.Context, owner docstore.Owner) (deleted bool, images int, err error) {
+	if err := s.pace.Wait(ctx); err != nil {
+		return false, 0, err
+	}
+	asking, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	now := s.now()
+	standing, err := s.cases.Standing(asking, owner.Name)
+	switch {
+	case errors.Is(err, workflows.ErrUnknown):
+		if now.Sub(owner.Newest) < s.grace {
+			return false, 0, nil
+		}
+		// A case that starts at this moment keeps what it stores.
+		return true, 0, s.documents.DeleteOlder(ctx, owner.Name, now.Add(-s.grace))
+	case errors.Is(err, workflows.ErrUnavailable), errors.Is(err, workflows.ErrNoAnswer):
+		return false, 0, errors.Join(errAway, err)
+	case err != nil:
+		return false, 0, err
+	case standing.Closed.IsZero():
+		images, err = s.unclaimed(ctx, owner, now.Add(-unclaimedAfter))
+		return false, images, err
+	case !standing.Undecided && now.Sub(standing.Closed) < s.grace:
+		return false, 0, nil
+	}
+	return true, 0, s.documents.DeleteOwner(ctx, owner.Name)
+}
+
+// unclaimed drops old images of a running case. They are not told apart by
+// key: while anything of the case is on its way, all of them stay.
+func (s *sweep) unclaimed(ctx context.Context, owner docstore.Owner, before time.Time) (int, error) {
+	if owner.Images == 0 || !owner.Oldest.Before(before) {
+		return 0, nil
+	}
+	asking, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	sending, err := s.cases.Sending(asking, owner.Name)
+	if err != nil || sending {
+		return 0, err
+	}
+	return s.documents.DropOlder(ctx, owner.Name, before)
+}
