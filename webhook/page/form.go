@@ -18,6 +18,8 @@ type formView struct {
 	TypeBad  bool
 	AgreeBad bool
 	Other    string // another problem of the whole form
+	First    bool   // of the page: it has the advice
+	Mixed    bool   // some types have two sides, some have one
 	Warned   bool   // an image looks wrong and may be sent all the same
 }
 
@@ -54,6 +56,7 @@ func viewForm(w words, at string, f *Form, c Case, blame bool) *formView {
 		}
 		v.Types = append(v.Types, t)
 	}
+	v.Mixed = len(both) > 0 && len(both) < len(f.Types)
 	for _, name := range Sides {
 		if name == "back" && len(both) == 0 {
 			continue
@@ -61,13 +64,12 @@ func viewForm(w words, at string, f *Form, c Case, blame bool) *formView {
 		side := f.Sides[name]
 		s := sideView{At: at + "-" + name, Name: name, Label: w.of("side", name, "label"), Kept: side.Kept,
 			Problem: side.Problem, Warnings: side.Warnings, Limits: c.Limits}
-		mixed := len(both) > 0 && len(both) < len(f.Types)
 		switch {
 		case name == "front" && len(both) == 0:
 			s.Label = w.text["side.only"]
-		case name == "front" && mixed:
+		case name == "front" && v.Mixed:
 			s.Alone = w.text["side.only"]
-		case name == "back" && mixed:
+		case name == "back" && v.Mixed:
 			s.When = strings.ReplaceAll(w.text["side.back.when"], "{types}", strings.Join(both, ", "))
 		}
 		s.Told = s.Kept && len(s.Warnings) == 0
@@ -98,7 +100,7 @@ func (s sideView) described(at string) string {
 // troubles are the form's lines of the summary, in the order of its fields.
 func (v *formView) troubles(w words, p personView, l Limits) (all []trouble) {
 	add := func(at, where, group, code string) {
-		all = append(all, trouble{at, where, w.fill(w.of(group, code, "why"), l)})
+		all = append(all, trouble{at, where, w.fill(w.of(group, code, "why"), l), group == "warning"})
 	}
 	if v.Other != "" {
 		add(v.At+"-title", p.Title, "problem", v.Other)
@@ -112,7 +114,7 @@ func (v *formView) troubles(w words, p personView, l Limits) (all []trouble) {
 	}
 	for _, side := range v.Sides {
 		where := side.Label
-		if p.Title != "" && len(v.Case.People) > 1 {
+		if len(v.Case.People) > 1 {
 			where = p.Title + ", " + side.Label
 		}
 		if side.Problem != "" {

@@ -51,7 +51,7 @@ func Storybook(lang string) []Story {
 			c.Live, c.Until, c.People = true, until, []Person{
 				{ID: "e2", Kind: "business", State: "wanted", Form: company("e2")},
 				{ID: "e1", Kind: "you", State: "review"},
-				{ID: "e3", Kind: "representative", Number: 2, State: "wanted", Form: identity("e3")},
+				{ID: "e3", Kind: "representative", Number: 2, State: "still_wanted", Form: identity("e3")},
 			}
 		})},
 		{"partly", with("partly", func(c *Case) {

@@ -46,12 +46,17 @@ type caseView struct {
 	Until                   string
 	Here                    []string // refusals the script finds
 	Troubles                []trouble
+	Wrong                   bool // something has to be mended; without it, all troubles are doubts
 	People                  []personView
 	Forms                   bool
 }
 
-// trouble is a line of the summary: what is wrong, and the id of the place.
-type trouble struct{ At, Where, Text string }
+// trouble is a line of the summary: what is wrong, and the id of the place. Of
+// a doubt, the applicant is the judge.
+type trouble struct {
+	At, Where, Text string
+	Doubt           bool
+}
 
 type personView struct {
 	At, Title, State, Label string
@@ -76,11 +81,21 @@ func (c Case) in(w words) frame {
 	if look, ok := looks[c.Status]; ok {
 		v.Tone, v.Icon = look[0], look[1]
 	}
+	alone := len(c.People) == 1
 	for i, person := range c.People {
+		if alone && person.Form == nil {
+			break // the banner said it all
+		}
 		p := personView{At: fmt.Sprintf("p%d", i+1), Title: w.of("person", person.Kind, "title"),
 			State: person.State, Label: w.of("state", person.State, "label")}
 		if person.Kind == "representative" {
 			p.Title = strings.ReplaceAll(w.text["person.representative.title"], "{n}", fmt.Sprint(person.Number))
+		}
+		if alone { // no list to stand out in
+			p.Label = ""
+			if person.Kind == "you" {
+				p.Title = w.text["person.alone"]
+			}
 		}
 		if person.Form != nil {
 			// The agreement that is missing is marked once: where it was said of
@@ -89,15 +104,16 @@ func (c Case) in(w words) frame {
 				return p.Form != nil && p.Form.Problem == "consent_missing"
 			})
 			p.Form = viewForm(w, p.At, person.Form, c, blame)
-			v.Forms = true
+			p.Form.First, v.Forms = !v.Forms, true
 			v.Troubles = append(v.Troubles, p.Form.troubles(w, p, c.Limits)...)
 		}
 		v.People = append(v.People, p)
 	}
+	v.Wrong = slices.ContainsFunc(v.Troubles, func(t trouble) bool { return !t.Doubt })
 	// A date binds only whoever has something to do.
 	if !c.Until.IsZero() && v.Forms {
 		v.Until = w.day(c.Until)
 	}
-	return frame{Title: v.Title, Wrong: len(v.Troubles) > 0, Others: c.Others, Page: v,
+	return frame{Title: v.Title, Wrong: v.Wrong, Others: c.Others, Page: v,
 		Refresh: c.Live && !v.Forms} // never under the hands of somebody who is choosing
 }

@@ -82,9 +82,9 @@ func (w words) fill(text string, l Limits) string {
 // megabytes rounds down, so that what is promised is taken.
 func megabytes(n int64) string {
 	if n%(1<<20) == 0 {
-		return strconv.FormatInt(n>>20, 10) + " MB"
+		return strconv.FormatInt(n>>20, 10) + "\u00a0MB"
 	}
-	return strconv.FormatInt(n/1_000_000, 10) + " MB"
+	return strconv.FormatInt(n/1_000_000, 10) + "\u00a0MB"
 }
 
 // rules are the limits in one sentence.

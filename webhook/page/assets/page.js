@@ -197,7 +197,7 @@
 
   function plan() {
     clearTimeout(timer);
-    if (!main.dataset.poll || document.hidden) return;
+    if (!main.dataset.newsUrl || document.hidden) return;
     wait = Math.min(wait ? wait * 1.5 : 2000, 10000);
     timer = setTimeout(look, wait);
   }
@@ -207,7 +207,7 @@
     const before = main;
     try {
       if (idle()) {
-        const answer = await fetch(main.dataset.poll, { cache: 'no-store', headers: { Accept: 'text/html' } });
+        const answer = await fetch(main.dataset.newsUrl, { cache: 'no-store', headers: { Accept: 'text/html' } });
         const over = answer.status >= 400 && answer.status < 500 && answer.status !== 429;
         if (answer.status === 200 || over) {
           const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
