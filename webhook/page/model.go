@@ -32,7 +32,7 @@ type Case struct {
 // Person is one person or business of the check. It has no name here: the page
 // shows nothing that a look over a shoulder could learn.
 type Person struct {
-	ID     string
+	ID     string // for whoever made the model; not shown
 	Kind   string // one of Kinds
 	Number int    // tells representatives apart, counted from 1
 	State  string // one of States
@@ -73,7 +73,7 @@ type Consent struct {
 }
 
 // Limits are the rules for an image, told before anything is chosen. What is
-// zero is not told.
+// zero is left out of the rules.
 type Limits struct {
 	MaxBytes  int64
 	MinEdge   int // pixels of the shorter edge

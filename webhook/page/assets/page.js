@@ -66,7 +66,6 @@
     if (old) { URL.revokeObjectURL(old.querySelector('img').src); old.remove(); }
     for (const said of side.querySelectorAll('.problem, .doubt, .kept')) said.remove();
     mark(input, '');
-    delete side.dataset.kept;
     if (!file) return;
     const refuse = (code) => {
       const sentence = word('refusal.' + code).textContent;
@@ -153,8 +152,7 @@
         return failed(fresh && [...fresh.querySelectorAll('.banner p')].map((p) => p.textContent).join(' '));
       }
       sending = false;
-      swap(request.response);
-      (main.querySelector('.summary') || main.querySelector('h1')).focus();
+      swap(request.response, true);
     };
     request.onerror = request.ontimeout = request.onabort = () => failed('');
     request.send(data);
@@ -181,7 +179,9 @@
 
   // ---- News
 
-  function swap(page) {
+  // Puts a page's main part in place of ours. Whoever was in it, or has just
+  // sent, is led to what matters first; anybody else only hears of it.
+  function swap(page, lead) {
     const fresh = page.querySelector('main'), held = main.contains(document.activeElement);
     for (const image of main.querySelectorAll('.preview img')) URL.revokeObjectURL(image.src);
     main.replaceWith(document.adoptNode(fresh));
@@ -189,8 +189,8 @@
     document.title = page.title;
     touched = false;
     enhance();
-    say(main.querySelector('h1').textContent);
-    if (held) main.querySelector('h1').focus();
+    if (lead || held) (main.querySelector('.summary') || main.querySelector('h1')).focus();
+    else say(main.querySelector('h1').textContent);
     wait = 0;
     plan();
   }
