@@ -1,0 +1,154 @@
+package page
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// read loads the catalogue of every language.
+func read(t *testing.T) map[string]words {
+	t.Helper()
+	all := map[string]words{}
+	for _, lang := range Languages {
+		w, err := loadWords(lang)
+		require.NoError(t, err)
+		all[lang] = w
+	}
+	return all
+}
+
+var placeholder = regexp.MustCompile(`\{[a-z]+\}`)
+
+func TestEveryLanguageSaysTheSameThings(t *testing.T) {
+	all := read(t)
+	require.NoError(t, alike(all))
+	first := all[Languages[0]]
+	for _, lang := range Languages[1:] {
+		for key, text := range all[lang].text {
+			want, got := placeholder.FindAllString(first.text[key], -1), placeholder.FindAllString(text, -1)
+			slices.Sort(want)
+			slices.Sort(got)
+			require.Equal(t, want, got, "%s in %s", key, lang)
+			if strings.Count(text, " ") > 2 {
+				require.NotEqual(t, first.text[key], text, "%s is not translated to %s", key, lang)
+			}
+		}
+	}
+}
+
+func TestALanguageThatLacksAKeyIsReported(t *testing.T) {
+	all := read(t)
+	delete(all["es"].text, "send")
+	require.ErrorContains(t, alike(all), `text/es.json says nothing for "send"`)
+}
+
+// coded is every key that is built from a code and not written in a template.
+func coded() map[string]bool {
+	keys := map[string]bool{}
+	for group, of := range groups {
+		for _, code := range append([]string{unknown}, of.codes...) {
+			for _, part := range of.parts {
+				keys[group+"."+code+"."+part] = true
+			}
+		}
+	}
+	return keys
+}
+
+func TestEveryCodeHasItsSentences(t *testing.T) {
+	for lang, w := range read(t) {
+		for key := range coded() {
+			require.NotEmpty(t, w.text[key], "%s in %s", key, lang)
+		}
+	}
+}
+
+func TestEveryKeyIsUsed(t *testing.T) {
+	var used strings.Builder
+	for _, pattern := range []string{"templates/*.html", "*.go"} {
+		files, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			used.Write(text)
+		}
+	}
+	built := coded()
+	for _, unit := range []string{"second", "minute"} { // span builds these
+		built["wait."+unit], built["wait."+unit+"s"] = true, true
+	}
+	for key := range read(t)["en"].text {
+		require.True(t, built[key] || strings.Contains(used.String(), `"`+key+`"`), "%s is used nowhere", key)
+	}
+}
+
+// A hand's width of words, as plain as they come: a sentence that runs on is
+// one that a tired person reads twice.
+func TestSentencesAreShort(t *testing.T) {
+	end := regexp.MustCompile(`[.:?!] `)
+	for lang, w := range read(t) {
+		for key, text := range w.text {
+			if key == "months" {
+				continue
+			}
+			for _, sentence := range end.Split(text, -1) {
+				require.LessOrEqual(t, len(strings.Fields(sentence)), 25, "%s in %s: %s", key, lang, sentence)
+			}
+		}
+	}
+}
+
+// Which way it went is for whoever asked to tell; and the applicant has never
+// heard of ConnectFi.
+func TestNothingTellsTheDecisionOrTheProvider(t *testing.T) {
+	for lang, w := range read(t) {
+		for key, text := range w.text {
+			require.NotRegexp(t, `(?i)connectfi|approved|denied|rejected|aprobad|denegad|rechazad`, text, "%s in %s", key, lang)
+		}
+	}
+}
+
+func TestLanguageIsTheChosenOneOrTheReaders(t *testing.T) {
+	for name, test := range map[string]struct{ chosen, accept, want string }{
+		"nothing is known":       {"", "", "en"},
+		"a choice":               {"es", "en", "es"},
+		"an unknown choice":      {"fr", "es-MX,es;q=0.9", "es"},
+		"a region":               {"", "es-419", "es"},
+		"the better of two":      {"", "en;q=0.4, es;q=0.8", "es"},
+		"one that is not spoken": {"", "ja", "en"},
+		"not a header at all":    {"", "<script>;;q=x", "en"},
+	} {
+		t.Run(name, func(t *testing.T) { require.Equal(t, test.want, Language(test.chosen, test.accept)) })
+	}
+}
+
+func TestNumbersAreToldAsPeopleSayThem(t *testing.T) {
+	en, es := read(t)["en"], read(t)["es"]
+	for name, test := range map[string]struct{ got, want string }{
+		"no wait is still a moment": {en.span(0), "1 second"},
+		"rounded up":                {en.span(1100 * time.Millisecond), "2 seconds"},
+		"seconds up to 90":          {es.span(90 * time.Second), "90 segundos"},
+		"minutes, rounded up":       {es.span(91 * time.Second), "2 minutos"},
+		"mebibytes":                 {megabytes(10 << 20), "10\u00a0MB"},
+		"megabytes":                 {megabytes(10_000_000), "10\u00a0MB"},
+		"never more than is taken":  {megabytes(10_999_999), "10\u00a0MB"},
+		"a day":                     {en.day(time.Date(2026, 3, 1, 23, 0, 0, 0, time.UTC)), "1\u00a0March\u00a02026"},
+		"a day in Spanish":          {es.day(time.Date(2026, 12, 24, 0, 0, 0, 0, time.UTC)), "24\u00a0de\u00a0diciembre de\u00a02026"},
+		"no limits":                 {en.rules(Limits{}), "Photos as JPG or PNG."},
+		"all limits": {en.rules(Limits{MaxBytes: 10 << 20, MinEdge: 600}),
+			"Photos as JPG or PNG, up to 10\u00a0MB each, at least 600 pixels wide and high."},
+	} {
+		t.Run(name, func(t *testing.T) { require.Equal(t, test.want, test.got) })
+	}
+}
