@@ -2,13 +2,23 @@
 CGO := $(shell command -v $${CC:-cc} gcc clang 2>/dev/null | head -n 1)
 RACE := $(if $(CGO),-race,)
 
-.PHONY: test check root stack build dev
+# What go test runs in a browser is behind a build tag, for machines without one.
+BROWSER = $(if $(shell command -v chromium chromium-browser google-chrome 2>/dev/null),-tags browser,)
 
-test: check root stack
+.PHONY: test tools check root stack pictures build dev
+
+test: tools check root stack
+
+# What is missing is installed where that may be done, and told where not.
+tools:
+	@command -v chromium chromium-browser google-chrome >/dev/null || { \
+	  test -f /etc/debian_version && test "$$(id -u)" = 0 && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || { \
+	  echo "no Chromium: the tests in a browser are left out"; test -z "$$CI" || { echo "CI must not leave them out"; exit 1; }; }
 
 check:
 	@test -z "$$(gofmt -l .)" || { echo "not gofmt'ed:"; gofmt -l .; exit 1; }
 	go vet ./...
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -checks inherit,-ST1005 ./... # some errors begin with a name
 	go run go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0 ./workflows/...
 
 root:
@@ -18,7 +28,11 @@ root:
 
 # The Temporal server is compiled once, so without the race detector.
 stack:
-	cd dev/stack && go vet ./... && go test ./...
+	cd dev/stack && go vet $(BROWSER) ./... && go test $(BROWSER) -timeout 20m ./...
+
+# The README's pictures, taken anew.
+pictures:
+	cd dev/stack && go test $(BROWSER) -run Shows -pictures .
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./worker ./webhook ./starter ./sandbox

@@ -33,11 +33,25 @@ var errForeignAnswer = errors.New("ConnectFi answered about another application"
 // for, and after a call that may have been carried out without our learning of
 // it at the least for settle; zero where doing it again does no harm.
 func forTemporal(ctx context.Context, err error, settle time.Duration) error {
+	return after(activity.GetInfo(ctx).Attempt, err, settle)
+}
+
+// goOn is forTemporal where nothing has to settle. An attempt that got somewhere
+// before it failed is followed by the next one as if it had been the first:
+// somebody may be looking on, and ConnectFi does answer.
+func goOn(ctx context.Context, err error, receipts int) error {
+	if receipts > 0 {
+		return after(1, err, 0)
+	}
+	return forTemporal(ctx, err, 0)
+}
+
+func after(attempt int32, err error, settle time.Duration) error {
 	if err == nil {
 		return nil
 	}
 	kind, options, uncertain := meaning(err)
-	options.NextRetryDelay = max(options.NextRetryDelay, backOff(activity.GetInfo(ctx).Attempt))
+	options.NextRetryDelay = max(options.NextRetryDelay, backOff(attempt))
 	if uncertain {
 		options.NextRetryDelay = max(options.NextRetryDelay, settle)
 	}

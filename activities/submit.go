@@ -34,16 +34,17 @@ const (
 // with them nothing below needs the images any more.
 func (a *Activities) SubmitDocuments(ctx context.Context, r SubmitRequest) (kyc.Reading, error) {
 	var links []connectfi.DocumentLink
+	receipts := 0
 	for _, image := range r.Submission.Images {
-		id, err := a.deliver(ctx, r, image)
+		id, err := a.deliver(ctx, r, image, &receipts)
 		if err != nil {
-			return kyc.Reading{}, forTemporal(ctx, err, 0)
+			return kyc.Reading{}, goOn(ctx, err, receipts)
 		}
 		links = append(links, connectfi.DocumentLink{DocumentID: id, Side: string(image.Side)})
 	}
 	done, answer, err := a.linked(ctx, r)
 	if err != nil {
-		return kyc.Reading{}, forTemporal(ctx, err, 0)
+		return kyc.Reading{}, goOn(ctx, err, receipts)
 	}
 	if done {
 		a.drop(ctx, r.Submission)
@@ -60,7 +61,12 @@ func (a *Activities) SubmitDocuments(ctx context.Context, r SubmitRequest) (kyc.
 }
 
 // deliver brings one image to ConnectFi, as far as that was not done before.
-func (a *Activities) deliver(ctx context.Context, r SubmitRequest, image kyc.Image) (string, error) {
+// receipts counts what this attempt has done.
+func (a *Activities) deliver(ctx context.Context, r SubmitRequest, image kyc.Image, receipts *int) (string, error) {
+	note := func(name, value string) error {
+		*receipts++
+		return a.Documents.Note(ctx, image.Key, name, value)
+	}
 	id, known, err := a.Documents.Noted(ctx, image.Key, receiptDocument)
 	if err != nil {
 		return "", err
@@ -71,7 +77,7 @@ func (a *Activities) deliver(ctx context.Context, r SubmitRequest, image kyc.Ima
 			return "", err
 		}
 		id = document.ID
-		if err := a.Documents.Note(ctx, image.Key, receiptDocument, id); err != nil {
+		if err := note(receiptDocument, id); err != nil {
 			return "", err
 		}
 	}
@@ -87,7 +93,7 @@ func (a *Activities) deliver(ctx context.Context, r SubmitRequest, image kyc.Ima
 	if err := a.ConnectFi.UploadDocument(ctx, id, name, contentType(image.Extension), file); err != nil {
 		return "", err
 	}
-	return id, a.Documents.Note(ctx, image.Key, receiptUploaded, "1")
+	return id, note(receiptUploaded, "1")
 }
 
 // linked reports whether an earlier attempt linked the images: it may have, if

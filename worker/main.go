@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/alecthomas/kong"
 	"golang.org/x/sync/errgroup"
@@ -22,43 +21,6 @@ import (
 	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/worker/taskqueue"
 )
-
-type settings struct {
-	BaseURL     string        `name:"connectfi-base-url" env:"CONNECTFI_BASE_URL" placeholder:"URL" help:"ConnectFi."`
-	Login       string        `name:"connectfi-login" env:"CONNECTFI_LOGIN" placeholder:"NAME" help:"Who asks ConnectFi."`
-	Password    string        `name:"connectfi-password" env:"CONNECTFI_PASSWORD" placeholder:"SECRET" help:"Its password."`
-	PublicURL   string        `env:"KYC_PUBLIC_URL" placeholder:"URL" help:"The webhook as applicants reach it."`
-	CallbackURL string        `env:"KYC_CALLBACK_URL" placeholder:"URL" help:"The webhook as ConnectFi reaches it; the public URL if not set."`
-	LinkKeys    string        `env:"KYC_LINK_KEYS" placeholder:"SECRETS" help:"Secrets of callback URLs, newest first, separated by commas; 32 characters at least."`
-	Documents   string        `env:"KYC_DOCUMENTS" placeholder:"URL" help:"Bucket of document images, such as file:///var/lib/kyc/documents."`
-	Keyset      string        `env:"KYC_KEYSET" placeholder:"SECRET" help:"Tink keyset, JSON on one line, that images are encrypted with; starter keys init draws one."`
-	Grace       time.Duration `name:"documents-grace" env:"KYC_DOCUMENTS_GRACE" default:"24h" help:"How long images outlive the decision of their case."`
-	AdminListen string        `env:"KYC_ADMIN_LISTEN" default:"127.0.0.1:8082" help:"Address of /healthz, /readyz and /metrics."`
-	Deployment  string        `env:"KYC_DEPLOYMENT" placeholder:"NAME" help:"Turns on Temporal's worker versioning."`
-	Reads       float64       `name:"reads-per-second" env:"KYC_READS_PER_SECOND" default:"20" help:"Status reads of waiting cases, by all workers together."`
-	Log         string        `env:"KYC_LOG" enum:"text,json" default:"text" help:"text or json."`
-
-	Check   bool             `help:"Ask the running worker whether it is ready, and end."`
-	Version kong.VersionFlag `help:"Print the version, and end."`
-}
-
-// Validate refuses to start without what must be there.
-func (s *settings) Validate() error {
-	if s.CallbackURL == "" {
-		s.CallbackURL = s.PublicURL
-	}
-	if s.Check {
-		return nil
-	}
-	if s.Grace <= 0 {
-		return errors.New("KYC_DOCUMENTS_GRACE must be longer than nothing, such as 24h")
-	}
-	return serve.Missing(
-		serve.Variable{Name: "CONNECTFI_BASE_URL", Value: s.BaseURL}, serve.Variable{Name: "CONNECTFI_LOGIN", Value: s.Login},
-		serve.Variable{Name: "CONNECTFI_PASSWORD", Value: s.Password}, serve.Variable{Name: "KYC_PUBLIC_URL", Value: s.CallbackURL},
-		serve.Variable{Name: "KYC_LINK_KEYS", Value: s.LinkKeys}, serve.Variable{Name: "KYC_DOCUMENTS", Value: s.Documents},
-		serve.Variable{Name: "KYC_KEYSET", Value: s.Keyset})
-}
 
 func main() {
 	var s settings
