@@ -231,6 +231,35 @@ func TestSubmissionGoesOnWhereItStopped(t *testing.T) {
 	require.Zero(t, w.images(), "ConnectFi has them")
 }
 
+// Attempts that get somewhere are followed at once; only fruitless ones wait
+// longer each time.
+func TestProgressKeepsASubmissionQuick(t *testing.T) {
+	w := newWorld(t)
+	customer := w.customer("step_up")
+	seen, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
+	require.NoError(t, err)
+	r := w.submission(customer, seen.ApplicationID)
+	image := r.Submission.Images[0].Key
+	pause := func() time.Duration {
+		_, err := run[kyc.Reading](w, w.do.SubmitDocuments, r)
+		require.Error(t, err)
+		return applicationError(t, err).NextRetryDelay()
+	}
+	// The test environment knows first attempts only: seven attempts after the
+	// last that got somewhere is attempt 1 after attempt -6.
+	require.NoError(t, w.store.Note(t.Context(), image, "attempt", "-6"))
+	w.fault("error_before", 1)
+	require.InDelta(t, 11.4, pause().Seconds(), 1.2, "1.5 s to the sixth power")
+	w.fault("error_after", 1)
+	require.InDelta(t, 11.4, pause().Seconds(), 1.2, "an answer that is lost is no progress")
+	w.send(http.MethodPut, "/sandbox/faults", map[string]any{}, nil)
+	require.NoError(t, w.store.DropImage(t.Context(), r.Submission.Images[1].Key))
+	require.InDelta(t, 1, pause().Seconds(), 0.1, "the first image is through, the second is lost")
+	attempt, _, err := w.store.Noted(t.Context(), image, "attempt")
+	require.NoError(t, err)
+	require.Equal(t, "1", attempt)
+}
+
 func TestLostImageIsSaidAtOnce(t *testing.T) {
 	w := newWorld(t)
 	customer := w.customer("step_up")

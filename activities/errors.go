@@ -36,16 +36,7 @@ func forTemporal(ctx context.Context, err error, settle time.Duration) error {
 	return after(activity.GetInfo(ctx).Attempt, err, settle)
 }
 
-// goOn is forTemporal where nothing has to settle. An attempt that got somewhere
-// before it failed is followed by the next one as if it had been the first:
-// somebody may be looking on, and ConnectFi does answer.
-func goOn(ctx context.Context, err error, receipts int) error {
-	if receipts > 0 {
-		return after(1, err, 0)
-	}
-	return forTemporal(ctx, err, 0)
-}
-
+// after is forTemporal for whoever counts attempts by itself.
 func after(attempt int32, err error, settle time.Duration) error {
 	if err == nil {
 		return nil

@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -23,6 +24,7 @@ const (
 	receiptDocument = "document" // the id ConnectFi gave it
 	receiptUploaded = "uploaded" // its bytes are there
 	receiptLinking  = "linking"  // it may be linked to the entity already
+	receiptAttempt  = "attempt"  // the last attempt that got somewhere
 )
 
 // SubmitDocuments generates, uploads and links the images of one submission,
@@ -33,90 +35,117 @@ const (
 // Once ConnectFi has the images, the store drops them; the receipts stay, and
 // with them nothing below needs the images any more.
 func (a *Activities) SubmitDocuments(ctx context.Context, r SubmitRequest) (kyc.Reading, error) {
+	h := handOver{Activities: a, SubmitRequest: r}
+	answer, settle, err := h.run(ctx)
+	if err != nil {
+		return kyc.Reading{}, after(h.fruitless(ctx), err, settle)
+	}
+	a.drop(ctx, r.Submission)
+	return answer, nil
+}
+
+// handOver is one attempt to hand a submission over.
+type handOver struct {
+	*Activities
+	SubmitRequest
+	gotSomewhere bool
+}
+
+// run says beside an error how long what it may have done needs to settle.
+func (h *handOver) run(ctx context.Context) (answer kyc.Reading, settle time.Duration, err error) {
 	var links []connectfi.DocumentLink
-	receipts := 0
-	for _, image := range r.Submission.Images {
-		id, err := a.deliver(ctx, r, image, &receipts)
+	for _, image := range h.Submission.Images {
+		id, err := h.deliver(ctx, image)
 		if err != nil {
-			return kyc.Reading{}, goOn(ctx, err, receipts)
+			return kyc.Reading{}, 0, err
 		}
 		links = append(links, connectfi.DocumentLink{DocumentID: id, Side: string(image.Side)})
 	}
-	done, answer, err := a.linked(ctx, r)
+	done, answer, err := h.linked(ctx)
+	if err != nil || done {
+		return answer, 0, err
+	}
+	application, err := h.ConnectFi.Update(ctx, connectfi.UpdateRequest{
+		ApplicationID: h.ApplicationID, CustomerID: h.CustomerID, EntityID: h.Submission.Entity, Documents: links})
 	if err != nil {
-		return kyc.Reading{}, goOn(ctx, err, receipts)
+		return kyc.Reading{}, h.Settle, err
 	}
-	if done {
-		a.drop(ctx, r.Submission)
-		return answer, nil
-	}
-	application, err := a.ConnectFi.Update(ctx, connectfi.UpdateRequest{
-		ApplicationID: r.ApplicationID, CustomerID: r.CustomerID, EntityID: r.Submission.Entity, Documents: links})
-	if err != nil {
-		return kyc.Reading{}, forTemporal(ctx, err, r.Settle)
-	}
-	a.drop(ctx, r.Submission)
-	answer, err = reading(application, r.ReadRequest)
-	return answer, forTemporal(ctx, err, r.Settle)
+	answer, err = reading(application, h.ReadRequest)
+	return answer, h.Settle, err
 }
 
 // deliver brings one image to ConnectFi, as far as that was not done before.
-// receipts counts what this attempt has done.
-func (a *Activities) deliver(ctx context.Context, r SubmitRequest, image kyc.Image, receipts *int) (string, error) {
-	note := func(name, value string) error {
-		*receipts++
-		return a.Documents.Note(ctx, image.Key, name, value)
-	}
-	id, known, err := a.Documents.Noted(ctx, image.Key, receiptDocument)
+func (h *handOver) deliver(ctx context.Context, image kyc.Image) (string, error) {
+	id, known, err := h.Documents.Noted(ctx, image.Key, receiptDocument)
 	if err != nil {
 		return "", err
 	}
 	if !known {
-		document, err := a.ConnectFi.GenerateDocument(ctx, generateRequest(r, image))
+		document, err := h.ConnectFi.GenerateDocument(ctx, generateRequest(h.SubmitRequest, image))
 		if err != nil {
 			return "", err
 		}
 		id = document.ID
-		if err := note(receiptDocument, id); err != nil {
+		if err := h.note(ctx, image.Key, receiptDocument, id); err != nil {
 			return "", err
 		}
 	}
-	if _, uploaded, err := a.Documents.Noted(ctx, image.Key, receiptUploaded); err != nil || uploaded {
+	if _, uploaded, err := h.Documents.Noted(ctx, image.Key, receiptUploaded); err != nil || uploaded {
 		return id, err
 	}
-	file, err := a.Documents.Read(ctx, r.Reference, image.Key)
+	file, err := h.Documents.Read(ctx, h.Reference, image.Key)
 	if err != nil {
 		return "", err
 	}
 	defer file.Close()
 	name := fmt.Sprintf("%s.%s", image.Side, image.Extension)
-	if err := a.ConnectFi.UploadDocument(ctx, id, name, contentType(image.Extension), file); err != nil {
+	if err := h.ConnectFi.UploadDocument(ctx, id, name, contentType(image.Extension), file); err != nil {
 		return "", err
 	}
-	return id, note(receiptUploaded, "1")
+	return id, h.note(ctx, image.Key, receiptUploaded, "1")
 }
 
 // linked reports whether an earlier attempt linked the images: it may have, if
 // it got that far, and it has, if the entity no longer wants any.
-func (a *Activities) linked(ctx context.Context, r SubmitRequest) (bool, kyc.Reading, error) {
-	key := r.Submission.Images[0].Key
-	_, tried, err := a.Documents.Noted(ctx, key, receiptLinking)
+func (h *handOver) linked(ctx context.Context) (bool, kyc.Reading, error) {
+	key := h.Submission.Images[0].Key
+	_, tried, err := h.Documents.Noted(ctx, key, receiptLinking)
 	if err != nil {
 		return false, kyc.Reading{}, err
 	}
 	if !tried {
-		return false, kyc.Reading{}, a.Documents.Note(ctx, key, receiptLinking, "1")
+		return false, kyc.Reading{}, h.note(ctx, key, receiptLinking, "1")
 	}
-	now, err := a.read(ctx, r.ReadRequest)
+	now, err := h.read(ctx, h.ReadRequest)
 	if err != nil {
 		return false, kyc.Reading{}, err
 	}
 	for _, e := range now.Entities {
-		if e.ID == r.Submission.Entity && e.Status.WantsDocuments() {
+		if e.ID == h.Submission.Entity && e.Status.WantsDocuments() {
 			return false, now, nil
 		}
 	}
 	return true, now, nil
+}
+
+func (h *handOver) note(ctx context.Context, key, receipt, value string) error {
+	h.gotSomewhere = true
+	return h.Documents.Note(ctx, key, receipt, value)
+}
+
+// fruitless is which attempt this is since one got somewhere, and so how
+// patient the next one must be: somebody may be looking on, and a ConnectFi
+// that took one image will take the next. Where no receipt can be read, every
+// attempt counts.
+func (h *handOver) fruitless(ctx context.Context) int32 {
+	attempt, key := activity.GetInfo(ctx).Attempt, h.Submission.Images[0].Key
+	if h.gotSomewhere {
+		_ = h.Documents.Note(ctx, key, receiptAttempt, strconv.Itoa(int(attempt)))
+		return 1
+	}
+	value, _, _ := h.Documents.Noted(ctx, key, receiptAttempt)
+	last, _ := strconv.Atoi(value)
+	return attempt - int32(last)
 }
 
 // drop removes the images that have arrived. The submission is through whether

@@ -78,7 +78,7 @@ func (f *flow) options(ctx workflow.Context, need kyc.Need) workflow.ActivityOpt
 		o.ScheduleToCloseTimeout = max(left, time.Minute)
 		o.Summary = "Find or make the application at ConnectFi"
 	case kyc.Submit:
-		o.StartToCloseTimeout = 2 * time.Minute
+		o.StartToCloseTimeout = time.Minute // an attempt that is cut off has its receipts
 		o.ScheduleToCloseTimeout = max(left, patience)
 		o.Summary = fmt.Sprintf("Hand over the %s of %s", need.Submission.Type, need.Submission.Entity)
 	case kyc.Read:

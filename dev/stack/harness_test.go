@@ -24,11 +24,13 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/internal/env"
 	"durablekyc.example/kyc"
 	"durablekyc.example/starter/cli"
+	"durablekyc.example/workflows"
 )
 
 // one is the system that every test but those about starting shares.
@@ -126,19 +128,30 @@ func ledger(t *testing.T, reference string) entry {
 
 func until(t *testing.T, reference string, what func(kyc.View) bool) kyc.View {
 	t.Helper()
-	return untilWithin(t, 4*time.Minute, reference, what)
+	return untilWithin(t, 2*time.Minute, reference, what)
 }
 
 func untilWithin(t *testing.T, patience time.Duration, reference string, what func(kyc.View) bool) (view kyc.View) {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	if !assert.Eventually(t, func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		var err error
 		view, err = one.cases.Show(ctx, reference)
 		return err == nil && what(view)
-	}, patience, 100*time.Millisecond, "%s stands at %v", reference, &view)
+	}, patience, 100*time.Millisecond) {
+		require.FailNow(t, "it does not come", "%+v\nunder way: %v", view, underWay(t, reference))
+	}
 	return view
+}
+
+// underWay is what the case waits for, for a test that fails.
+func underWay(t *testing.T, reference string) any {
+	d, err := one.client.DescribeWorkflowExecution(t.Context(), workflows.ID(reference), "")
+	if err != nil {
+		return err
+	}
+	return d.GetPendingActivities()
 }
 
 func starter(t *testing.T, args ...string) (code int, stdout, stderr string) {

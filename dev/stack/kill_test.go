@@ -78,7 +78,7 @@ func TestKilledWorkers(t *testing.T) {
 	}
 	for reference, want := range map[string]kyc.Stage{order.Reference: kyc.Approved, uploading.Reference: kyc.Approved,
 		reading.Reference: kyc.Denied, processing.Reference: kyc.Approved} {
-		require.Equal(t, want, untilWithin(t, 2*time.Minute, reference, final).Stage)
+		require.Equal(t, want, untilWithin(t, 3*time.Minute, reference, final).Stage)
 		require.Equal(t, 1, ledger(t, reference).Applications, reference)
 	}
 	e := ledger(t, uploading.Reference)

@@ -54,7 +54,9 @@ var scenarios = []scenario{
 		again := func(v kyc.View) bool {
 			return v.Stage == kyc.AwaitingDocuments && strings.Contains(strings.Join(whats(v), " "), "in_review") && wanting(v) != ""
 		}
-		stepUp(t, until(t, v.Reference, again))
+		if v = until(t, v.Reference, func(v kyc.View) bool { return again(v) || final(v) }); again(v) {
+			stepUp(t, v)
+		}
 	}, end: kyc.Approved, links: 4, rival: true,
 		tells: []string{"started", "identified", "awaiting_documents", "documents_wanted",
 			"documents_submitted", "documents_handed_over", "in_review", "awaiting_documents", "documents_wanted",
@@ -99,13 +101,14 @@ func TestScenarios(t *testing.T) {
 						}
 						e := ledger(t, o.reference)
 						require.Equal(t, 1, e.Applications)
-						require.Equal(t, o.links, e.Documents)
 						if o.rival && !day.exact {
 							// Documents are wanted again while the answer is being lost: whoever
-							// links them again cannot tell that from a link that was never made.
-							require.GreaterOrEqual(t, e.Attachments, o.links)
+							// links the first ones again cannot tell that from a link that was
+							// never made.
+							require.GreaterOrEqual(t, e.Attachments, e.Documents)
 							return
 						}
+						require.Equal(t, o.links, e.Documents)
 						require.Equal(t, o.links, e.Attachments)
 					})
 				}
@@ -169,10 +172,10 @@ func move(t *testing.T, v kyc.View, status, outcome string) {
 // begin starts a case and waits for its first status.
 func begin(t *testing.T, reference, customer string, policy kyc.Policy) kyc.View {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	view, err := one.cases.Start(ctx, workflows.Order{Reference: reference, CustomerID: customer, Policy: policy})
-	require.NoError(t, err)
+	require.NoError(t, err, "under way: %v", underWay(t, reference))
 	return view
 }
 
