@@ -150,6 +150,12 @@ func quote(word string) string {
 // WantsDocuments reports whether document images are wanted, in either spelling.
 func (s Status) WantsDocuments() bool { return s.kind() == wantsDocuments }
 
+// InReview reports whether people at ConnectFi look at it.
+func (s Status) InReview() bool { return s.kind() == inReview }
+
+// Completed reports whether ConnectFi has done with it, whatever the outcome.
+func (s Status) Completed() bool { return s.kind() == completed }
+
 // Fingerprint is equal for two readings that mean the same to a case, whatever
 // the order of their entities. It is short, and stable between builds.
 func (r Reading) Fingerprint() string {

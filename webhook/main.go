@@ -1,4 +1,4 @@
-// Command webhook is the edge: ConnectFi's callbacks come in here.
+// Command webhook is the edge: ConnectFi's callbacks and applicants come in here.
 package main
 
 import (
@@ -13,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"durablekyc.example/internal/cluster"
+	"durablekyc.example/internal/docstore"
 	"durablekyc.example/internal/env"
 	"durablekyc.example/internal/seal"
 	"durablekyc.example/internal/serve"
@@ -25,7 +26,7 @@ func main() {
 	gin.SetMode(gin.ReleaseMode)
 	var s settings
 	parser := kong.Must(&s, kong.Name("webhook"), kong.Vars{"version": telemetry.Version},
-		kong.Description("Takes ConnectFi's callbacks. Temporal is found by TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, "+
+		kong.Description("Takes ConnectFi's callbacks and applicants' images. Temporal is found by TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, "+
 			"TEMPORAL_TLS… and profiles."),
 		env.Flags(os.LookupEnv))
 	_, err := parser.Parse(serve.Arguments(os.Args[1:]))
@@ -43,6 +44,15 @@ func run(s settings) (err error) {
 	if err != nil {
 		return fmt.Errorf("KYC_LINK_KEYS: %w", err)
 	}
+	keyset, err := seal.ParseKeyset(s.Keyset)
+	if err != nil {
+		return fmt.Errorf("KYC_KEYSET: %w", err)
+	}
+	documents, err := docstore.Open(ctx, s.Documents, keyset)
+	if err != nil {
+		return fmt.Errorf("KYC_DOCUMENTS: %w", err)
+	}
+	defer func() { err = errors.Join(err, documents.Close()) }()
 	log := telemetry.Logger(os.Stderr, s.Log)
 	metrics, err := telemetry.New("webhook")
 	if err != nil {
@@ -55,7 +65,8 @@ func run(s settings) (err error) {
 		return err
 	}
 	defer temporal.Close()
-	server, err := intake.New(intake.Config{Cases: workflows.Client{Temporal: temporal}, Keys: keys,
+	cases := workflows.Client{Temporal: temporal}
+	server, err := intake.New(intake.Config{Cases: cases, Applicants: cases, Documents: documents, PublicURL: s.PublicURL, Keys: keys,
 		Ready: func(ctx context.Context) error { return cluster.Ready(ctx, temporal) }, Logger: log, Telemetry: metrics})
 	if err != nil {
 		return err

@@ -6,13 +6,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"hash/fnv"
-	"image"
-	"image/color"
-	"image/draw"
-	"image/png"
 	"io"
-	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -27,6 +21,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"durablekyc.example/internal/docstore"
 	"durablekyc.example/internal/env"
 	"durablekyc.example/kyc"
 	"durablekyc.example/starter/cli"
@@ -189,48 +184,12 @@ func writeLicence(t *testing.T, dir, seed string) (front, back string) {
 	t.Helper()
 	paths := map[string]string{}
 	for _, side := range []string{"front", "back"} {
+		picture, err := docstore.Specimen(seed, side)
+		require.NoError(t, err)
 		paths[side] = filepath.Join(dir, side+".png")
-		var file bytes.Buffer
-		require.NoError(t, png.Encode(&file, drawCard(seed, side)))
-		require.NoError(t, os.WriteFile(paths[side], file.Bytes(), 0o600))
+		require.NoError(t, os.WriteFile(paths[side], picture, 0o600))
 	}
 	return paths["front"], paths["back"]
-}
-
-// drawCard draws lines of something like writing beside a portrait, or below a
-// bar code.
-func drawCard(seed, side string) image.Image {
-	hash := fnv.New64a()
-	fmt.Fprint(hash, seed, side)
-	dice := mathrand.New(mathrand.NewPCG(hash.Sum64(), 1))
-	card := image.NewGray(image.Rect(0, 0, 856, 540))
-	fill := func(x, y, w, h int, shade uint8) {
-		draw.Draw(card, image.Rect(x, y, x+w, y+h), image.NewUniform(color.Gray{Y: shade}), image.Point{}, draw.Src)
-	}
-	fill(0, 0, 856, 540, 235)
-	left, top := 320, 60
-	if side == "front" {
-		for y := range 36 { // a portrait of sorts
-			for x := range 26 {
-				fill(30+10*x, 90+10*y, 10, 10, uint8(60+dice.IntN(140)))
-			}
-		}
-	} else {
-		left, top = 40, 260
-		for x := 40; x < 810; {
-			w := 3 + dice.IntN(9)
-			fill(x, 40, w, 180, 20)
-			x += w + 3 + dice.IntN(9)
-		}
-	}
-	for y := top; y < 500; y += 44 {
-		for x := left; x < 760; {
-			w := 6 + dice.IntN(14)
-			fill(x, y+dice.IntN(6), w, 20+dice.IntN(8), 30)
-			x += w + 4 + dice.IntN(8)
-		}
-	}
-	return card
 }
 
 // letters keeps what a reference may hold.

@@ -141,7 +141,7 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 	if err != nil {
 		return err
 	}
-	edge, err := intake.New(intake.Config{Cases: s.cases, Keys: keys, Logger: quiet, Telemetry: metrics,
+	edge, err := intake.New(intake.Config{Cases: s.cases, Applicants: s.cases, Documents: documents, PublicURL: s.webhook, Keys: keys, Logger: quiet, Telemetry: metrics,
 		Ready: func(ctx context.Context) error {
 			_, err := s.client.CheckHealth(ctx, &client.CheckHealthRequest{})
 			return err

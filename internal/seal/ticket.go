@@ -16,6 +16,7 @@ const (
 	Link    = "link"    // in the address an applicant is given
 	Session = "session" // in the cookie that the address is exchanged for
 	Form    = "form"    // in every form of that session
+	Draft   = "draft"   // in a form that is not complete: what is there already
 )
 
 // Ticket is a capability that tells what it is for and ends by itself. Whoever
@@ -64,6 +65,15 @@ func (k Keys) Redeem(purpose, text string, now time.Time) (Ticket, error) {
 		return t, ErrExpired
 	}
 	return t, nil
+}
+
+// LinkPath is where the addresses that applicants are given lead.
+const LinkPath = "/verify"
+
+// Address is the address an applicant is given: the webhook as applicants reach
+// it, and a ticket.
+func (k Keys) Address(base string, t Ticket) string {
+	return strings.TrimRight(base, "/") + LinkPath + "/link/" + k.Issue(Link, t)
 }
 
 // stampSize is how many bytes of the HMAC a ticket carries: 128 bits cannot be

@@ -101,7 +101,7 @@ func newEdge(t testing.TB, cases intake.Cases, change ...func(*intake.Config)) e
 	metrics, err := telemetry.New("webhook")
 	require.NoError(t, err)
 	log := &journal{}
-	config := intake.Config{Cases: cases, Keys: keys, Ready: func(context.Context) error { return nil },
+	config := intake.Config{Cases: cases, Applicants: &room{}, Documents: images(t), PublicURL: "https://kyc.example", Keys: keys, Ready: func(context.Context) error { return nil },
 		Logger: telemetry.Logger(log, "json"), Telemetry: metrics}
 	for _, c := range change {
 		c(&config)
@@ -136,7 +136,7 @@ func (e edge) counted(t testing.TB, result string) bool {
 
 func TestNewNamesEverythingMissing(t *testing.T) {
 	_, err := intake.New(intake.Config{})
-	for _, says := range []string{"cases", "keys", "readiness", "a logger", "telemetry"} {
+	for _, says := range []string{"cases", "applicants", "document store", "public URL", "keys", "readiness", "a logger", "telemetry"} {
 		require.ErrorContains(t, err, says)
 	}
 }
@@ -146,7 +146,7 @@ func TestOneRegistryOneServer(t *testing.T) {
 	require.NoError(t, err)
 	metrics, err := telemetry.New("webhook")
 	require.NoError(t, err)
-	config := intake.Config{Cases: &desk{}, Keys: keys, Ready: func(context.Context) error { return nil },
+	config := intake.Config{Cases: &desk{}, Applicants: &room{}, Documents: images(t), PublicURL: "https://kyc.example", Keys: keys, Ready: func(context.Context) error { return nil },
 		Logger: slog.New(slog.DiscardHandler), Telemetry: metrics}
 	_, err = intake.New(config)
 	require.NoError(t, err)

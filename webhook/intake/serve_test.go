@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"durablekyc.example/internal/docstore"
 	"durablekyc.example/internal/seal"
 	"durablekyc.example/internal/serve"
 	"durablekyc.example/internal/telemetry"
@@ -147,8 +148,9 @@ func ExampleServer_Public() {
 	keys, _ := seal.ParseKeys("a-secret-of-more-than-32-characters-0")
 	metrics, _ := telemetry.New("webhook")
 	edge, err := intake.New(intake.Config{
-		Cases: &desk{cases: map[string]error{"A1": nil}}, // in production a workflows.Client
-		Keys:  keys, Telemetry: metrics, Logger: slog.New(slog.DiscardHandler),
+		Cases:      &desk{cases: map[string]error{"A1": nil}}, // in production a workflows.Client
+		Applicants: &room{}, Documents: &docstore.Store{}, PublicURL: "https://kyc.example",
+		Keys: keys, Telemetry: metrics, Logger: slog.New(slog.DiscardHandler),
 		Ready: func(context.Context) error { return nil },
 	})
 	if err != nil {

@@ -15,9 +15,11 @@ import (
 	"github.com/gin-gonic/gin"
 	"golang.org/x/sync/errgroup"
 
+	"durablekyc.example/internal/docstore"
 	"durablekyc.example/internal/seal"
 	"durablekyc.example/internal/serve"
 	"durablekyc.example/internal/telemetry"
+	"durablekyc.example/webhook/page"
 	"durablekyc.example/workflows"
 )
 
@@ -31,11 +33,14 @@ type Cases interface {
 
 // Config is what a Server needs. All of it is required where nothing else is said.
 type Config struct {
-	Cases     Cases
-	Keys      seal.Keys                   // whose callback URLs are accepted
-	Ready     func(context.Context) error // nil when Temporal can take a signal now
-	Logger    *slog.Logger
-	Telemetry *telemetry.Telemetry
+	Cases      Cases
+	Applicants Applicants
+	Documents  *docstore.Store             // where the applicants' images go
+	PublicURL  string                      // as applicants reach the Public handler
+	Keys       seal.Keys                   // whose callback URLs and links are accepted
+	Ready      func(context.Context) error // nil when Temporal can take a signal now
+	Logger     *slog.Logger
+	Telemetry  *telemetry.Telemetry
 
 	// MostSignals is how many callbacks may be on their way to Temporal at
 	// once; zero is 64. More are told to come back.
@@ -44,6 +49,18 @@ type Config struct {
 	SignalTimeout time.Duration
 	// BodyTimeout is how long a caller may take for its body; zero is 10 s.
 	BodyTimeout time.Duration
+
+	// Limits are the gate's; the zero Limits are docstore.DefaultLimits.
+	Limits docstore.Limits
+	// UploadTimeout is how long an applicant's images may take; zero is 5 min,
+	// which is 20 MB at 0.6 Mbit/s.
+	UploadTimeout time.Duration
+	// AnswerTimeout is how long a case may take to answer an applicant; zero is 10 s.
+	AnswerTimeout time.Duration
+	// UploadEvery and UploadBurst are how often one applicant may send a form:
+	// zero is every 10 s after the first 10.
+	UploadEvery time.Duration
+	UploadBurst int
 }
 
 // Server is the edge as a value. See New.
@@ -51,8 +68,20 @@ type Server struct {
 	config  Config
 	public  *gin.Engine
 	metrics metrics
+	pages   *page.Pages
 	slots   chan struct{} // one taken for each signal on its way
+
+	crossOrigin *http.CrossOriginProtection
+	uploads     *limiter
+	receiving   chan struct{} // one taken for each form on its way, up to 20 MB each
+	looking     chan struct{} // one taken for each image at the gate, up to 250 MB each
 }
+
+// How much is done at once for applicants.
+const (
+	mostReceiving = 16
+	mostLooking   = 2
+)
 
 // New checks the configuration, all of it at once, and starts nothing.
 func New(c Config) (*Server, error) {
@@ -61,7 +90,9 @@ func New(c Config) (*Server, error) {
 		is   bool
 		what string
 	}{
-		{c.Cases == nil, "cases to hand over to"}, {c.Keys == seal.Keys{}, "keys for callback URLs"},
+		{c.Cases == nil, "cases to hand over to"}, {c.Applicants == nil, "cases to show to applicants"},
+		{c.Documents == nil, "a document store"}, {c.PublicURL == "", "its public URL"},
+		{c.Keys == seal.Keys{}, "keys for callback URLs and links"},
 		{c.Ready == nil, "a readiness check"}, {c.Logger == nil, "a logger"}, {c.Telemetry == nil, "telemetry"},
 	} {
 		if missing.is {
@@ -80,11 +111,33 @@ func New(c Config) (*Server, error) {
 	if c.BodyTimeout <= 0 {
 		c.BodyTimeout = 10 * time.Second
 	}
+	if c.Limits == (docstore.Limits{}) {
+		c.Limits = docstore.DefaultLimits()
+	}
+	if c.UploadTimeout <= 0 {
+		c.UploadTimeout = 5 * time.Minute
+	}
+	if c.AnswerTimeout <= 0 {
+		c.AnswerTimeout = 10 * time.Second
+	}
+	if c.UploadEvery <= 0 {
+		c.UploadEvery = 10 * time.Second
+	}
+	if c.UploadBurst <= 0 {
+		c.UploadBurst = 10
+	}
+	pages, err := page.New(verify)
+	if err != nil {
+		return nil, err
+	}
 	metrics, err := newMetrics(c.Telemetry.Registry)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{config: c, metrics: metrics, slots: make(chan struct{}, c.MostSignals)}
+	s := &Server{config: c, metrics: metrics, pages: pages, slots: make(chan struct{}, c.MostSignals),
+		crossOrigin: http.NewCrossOriginProtection(),
+		uploads:     newLimiter(c.UploadEvery, c.UploadBurst),
+		receiving:   make(chan struct{}, mostReceiving), looking: make(chan struct{}, mostLooking)}
 	s.public, err = s.routes()
 	return s, err
 }
@@ -101,6 +154,16 @@ func (s *Server) routes() (*gin.Engine, error) {
 
 	// ConnectFi says that something changed; the token is in the URL it was given.
 	e.POST("/connectfi/callbacks/:reference/:token", s.callback)
+
+	// An applicant opens a link, presses its button, and then has a session.
+	applicants := e.Group(verify, pageHeaders, s.sameSite)
+	applicants.GET("/link/:ticket", s.opened)
+	applicants.POST("/link/:ticket", s.pressed)
+	applicants.GET("/case", s.file)     // what is missing, and how it stands
+	applicants.POST("/case", s.sent)    // images of one person's document
+	applicants.GET("/state", s.news)    // the same page, once it has changed
+	applicants.GET("/limits", s.limits) // what the gate takes, for programs
+	applicants.GET("/assets/:name", s.asset)
 
 	// Anything else is unknown, or known by another method.
 	e.NoRoute(func(c *gin.Context) { refuse(c, errNotHere) })

@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"time"
+
+	"durablekyc.example/internal/seal"
+	"durablekyc.example/kyc"
+	"durablekyc.example/workflows"
+)
+
+type linkCommand struct {
+	reference
+	Entity string        `placeholder:"ID" help:"For this person or business alone; without it, whoever has the link sends for all."`
+	Valid  time.Duration `placeholder:"DURATION" help:"How long the link may be opened, such as 72h; without it, as long as the case waits."`
+}
+
+// link is what the command prints for machines.
+type link struct {
+	Reference string    `json:"reference"`
+	Entity    string    `json:"entity,omitempty"`
+	URL       string    `json:"url"`
+	Until     time.Time `json:"until"`
+}
+
+// Run makes a link. Nothing is stored: any number can be made, and all of them
+// are good until they end or are revoked.
+func (c linkCommand) Run(ctx context.Context, a *app) error {
+	if err := c.check("link"); err != nil {
+		return err
+	}
+	if c.Valid < 0 {
+		return usage("link", "a link cannot have ended before it was made")
+	}
+	base, keys, err := a.links()
+	if err != nil {
+		return err
+	}
+	view, err := a.ask(ctx, answerWithin, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
+		return cases.Show(ctx, c.Reference)
+	})
+	if err != nil {
+		return of(c.Reference, err)
+	}
+	if view.Stage.Final() {
+		return &problem{err: fmt.Errorf("%s takes nothing from an applicant any more: it is %s", c.Reference, view.Stage), next: "starter show " + c.Reference}
+	}
+	var all []string
+	for _, e := range view.Entities {
+		all = append(all, e.ID)
+	}
+	if c.Entity != "" && !slices.Contains(all, c.Entity) {
+		return &problem{err: fmt.Errorf("%s has no entity %s, %s", c.Reference, c.Entity, didYouMean(c.Entity, all)), next: "starter show " + c.Reference}
+	}
+	until := view.Until
+	if soon := a.out.clock().Add(c.Valid); c.Valid > 0 && soon.Before(until) {
+		until = soon
+	}
+	made := link{c.Reference, c.Entity, keys.Address(base, seal.Ticket{
+		Subject: c.Reference, Part: c.Entity, Epoch: view.Links, Expires: until}), until}
+	if a.out.json {
+		return a.out.value(made)
+	}
+	a.out.aside("whoever has this link can send images until %s; starter revoke-links %s ends it earlier", a.out.local(until), c.Reference)
+	a.out.say("%s", made.URL)
+	return nil
+}
+
+type revokeCommand struct{ reference }
+
+func (c revokeCommand) Run(ctx context.Context, a *app) error {
+	return a.tell(ctx, "revoke-links", c.reference, workflows.Client.RevokeLinks)
+}
+
+// links is what it takes to make one that the webhook accepts.
+func (a *app) links() (base string, keys seal.Keys, err error) {
+	lookup, err := a.lookup()
+	if err != nil {
+		return "", keys, err
+	}
+	fail := func(name string, err error) (string, seal.Keys, error) {
+		return "", seal.Keys{}, &problem{err: fmt.Errorf("%s cannot be used: %w", name, err), next: name + "=as-the-webhook-has-it starter …"}
+	}
+	base, _, err = lookup.Value("KYC_PUBLIC_URL")
+	if err == nil && base == "" {
+		err = errors.New("it is not set, and names the webhook as applicants reach it")
+	}
+	if u, bad := url.Parse(base); err == nil && (bad != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		err = errors.New("it must be an address such as https://kyc.example.com")
+	}
+	if err != nil {
+		return fail("KYC_PUBLIC_URL", err)
+	}
+	text, _, err := lookup.Value("KYC_LINK_KEYS")
+	if err == nil {
+		keys, err = seal.ParseKeys(text)
+	}
+	if err != nil {
+		return fail("KYC_LINK_KEYS", err)
+	}
+	return base, keys, nil
+}

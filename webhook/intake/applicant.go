@@ -1,0 +1,196 @@
+package intake
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"durablekyc.example/internal/seal"
+	"durablekyc.example/kyc"
+	"durablekyc.example/webhook/page"
+	"durablekyc.example/workflows"
+)
+
+// verify is where applicants are at home.
+const verify = seal.LinkPath
+
+// Applicants is what the page asks of the cases. workflows.Client is one.
+type Applicants interface {
+	// Show tells a case, closed or not.
+	Show(ctx context.Context, reference string) (kyc.View, error)
+	// Revision differs whenever something has happened to a case.
+	Revision(ctx context.Context, reference string) (string, error)
+	// HandIn gives a case what an applicant sent; nil once it has accepted that.
+	HandIn(ctx context.Context, reference string, s kyc.Submission) error
+}
+
+// opened shows what a link is for. Programs open links, too: nothing is spent.
+func (s *Server) opened(c *gin.Context) {
+	if link, _, ok := s.link(c); ok {
+		lang := s.language(c)
+		s.draw(c, http.StatusOK, page.Landing{Lang: lang, Action: c.Request.URL.Path, Others: others(lang),
+			QR: s.qr(link)})
+	}
+}
+
+// pressed exchanges a link for a session, so that no secret stays in an address.
+func (s *Server) pressed(c *gin.Context) {
+	if link, _, ok := s.link(c); ok {
+		s.admit(c, link)
+		c.Redirect(http.StatusSeeOther, verify+"/case")
+	}
+}
+
+// link is the one in the address; false if it is good for nothing, which is
+// answered then.
+func (s *Server) link(c *gin.Context) (link seal.Ticket, v kyc.View, ok bool) {
+	link, err := s.config.Keys.Redeem(seal.Link, c.Param("ticket"), time.Now())
+	switch {
+	case errors.Is(err, seal.ErrExpired):
+		s.say(c, http.StatusGone, "link_expired")
+		return link, v, false
+	case err != nil:
+		s.say(c, http.StatusNotFound, "link_unknown")
+		return link, v, false
+	}
+	v, ok = s.show(c, link)
+	return link, v, ok
+}
+
+// file shows the case.
+func (s *Server) file(c *gin.Context) {
+	a, ok := s.applicant(c)
+	if !ok {
+		s.say(c, http.StatusForbidden, "session_over")
+		return
+	}
+	s.tell(c, a, http.StatusOK, nil)
+}
+
+// news shows the case if it has changed since it was shown. It asks the case
+// itself only then.
+func (s *Server) news(c *gin.Context) {
+	a, ok := s.applicant(c)
+	if !ok {
+		s.say(c, http.StatusForbidden, "session_over")
+		return
+	}
+	now, err := s.config.Applicants.Revision(c.Request.Context(), a.Subject)
+	if err == nil && now == c.Query("rev") {
+		c.Status(http.StatusNoContent)
+		return
+	}
+	s.tell(c, a, http.StatusOK, nil)
+}
+
+// tell draws the case, and what became of a form that was sent, if one was.
+func (s *Server) tell(c *gin.Context, a applicant, status int, sent *form) {
+	// The revision is asked for first: what happens in between is told twice, not never.
+	revision, err := s.config.Applicants.Revision(c.Request.Context(), a.Subject)
+	if err != nil {
+		s.away(c, err)
+		return
+	}
+	if v, ok := s.show(c, a.Ticket); ok {
+		s.draw(c, status, s.model(c, a, v, revision, sent))
+	}
+}
+
+// show is the case of a ticket; false if there is nothing to do for its holder,
+// which is answered then.
+func (s *Server) show(c *gin.Context, t seal.Ticket) (kyc.View, bool) {
+	ctx, cancel := context.WithTimeout(c.Request.Context(), s.config.AnswerTimeout)
+	defer cancel()
+	v, err := s.config.Applicants.Show(ctx, t.Subject)
+	switch {
+	case errors.Is(err, workflows.ErrUnknown), errors.Is(err, workflows.ErrEnded):
+		s.say(c, http.StatusNotFound, "link_unknown") // Temporal has forgotten it
+	case err != nil:
+		s.away(c, err)
+	case revoked(t, v):
+		s.say(c, http.StatusGone, "link_revoked")
+	case v.Stage == kyc.Withdrawn:
+		s.say(c, http.StatusGone, "withdrawn")
+	case v.Stage == kyc.Expired:
+		s.say(c, http.StatusGone, "expired_case")
+	case v.Stage.Final():
+		s.say(c, http.StatusOK, "finished")
+	default:
+		return v, true
+	}
+	return kyc.View{}, false
+}
+
+// limits publishes what the gate takes.
+func (s *Server) limits(c *gin.Context) {
+	l := s.config.Limits
+	c.JSON(http.StatusOK, gin.H{"maxBytes": l.MaxBytes, "maxPixels": l.MaxPixels, "minEdge": l.MinEdge, "maxEdge": l.MaxEdge,
+		"kinds": []string{"image/jpeg", "image/png"}})
+}
+
+// asset serves the page's style and script, which never change under one name.
+func (s *Server) asset(c *gin.Context) {
+	body, contentType, ok := s.pages.Asset(c.Param("name"))
+	if !ok {
+		refuse(c, errNotHere)
+		return
+	}
+	c.Header("Cache-Control", "public, max-age=31536000, immutable")
+	c.Data(http.StatusOK, contentType, body)
+}
+
+// say draws a page of one thing to say.
+func (s *Server) say(c *gin.Context, status int, code string) {
+	s.message(c, status, page.Message{Code: code})
+}
+
+func (s *Server) message(c *gin.Context, status int, m page.Message) {
+	m.Lang = s.language(c)
+	if c.Request.Method == http.MethodGet {
+		m.Others = others(m.Lang)
+	}
+	s.draw(c, status, m)
+}
+
+// away says that it is us: try again, nothing is lost.
+func (s *Server) away(c *gin.Context, err error) {
+	s.config.Logger.Warn("an applicant could not be answered", "cause", err)
+	c.Header("Retry-After", retryAfter)
+	s.message(c, http.StatusServiceUnavailable, page.Message{Code: "unavailable", Back: verify + "/case"})
+}
+
+func (s *Server) draw(c *gin.Context, status int, m page.Model) {
+	var html bytes.Buffer
+	if err := s.pages.Draw(&html, m); err != nil {
+		s.config.Logger.Error("a page could not be drawn", "cause", err)
+		refuse(c, errBroken)
+		return
+	}
+	c.Data(status, "text/html; charset=utf-8", html.Bytes())
+	c.Abort()
+}
+
+// sameSite refuses what another site's page makes a browser send.
+func (s *Server) sameSite(c *gin.Context) {
+	if err := s.crossOrigin.Check(c.Request); err != nil {
+		s.message(c, http.StatusForbidden, page.Message{Code: "form_stale", Back: verify + "/case"})
+		return
+	}
+	c.Next()
+}
+
+// pageHeaders are for what a browser shows: our own style, script and images
+// (and those just taken, for the preview), in no frame, and no word to other
+// sites about where it was.
+func pageHeaders(c *gin.Context) {
+	c.Header("Content-Security-Policy", "default-src 'none'; img-src 'self' blob: data:; style-src 'self'; script-src 'self'; "+
+		"connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	c.Header("X-Frame-Options", "DENY")
+	c.Header("Referrer-Policy", "same-origin") // and not none: browsers would then hide where a form came from
+	c.Header("Cross-Origin-Opener-Policy", "same-origin")
+	c.Next()
+}

@@ -1,0 +1,214 @@
+package intake
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"durablekyc.example/internal/docstore"
+	"durablekyc.example/internal/seal"
+	"durablekyc.example/kyc"
+	"durablekyc.example/webhook/page"
+)
+
+// form is what an applicant sent for one entity, and what is wrong with it.
+type form struct {
+	csrf, entity, draft string
+	document            kyc.DocumentType
+	consent, anyway     bool
+	files               map[kyc.Side][]byte // as they came; none where no file was chosen
+	kept                map[kyc.Side]kept   // what is with us, from before or from this time
+	refused             map[kyc.Side]string // why an image is not taken: one of page.Refusals
+	problem             string              // with all of it: one of page.Problems
+}
+
+// kept is an image that passed the gate and waits for the rest of its form.
+type kept struct {
+	Key       string             `json:"k"`
+	Extension string             `json:"e"`
+	Sum       string             `json:"s"` // of its bytes: what the submission's id is drawn from
+	Print     docstore.Print     `json:"p"`
+	Warnings  []docstore.Warning `json:"w,omitempty"`
+	Type      kyc.DocumentType   `json:"t"` // it was photographed as
+}
+
+// Bounds of a form, besides its images.
+const (
+	mostParts = 16
+	mostField = 16 << 10 // the draft is the longest
+)
+
+// Why a form is not read to its end.
+var (
+	errStale = errors.New("the form is of another session")
+	errForm  = errors.New("not one of our forms")
+)
+
+// read takes in a form. Its images come last, so nobody's are read before the
+// form is known to be ours.
+func (s *Server) read(c *gin.Context, a applicant) (*form, error) {
+	most := 2*s.config.Limits.MaxBytes + mostParts*mostField
+	control := http.NewResponseController(c.Writer)
+	for _, err := range []error{
+		control.SetReadDeadline(time.Now().Add(s.config.UploadTimeout)),
+		control.SetWriteDeadline(time.Now().Add(s.config.UploadTimeout + time.Minute)),
+	} {
+		if err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return nil, err
+		}
+	}
+	if c.Request.ContentLength > most {
+		return nil, errTooLarge
+	}
+	body := &body{ReadCloser: http.MaxBytesReader(c.Writer, c.Request.Body, most)}
+	c.Request.Body = body
+	parts, err := c.Request.MultipartReader()
+	if err != nil {
+		return nil, errForm
+	}
+	f := &form{files: map[kyc.Side][]byte{}, kept: map[kyc.Side]kept{}, refused: map[kyc.Side]string{}}
+	for range mostParts {
+		part, err := parts.NextPart()
+		switch {
+		case errors.Is(err, io.EOF):
+			if !s.ours(a, f.csrf) {
+				return nil, errStale
+			}
+			return f, nil
+		case err != nil:
+			return nil, body.why()
+		}
+		if err := s.take(f, a, part); err != nil {
+			if errors.Is(err, errForm) {
+				return nil, body.why()
+			}
+			return nil, err
+		}
+	}
+	return nil, errForm
+}
+
+// take reads one part. What a file is called and said to be counts for nothing.
+func (s *Server) take(f *form, a applicant, part *multipart.Part) error {
+	switch side := kyc.Side(part.FormName()); side {
+	case kyc.Front, kyc.Back:
+		if !s.ours(a, f.csrf) {
+			return errStale
+		}
+		file, err := io.ReadAll(io.LimitReader(part, s.config.Limits.MaxBytes+1))
+		if err != nil {
+			return errForm
+		}
+		if len(file) > 0 || part.FileName() != "" {
+			f.files[side] = file
+		}
+		return nil
+	}
+	text, err := io.ReadAll(io.LimitReader(part, mostField+1))
+	if err != nil {
+		return errForm
+	}
+	if len(text) > mostField {
+		return errForm
+	}
+	value := string(text)
+	switch part.FormName() {
+	case "csrf":
+		f.csrf = value
+	case "entity":
+		f.entity = value
+	case "draft":
+		f.draft = value
+	case "type":
+		f.document = kyc.DocumentType(value)
+	case "consent":
+		f.consent = value == "yes"
+	case "anyway":
+		f.anyway = value == "yes"
+	}
+	return nil
+}
+
+// body remembers why it could not be read to its end: the parser of parts does
+// not pass that on.
+type body struct {
+	io.ReadCloser
+	err error
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && b.err == nil {
+		b.err = err
+	}
+	return n, err
+}
+
+// why tells a body that is too large from any other that is no form.
+func (b *body) why() error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(b.err, &tooLarge) {
+		return errTooLarge
+	}
+	return errForm
+}
+
+// draft seals what is kept into the form, so that only what is missing has to
+// be chosen again, with or without a script, on any of us.
+func (s *Server) draft(a applicant, f *form) string {
+	if len(f.kept) == 0 {
+		return ""
+	}
+	text, err := json.Marshal(f.kept)
+	if err != nil {
+		return "" // strings and numbers only
+	}
+	t := a.Ticket
+	t.Part, t.Nonce = f.entity, string(text)
+	return s.config.Keys.Issue(seal.Draft, t)
+}
+
+// recall finds what an earlier form of this entity left with us. An old or
+// strange draft is no draft.
+func (s *Server) recall(a applicant, f *form) {
+	t, err := s.config.Keys.Redeem(seal.Draft, f.draft, time.Now())
+	if err != nil || t.Subject != a.Subject || t.Part != f.entity || t.Epoch != a.Epoch {
+		return
+	}
+	var all map[kyc.Side]kept
+	if json.Unmarshal([]byte(t.Nonce), &all) != nil {
+		return
+	}
+	for side, k := range all {
+		if k.Type == f.document {
+			f.kept[side] = k
+		}
+	}
+}
+
+// fill shows a form as it was sent, and what came of it.
+func (s *Server) fill(p *page.Form, a applicant, sent *form) {
+	p.Chosen, p.Draft, p.Problem = string(sent.document), s.draft(a, sent), sent.problem
+	for _, side := range []kyc.Side{kyc.Front, kyc.Back} {
+		shown := page.Side{Problem: sent.refused[side]}
+		if k, ok := sent.kept[side]; ok {
+			shown.Kept = true
+			for _, w := range k.Warnings {
+				shown.Warnings = append(shown.Warnings, string(w))
+			}
+		}
+		p.Sides[string(side)] = shown
+	}
+}
+
+// complete reports whether nothing stands in the way of handing it in.
+func (f *form) complete() bool {
+	doubtful := slices.ContainsFunc(f.document.Sides(), func(side kyc.Side) bool { return len(f.kept[side].Warnings) > 0 })
+	return f.problem == "" && len(f.refused) == 0 && (f.anyway || !doubtful)
+}

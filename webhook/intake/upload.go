@@ -1,0 +1,210 @@
+package intake
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"durablekyc.example/internal/docstore"
+	"durablekyc.example/kyc"
+	"durablekyc.example/webhook/page"
+	"durablekyc.example/workflows"
+)
+
+// sent takes in a form: every image through the gate, those that pass into the
+// store, and once all is there, one submission to the case.
+func (s *Server) sent(c *gin.Context) {
+	a, ok := s.applicant(c)
+	if !ok {
+		s.say(c, http.StatusForbidden, "session_over")
+		return
+	}
+	if wait := s.uploads.wait(a.Subject + "/" + a.Part); wait > 0 {
+		c.Header("Retry-After", fmt.Sprintf("%.0f", wait.Seconds()+1))
+		s.message(c, http.StatusTooManyRequests, page.Message{Code: "too_fast", Wait: wait, Back: verify + "/case"})
+		return
+	}
+	select {
+	case s.receiving <- struct{}{}:
+		defer func() { <-s.receiving }()
+	default:
+		s.away(c, errBusy)
+		return
+	}
+	f, err := s.read(c, a)
+	switch {
+	case errors.Is(err, errTooLarge):
+		s.message(c, http.StatusRequestEntityTooLarge, page.Message{Code: "too_large", Limits: s.pageLimits(), Back: verify + "/case"})
+		return
+	case err != nil:
+		s.message(c, http.StatusForbidden, page.Message{Code: "form_stale", Back: verify + "/case"})
+		return
+	}
+	v, ok := s.show(c, a.Ticket)
+	if !ok {
+		return
+	}
+	if !s.wanted(a, v, f) {
+		s.tell(c, a, http.StatusConflict, f)
+		return
+	}
+	if err := s.judge(c.Request.Context(), a, f); err != nil {
+		s.away(c, err)
+		return
+	}
+	if !f.complete() {
+		s.tell(c, a, http.StatusUnprocessableEntity, f)
+		return
+	}
+	s.handIn(c, a, f)
+}
+
+// wanted checks what can be known before any image is looked at.
+func (s *Server) wanted(a applicant, v kyc.View, f *form) bool {
+	i := slices.IndexFunc(v.Entities, func(e kyc.EntityView) bool { return e.ID == f.entity && a.may(e.ID) })
+	switch {
+	case i < 0 || state(v, v.Entities[i]) != "wanted" && state(v, v.Entities[i]) != "still_wanted":
+		f.problem = "not_wanted"
+		if i >= 0 && v.Entities[i].Sending {
+			f.problem = "already_sending"
+		}
+		return false
+	}
+	kind := "you"
+	if v.Entities[i].IsCustomer && v.CustomerType == kyc.Business {
+		kind = "business"
+	}
+	switch {
+	case !slices.Contains(types(kind), f.document):
+		f.problem = "type_unknown"
+	case !f.consent:
+		f.problem = "consent_missing"
+	}
+	return true
+}
+
+// judge puts every image through the gate and those that pass into the store.
+// An error is ours; what is wrong with an image is in the form. Where the
+// applicant has not agreed, nothing is kept.
+func (s *Server) judge(ctx context.Context, a applicant, f *form) error {
+	s.recall(a, f)
+	for _, side := range f.document.Sides() {
+		file, chosen := f.files[side]
+		if !chosen {
+			if _, there := f.kept[side]; !there {
+				f.refused[side] = "missing"
+			}
+			continue
+		}
+		picture, err := s.look(ctx, file)
+		var refused *docstore.RefusedError
+		switch {
+		case errors.As(err, &refused):
+			f.refused[side] = refused.Code
+			continue
+		case err != nil:
+			return err
+		}
+		if s.twice(f, side, picture) {
+			f.refused[side] = "same_twice"
+			continue
+		}
+		if f.problem != "" {
+			continue
+		}
+		if err := s.keep(ctx, a, f, side, picture); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// look is the gate. A picture takes up to 250 MB while it is decoded, so few
+// are at once.
+func (s *Server) look(ctx context.Context, file []byte) (docstore.Picture, error) {
+	select {
+	case s.looking <- struct{}{}:
+		defer func() { <-s.looking }()
+	case <-ctx.Done():
+		return docstore.Picture{}, ctx.Err()
+	}
+	return docstore.Judge(bytes.NewReader(file), s.config.Limits)
+}
+
+// twice reports whether the picture is the one that is there for another side.
+func (s *Server) twice(f *form, side kyc.Side, picture docstore.Picture) bool {
+	for other, k := range f.kept {
+		_, replaced := f.files[other]
+		if other != side && !(replaced && other == kyc.Back) && k.Print.Alike(picture.Print) {
+			return true
+		}
+	}
+	return false
+}
+
+// keep stores a picture in the place of the one that was there for its side.
+func (s *Server) keep(ctx context.Context, a applicant, f *form, side kyc.Side, picture docstore.Picture) error {
+	key, err := s.config.Documents.Put(ctx, a.Subject, bytes.NewReader(picture.Bytes), "")
+	if err != nil {
+		return err
+	}
+	if old, there := f.kept[side]; there {
+		if err := s.config.Documents.DropImage(ctx, old.Key); err != nil {
+			s.config.Logger.Warn("an image that was replaced stays until it is swept", "cause", err)
+		}
+	}
+	sum := sha256.Sum256(picture.Bytes)
+	f.kept[side] = kept{Key: key, Extension: picture.Extension, Sum: hex.EncodeToString(sum[:]), Print: picture.Print,
+		Warnings: picture.Warnings, Type: f.document}
+	return nil
+}
+
+// handIn gives the case the submission, whose id is drawn from what it is about
+// and the images alone: the same form again is the same submission.
+func (s *Server) handIn(c *gin.Context, a applicant, f *form) {
+	lang := s.language(c)
+	consent := sha256.Sum256([]byte(s.pages.ConsentText(lang)))
+	submission := kyc.Submission{Entity: f.entity, Type: f.document,
+		Consent: &kyc.Consent{Text: hex.EncodeToString(consent[:]), Language: lang, At: time.Now().UTC()}}
+	identity := sha256.New()
+	fmt.Fprintf(identity, "%s\n%s\n", f.entity, f.document)
+	for _, side := range f.document.Sides() {
+		k := f.kept[side]
+		fmt.Fprintf(identity, "%s %s\n", side, k.Sum)
+		submission.Images = append(submission.Images, kyc.Image{Key: k.Key, Side: side, Extension: k.Extension})
+	}
+	submission.ID = hex.EncodeToString(identity.Sum(nil)[:16])
+
+	// Whoever hangs up now has sent it all the same.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), s.config.AnswerTimeout)
+	defer cancel()
+	err := s.config.Applicants.HandIn(ctx, a.Subject, submission)
+	var refused *workflows.RefusedError
+	switch {
+	case errors.As(err, &refused):
+		s.forget(ctx, submission)
+		f.kept, f.problem = nil, "not_wanted"
+		s.tell(c, a, http.StatusConflict, f)
+	case err != nil:
+		s.away(c, err) // it may have been accepted; the same again is no second one
+	default:
+		c.Redirect(http.StatusSeeOther, verify+"/case")
+	}
+}
+
+// forget removes what the case did not want. What stays, the worker sweeps.
+func (s *Server) forget(ctx context.Context, submission kyc.Submission) {
+	for _, image := range submission.Images {
+		if err := s.config.Documents.DropImage(ctx, image.Key); err != nil {
+			s.config.Logger.Warn("an image that was not wanted stays until it is swept", "cause", err)
+		}
+	}
+}

@@ -1,0 +1,154 @@
+package intake
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+	"rsc.io/qr"
+
+	"durablekyc.example/internal/seal"
+	"durablekyc.example/kyc"
+	"durablekyc.example/webhook/page"
+)
+
+// ConnectFi does not say which documents it wants (C). These are what people
+// have, and what a business has, of the types it takes.
+var (
+	ofPeople   = []kyc.DocumentType{"license", "passport", "identification_card", "residence_permit", "utility"}
+	ofBusiness = []kyc.DocumentType{"contract", "utility", "bank_statement", "other"}
+)
+
+// model is the case as the applicant may see it: only their part, no ids of
+// others, and no word about how it was decided.
+func (s *Server) model(c *gin.Context, a applicant, v kyc.View, revision string, sent *form) page.Case {
+	lang := s.language(c)
+	m := page.Case{Lang: lang, CSRF: s.csrf(a), Action: verify + "/case", Revision: revision, Until: v.Until,
+		Limits: s.pageLimits(), Others: others(lang), QR: s.qr(a.Ticket)}
+	if sent != nil {
+		m.Consent = page.Consent{Given: sent.consent, Problem: sent.problem == "consent_missing"}
+	}
+	number := 0
+	for _, e := range v.Entities {
+		p := page.Person{ID: e.ID, Kind: "you"}
+		switch {
+		case e.IsCustomer && v.CustomerType == kyc.Business:
+			p.Kind = "business"
+		case !e.IsCustomer:
+			number++
+			if p.Number = number; a.Part == "" {
+				p.Kind = "representative"
+			}
+		}
+		if !a.may(e.ID) {
+			continue
+		}
+		p.State = state(v, e)
+		if p.State == "wanted" || p.State == "still_wanted" {
+			p.Form = fresh(e.ID, p.Kind)
+			if sent != nil && sent.entity == e.ID {
+				s.fill(p.Form, a, sent)
+			}
+		}
+		m.Live = m.Live || e.Sending
+		m.People = append(m.People, p)
+	}
+	m.Live = m.Live || v.Stage == kyc.Identifying || v.Stage == kyc.Processing
+	m.Status = status(v, m.People)
+	return m
+}
+
+// state is where one person stands.
+func state(v kyc.View, e kyc.EntityView) string {
+	switch {
+	case e.Sending:
+		return "sending"
+	case v.Stage == kyc.AwaitingDocuments && e.Status.WantsDocuments():
+		if slices.ContainsFunc(v.Timeline, func(t kyc.Entry) bool {
+			return t.Entity == e.ID && (t.What == kyc.WhatHandedOver || t.What == kyc.WhatRefused)
+		}) {
+			return "still_wanted"
+		}
+		return "wanted"
+	case e.Status.Completed():
+		return "done"
+	case e.Status.InReview():
+		return "review"
+	}
+	return "waiting"
+}
+
+// status says where the whole stands, as far as these people are concerned:
+// what they can do goes first.
+func status(v kyc.View, people []page.Person) string {
+	is := func(state string) bool {
+		return slices.ContainsFunc(people, func(p page.Person) bool { return p.State == state })
+	}
+	switch {
+	case is("still_wanted"):
+		return "still_wanted"
+	case is("wanted") && is("done"):
+		return "partly"
+	case is("wanted"):
+		return "wanted"
+	case is("sending"):
+		return "sending"
+	}
+	switch v.Stage {
+	case kyc.InReview:
+		return "review"
+	case kyc.AwaitingData:
+		return "data"
+	case kyc.Held:
+		return "held"
+	case kyc.AwaitingDocuments:
+		return "partly" // of somebody else
+	}
+	return "working"
+}
+
+// types of documents that would do for this kind of person.
+func types(kind string) []kyc.DocumentType {
+	if kind == "business" {
+		return ofBusiness
+	}
+	return ofPeople
+}
+
+// fresh is a form that nobody has filled in.
+func fresh(entity, kind string) *page.Form {
+	f := &page.Form{Entity: entity, Sides: map[string]page.Side{}}
+	for _, t := range types(kind) {
+		sides := make([]string, 0, 2)
+		for _, side := range t.Sides() {
+			sides = append(sides, string(side))
+		}
+		f.Types = append(f.Types, page.Type{Value: string(t), Sides: sides})
+	}
+	return f
+}
+
+func (s *Server) pageLimits() page.Limits {
+	l := s.config.Limits
+	return page.Limits{MaxBytes: l.MaxBytes, MinEdge: l.MinEdge, MaxPixels: l.MaxPixels}
+}
+
+// qr draws a link to the same part of the same case, good for as long as this
+// ticket; nil if it does not fit.
+func (s *Server) qr(t seal.Ticket) *page.QR {
+	t.Nonce = ""
+	code, err := qr.Encode(s.config.Keys.Address(s.config.PublicURL, t), qr.M)
+	if err != nil {
+		return nil
+	}
+	var path strings.Builder
+	for y := range code.Size {
+		for x := range code.Size {
+			if code.Black(x, y) {
+				fmt.Fprintf(&path, "M%d %dh1v1h-1z", x, y)
+			}
+		}
+	}
+	return &page.QR{Path: path.String(), Size: code.Size}
+}
