@@ -32,7 +32,7 @@ stack:
 
 # The README's pictures, taken anew.
 pictures:
-	cd dev/stack && go test $(BROWSER) -run Shows -pictures .
+	cd dev/stack && go test $(BROWSER) -run 'Shows|Refusal' -pictures .
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./worker ./webhook ./starter ./sandbox

@@ -216,6 +216,19 @@ func TestWithdrawalEndsACaseWhoseUploadIsBeingRetried(t *testing.T) {
 	require.Equal(t, kyc.Withdrawn, submit.view.Stage)
 }
 
+func TestRevokedLinksStayRevoked(t *testing.T) {
+	s := newStory(t)
+	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("pending_step_up", ""), nil).Once()
+	var revoke, withdraw *answer
+	s.after(time.Hour, func() { revoke = s.update(workflows.UpdateRevoke, "r") })
+	s.after(2*time.Hour, func() { withdraw = s.update(workflows.UpdateWithdraw, "w") })
+	v := s.run()
+	require.NoError(t, revoke.err)
+	require.Equal(t, 1, revoke.view.Links)
+	require.NoError(t, withdraw.err)
+	require.Equal(t, 1, v.Links)
+}
+
 func TestLastingRefusalHoldsAndRefreshTriesAgain(t *testing.T) {
 	s := newStory(t)
 	no := temporal.NewNonRetryableApplicationError("no", "customerNotFound", nil)

@@ -35,7 +35,8 @@ type options struct {
 	data   string // keeps everything here across runs; empty forgets it
 	work   string // where documents go if data is empty
 	withUI bool
-	seed   uint64 // of the sandbox's faults
+	seed   uint64       // of the sandbox's faults
+	log    *slog.Logger // of the services; nil keeps quiet
 }
 
 // system is production's own services around an embedded Temporal and the
@@ -136,12 +137,15 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 	if err != nil {
 		return err
 	}
-	quiet := slog.New(slog.DiscardHandler)
-	sandbox, err := standin.New(standin.Config{Login: secret.login, Password: secret.password, Logger: quiet, Seed: o.seed})
+	log := o.log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	sandbox, err := standin.New(standin.Config{Login: secret.login, Password: secret.password, Logger: log, Seed: o.seed})
 	if err != nil {
 		return err
 	}
-	edge, err := intake.New(intake.Config{Cases: s.cases, Applicants: s.cases, Documents: documents, PublicURL: s.webhook, Keys: keys, Logger: quiet, Telemetry: metrics,
+	edge, err := intake.New(intake.Config{Cases: s.cases, Applicants: s.cases, Documents: documents, PublicURL: s.webhook, Keys: keys, Logger: log, Telemetry: metrics,
 		Ready: func(ctx context.Context) error {
 			_, err := s.client.CheckHealth(ctx, &client.CheckHealthRequest{})
 			return err
@@ -155,7 +159,7 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 			return nil, err
 		}
 		return taskqueue.New(taskqueue.Config{Temporal: s.client, ConnectFi: provider, Documents: documents, Keys: keys,
-			CallbackURL: s.webhook, Logger: quiet, Telemetry: metrics})
+			CallbackURL: s.webhook, Logger: log, Telemetry: metrics})
 	}
 	s.serve(ctx, func(ctx context.Context) error { return sandbox.Serve(ctx, listen["sandbox"]) })
 	s.serve(ctx, func(ctx context.Context) error { return edge.Serve(ctx, listen["webhook"], listen["admin"]) })

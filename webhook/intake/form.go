@@ -21,7 +21,8 @@ import (
 type form struct {
 	csrf, entity, draft string
 	document            kyc.DocumentType
-	consent, anyway     bool
+	agrees, anyway      bool                // what is ticked
+	consent             *kyc.Consent        // now or with an earlier form; nil is none
 	files               map[kyc.Side][]byte // as they came; none where no file was chosen
 	kept                map[kyc.Side]kept   // what is with us, from before or from this time
 	refused             map[kyc.Side]string // why an image is not taken: one of page.Refusals
@@ -128,7 +129,7 @@ func (s *Server) take(f *form, a applicant, part *multipart.Part) error {
 	case "type":
 		f.document = kyc.DocumentType(value)
 	case "consent":
-		f.consent = value == "yes"
+		f.agrees = value == "yes"
 	case "anyway":
 		f.anyway = value == "yes"
 	}
@@ -159,15 +160,18 @@ func (b *body) why() error {
 	return errForm
 }
 
-// draft seals what is kept into the form, so that only what is missing has to
-// be chosen again, with or without a script, on any of us.
+// draft is what a form that is not complete leaves for the next one.
+type draft struct {
+	Kept    map[kyc.Side]kept `json:"k,omitempty"`
+	Consent *kyc.Consent      `json:"c,omitempty"`
+}
+
+// draft seals what is there into the form, so that only what is missing has to
+// be done again, with or without a script, on any of us.
 func (s *Server) draft(a applicant, f *form) string {
-	if len(f.kept) == 0 {
+	text, err := json.Marshal(draft{f.kept, f.consent})
+	if err != nil || len(f.kept) == 0 && f.consent == nil {
 		return ""
-	}
-	text, err := json.Marshal(f.kept)
-	if err != nil {
-		return "" // strings and numbers only
 	}
 	t := a.Ticket
 	t.Part, t.Nonce = f.entity, string(text)
@@ -181,11 +185,12 @@ func (s *Server) recall(a applicant, f *form) {
 	if err != nil || t.Subject != a.Subject || t.Part != f.entity || t.Epoch != a.Epoch {
 		return
 	}
-	var all map[kyc.Side]kept
-	if json.Unmarshal([]byte(t.Nonce), &all) != nil {
+	var d draft
+	if json.Unmarshal([]byte(t.Nonce), &d) != nil {
 		return
 	}
-	for side, k := range all {
+	f.consent = d.Consent
+	for side, k := range d.Kept {
 		if k.Type == f.document {
 			f.kept[side] = k
 		}

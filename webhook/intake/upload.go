@@ -52,6 +52,10 @@ func (s *Server) sent(c *gin.Context) {
 	if !ok {
 		return
 	}
+	s.recall(a, f)
+	if f.agrees {
+		f.consent = s.consent(s.language(c))
+	}
 	if !s.wanted(a, v, f) {
 		s.tell(c, a, http.StatusConflict, f)
 		return
@@ -85,7 +89,7 @@ func (s *Server) wanted(a applicant, v kyc.View, f *form) bool {
 	switch {
 	case !slices.Contains(types(kind), f.document):
 		f.problem = "type_unknown"
-	case !f.consent:
+	case f.consent == nil:
 		f.problem = "consent_missing"
 	}
 	return true
@@ -95,7 +99,6 @@ func (s *Server) wanted(a applicant, v kyc.View, f *form) bool {
 // An error is ours; what is wrong with an image is in the form. Where the
 // applicant has not agreed, nothing is kept.
 func (s *Server) judge(ctx context.Context, a applicant, f *form) error {
-	s.recall(a, f)
 	for _, side := range f.document.Sides() {
 		file, chosen := f.files[side]
 		if !chosen {
@@ -170,10 +173,7 @@ func (s *Server) keep(ctx context.Context, a applicant, f *form, side kyc.Side, 
 // handIn gives the case the submission, whose id is drawn from what it is about
 // and the images alone: the same form again is the same submission.
 func (s *Server) handIn(c *gin.Context, a applicant, f *form) {
-	lang := s.language(c)
-	consent := sha256.Sum256([]byte(s.pages.ConsentText(lang)))
-	submission := kyc.Submission{Entity: f.entity, Type: f.document,
-		Consent: &kyc.Consent{Text: hex.EncodeToString(consent[:]), Language: lang, At: time.Now().UTC()}}
+	submission := kyc.Submission{Entity: f.entity, Type: f.document, Consent: f.consent}
 	identity := sha256.New()
 	fmt.Fprintf(identity, "%s\n%s\n", f.entity, f.document)
 	for _, side := range f.document.Sides() {
@@ -198,6 +198,12 @@ func (s *Server) handIn(c *gin.Context, a applicant, f *form) {
 	default:
 		c.Redirect(http.StatusSeeOther, verify+"/case")
 	}
+}
+
+// consent records what somebody agrees to now, in the language it is shown in.
+func (s *Server) consent(lang string) *kyc.Consent {
+	text := sha256.Sum256([]byte(s.pages.ConsentText(lang)))
+	return &kyc.Consent{Text: hex.EncodeToString(text[:]), Language: lang, At: time.Now().UTC()}
 }
 
 // forget removes what the case did not want. What stays, the worker sweeps.

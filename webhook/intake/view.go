@@ -27,7 +27,7 @@ func (s *Server) model(c *gin.Context, a applicant, v kyc.View, revision string,
 	m := page.Case{Lang: lang, CSRF: s.csrf(a), Action: verify + "/case", Revision: revision, Until: v.Until,
 		Limits: s.pageLimits(), Others: others(lang), QR: s.qr(a.Ticket)}
 	if sent != nil {
-		m.Consent = page.Consent{Given: sent.consent, Problem: sent.problem == "consent_missing"}
+		m.Consent = page.Consent{Given: sent.consent != nil, Problem: sent.problem == "consent_missing"}
 	}
 	number := 0
 	for _, e := range v.Entities {
@@ -103,7 +103,7 @@ func status(v kyc.View, people []page.Person) string {
 	case kyc.Held:
 		return "held"
 	case kyc.AwaitingDocuments:
-		return "partly" // of somebody else
+		return "yours_done"
 	}
 	return "working"
 }

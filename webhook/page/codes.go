@@ -9,6 +9,7 @@ var (
 		"working",      // the checking service works, nothing is wanted yet
 		"wanted",       // documents are wanted
 		"partly",       // some people are done, others are not
+		"yours_done",   // the one who looks is done, somebody else is not
 		"sending",      // photos are on their way
 		"still_wanted", // documents are wanted again
 		"review",       // people look at it

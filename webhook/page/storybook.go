@@ -61,6 +61,7 @@ func Storybook(lang string) []Story {
 				{ID: "e3", Kind: "representative", Number: 2, State: "wanted", Form: identity("e3")},
 			}
 		})},
+		{"yours_done", with("yours_done", func(c *Case) { c.People = you("done", nil) })},
 		{"sending", with("sending", func(c *Case) { c.Live, c.People = true, you("sending", nil) })},
 		{"still_wanted", with("still_wanted", func(c *Case) {
 			c.Until, c.Consent.Given, c.People = until, true, you("still_wanted", asked("license", "", nil))

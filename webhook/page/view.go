@@ -65,7 +65,7 @@ type personView struct {
 
 // looks is how each status looks: a tone of the style sheet and an icon.
 var looks = map[string][2]string{
-	"wanted": {"ask", "camera"}, "still_wanted": {"ask", "camera"}, "partly": {"ask", "camera"},
+	"wanted": {"ask", "camera"}, "still_wanted": {"ask", "camera"}, "partly": {"ask", "camera"}, "yours_done": {"good", "check"},
 	"working": {"calm", "clock"}, "sending": {"calm", "clock"}, "review": {"calm", "clock"},
 	"data": {"calm", "clock"}, "held": {"calm", "clock"}, "finished": {"good", "check"},
 }
