@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -237,6 +238,25 @@ func TestOneSideMissing(t *testing.T) {
 	a.does(chromedp.SetUploadFiles(chromedp.CSS("input[type=file][name=back]"), []string{photos["back"]}))
 	a.sends()
 	a.sees("complete")
+}
+
+// A case that goes back from review to documents opens the same page again.
+func TestBackFromReviewTheSamePageAsksAgain(t *testing.T) {
+	v := individual(t, "browserback", "back_and_forth")
+	a := visits(t, browser(t, 390, 844), v, "")
+	for round := range 2 {
+		a.chooses("license", a.licence(strconv.Itoa(round)))
+		a.agrees()
+		a.sends()
+		if round == 0 {
+			until(t, v.Reference, func(v kyc.View) bool { return strings.Count(strings.Join(whats(v), " "), "documents_wanted") == 2 })
+			a.does(chromedp.Navigate(one.webhook+"/verify/case"), chromedp.WaitVisible(chromedp.CSS("form.upload")))
+			a.sees("Please send photos again")
+		}
+	}
+	a.sees("complete")
+	require.Equal(t, kyc.Approved, until(t, v.Reference, final).Stage)
+	require.Equal(t, 4, ledger(t, v.Reference).Attachments)
 }
 
 // The whole way without a script, in Spanish.

@@ -199,7 +199,7 @@ func nextCommand(v kyc.View) string {
 		case 1:
 			entity = ""
 		}
-		return "starter upload " + v.Reference + entity + " --front FILE --back FILE"
+		return "starter link " + v.Reference + entity + ", or starter upload " + v.Reference + entity + " --front FILE --back FILE"
 	case v.Stage == kyc.Held, v.Stage == kyc.AwaitingData:
 		return "starter refresh " + v.Reference
 	}

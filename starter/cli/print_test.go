@@ -52,7 +52,7 @@ func TestACaseReadsLikeAFile(t *testing.T) {
   2026-03-01 09:00:01  ConnectFi wants document images of cstab_7BX5DPJcbmipymiokecA6d
   2026-03-01 09:00:01  ConnectFi completed cstab_7BX5DO49J48VeWKsJ6gWNb: approved
 
-next: starter upload B1 --front FILE --back FILE
+next: starter link B1, or starter upload B1 --front FILE --back FILE
 `, out.String())
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -103,6 +104,9 @@ func (s *Server) tell(c *gin.Context, a applicant, status int, sent *form) {
 // show is the case of a ticket; false if there is nothing to do for its holder,
 // which is answered then.
 func (s *Server) show(c *gin.Context, t seal.Ticket) (kyc.View, bool) {
+	if s.tooFast(c, s.looks, t) {
+		return kyc.View{}, false
+	}
 	ctx, cancel := context.WithTimeout(c.Request.Context(), s.config.AnswerTimeout)
 	defer cancel()
 	v, err := s.config.Applicants.Show(ctx, t.Subject)
@@ -123,6 +127,17 @@ func (s *Server) show(c *gin.Context, t seal.Ticket) (kyc.View, bool) {
 		return v, true
 	}
 	return kyc.View{}, false
+}
+
+// tooFast answers whoever does something more often than anybody needs to.
+func (s *Server) tooFast(c *gin.Context, l *limiter, t seal.Ticket) bool {
+	wait := l.wait(t.Subject + "/" + t.Part)
+	if wait <= 0 {
+		return false
+	}
+	c.Header("Retry-After", fmt.Sprintf("%.0f", wait.Seconds()+1))
+	s.message(c, http.StatusTooManyRequests, page.Message{Code: "too_fast", Wait: wait, Back: verify + "/case"})
+	return true
 }
 
 // limits publishes what the gate takes.

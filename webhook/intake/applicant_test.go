@@ -448,6 +448,20 @@ func TestAFloodIsSlowedDown(t *testing.T) {
 	require.NotEmpty(t, answer.Header().Get("Retry-After"))
 }
 
+// Every look at a case is a query: nobody needs a hundred of them.
+func TestAFloodOfLooksIsSlowedDown(t *testing.T) {
+	v := visit(t, waiting(person))
+	v.enter(v.link("", time.Hour))
+	status := 0
+	for range 100 {
+		if status = v.get("/verify/case").Code; status != http.StatusOK {
+			break
+		}
+	}
+	require.Equal(t, http.StatusTooManyRequests, status)
+	require.Equal(t, http.StatusOK, visit(t, waiting(person)).get(v.link(agent, time.Hour)).Code, "nobody else is")
+}
+
 func TestLinksThatAreGoodForNothing(t *testing.T) {
 	decided := waiting(person)
 	decided.reads("completed", "Denied", kyc.EntityReading{ID: person, IsCustomer: true, Status: "completed", Outcome: "denied"})

@@ -73,6 +73,7 @@ type Server struct {
 
 	crossOrigin *http.CrossOriginProtection
 	uploads     *limiter
+	looks       *limiter      // at a case: each is a query, which Temporal bills
 	receiving   chan struct{} // one taken for each form on its way, up to 20 MB each
 	looking     chan struct{} // one taken for each image at the gate, up to 250 MB each
 }
@@ -137,6 +138,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{config: c, metrics: metrics, pages: pages, slots: make(chan struct{}, c.MostSignals),
 		crossOrigin: http.NewCrossOriginProtection(),
 		uploads:     newLimiter(c.UploadEvery, c.UploadBurst),
+		looks:       newLimiter(500*time.Millisecond, 60),
 		receiving:   make(chan struct{}, mostReceiving), looking: make(chan struct{}, mostLooking)}
 	s.public, err = s.routes()
 	return s, err

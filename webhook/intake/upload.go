@@ -27,9 +27,7 @@ func (s *Server) sent(c *gin.Context) {
 		s.say(c, http.StatusForbidden, "session_over")
 		return
 	}
-	if wait := s.uploads.wait(a.Subject + "/" + a.Part); wait > 0 {
-		c.Header("Retry-After", fmt.Sprintf("%.0f", wait.Seconds()+1))
-		s.message(c, http.StatusTooManyRequests, page.Message{Code: "too_fast", Wait: wait, Back: verify + "/case"})
+	if s.tooFast(c, s.uploads, a.Ticket) {
 		return
 	}
 	select {
