@@ -20,7 +20,7 @@ func reading(a connectfi.Application, asked ReadRequest) (kyc.Reading, error) {
 		asked.ApplicationID != "" && a.ApplicationID != asked.ApplicationID:
 		return kyc.Reading{}, errForeignAnswer
 	}
-	r := kyc.Reading{ApplicationID: a.ApplicationID, Status: kyc.Status(word(a.Status)), Outcome: kyc.Outcome(word(a.Outcome))}
+	r := kyc.Reading{ApplicationID: a.ApplicationID, AggregatorID: word(a.AggregatorID), Status: kyc.Status(word(a.Status)), Outcome: kyc.Outcome(word(a.Outcome))}
 	for _, e := range a.EntityApplications {
 		r.Entities = append(r.Entities, kyc.EntityReading{ID: word(e.EntityID), IsCustomer: e.IsCustomer,
 			Status: kyc.Status(word(e.Status)), Outcome: kyc.Outcome(word(e.Outcome))})

@@ -74,6 +74,7 @@ func (k kind) stage() Stage {
 // words. It is what drives a case.
 type Reading struct {
 	ApplicationID string          `json:"applicationId"`
+	AggregatorID  string          `json:"aggregatorId,omitempty"` // of whoever has the account at ConnectFi; it decides nothing
 	Status        Status          `json:"status"`
 	Outcome       Outcome         `json:"outcome,omitempty"`
 	Entities      []EntityReading `json:"entities,omitempty"`

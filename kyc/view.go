@@ -11,6 +11,9 @@ type View struct {
 	CustomerID    string       `json:"customerId"`
 	CustomerType  CustomerType `json:"customerType"`
 	ApplicationID string       `json:"applicationId"`
+	AggregatorID  string       `json:"aggregatorId,omitempty"`
+	Status        Status       `json:"status,omitempty"` // of the application: ConnectFi's last word
+	Said          Outcome      `json:"said,omitempty"`   // its outcome, in ConnectFi's spelling
 	Stage         Stage        `json:"stage"`
 	Outcome       Outcome      `json:"outcome"` // approved, denied or empty
 	WaitingOn     WaitingOn    `json:"waitingOn"`
@@ -48,7 +51,7 @@ type Refusal struct {
 func (c *Case) View() View {
 	v := View{
 		Reference: c.Reference, CustomerID: c.CustomerID, CustomerType: CustomerTypeOf(c.CustomerID),
-		ApplicationID: c.ApplicationID, Stage: c.Stage, WaitingOn: c.Stage.WaitingOn(),
+		ApplicationID: c.ApplicationID, AggregatorID: c.Reading.AggregatorID, Status: c.Reading.Status, Said: c.Reading.Outcome, Stage: c.Stage, WaitingOn: c.Stage.WaitingOn(),
 		Reason: c.Reason, Refusal: c.Refusal, StartedAt: c.StartedAt, EndedAt: c.EndedAt, Links: c.Links,
 		Version: c.Version, Queued: len(c.Queue), Timeline: slices.Clone(c.Timeline), Entities: []EntityView{},
 	}

@@ -49,7 +49,8 @@ func (c Client) Start(ctx context.Context, o Order) (kyc.View, error) {
 	}
 	options := startOptions(o, time.Now())
 	operation := c.Temporal.NewWithStartWorkflowOperation(options, Type, Input{
-		Reference: o.Reference, CustomerID: o.CustomerID, SyncMode: o.SyncMode, Policy: o.Policy,
+		Reference: o.Reference, CustomerID: o.CustomerID, SyncMode: o.SyncMode,
+		WebhookURL: o.WebhookURL, Notify: o.Notify, Policy: o.Policy,
 	})
 	view, err := finish(ctx)(c.Temporal.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
 		StartWorkflowOperation: operation, UpdateOptions: startUpdate(o),

@@ -7,6 +7,8 @@ type Input struct {
 	Reference  string     `json:"reference"`
 	CustomerID string     `json:"customerId"`
 	SyncMode   *bool      `json:"syncMode,omitempty"`
+	WebhookURL string     `json:"webhookUrl,omitempty"` // where whoever asked wants to hear of changes; empty is nowhere
+	Notify     bool       `json:"notify,omitempty"`     // events also go to the receiver of all cases
 	Policy     kyc.Policy `json:"policy"`
 	Carried    *State     `json:"carried,omitempty"` // continue-as-new only
 }

@@ -18,6 +18,8 @@ type Order struct {
 	Reference  string     // the caller's own id of the check; 1..32 letters and digits (S)
 	CustomerID string     // ConnectFi's id of the customer; 1..36 letters, digits and _ (S)
 	SyncMode   *bool      // passed on to ConnectFi only when set (S)
+	WebhookURL string     // where the caller wants to hear of changes, in ConnectFi's envelope; empty is nowhere
+	Notify     bool       // KYC_NOTIFY_URL is set: events of the case go there, too
 	Policy     kyc.Policy // pinned for the life of the case
 }
 
