@@ -25,6 +25,7 @@ root:
 	@test -n "$(RACE)" || echo "no C compiler: the race detector is left out"
 	@test -n "$(RACE)" || test -z "$$CI" || { echo "CI must not leave the race detector out"; exit 1; }
 	go test $(RACE) ./...
+	@test -z "$(RACE)" || go test ./internal/docstore # what the race detector would take minutes for
 
 # The Temporal server is compiled once, so without the race detector.
 stack:

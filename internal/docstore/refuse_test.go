@@ -1,3 +1,7 @@
+// Pictures are computed with in one goroutine, millions of pixels at a time: the
+// race detector has nothing to find here and takes minutes.
+//go:build !race
+
 package docstore_test
 
 import (
