@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"image"
+	"image/color"
+	"image/png"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -37,6 +40,7 @@ type room struct {
 	kase   kyc.Case
 	taken  []kyc.Submission
 	broken error // what every call ends in; nil is none
+	late   bool  // it refuses what it seemed to want
 }
 
 func (r *room) Show(_ context.Context, reference string) (kyc.View, error) {
@@ -63,7 +67,10 @@ func (r *room) HandIn(_ context.Context, _ string, s kyc.Submission) error {
 	if r.broken != nil {
 		return r.broken
 	}
-	if err := r.kase.CheckSubmission(s); err != nil {
+	if err := r.kase.CheckSubmission(s); err != nil || r.late {
+		if err == nil {
+			err = kyc.ErrNotWanted
+		}
 		return &workflows.RefusedError{Type: workflows.RefusedNotWanted, Reason: err.Error()}
 	}
 	r.kase.Apply(kyc.Submitted{At: time.Now(), Submission: s})
@@ -284,6 +291,57 @@ func TestOneSideAtATime(t *testing.T) {
 	require.Equal(t, http.StatusSeeOther, answer.Code, "%s", answer.Body)
 	require.Len(t, v.room.taken, 1)
 	require.Equal(t, 2, v.stored())
+}
+
+// What looks dark is asked about, and sent all the same if the applicant says so.
+func TestADoubtIsTheApplicantsToOverrule(t *testing.T) {
+	v := visit(t, waiting(person))
+	v.enter(v.link("", time.Hour))
+	picture, err := png.Decode(strings.NewReader(side(t, "1", "front").value))
+	require.NoError(t, err)
+	night := image.NewGray(picture.Bounds())
+	for y := range night.Rect.Dy() {
+		for x := range night.Rect.Dx() {
+			night.SetGray(x, y, color.Gray{Y: color.GrayModel.Convert(picture.At(x, y)).(color.Gray).Y / 10})
+		}
+	}
+	var dark strings.Builder
+	require.NoError(t, png.Encode(&dark, night))
+	answer := v.send(append(v.licence(person), field{"front", dark.String()}, side(t, "1", "back"))...)
+	require.Equal(t, http.StatusUnprocessableEntity, answer.Code)
+	require.Contains(t, answer.Body.String(), `name="anyway"`)
+	require.Empty(t, v.room.taken)
+	draft := v.field(answer.Body.String(), "draft")
+
+	answer = v.send(append(v.licence(person)[:3], field{"draft", draft})...)
+	require.Equal(t, http.StatusUnprocessableEntity, answer.Code, "not without a word")
+	answer = v.send(append(v.licence(person)[:3], field{"draft", v.field(answer.Body.String(), "draft")}, field{"anyway", "yes"})...)
+	require.Equal(t, http.StatusSeeOther, answer.Code, "%s", answer.Body)
+	require.Len(t, v.room.taken, 1)
+}
+
+// A case that goes on between the look and the hand-in keeps nothing it did not want.
+func TestWhatTheCaseRefusesIsForgotten(t *testing.T) {
+	v := visit(t, waiting(person))
+	v.enter(v.link("", time.Hour))
+	v.room.late = true
+	answer := v.send(append(v.licence(person), side(t, "1", "front"), side(t, "1", "back"))...)
+	require.Equal(t, http.StatusConflict, answer.Code)
+	require.Zero(t, v.stored())
+}
+
+// When Temporal is away after the images came in, the same form again is taken.
+func TestTheSameFormAgainAfterAnOutage(t *testing.T) {
+	v := visit(t, waiting(person))
+	v.enter(v.link("", time.Hour))
+	form := append(v.licence(person), side(t, "1", "front"), side(t, "1", "back"))
+	v.room.broken = workflows.ErrUnavailable
+	answer := v.send(form...)
+	require.Equal(t, http.StatusServiceUnavailable, answer.Code)
+	require.NotEmpty(t, answer.Header().Get("Retry-After"))
+	v.room.broken = nil
+	require.Equal(t, http.StatusSeeOther, v.send(form...).Code)
+	require.Len(t, v.room.taken, 1)
 }
 
 func TestADraftIsOfOnePersonAndOneType(t *testing.T) {
