@@ -40,7 +40,7 @@ var (
 
 // checkedHere are the refusals that the script can find before anything is sent.
 var checkedHere = []string{"empty", "too_large", "pdf", "heic", "other_kind", "broken", "too_small",
-	"too_many_pixels", "two_files", "same_twice", "missing"}
+	"too_many_pixels", "same_twice", "missing"}
 
 // unknown is the member of every group for a code that is not in it.
 const unknown = "unknown"

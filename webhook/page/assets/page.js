@@ -73,7 +73,7 @@
       mark(input, sentence);
       say(sentence);
     };
-    const code = input.files.length > 1 ? 'two_files' : wrong(file, limits);
+    const code = wrong(file, limits);
     if (code) return refuse(code);
     const preview = word('preview'), image = preview.querySelector('img');
     image.alt = `${word('alt').textContent}: ${side.querySelector('.name').innerText}`;
