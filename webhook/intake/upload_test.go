@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/internal/docstore"
-	"durablekyc.example/kyc"
 	"durablekyc.example/webhook/intake"
 	"durablekyc.example/webhook/page"
 	"durablekyc.example/workflows"
