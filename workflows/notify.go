@@ -135,21 +135,18 @@ func (n *notifier) takeIn(ctx workflow.Context) {
 func (n *notifier) finish(ctx workflow.Context, l *lane) {
 	var (
 		result activities.NotifyResult
-		called *temporal.CanceledError
 		failed *temporal.ApplicationError
 	)
-	id, stopped, now, err := l.id, l.stopped, workflow.Now(ctx), l.future.Get(ctx, &result)
+	now, err, done := workflow.Now(ctx), l.future.Get(ctx, &result), *l
 	*l = lane{receiver: l.receiver}
-	receipt := n.receipt(id, l.receiver)
+	receipt := n.receipt(done.id, done.receiver)
 	switch {
-	case receipt == nil, errors.As(err, &called):
+	case receipt == nil, calledOff(done.stopped, err):
 		return
 	case err == nil:
 		receipt.settle(now, true, result)
 		receipt.GivenUpAt = time.Time{}
 		return
-	case stopped && !(errors.As(err, &failed) && failed.NonRetryable()):
-		return // its last attempt under way failed, and was not repeated because it was called off
 	case !errors.As(err, &failed) || failed.Details(&result) != nil:
 		// The last attempt died with its worker.
 		result = activities.NotifyResult{Attempts: activities.NotifyAttempts, Answer: activities.AnswerNone}
@@ -158,6 +155,17 @@ func (n *notifier) finish(ctx workflow.Context, l *lane) {
 	if result.Answer == activities.AnswerGone {
 		n.goneFrom(l.receiver, now)
 	}
+}
+
+// calledOff reports whether a delivery ended because it was stopped: at once
+// while it waited, or because its attempt under way failed, which the server
+// does not repeat then. An answer, and a lasting no, count all the same.
+func calledOff(stopped bool, err error) bool {
+	var (
+		called *temporal.CanceledError
+		failed *temporal.ApplicationError
+	)
+	return errors.As(err, &called) || stopped && err != nil && !(errors.As(err, &failed) && failed.NonRetryable())
 }
 
 // pursue starts the next delivery on every free lane. A history that has grown

@@ -312,3 +312,23 @@ func TestANotifierContinuesAsNew(t *testing.T) {
 	require.Equal(t, ids(notices), on.took[activities.Everybodys])
 	require.Equal(t, ids(notices), on.took[activities.Callers])
 }
+
+func TestADeliveryThatWasCalledOffIsStillToBeMade(t *testing.T) {
+	no := temporal.NewApplicationError("no", "500")
+	lasting := temporal.NewNonRetryableApplicationError("no", "410", nil)
+	for name, test := range map[string]struct {
+		stopped bool
+		err     error
+		want    bool
+	}{
+		"while it waited":               {true, temporal.NewCanceledError(), true},
+		"its attempt under way failed":  {true, no, true},
+		"its attempt died":              {true, temporal.NewTimeoutError(0, nil), true},
+		"it was delivered all the same": {true, nil, false},
+		"a lasting no counts":           {true, lasting, false},
+		"nobody stopped it":             {false, no, false},
+		"delivered":                     {false, nil, false},
+	} {
+		require.Equal(t, test.want, workflows.CalledOffForTest(test.stopped, test.err), name)
+	}
+}

@@ -128,6 +128,7 @@ func TestWhatReceiversDo(t *testing.T) {
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	defer close(hang)
+	begun := time.Now()
 	s, err := New(Config{Secrets: secrets(t, printed), AllowPrivate: true, Patience: 300 * time.Millisecond})
 	require.NoError(t, err)
 	for path, want := range map[string]struct {
@@ -146,6 +147,11 @@ func TestWhatReceiversDo(t *testing.T) {
 		require.Equal(t, want.answer, answer, path)
 	}
 	require.False(t, redirected)
+	patient, err := New(Config{Secrets: secrets(t, printed), AllowPrivate: true, Patience: time.Minute})
+	require.NoError(t, err)
+	_, err = patient.Send(t.Context(), server.URL+"/endless", "evt_A1_1", nil)
+	require.NoError(t, err)
+	require.Less(t, time.Since(begun), 20*time.Second, "neither silence nor talk holds a sender up")
 	_, err = s.Send(t.Context(), "http://127.0.0.1:1/secret-path", "evt_A1_1", nil)
 	require.Equal(t, ErrUnreachable, err)
 }
