@@ -24,7 +24,7 @@ var mayImport = map[string]struct {
 }{
 	"kyc":                {nil, "a case is a value: nothing of the world is in it"},
 	"connectfi":          {nil, "what ConnectFi says does not depend on what we make of it"},
-	"activities":         {[]string{"kyc", "connectfi", "internal/docstore"}, "the one bridge between wire and domain"},
+	"activities":         {[]string{"kyc", "connectfi", "internal/docstore", "internal/hook"}, "the one bridge between wire and domain"},
 	"workflows":          {[]string{"kyc", "activities"}, "activities for typed references only"},
 	"worker":             {[]string{"worker/taskqueue", "connectfi", "internal/"}, "a main only wires"},
 	"worker/taskqueue":   {[]string{"workflows", "activities", "connectfi", "internal/"}, "runs workflows and activities"},
@@ -39,6 +39,7 @@ var mayImport = map[string]struct {
 	"internal/cluster":   {[]string{"internal/env", "internal/telemetry"}, "plumbing knows no domain"},
 	"internal/docstore":  {[]string{"internal/seal"}, "what is kept is encrypted; plumbing knows no domain"},
 	"internal/env":       {nil, "plumbing knows no domain"},
+	"internal/hook":      {nil, "plumbing knows no domain"},
 	"internal/seal":      {nil, "plumbing knows no domain"},
 	"internal/serve":     {nil, "plumbing knows no domain"},
 	"internal/telemetry": {nil, "plumbing knows no domain"},

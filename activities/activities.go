@@ -1,14 +1,16 @@
-// Package activities is what a case does outside: every call to ConnectFi and
-// every look into the document store. Each activity may be killed at any
+// Package activities is what a case does outside: every call to ConnectFi,
+// every look into the document store and every notice to whoever wants to hear. Each activity may be killed at any
 // moment and run again; none leaves a thing done twice.
 package activities
 
 import (
 	"cmp"
 	"context"
+	"time"
 
 	"durablekyc.example/connectfi"
 	"durablekyc.example/internal/docstore"
+	"durablekyc.example/internal/hook"
 	"durablekyc.example/kyc"
 )
 
@@ -17,6 +19,10 @@ type Config struct {
 	ConnectFi   *connectfi.Client
 	Documents   *docstore.Store
 	CallbackURL func(reference string) string // the capability URL ConnectFi calls back on
+
+	Hooks        *hook.Sender                                              // sends notices
+	NotifyURL    string                                                    // hears of all cases; empty is nobody
+	ApplicantURL func(reference string, links int, until time.Time) string // a new link to the applicant's page
 }
 
 // Activities are registered with a worker as they are.

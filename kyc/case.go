@@ -33,6 +33,9 @@ type Case struct {
 	Queue    []Submission `json:"queue,omitempty"`    // sent by applicants, not yet taken by ConnectFi
 	Settled  []string     `json:"settled,omitempty"`  // ids of the latest submissions that are through
 
+	Notices []Notice `json:"notices,omitempty"` // for the outside, and not handed on yet
+	Noticed int      `json:"noticed,omitempty"` // how many there were in all: the number of the last one
+
 	Timeline []Entry `json:"timeline"`
 	Version  int     `json:"version"` // rises with every change that a person can see
 }
@@ -102,7 +105,8 @@ func (c *Case) change(reading Reading, at time.Time) {
 	stage, reason := reading.stage()
 	moved := stage != c.Stage || reason != c.Reason
 	wanted := newlyWanted(before, reading)
-	if stage == AwaitingDocuments && (c.Stage != AwaitingDocuments || len(wanted) > 0) {
+	asked := stage == AwaitingDocuments && (c.Stage != AwaitingDocuments || len(wanted) > 0)
+	if asked {
 		c.AskedAt, c.Reminded = at, 0
 	}
 	c.Stage, c.Reason = stage, reason
@@ -122,6 +126,9 @@ func (c *Case) change(reading Reading, at time.Time) {
 	}
 	if stage.Final() {
 		c.end(at)
+	}
+	if moved || asked {
+		c.notify(notices[stage], at)
 	}
 }
 
@@ -159,6 +166,7 @@ func (c *Case) refuse(at time.Time, step, code string, covers int, submission st
 		// The next answer is a change, even if it repeats the last one heard.
 		c.Reading = Reading{Entities: c.Reading.Entities}
 		c.note(Entry{At: at, What: string(Held), Note: reason})
+		c.notify(NoticeHeld, at)
 	}
 }
 
@@ -205,6 +213,7 @@ func (e Elapsed) apply(c *Case) {
 	if passed > c.Reminded { // several that fell due together are one
 		c.Reminded = passed
 		c.note(Entry{At: e.At, What: WhatReminder})
+		c.notify(NoticeReminder, e.At)
 	}
 }
 
@@ -212,6 +221,7 @@ func (e Withdrawal) apply(c *Case) {
 	c.Stage, c.Reason = Withdrawn, ""
 	c.note(Entry{At: e.At, What: string(Withdrawn)})
 	c.end(e.At)
+	c.notify(NoticeWithdrawn, e.At)
 }
 
 // expireIfDue ends a case whose last look was taken and found no decision.
@@ -225,6 +235,7 @@ func (c *Case) expireIfDue(at time.Time, why string) {
 	c.Stage, c.Reason = Expired, why
 	c.note(Entry{At: at, What: string(Expired), Note: why})
 	c.end(at)
+	c.notify(NoticeExpired, at)
 }
 
 func (c *Case) end(at time.Time) {

@@ -16,6 +16,7 @@ import (
 	"durablekyc.example/internal/cluster"
 	"durablekyc.example/internal/docstore"
 	"durablekyc.example/internal/env"
+	"durablekyc.example/internal/hook"
 	"durablekyc.example/internal/seal"
 	"durablekyc.example/internal/serve"
 	"durablekyc.example/internal/telemetry"
@@ -47,6 +48,10 @@ func run(s settings) (err error) {
 	if err != nil {
 		return fmt.Errorf("KYC_KEYSET: %w", err)
 	}
+	secrets, err := hook.ParseSecrets(s.Secrets)
+	if err != nil {
+		return fmt.Errorf("KYC_NOTIFY_SECRET: %w", err)
+	}
 	provider, err := connectfi.New(connectfi.Config{BaseURL: s.BaseURL, Login: s.Login, Password: s.Password})
 	if err != nil {
 		return err
@@ -69,7 +74,8 @@ func run(s settings) (err error) {
 	}
 	defer temporal.Close()
 	worker, err := taskqueue.New(taskqueue.Config{Temporal: temporal, ConnectFi: provider, Documents: documents,
-		Keys: keys, CallbackURL: s.CallbackURL, Grace: s.Grace, Deployment: s.Deployment, ReadsPerSecond: s.Reads, Logger: log, Telemetry: metrics})
+		Keys: keys, CallbackURL: s.CallbackURL, PublicURL: s.PublicURL, NotifyURL: s.NotifyURL, NotifySecrets: secrets, NotifyPrivate: s.Private,
+		Grace: s.Grace, Deployment: s.Deployment, ReadsPerSecond: s.Reads, Logger: log, Telemetry: metrics})
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,9 @@ type settings struct {
 	Documents   string        `env:"KYC_DOCUMENTS" placeholder:"URL" help:"Bucket of document images, such as file:///var/lib/kyc/documents."`
 	Keyset      string        `env:"KYC_KEYSET" placeholder:"SECRET" help:"Tink keyset, JSON on one line, that images are encrypted with; starter keys init draws one."`
 	Grace       time.Duration `name:"documents-grace" env:"KYC_DOCUMENTS_GRACE" default:"24h" help:"How long images outlive the decision of their case."`
+	NotifyURL   string        `env:"KYC_NOTIFY_URL" placeholder:"URL" help:"Receiver of the events of all cases that were started with it; nobody if not set."`
+	Secrets     string        `name:"notify-secret" env:"KYC_NOTIFY_SECRET" placeholder:"SECRETS" help:"Secrets that events are signed with, newest first, separated by commas: whsec_ and base64; starter keys init draws one."`
+	Private     bool          `name:"notify-allow-private" env:"KYC_NOTIFY_ALLOW_PRIVATE" help:"Let events go to private addresses and any port; without it to public ones, ports 80 and 443, only."`
 	AdminListen string        `env:"KYC_ADMIN_LISTEN" default:"127.0.0.1:8082" help:"Address of /healthz, /readyz and /metrics."`
 	Deployment  string        `env:"KYC_DEPLOYMENT" placeholder:"NAME" help:"Turns on Temporal's worker versioning."`
 	Reads       float64       `name:"reads-per-second" env:"KYC_READS_PER_SECOND" default:"20" help:"Status reads of waiting cases, by all workers together."`
@@ -42,7 +45,7 @@ func (s *settings) Validate() error {
 	}
 	return serve.Missing(
 		serve.Variable{Name: "CONNECTFI_BASE_URL", Value: s.BaseURL}, serve.Variable{Name: "CONNECTFI_LOGIN", Value: s.Login},
-		serve.Variable{Name: "CONNECTFI_PASSWORD", Value: s.Password}, serve.Variable{Name: "KYC_PUBLIC_URL", Value: s.CallbackURL},
+		serve.Variable{Name: "CONNECTFI_PASSWORD", Value: s.Password}, serve.Variable{Name: "KYC_PUBLIC_URL", Value: s.PublicURL},
 		serve.Variable{Name: "KYC_LINK_KEYS", Value: s.LinkKeys}, serve.Variable{Name: "KYC_DOCUMENTS", Value: s.Documents},
-		serve.Variable{Name: "KYC_KEYSET", Value: s.Keyset})
+		serve.Variable{Name: "KYC_KEYSET", Value: s.Keyset}, serve.Variable{Name: "KYC_NOTIFY_SECRET", Value: s.Secrets})
 }

@@ -15,5 +15,6 @@ type Input struct {
 
 // State is all that a case carries over into its next run.
 type State struct {
-	Case kyc.Case `json:"case"`
+	Case     kyc.Case `json:"case"`
+	Notifier bool     `json:"notifier,omitempty"` // a notifier was started: later notices go by signal
 }

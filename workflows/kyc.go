@@ -10,6 +10,7 @@ import (
 // Register makes a worker able to carry cases.
 func Register(r worker.WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(KYC, workflow.RegisterOptions{Name: Type})
+	r.RegisterWorkflowWithOptions(KYCNotify, workflow.RegisterOptions{Name: NotifyType})
 }
 
 // KYC carries one case from its identification to its end. A decision, an
@@ -50,6 +51,7 @@ func (f *flow) kase() *kyc.Case { return &f.state.Case }
 func (f *flow) run(ctx workflow.Context) (kyc.View, error) {
 	for {
 		f.takeIn(ctx)
+		f.handOn(ctx)
 		if err := f.publish(ctx); err != nil {
 			return kyc.View{}, err
 		}

@@ -36,10 +36,13 @@ type story struct {
 	t *testing.T
 }
 
-func newStory(t *testing.T) story {
+func newStory(t *testing.T, others ...func(*testsuite.TestWorkflowEnvironment)) story {
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestWorkflowEnvironment()
 	workflows.Register(env)
+	for _, register := range others {
+		register(env)
+	}
 	env.RegisterActivity(do)
 	env.SetTestTimeout(20 * time.Second)
 	env.OnUpsertTypedSearchAttributes(mock.Anything).Return(nil).Maybe()

@@ -56,7 +56,7 @@ func run(ctx context.Context, f flags) (code int, err error) {
 			return 1, err
 		}
 	}
-	s, err := startSystem(ctx, options{data: f.Data, work: work, withUI: true,
+	s, err := startSystem(ctx, options{data: f.Data, work: work, withUI: true, notify: os.Getenv("KYC_NOTIFY_URL"),
 		ports: ports{f.TemporalPort, f.UIPort, f.WebhookPort, f.AdminPort, f.SandboxPort}})
 	if err != nil {
 		return 1, err

@@ -17,6 +17,7 @@ import (
 	"durablekyc.example/connectfi"
 	"durablekyc.example/dev/stack/embedded"
 	"durablekyc.example/internal/docstore"
+	"durablekyc.example/internal/hook"
 	"durablekyc.example/internal/seal"
 	"durablekyc.example/internal/serve"
 	"durablekyc.example/internal/telemetry"
@@ -35,6 +36,7 @@ type options struct {
 	data   string // keeps everything here across runs; empty forgets it
 	work   string // where documents go if data is empty
 	withUI bool
+	notify string       // hears of all cases; empty is nobody
 	seed   uint64       // of the sandbox's faults
 	log    *slog.Logger // of the services; nil keeps quiet
 }
@@ -123,6 +125,10 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 	if err != nil {
 		return err
 	}
+	signers, err := hook.ParseSecrets(secret.notify)
+	if err != nil {
+		return err
+	}
 	dir := o.data
 	if dir == "" {
 		dir = o.work
@@ -159,14 +165,17 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 			return nil, err
 		}
 		return taskqueue.New(taskqueue.Config{Temporal: s.client, ConnectFi: provider, Documents: documents, Keys: keys,
-			CallbackURL: s.webhook, Logger: log, Telemetry: metrics})
+			CallbackURL: s.webhook, PublicURL: s.webhook, NotifyURL: o.notify, NotifySecrets: signers, NotifyPrivate: true, Logger: log, Telemetry: metrics})
 	}
 	s.serve(ctx, func(ctx context.Context) error { return sandbox.Serve(ctx, listen["sandbox"]) })
 	s.serve(ctx, func(ctx context.Context) error { return edge.Serve(ctx, listen["webhook"], listen["admin"]) })
 	s.vars = [][2]string{{"TEMPORAL_ADDRESS", s.temporal.Address}, {"TEMPORAL_NAMESPACE", embedded.Namespace},
 		{"CONNECTFI_BASE_URL", s.sandbox}, {"CONNECTFI_LOGIN", secret.login}, {"CONNECTFI_PASSWORD", secret.password},
 		{"KYC_PUBLIC_URL", s.webhook}, {"KYC_CALLBACK_URL", s.webhook}, {"KYC_LINK_KEYS", secret.linkKeys}, {"KYC_DOCUMENTS", bucket},
-		{"KYC_KEYSET", secret.keyset}}
+		{"KYC_KEYSET", secret.keyset}, {"KYC_NOTIFY_SECRET", secret.notify}, {"KYC_NOTIFY_ALLOW_PRIVATE", "true"}}
+	if o.notify != "" {
+		s.vars = append(s.vars, [2]string{"KYC_NOTIFY_URL", o.notify})
+	}
 	return s.startWorker()
 }
 
@@ -224,16 +233,16 @@ func (s *system) stop() error {
 }
 
 // secret holds what a dev stack invents for itself.
-type secret struct{ login, password, linkKeys, keyset string }
+type secret struct{ login, password, linkKeys, keyset, notify string }
 
 // secrets invents them, or takes those that --data keeps.
 func secrets(data string) (secret, error) {
 	keyset, err := seal.NewKeyset()
-	s := secret{login: "sandbox", password: rand.Text(), linkKeys: seal.NewKey(), keyset: keyset}
+	s := secret{login: "sandbox", password: rand.Text(), linkKeys: seal.NewKey(), keyset: keyset, notify: hook.NewSecret()}
 	if data == "" || err != nil {
 		return s, err
 	}
-	for name, value := range map[string]*string{"connectfi_password": &s.password, "link_keys": &s.linkKeys, "keyset": &s.keyset} {
+	for name, value := range map[string]*string{"connectfi_password": &s.password, "link_keys": &s.linkKeys, "keyset": &s.keyset, "notify_secret": &s.notify} {
 		path := filepath.Join(data, name)
 		switch kept, err := os.ReadFile(path); {
 		case err == nil:

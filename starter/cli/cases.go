@@ -35,7 +35,11 @@ func (c startCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	order := workflows.Order{Reference: c.Reference, CustomerID: c.Customer, SyncMode: c.SyncMode, Policy: policy}
+	notify, err := a.notify()
+	if err != nil {
+		return err
+	}
+	order := workflows.Order{Reference: c.Reference, CustomerID: c.Customer, SyncMode: c.SyncMode, Notify: notify, Policy: policy}
 	if err := order.Validate(); err != nil {
 		return usage("start", "%w", err)
 	}

@@ -40,7 +40,8 @@ const description = `Durable KYC/KYB on ConnectFi, from a terminal.
 Exit codes: 0 done, or approved where a case is followed to its end; 3 denied; 4 ended without a decision; 1 error; 2 usage.
 
 Variables: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS… and profiles find Temporal; KYC_DOCUMENTS is the bucket for images,
-which KYC_KEYSET encrypts; KYC_PUBLIC_URL and KYC_LINK_KEYS make links; KYC_POLICY is pinned in the cases this program starts. All but the first four also as
+which KYC_KEYSET encrypts; KYC_PUBLIC_URL and KYC_LINK_KEYS make links; KYC_POLICY is pinned in the cases this program starts, and
+KYC_NOTIFY_URL, if it is set, says that the worker's receiver hears of them. All but the first four also as
 NAME_FILE. .dev/env of a running "go run ./dev" comes after them.`
 
 type commands struct {
@@ -53,6 +54,8 @@ type commands struct {
 	Upload   uploadCommand   `cmd:"" help:"Send the document images of one entity, as its applicant."`
 	Link     linkCommand     `cmd:"" help:"Make a link to the page where an applicant sends images."`
 	Revoke   revokeCommand   `cmd:"" name:"revoke-links" help:"Make every link useless that was given out so far."`
+	Events   eventsCommand   `cmd:"" help:"Tell what was sent of a case, to whom, and what was answered."`
+	Resend   resendCommand   `cmd:"" help:"Send an event again, or every event that was not delivered."`
 	Refresh  refreshCommand  `cmd:"" help:"Read the status at ConnectFi now; the way out of held."`
 	Withdraw withdrawCommand `cmd:"" help:"End a case without a decision."`
 	Demo     demoCommand     `cmd:"" help:"Walk the two customers of ConnectFi's page to a decision, acting as the applicant."`

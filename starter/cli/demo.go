@@ -32,6 +32,10 @@ func (demoCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	notify, err := a.notify()
+	if err != nil {
+		return err
+	}
 	// What is missing is told before anything is started.
 	if _, err := a.cases(ctx); err != nil {
 		return err
@@ -47,7 +51,7 @@ func (demoCommand) Run(ctx context.Context, a *app) error {
 	defer cancel()
 	for _, page := range pageCustomers {
 		w := walk{app: a, sent: map[string]int{}, begun: time.Now(), order: workflows.Order{
-			Reference: page.reference, CustomerID: page.customer, Policy: policy}}
+			Reference: page.reference, CustomerID: page.customer, Notify: notify, Policy: policy}}
 		view, err := w.run(bounded, page.who)
 		if ctx.Err() == nil && bounded.Err() != nil {
 			return &problem{err: fmt.Errorf("the demo ran out of time: %s is not decided after %s", page.reference, demoWithin),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -42,6 +43,13 @@ type frontend struct {
 	listed   []string // the queries of lists
 	found    []*workflow.WorkflowExecutionInfo
 	started  []string // workflow ids
+	notify   []bool   // whether each was to tell KYC_NOTIFY_URL
+	notifyTo string   // KYC_NOTIFY_URL of this program
+
+	notifier enums.WorkflowExecutionStatus // zero is none
+	ledger   workflows.Ledger              // of the notifier
+	pending  []*workflow.PendingActivityInfo
+	again    []workflows.Ledger // what a notifier was started with
 }
 
 const (
@@ -64,7 +72,7 @@ func serve(t *testing.T, f *frontend) *frontend {
 }
 
 func (f *frontend) lookup(name string) (string, bool) {
-	value, ok := map[string]string{"TEMPORAL_ADDRESS": f.address, "TEMPORAL_CONFIG_FILE": os.DevNull}[name]
+	value, ok := map[string]string{"TEMPORAL_ADDRESS": f.address, "TEMPORAL_CONFIG_FILE": os.DevNull, "KYC_NOTIFY_URL": f.notifyTo}[name]
 	return value, ok
 }
 
@@ -101,9 +109,18 @@ func execution(reference string, stage kyc.Stage, until time.Time) *workflow.Wor
 	}
 }
 
-func (f *frontend) DescribeWorkflowExecution(context.Context, *workflowservice.DescribeWorkflowExecutionRequest) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+func isNotifier(id string) bool { return strings.HasPrefix(id, workflows.NotifyID("")) }
+
+func (f *frontend) DescribeWorkflowExecution(_ context.Context, r *workflowservice.DescribeWorkflowExecutionRequest) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	switch id := r.GetExecution().GetWorkflowId(); {
+	case isNotifier(id) && f.notifier == 0:
+		return nil, status.Error(codes.NotFound, "no such workflow")
+	case isNotifier(id):
+		return &workflowservice.DescribeWorkflowExecutionResponse{PendingActivities: f.pending,
+			WorkflowExecutionInfo: &workflow.WorkflowExecutionInfo{Status: f.notifier}}, nil
+	}
 	if f.absent {
 		return nil, status.Error(codes.NotFound, "no such workflow")
 	}
@@ -117,21 +134,31 @@ func (f *frontend) DescribeWorkflowExecution(context.Context, *workflowservice.D
 	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: f.info()}, nil
 }
 
-func (f *frontend) QueryWorkflow(context.Context, *workflowservice.QueryWorkflowRequest) (*workflowservice.QueryWorkflowResponse, error) {
+func (f *frontend) QueryWorkflow(_ context.Context, r *workflowservice.QueryWorkflowRequest) (*workflowservice.QueryWorkflowResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.queries++
 	if f.noWorker {
 		return nil, status.Error(codes.DeadlineExceeded, "no poller")
 	}
-	result, err := converter.GetDefaultDataConverter().ToPayloads(f.view())
+	var answer any = f.view()
+	if isNotifier(r.GetExecution().GetWorkflowId()) {
+		answer = f.ledger.Events()
+	}
+	result, err := converter.GetDefaultDataConverter().ToPayloads(answer)
 	return &workflowservice.QueryWorkflowResponse{QueryResult: result}, err
 }
 
-func (f *frontend) GetWorkflowExecutionHistory(context.Context, *workflowservice.GetWorkflowExecutionHistoryRequest) (*workflowservice.GetWorkflowExecutionHistoryResponse, error) {
+func (f *frontend) GetWorkflowExecutionHistory(_ context.Context, r *workflowservice.GetWorkflowExecutionHistoryRequest) (*workflowservice.GetWorkflowExecutionHistoryResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	result, err := converter.GetDefaultDataConverter().ToPayloads(f.view())
+	var answer any = f.ledger
+	if id := r.GetExecution().GetWorkflowId(); isNotifier(id) && f.notifier == 0 {
+		return nil, status.Error(codes.NotFound, "no such workflow")
+	} else if !isNotifier(id) {
+		answer = f.view()
+	}
+	result, err := converter.GetDefaultDataConverter().ToPayloads(answer)
 	return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &history.History{Events: []*history.HistoryEvent{{
 		EventType: enums.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
 		Attributes: &history.HistoryEvent_WorkflowExecutionCompletedEventAttributes{
@@ -152,6 +179,26 @@ func (f *frontend) ListWorkflowExecutions(_ context.Context, r *workflowservice.
 func (f *frontend) ExecuteMultiOperation(_ context.Context, r *workflowservice.ExecuteMultiOperationRequest) (*workflowservice.ExecuteMultiOperationResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.started = append(f.started, r.GetOperations()[0].GetStartWorkflow().GetWorkflowId())
+	start := r.GetOperations()[0].GetStartWorkflow()
+	f.started = append(f.started, start.GetWorkflowId())
+	var in workflows.Input
+	if err := converter.GetDefaultDataConverter().FromPayloads(start.GetInput(), &in); err != nil {
+		return nil, err
+	}
+	f.notify = append(f.notify, in.Notify)
 	return nil, status.Error(codes.DeadlineExceeded, "no poller")
+}
+
+// UpdateWorkflowExecution finds no notifier running.
+func (f *frontend) UpdateWorkflowExecution(context.Context, *workflowservice.UpdateWorkflowExecutionRequest) (*workflowservice.UpdateWorkflowExecutionResponse, error) {
+	return nil, status.Error(codes.NotFound, "workflow execution already completed")
+}
+
+func (f *frontend) StartWorkflowExecution(_ context.Context, r *workflowservice.StartWorkflowExecutionRequest) (*workflowservice.StartWorkflowExecutionResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var l workflows.Ledger
+	err := converter.GetDefaultDataConverter().FromPayloads(r.GetInput(), &l)
+	f.again = append(f.again, l)
+	return &workflowservice.StartWorkflowExecutionResponse{RunId: "run"}, err
 }

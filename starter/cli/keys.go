@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"durablekyc.example/internal/hook"
 	"durablekyc.example/internal/seal"
 )
 
@@ -28,6 +29,7 @@ var secrets = []struct {
 }{
 	{"link_keys", always(seal.NewKey)},
 	{"keyset", seal.NewKeyset},
+	{"notify_secret", always(hook.NewSecret)},
 	{"connectfi_login", always(func() string { return "kyc_" + rand.Text() })},
 	{"connectfi_password", always(rand.Text)},
 }

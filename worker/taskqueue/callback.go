@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/url"
 	"strings"
+	"time"
 
 	"durablekyc.example/internal/seal"
 )
@@ -27,5 +28,18 @@ func callbackURL(base string, keys seal.Keys) (func(reference string) string, er
 	root := strings.TrimSuffix(base, "/") + "/connectfi/callbacks/"
 	return func(reference string) string {
 		return root + reference + "/" + keys.Mint(seal.Callback, reference)
+	}, nil
+}
+
+// applicantURL makes links to the applicant's page of a whole case, for events
+// that ask for something. A link is as good as those of starter link: it ends
+// with the stage, and is revoked with all others of its number.
+func applicantURL(base string, keys seal.Keys) (func(reference string, links int, until time.Time) string, error) {
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, errors.New("the public URL must be an http or https URL")
+	}
+	return func(reference string, links int, until time.Time) string {
+		return keys.Address(base, seal.Ticket{Subject: reference, Epoch: links, Expires: until})
 	}, nil
 }

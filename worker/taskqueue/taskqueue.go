@@ -24,6 +24,7 @@ import (
 	"durablekyc.example/connectfi"
 	"durablekyc.example/internal/cluster"
 	"durablekyc.example/internal/docstore"
+	"durablekyc.example/internal/hook"
 	"durablekyc.example/internal/seal"
 	"durablekyc.example/internal/serve"
 	"durablekyc.example/internal/telemetry"
@@ -35,11 +36,22 @@ type Config struct {
 	Temporal  client.Client
 	ConnectFi *connectfi.Client
 	Documents *docstore.Store
-	Keys      seal.Keys // the newest one mints callback URLs
+	Keys      seal.Keys // the newest one mints callback URLs and links
 
 	// CallbackURL is the webhook as ConnectFi reaches it: http or https, at
 	// most 400 bytes, without query.
 	CallbackURL string
+
+	// PublicURL is the webhook as applicants reach it: links to their page
+	// begin with it.
+	PublicURL string
+
+	// NotifyURL hears of all cases; empty is nobody. NotifySecrets sign what
+	// goes there and to the callers' own addresses; NotifyPrivate lets both be
+	// private ones.
+	NotifyURL     string
+	NotifySecrets hook.Secrets
+	NotifyPrivate bool
 
 	// ReadsPerSecond bounds the slow status reads of all workers together;
 	// zero is DefaultReadsPerSecond.
@@ -85,6 +97,7 @@ func New(c Config) (*Worker, error) {
 	}{
 		{c.Temporal == nil, "a Temporal client"}, {c.ConnectFi == nil, "a ConnectFi client"},
 		{c.Documents == nil, "a document store"}, {c.Keys == seal.Keys{}, "keys for callback URLs"},
+		{c.NotifySecrets == hook.Secrets{}, "secrets to sign events with"},
 		{c.Logger == nil, "a logger"}, {c.Telemetry == nil, "telemetry"},
 	} {
 		if missing.is {
@@ -93,6 +106,11 @@ func New(c Config) (*Worker, error) {
 	}
 	callback, err := callbackURL(c.CallbackURL, c.Keys)
 	errs = append(errs, err)
+	link, err := applicantURL(c.PublicURL, c.Keys)
+	errs = append(errs, err)
+	if c.NotifyURL != "" && hook.CheckURL(c.NotifyURL) != nil {
+		errs = append(errs, errors.New("the receiver of events (KYC_NOTIFY_URL) must be an http or https URL"))
+	}
 	if c.ReadsPerSecond < 0 {
 		errs = append(errs, errors.New("the rate of status reads must not be negative"))
 	}
@@ -112,6 +130,10 @@ func New(c Config) (*Worker, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
+	hooks, err := hook.New(hook.Config{Secrets: c.NotifySecrets, AllowPrivate: c.NotifyPrivate})
+	if err != nil {
+		return nil, err
+	}
 	cleaner := &sweep{cases: workflows.Client{Temporal: c.Temporal}, documents: c.Documents, grace: c.Grace, every: c.SweepEvery,
 		pace: rate.NewLimiter(asksPerSecond, 1), now: time.Now, log: c.Logger}
 	if err := cleaner.register(c.Telemetry.Registry); err != nil {
@@ -119,6 +141,7 @@ func New(c Config) (*Worker, error) {
 	}
 	return &Worker{config: c, sweep: cleaner, activities: activities.New(activities.Config{
 		ConnectFi: c.ConnectFi, Documents: c.Documents, CallbackURL: callback,
+		Hooks: hooks, NotifyURL: c.NotifyURL, ApplicantURL: link,
 	})}, nil
 }
 

@@ -23,6 +23,7 @@ import (
 	"durablekyc.example/connectfi"
 	"durablekyc.example/internal/cluster"
 	"durablekyc.example/internal/docstore"
+	"durablekyc.example/internal/hook"
 	"durablekyc.example/internal/seal"
 	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/workflows"
@@ -125,8 +126,10 @@ func config(t *testing.T, temporal client.Client) Config {
 	require.NoError(t, err)
 	provider, err := connectfi.New(connectfi.Config{BaseURL: "http://127.0.0.1:1", Login: "l", Password: "p"})
 	require.NoError(t, err)
-	return Config{Temporal: temporal, ConnectFi: provider, Documents: documents, Keys: keys,
-		CallbackURL: "http://127.0.0.1:8080", Logger: slog.New(slog.DiscardHandler), Telemetry: metrics}
+	secrets, err := hook.ParseSecrets(hook.NewSecret())
+	require.NoError(t, err)
+	return Config{Temporal: temporal, ConnectFi: provider, Documents: documents, Keys: keys, NotifySecrets: secrets,
+		CallbackURL: "http://127.0.0.1:8080", PublicURL: "http://127.0.0.1:8080", Logger: slog.New(slog.DiscardHandler), Telemetry: metrics}
 }
 
 // serving runs a worker and answers with its stop, which reports how it ended.
@@ -225,8 +228,9 @@ func TestAdminAsksTemporal(t *testing.T) {
 }
 
 func TestNewNamesEverythingMissing(t *testing.T) {
-	_, err := New(Config{ReadsPerSecond: -1, Grace: -1, Deployment: "kyc", BuildID: "dev"})
+	_, err := New(Config{NotifyURL: "nowhere", ReadsPerSecond: -1, Grace: -1, Deployment: "kyc", BuildID: "dev"})
 	for _, says := range []string{"a Temporal client", "a ConnectFi client", "a document store", "keys for callback URLs",
+		"secrets to sign events with", "the public URL must be", "KYC_NOTIFY_URL",
 		"a logger", "telemetry", "callback URL must be an http", "must not be negative", "grace of documents", "stamp telemetry.Version"} {
 		require.ErrorContains(t, err, says)
 	}
@@ -264,4 +268,19 @@ func TestCallbackURL(t *testing.T) {
 			require.Empty(t, request.Validate(), "ConnectFi's schema takes it (S)")
 		})
 	}
+}
+
+func TestApplicantURLIsALinkOfTheWebhooks(t *testing.T) {
+	keys, err := seal.ParseKeys(secret)
+	require.NoError(t, err)
+	link, err := applicantURL("https://kyc.example.com/", keys)
+	require.NoError(t, err)
+	until := time.Now().Add(time.Hour).Truncate(time.Second)
+	text, found := strings.CutPrefix(link("A1", 2, until), "https://kyc.example.com/verify/link/")
+	require.True(t, found)
+	ticket, err := keys.Redeem(seal.Link, text, time.Now())
+	require.NoError(t, err)
+	require.Equal(t, "A1", ticket.Subject)
+	require.Equal(t, 2, ticket.Epoch)
+	require.True(t, until.Equal(ticket.Expires))
 }

@@ -1,0 +1,124 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+
+	"durablekyc.example/internal/hook"
+	"durablekyc.example/kyc"
+)
+
+// Receiver says who hears of a notice.
+type Receiver string
+
+// The receivers.
+const (
+	Everybodys Receiver = "all"    // KYC_NOTIFY_URL, which hears of all cases
+	Callers    Receiver = "caller" // the webhookUrl of whoever asked for this case
+)
+
+// NotifyRequest is one notice on its way to one receiver.
+type NotifyRequest struct {
+	Reference  string     `json:"reference"`
+	CustomerID string     `json:"customerId"`
+	Receiver   Receiver   `json:"receiver"`
+	WebhookURL string     `json:"webhookUrl,omitempty"` // Callers only
+	Notice     kyc.Notice `json:"notice"`
+}
+
+// NotifyResult says how a delivery ended: as a result if it was taken, in the
+// details of the error if it was given up.
+type NotifyResult struct {
+	Attempts int    `json:"attempts"`
+	Answer   string `json:"answer"` // the status code, or one of the words below
+}
+
+// Answers that are no status code. They are error types, too, and in clear.
+const (
+	AnswerNone      = "noAnswer"         // within 15 seconds
+	AnswerAway      = "unreachable"      // no connection, or it broke
+	AnswerForbidden = "forbiddenAddress" // a private one, or a port that is not open to messages
+	AnswerURL       = "invalidUrl"       // not http or https
+	AnswerNobody    = "noReceiver"       // this worker has no KYC_NOTIFY_URL
+	AnswerInvalid   = "invalidMessage"   // it could not be written
+	AnswerGone      = "410"              // the receiver wants nothing more
+)
+
+// schedule is the time between attempts that Standard Webhooks recommends: with
+// the first, at once, ten attempts in a little over three days.
+var schedule = []time.Duration{5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour,
+	10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour}
+
+// NotifyAttempts is how often a delivery is attempted.
+const NotifyAttempts = 10
+
+// longestWait bounds what a receiver may ask for: as long as the schedule ever waits.
+const longestWait = 24 * time.Hour
+
+// Notify makes one attempt to deliver a notice. Nothing is kept of the answer
+// but its status. The error names the delay to the next attempt, so that three
+// days of attempts leave no event in the history; it names no address, because
+// that may hold a secret of the receiver's.
+func (a *Activities) Notify(ctx context.Context, r NotifyRequest) (NotifyResult, error) {
+	attempt := int(activity.GetInfo(ctx).Attempt)
+	address := r.WebhookURL
+	write := a.envelope
+	if r.Receiver == Everybodys {
+		address, write = a.NotifyURL, a.event
+	}
+	if address == "" {
+		return NotifyResult{}, undelivered(attempt, AnswerNobody, 0)
+	}
+	body, err := write(r, time.Now())
+	if err != nil {
+		return NotifyResult{}, undelivered(attempt, AnswerInvalid, 0)
+	}
+	answer, err := a.Hooks.Send(ctx, address, r.Notice.ID, body)
+	switch {
+	case err != nil:
+		return NotifyResult{}, undelivered(attempt, unanswered(err), 0)
+	case answer.Status >= 200 && answer.Status < 300:
+		return NotifyResult{Attempts: attempt, Answer: strconv.Itoa(answer.Status)}, nil
+	}
+	return NotifyResult{}, undelivered(attempt, strconv.Itoa(answer.Status), asked(answer))
+}
+
+// undelivered is a failed attempt. Where another can help it waits for the
+// schedule, and longer if the receiver asks for it, but never shorter: a
+// receiver that says "at once" may say so for three days.
+func undelivered(attempt int, answer string, asked time.Duration) error {
+	options := temporal.ApplicationErrorOptions{Details: []any{NotifyResult{Attempts: attempt, Answer: answer}}}
+	switch {
+	case answer == AnswerGone, answer == AnswerURL, answer == AnswerInvalid, attempt > len(schedule):
+		options.NonRetryable = true
+	default:
+		options.NextRetryDelay = max(jitter(schedule[max(attempt-1, 0)]), min(asked, longestWait))
+	}
+	return temporal.NewApplicationErrorWithOptions("the notice was not delivered: "+answer, answer, options)
+}
+
+// asked is how long the receiver wants to be left alone: 429 and 503 say so.
+func asked(answer hook.Answer) time.Duration {
+	if answer.Status == http.StatusTooManyRequests || answer.Status == http.StatusServiceUnavailable {
+		return answer.RetryAfter
+	}
+	return 0
+}
+
+func unanswered(err error) string {
+	switch {
+	case errors.Is(err, hook.ErrTimeout):
+		return AnswerNone
+	case errors.Is(err, hook.ErrForbidden):
+		return AnswerForbidden
+	case errors.Is(err, hook.ErrURL):
+		return AnswerURL
+	}
+	return AnswerAway
+}

@@ -1,0 +1,89 @@
+package kyc
+
+import (
+	"strconv"
+	"time"
+)
+
+// Notice is a step of a case that the outside may want to hear of, with what
+// was so when it happened. It is made by Apply alone, so that the same events
+// always make the same notices, and whoever sends one again sends the same.
+type Notice struct {
+	ID      string     `json:"id"`     // of this step, for ever: see NoticeID
+	Number  int        `json:"number"` // within the case, from 1
+	Type    NoticeType `json:"type"`
+	At      time.Time  `json:"at"`
+	Stage   Stage      `json:"stage"`
+	Reading Reading    `json:"reading"`         // ConnectFi's last word then
+	Links   int        `json:"links,omitempty"` // the number that links to the applicant's page carried then
+	Until   time.Time  `json:"until,omitzero"`  // when the stage would end at the latest; zero once final
+}
+
+// NoticeType names a kind of notice. The values are sent: they never change.
+type NoticeType string
+
+// The kinds of notices. ConnectFi's own work (Processing) is none: nobody has
+// anything to do with it.
+const (
+	NoticeDocuments NoticeType = "case.documents_requested" // also when more are wanted, or again
+	NoticeReminder  NoticeType = "case.reminder"
+	NoticeReview    NoticeType = "case.in_review"
+	NoticeData      NoticeType = "case.data_requested"
+	NoticeHeld      NoticeType = "case.held"
+	NoticeApproved  NoticeType = "case.approved"
+	NoticeDenied    NoticeType = "case.denied"
+	NoticeExpired   NoticeType = "case.expired"
+	NoticeWithdrawn NoticeType = "case.withdrawn"
+)
+
+// notices says which notice a stage that began is.
+var notices = map[Stage]NoticeType{AwaitingDocuments: NoticeDocuments, InReview: NoticeReview, AwaitingData: NoticeData,
+	Held: NoticeHeld, Approved: NoticeApproved, Denied: NoticeDenied, Expired: NoticeExpired, Withdrawn: NoticeWithdrawn}
+
+// NoticeID is the id of a case's notice. One reference is one case and its
+// notices are numbered, so it needs neither a draw nor a clock.
+func NoticeID(reference string, number int) string {
+	return "evt_" + reference + "_" + strconv.Itoa(number)
+}
+
+// Final reports whether this is the last notice of its case.
+func (n Notice) Final() bool { return n.Stage.Final() }
+
+// ForApplicant reports whether an applicant has something to do: a link to the
+// applicant's page belongs with it.
+func (n Notice) ForApplicant() bool { return n.Type == NoticeDocuments || n.Type == NoticeReminder }
+
+// Said reports whether ConnectFi's own words make the notice: a reminder, an
+// expiry, a withdrawal and a refusal are ours alone, and change no status of
+// ConnectFi's.
+func (n Notice) Said() bool {
+	switch n.Type {
+	case NoticeReminder, NoticeExpired, NoticeWithdrawn:
+		return false
+	}
+	return n.Reading.Status != ""
+}
+
+// notify adds a notice of what is so now. It waits in Notices until somebody
+// has taken it over.
+func (c *Case) notify(what NoticeType, at time.Time) {
+	if what == "" {
+		return
+	}
+	c.Noticed++
+	n := Notice{ID: NoticeID(c.Reference, c.Noticed), Number: c.Noticed, Type: what, At: at,
+		Stage: c.Stage, Reading: c.Reading, Links: c.Links}
+	n.Reading.ApplicationID = c.ApplicationID
+	if !c.Stage.Final() {
+		n.Until = c.Until()
+	}
+	c.Notices = append(c.Notices, n)
+}
+
+// HandedOn forgets the oldest n notices: they are in somebody else's care, or
+// nobody wants them.
+func (c *Case) HandedOn(n int) {
+	if c.Notices = c.Notices[n:]; len(c.Notices) == 0 {
+		c.Notices = nil
+	}
+}

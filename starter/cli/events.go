@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"durablekyc.example/kyc"
+	"durablekyc.example/workflows"
+)
+
+type eventsCommand struct{ reference }
+
+// Run tells what the outside was told of a case.
+func (c eventsCommand) Run(ctx context.Context, a *app) error {
+	if err := c.check("events"); err != nil {
+		return err
+	}
+	events, err := a.events(ctx, func(ctx context.Context, cases workflows.Client) ([]workflows.Event, error) {
+		return cases.Notices(ctx, c.Reference)
+	})
+	if err != nil {
+		return of(c.Reference, err)
+	}
+	return a.out.events(c.Reference, events)
+}
+
+type resendCommand struct {
+	reference
+	Event string `arg:"" optional:"" help:"The event's id, or its number; without it, every event that was not delivered."`
+}
+
+// Run sends again. The id stays, so a receiver that has the event already
+// knows it.
+func (c resendCommand) Run(ctx context.Context, a *app) error {
+	if err := c.check("resend"); err != nil {
+		return err
+	}
+	id := c.Event
+	if number, err := strconv.Atoi(id); err == nil {
+		id = kyc.NoticeID(c.Reference, number)
+	}
+	events, err := a.events(ctx, func(ctx context.Context, cases workflows.Client) ([]workflows.Event, error) {
+		return cases.Resend(ctx, c.Reference, id)
+	})
+	var refused *workflows.RefusedError
+	if errors.As(err, &refused) {
+		return &problem{err: fmt.Errorf("nothing of %s is sent again: %s", c.Reference, refused.Reason), next: "starter events " + c.Reference}
+	}
+	if err != nil {
+		return of(c.Reference, err)
+	}
+	return a.out.events(c.Reference, events)
+}
+
+// events makes one bounded call about the events of a case.
+func (a *app) events(ctx context.Context, call func(context.Context, workflows.Client) ([]workflows.Event, error)) ([]workflows.Event, error) {
+	cases, err := a.cases(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	return call(ctx, cases)
+}
+
+// notify says whether cases that this program starts tell KYC_NOTIFY_URL of
+// themselves. Its value is the worker's concern.
+func (a *app) notify() (bool, error) {
+	lookup, err := a.lookup()
+	if err != nil {
+		return false, err
+	}
+	address, _, err := lookup.Value("KYC_NOTIFY_URL")
+	if err != nil {
+		return false, &problem{err: err, code: exitUsage, next: "KYC_NOTIFY_URL=as-the-worker-has-it starter …"}
+	}
+	return address != "", nil
+}
+
+// events are told one receiver a line; then what can be done for those that
+// did not arrive.
+func (p printer) events(reference string, events []workflows.Event) error {
+	if p.json {
+		return p.value(events)
+	}
+	if len(events) == 0 {
+		p.say("nobody was told anything of %s", reference)
+		return nil
+	}
+	var text strings.Builder
+	table := tabwriter.NewWriter(&text, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(table, "WHEN\tEVENT\tID\tRECEIVER\tATTEMPTS\tANSWER\tSTATE")
+	undelivered := false
+	for _, e := range events {
+		for _, r := range e.Receipts {
+			answer := r.Answer
+			if answer == "" {
+				answer = "-"
+			}
+			undelivered = undelivered || r.DeliveredAt.IsZero()
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", p.local(e.At), harmless(string(e.Type)), harmless(e.ID),
+				harmless(string(r.Receiver)), r.Attempts, harmless(answer), p.delivery(r))
+		}
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for line := range strings.Lines(text.String()) {
+		p.say("%s", strings.TrimRight(line, " \n"))
+	}
+	if undelivered {
+		p.say("")
+		p.say("next: starter resend %s", reference)
+	}
+	return nil
+}
+
+func (p printer) delivery(r workflows.Receipt) string {
+	switch {
+	case r.Wanted && !r.NextAt.IsZero():
+		return fmt.Sprintf("next attempt %s (in %s)", p.local(r.NextAt), span(r.NextAt.Sub(p.clock())))
+	case r.Wanted:
+		return "on its way, or behind an earlier one"
+	case !r.GivenUpAt.IsZero():
+		return "given up " + p.local(r.GivenUpAt)
+	}
+	return "delivered " + p.local(r.DeliveredAt)
+}

@@ -1,0 +1,101 @@
+package cli_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/failure/v1"
+	"go.temporal.io/api/workflow/v1"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"durablekyc.example/kyc"
+	"durablekyc.example/workflows"
+)
+
+// sent is a notifier with one event that arrived and one that is on its way to
+// the caller and was given up for everybody's receiver.
+func sent() workflows.Ledger {
+	record := func(number int, what kyc.NoticeType, receipts ...workflows.Receipt) workflows.Record {
+		return workflows.Record{Receipts: receipts,
+			Notice: kyc.Notice{ID: kyc.NoticeID("A1", number), Number: number, Type: what, At: begin, Stage: kyc.InReview}}
+	}
+	return workflows.Ledger{Reference: "A1", WebhookURL: "https://caller.example/a-secret", Ended: true, Records: []workflows.Record{
+		record(1, kyc.NoticeReview, workflows.Receipt{Receiver: "all", Attempts: 2, Answer: "204", DeliveredAt: begin.Add(time.Minute)}),
+		record(2, kyc.NoticeDenied, workflows.Receipt{Receiver: "all", Attempts: 10, Answer: "500", GivenUpAt: begin.Add(76 * time.Hour)},
+			workflows.Receipt{Receiver: "caller", Wanted: true}),
+	}}
+}
+
+func TestEventsAreOneTable(t *testing.T) {
+	next := time.Now().Add(3 * time.Hour)
+	f := serve(t, &frontend{script: life()[1:2], notifier: enums.WORKFLOW_EXECUTION_STATUS_RUNNING, ledger: sent(),
+		pending: []*workflow.PendingActivityInfo{{ActivityId: "evt_A1_2-caller", Attempt: 5, NextAttemptScheduleTime: timestamppb.New(next),
+			LastFailure: &failure.Failure{FailureInfo: &failure.Failure_ApplicationFailureInfo{
+				ApplicationFailureInfo: &failure.ApplicationFailureInfo{Type: "unreachable"}}}}}})
+	code, out, errs := f.run(t.Context(), "events", "A1")
+	require.Zero(t, code, errs)
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	require.Len(t, lines, 6)
+	local := func(at time.Time) string { return at.Local().Format("2006-01-02 15:04:05") }
+	flat := func(i int) string { return strings.Join(strings.Fields(lines[i]), " ") }
+	require.Equal(t, "WHEN EVENT ID RECEIVER ATTEMPTS ANSWER STATE", flat(0))
+	require.Equal(t, local(begin)+" case.in_review evt_A1_1 all 2 204 delivered "+local(begin.Add(time.Minute)), flat(1))
+	require.Equal(t, local(begin)+" case.denied evt_A1_2 all 10 500 given up "+local(begin.Add(76*time.Hour)), flat(2))
+	require.Contains(t, flat(3), "caller 4 unreachable next attempt "+local(next)+" (in 2 h 59 min)")
+	require.Equal(t, "next: starter resend A1", lines[5])
+	require.NotContains(t, out, "caller.example", "an address may hold a secret")
+
+	code, out, _ = f.run(t.Context(), "events", "A1", "--json")
+	require.Zero(t, code)
+	var events []workflows.Event
+	require.NoError(t, json.Unmarshal([]byte(out), &events))
+	require.Len(t, events, 2)
+	require.Equal(t, 4, events[1].Receipts[1].Attempts)
+}
+
+func TestWhereNobodyHearsOrNobodyIs(t *testing.T) {
+	f := serve(t, &frontend{script: life()[1:2]})
+	code, out, _ := f.run(t.Context(), "events", "A1")
+	require.Zero(t, code)
+	require.Equal(t, "nobody was told anything of A1\n", out)
+	_, out, _ = f.run(t.Context(), "events", "A1", "--json")
+	require.Equal(t, "[]\n", out)
+	code, _, errs := f.run(t.Context(), "resend", "A1")
+	require.Equal(t, 1, code)
+	require.Equal(t, "starter: nothing of A1 is sent again: the case has sent no event to anybody\ntry: starter events A1\n", errs)
+
+	f.absent = true
+	code, _, errs = f.run(t.Context(), "events", "A1")
+	require.Equal(t, 1, code)
+	require.Equal(t, "starter: there is no case with the reference A1\ntry: starter list\n", errs)
+}
+
+func TestResendAfterTheEnd(t *testing.T) {
+	f := serve(t, &frontend{script: life()[2:], notifier: enums.WORKFLOW_EXECUTION_STATUS_COMPLETED, ledger: sent()})
+	for _, args := range [][]string{{"resend", "A1"}, {"resend", "A1", "1"}, {"resend", "A1", "evt_A1_1"}} {
+		code, out, errs := f.run(t.Context(), args...)
+		require.Zero(t, code, errs)
+		require.Contains(t, out, "on its way")
+	}
+	require.Len(t, f.again, 3)
+	require.False(t, f.again[0].Records[0].Receipts[0].Wanted)
+	require.True(t, f.again[0].Records[1].Receipts[0].Wanted)
+	require.True(t, f.again[1].Records[0].Receipts[0].Wanted)
+	require.Equal(t, f.again[1], f.again[2], "a number is as good as an id")
+
+	code, _, errs := f.run(t.Context(), "resend", "A1", "9")
+	require.Equal(t, 1, code)
+	require.Equal(t, "starter: nothing of A1 is sent again: the case has sent no event \"evt_A1_9\"\ntry: starter events A1\n", errs)
+}
+
+func TestWhoStartsSaysWhetherSomebodyHears(t *testing.T) {
+	f := serve(t, &frontend{script: life()[1:2]})
+	f.run(t.Context(), "start", "--customer", person, "--reference", "A1")
+	f.notifyTo = "https://hooks.example.com"
+	f.run(t.Context(), "start", "--customer", person, "--reference", "A1")
+	require.Equal(t, []bool{false, true}, f.notify)
+}

@@ -1,0 +1,160 @@
+package workflows_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+
+	"durablekyc.example/kyc"
+	"durablekyc.example/workflows"
+)
+
+// handed is what a case hands on, and how.
+type handed struct {
+	started []workflows.Ledger
+	signals [][]kyc.Notice
+}
+
+// listening is a story whose notifier only listens, and stays for as long as
+// the test lets it: whatever becomes of the notices is no matter of the case.
+func listening(t *testing.T, stay func(ctx workflow.Context) error) (story, *handed) {
+	h := &handed{}
+	notifier := func(ctx workflow.Context, l workflows.Ledger) (workflows.Ledger, error) {
+		h.started = append(h.started, l)
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			for {
+				var notices []kyc.Notice
+				workflow.GetSignalChannel(ctx, workflows.SignalNotices).Receive(ctx, &notices)
+				h.signals = append(h.signals, notices)
+			}
+		})
+		return l, stay(ctx)
+	}
+	return newStory(t, func(env *testsuite.TestWorkflowEnvironment) {
+		env.RegisterWorkflowWithOptions(notifier, workflow.RegisterOptions{Name: workflows.NotifyType, DisableAlreadyRegisteredCheck: true})
+	}), h
+}
+
+func forLong(ctx workflow.Context) error { return workflow.Sleep(ctx, 1000*day) }
+func notAtAll(workflow.Context) error    { return nil }
+
+func (s story) runWith(in workflows.Input) kyc.View {
+	s.t.Helper()
+	in.Reference, in.CustomerID, in.Policy = "A1", person, kyc.DefaultPolicy()
+	s.ExecuteWorkflow(workflows.Type, in)
+	require.True(s.t, s.IsWorkflowCompleted())
+	require.NoError(s.t, s.GetWorkflowError())
+	var view kyc.View
+	require.NoError(s.t, s.GetWorkflowResult(&view))
+	return view
+}
+
+// backAndForth is a case that is reviewed, asked for documents and withdrawn.
+func (s story) backAndForth() {
+	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("waiting_review", ""), nil).Once()
+	s.OnActivity(do.ReadStatus, mock.Anything, mock.Anything).Return(single("pending_step_up", ""), nil).Once()
+	s.after(30*time.Second, func() { s.callback("r1") })
+	s.after(4*day, func() { s.update(workflows.UpdateWithdraw, "w") })
+}
+
+func TestACaseHandsItsNoticesOn(t *testing.T) {
+	for name, test := range map[string]struct {
+		in      workflows.Input
+		first   []string
+		signals int
+	}{
+		"to both":         {workflows.Input{Notify: true, WebhookURL: "http://caller.example"}, []string{"evt_A1_1"}, 3},
+		"to all":          {workflows.Input{Notify: true}, []string{"evt_A1_1"}, 3},
+		"to the caller":   {workflows.Input{WebhookURL: "http://caller.example"}, []string{"evt_A1_1"}, 2}, // no reminder; the end all the same
+		"where none hear": {workflows.Input{}, nil, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, h := listening(t, forLong)
+			s.backAndForth()
+			view := s.runWith(test.in)
+			require.Equal(t, kyc.Withdrawn, view.Stage, "whatever becomes of the notifier")
+			require.Less(t, view.EndedAt.Sub(view.StartedAt), 5*day)
+			if test.first == nil {
+				require.Empty(t, h.started)
+				require.Empty(t, h.signals)
+				return
+			}
+			require.Len(t, h.started, 1)
+			l := h.started[0]
+			require.Equal(t, test.first, []string{l.Records[0].Notice.ID})
+			require.Equal(t, test.in.WebhookURL, l.WebhookURL)
+			require.Equal(t, 93*day, l.Until.Sub(view.StartedAt))
+			require.Len(t, h.signals, test.signals)
+			last := h.signals[len(h.signals)-1]
+			require.Equal(t, kyc.NoticeWithdrawn, last[len(last)-1].Type)
+		})
+	}
+}
+
+func TestACaseClosesAtItsDecision(t *testing.T) {
+	s, h := listening(t, forLong)
+	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("completed", "approved"), nil).Once()
+	view := s.runWith(workflows.Input{Notify: true})
+	require.Equal(t, kyc.Approved, view.Stage)
+	require.Less(t, view.EndedAt.Sub(view.StartedAt), time.Second)
+	require.Len(t, h.started, 1)
+	require.True(t, h.started[0].Ended, "it ends once this was delivered")
+}
+
+func TestACancelledCaseHasItsLastWord(t *testing.T) {
+	s, h := listening(t, forLong)
+	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("pending_step_up", ""), nil).Once()
+	s.after(time.Hour, s.CancelWorkflow)
+	require.Equal(t, kyc.Withdrawn, s.runWith(workflows.Input{Notify: true}).Stage)
+	require.Len(t, h.signals, 1)
+	require.Equal(t, kyc.NoticeWithdrawn, h.signals[0][0].Type)
+}
+
+// A notifier that somebody ended gets a successor, with the new notices.
+func TestANotifierThatWasEndedIsReplaced(t *testing.T) {
+	s, h := listening(t, notAtAll)
+	s.backAndForth()
+	s.runWith(workflows.Input{Notify: true})
+	require.Len(t, h.started, 4)
+	for i, l := range h.started {
+		require.Len(t, l.Records, 1)
+		require.Equal(t, kyc.NoticeID("A1", i+1), l.Records[0].Notice.ID)
+	}
+}
+
+// The next run of a case knows that it has a notifier and how many notices there were.
+func TestNoticesGoOnAfterContinueAsNew(t *testing.T) {
+	s, h := listening(t, forLong)
+	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("waiting_review", ""), nil).Once()
+	s.OnActivity(do.ReadStatus, mock.Anything, mock.Anything).Return(single("waiting_review", ""), nil).Maybe()
+	s.after(10*time.Second, func() {
+		s.SetContinueAsNewSuggested(true)
+		s.callback("r1")
+	})
+	s.ExecuteWorkflow(workflows.Type, workflows.Input{Reference: "A1", CustomerID: person, Notify: true, Policy: kyc.DefaultPolicy()})
+	var next *workflow.ContinueAsNewError
+	require.ErrorAs(t, s.GetWorkflowError(), &next)
+	require.Len(t, h.started, 1)
+	var in workflows.Input
+	require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(next.Input, &in))
+	require.Empty(t, in.Carried.Case.Notices)
+
+	on, later := listening(t, forLong)
+	on.OnSignalExternalWorkflow(mock.Anything, "kyc-notify-A1", "", workflows.SignalNotices, mock.Anything).
+		Return(func(_, _, _, _ string, notices any) error {
+			later.signals = append(later.signals, notices.([]kyc.Notice))
+			return nil
+		})
+	on.OnActivity(do.ReadStatus, mock.Anything, mock.Anything).Return(single("completed", "approved"), nil).Once()
+	on.after(time.Second, func() { on.callback("r2") })
+	on.ExecuteWorkflow(workflows.Type, in)
+	require.NoError(t, on.GetWorkflowError())
+	require.Empty(t, later.started)
+	require.Len(t, later.signals, 1)
+	require.Equal(t, "evt_A1_2", later.signals[0][0].ID)
+}

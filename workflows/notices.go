@@ -1,0 +1,118 @@
+package workflows
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+)
+
+// Notices tells what the outside was told of a case, oldest first, and what
+// became of each event. Nothing if nobody was told anything; ErrUnknown if
+// there is no case. A notifier that has ended needs no worker to be asked.
+func (c Client) Notices(ctx context.Context, reference string) ([]Event, error) {
+	d, err := c.Temporal.DescribeWorkflowExecution(ctx, NotifyID(reference), "")
+	if err = translate(ctx, err); errors.Is(err, ErrUnknown) {
+		_, err = c.Describe(ctx, reference)
+		return []Event{}, err
+	}
+	if err != nil {
+		return nil, err
+	}
+	if d.GetWorkflowExecutionInfo().GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
+		ledger, err := c.ledger(ctx, reference)
+		return ledger.Events(), err
+	}
+	value, err := c.Temporal.QueryWorkflow(ctx, NotifyID(reference), "", QueryEvents)
+	if err != nil {
+		return nil, translate(ctx, err)
+	}
+	var events []Event
+	if err := value.Get(&events); err != nil {
+		return nil, fmt.Errorf("the events cannot be read: %w", err)
+	}
+	return pending(events, d.GetPendingActivities()), nil
+}
+
+// pending adds what only the server knows: attempts leave no trace in a
+// notifier until the last one. The error's type is the answer, in clear.
+func pending(events []Event, activities []*workflowpb.PendingActivityInfo) []Event {
+	for _, a := range activities {
+		for i := range events {
+			for j := range events[i].Receipts {
+				r := &events[i].Receipts[j]
+				if !r.Wanted || deliveryID(events[i].ID, r.Receiver) != a.GetActivityId() {
+					continue
+				}
+				if answer := a.GetLastFailure().GetApplicationFailureInfo().GetType(); answer != "" {
+					r.Answer = answer
+				}
+				if next := a.GetNextAttemptScheduleTime(); next != nil {
+					r.NextAt = next.AsTime()
+				}
+				// The attempt counted last is still to come, or under way.
+				r.Attempts += max(int(a.GetAttempt())-1, 0)
+			}
+		}
+	}
+	return events
+}
+
+// Resend sends an event again, or without an id every event that was not
+// delivered, at once and under the same id. A notifier that has ended is
+// started again from its result.
+func (c Client) Resend(ctx context.Context, reference, id string) ([]Event, error) {
+	var events []Event
+	handle, err := c.Temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		WorkflowID: NotifyID(reference), UpdateName: UpdateResend, Args: []any{id},
+		WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	if err == nil {
+		err = handle.Get(ctx, &events)
+	}
+	if err = translate(ctx, err); !errors.Is(err, ErrUnknown) {
+		return events, err
+	}
+	ledger, err := c.ledger(ctx, reference)
+	if errors.Is(err, ErrUnknown) {
+		if _, err := c.Describe(ctx, reference); err != nil {
+			return nil, err
+		}
+		return nil, &RefusedError{Type: RefusedNotWanted, Reason: "the case has sent no event to anybody"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := ledger.resend(id); err != nil {
+		return nil, translate(ctx, err)
+	}
+	_, err = c.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: NotifyID(reference), TaskQueue: TaskQueue,
+		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+		StaticSummary:                            notifySummary(reference), StaticDetails: notifyDetails(reference),
+	}, NotifyType, ledger)
+	var running *serviceerror.WorkflowExecutionAlreadyStarted
+	if errors.As(err, &running) {
+		return nil, fmt.Errorf("%w: somebody else has just sent events of this case again", ErrUnavailable)
+	}
+	return ledger.Events(), translate(ctx, err)
+}
+
+// ledger is what a notifier ended with.
+func (c Client) ledger(ctx context.Context, reference string) (Ledger, error) {
+	var (
+		ledger Ledger
+		failed *temporal.WorkflowExecutionError
+	)
+	err := c.Temporal.GetWorkflow(ctx, NotifyID(reference), "").Get(ctx, &ledger)
+	if errors.As(err, &failed) {
+		return Ledger{}, fmt.Errorf("the notifier was ended from outside and has no result: %w", ErrEnded)
+	}
+	return ledger, translate(ctx, err)
+}

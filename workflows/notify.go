@@ -1,0 +1,292 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"durablekyc.example/activities"
+	"durablekyc.example/kyc"
+)
+
+// The names of the workflow that delivers a case's notices.
+const (
+	NotifyType    = "KYCNotify"
+	SignalNotices = "notices" // []kyc.Notice, from the case
+	UpdateResend  = "resend"  // an event's id or nothing → []Event
+	QueryEvents   = "events"  // → []Event
+)
+
+// NotifyID is the workflow id of the notifier of this case. No reference has a
+// hyphen, so it is never the id of a case.
+func NotifyID(reference string) string { return "kyc-notify-" + reference }
+
+// KYCNotify delivers the notices of one case: one after the other to each
+// receiver, every receiver by itself. It outlives its case, which is closed at
+// its decision, and ends once the final notice was delivered or given up.
+func KYCNotify(ctx workflow.Context, ledger Ledger) (Ledger, error) {
+	n := &notifier{Ledger: ledger, inbox: workflow.GetSignalChannel(ctx, SignalNotices),
+		lanes: []*lane{{receiver: activities.Everybodys}, {receiver: activities.Callers}}}
+	err := workflow.SetQueryHandlerWithOptions(ctx, QueryEvents, func() ([]Event, error) { return n.Events(), nil },
+		workflow.QueryHandlerOptions{Description: "what was sent, to whom, how often, and what was answered"})
+	err = errors.Join(err, update(ctx, UpdateResend, "send an event again, or every event that was not delivered, at once and with the same id",
+		n.resent, n.checkResend))
+	if err != nil {
+		return Ledger{}, err
+	}
+	return n.run(ctx)
+}
+
+// notifier is one run.
+type notifier struct {
+	Ledger
+	inbox   workflow.ReceiveChannel
+	lanes   []*lane // in fixed order
+	end     workflow.Future
+	asked   int // how often something was to be sent again
+	details string
+}
+
+// lane is the way to one receiver and the delivery that is on it, if one is.
+type lane struct {
+	receiver activities.Receiver
+	id       string // of the notice
+	future   workflow.Future
+	stop     workflow.CancelFunc
+	stopped  bool
+}
+
+func (l *lane) busy() bool  { return l.future != nil }
+func (l *lane) ready() bool { return l.future != nil && l.future.IsReady() }
+func (l *lane) callOff() {
+	l.stopped = true
+	l.stop()
+}
+
+// run is the loop: take in what happened, tell what is so, send what is to be sent.
+func (n *notifier) run(ctx workflow.Context) (Ledger, error) {
+	if !n.Ended {
+		// A case that was terminated has no last word: its notifier must not wait for ever.
+		n.end = workflow.NewTimerWithOptions(ctx, n.Until.Sub(workflow.Now(ctx)),
+			workflow.TimerOptions{Summary: "No event comes after " + n.Until.UTC().Format(time.RFC3339)})
+	}
+	for {
+		n.takeIn(ctx)
+		n.publish(ctx)
+		full := workflow.GetInfo(ctx).GetContinueAsNewSuggested()
+		switch {
+		case n.Ended && !n.open() && !n.busy():
+			return n.Ledger, nil // nothing is unread: takeIn has just been
+		case full && !n.busy():
+			return Ledger{}, workflow.NewContinueAsNewError(ctx, NotifyType, n.Ledger)
+		}
+		n.pursue(ctx, full)
+		asked := n.asked
+		if err := workflow.Await(ctx, func() bool { return n.news() || n.asked != asked }); err != nil {
+			// Cancelled from the Temporal UI: what is under way is stopped, and told.
+			ctx, _ = workflow.NewDisconnectedContext(ctx)
+			n.Ended = true
+			n.giveUp(workflow.Now(ctx), answerCancelled, activities.Everybodys, activities.Callers)
+		}
+	}
+}
+
+func (n *notifier) busy() bool {
+	for _, l := range n.lanes {
+		if l.busy() {
+			return true
+		}
+	}
+	return false
+}
+
+func (n *notifier) news() bool {
+	for _, l := range n.lanes {
+		if l.ready() {
+			return true
+		}
+	}
+	return n.inbox.Len() > 0 || n.end != nil && n.end.IsReady()
+}
+
+func (n *notifier) takeIn(ctx workflow.Context) {
+	now := workflow.Now(ctx)
+	var notices []kyc.Notice
+	for n.inbox.ReceiveAsync(&notices) {
+		n.take(notices, now)
+		notices = nil
+	}
+	for _, l := range n.lanes {
+		if l.ready() {
+			n.finish(ctx, l)
+		}
+	}
+	if n.end != nil && n.end.IsReady() {
+		n.end, n.Ended = nil, true
+	}
+}
+
+// finish enters how a delivery ended. One that was called off is still to be
+// made, unless it was given up meanwhile.
+func (n *notifier) finish(ctx workflow.Context, l *lane) {
+	var (
+		result activities.NotifyResult
+		failed *temporal.ApplicationError
+	)
+	now, err, done := workflow.Now(ctx), l.future.Get(ctx, &result), *l
+	*l = lane{receiver: l.receiver}
+	receipt := n.receipt(done.id, done.receiver)
+	switch {
+	case receipt == nil, calledOff(done.stopped, err):
+		return
+	case err == nil:
+		receipt.settle(now, true, result)
+		receipt.GivenUpAt = time.Time{}
+		return
+	case !errors.As(err, &failed) || failed.Details(&result) != nil:
+		// The last attempt died with its worker.
+		result = activities.NotifyResult{Attempts: activities.NotifyAttempts, Answer: activities.AnswerNone}
+	}
+	receipt.settle(now, false, result)
+	if result.Answer == activities.AnswerGone {
+		n.goneFrom(l.receiver, now)
+	}
+}
+
+// calledOff reports whether a delivery ended because it was stopped: at once
+// while it waited, or because its attempt under way failed, which the server
+// does not repeat then. An answer, and a lasting no, count all the same.
+func calledOff(stopped bool, err error) bool {
+	var (
+		called *temporal.CanceledError
+		failed *temporal.ApplicationError
+	)
+	return errors.As(err, &called) || stopped && err != nil && !(errors.As(err, &failed) && failed.NonRetryable())
+}
+
+// pursue starts the next delivery on every free lane. A history that has grown
+// long is left behind first: deliveries are called off and begin their
+// schedule anew in the next run, under the same ids.
+func (n *notifier) pursue(ctx workflow.Context, full bool) {
+	for _, l := range n.lanes {
+		switch next := n.next(l.receiver); {
+		case l.busy() && (full || next == nil):
+			l.callOff()
+		case !l.busy() && !full && next != nil:
+			n.send(ctx, l, *next)
+		}
+	}
+}
+
+func (n *notifier) send(ctx workflow.Context, l *lane, notice kyc.Notice) {
+	var do *activities.Activities
+	request := activities.NotifyRequest{Reference: n.Reference, CustomerID: n.CustomerID, Receiver: l.receiver, Notice: notice}
+	if l.receiver == activities.Callers {
+		request.WebhookURL = n.WebhookURL
+	}
+	ctx, l.stop = workflow.WithCancel(workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		ActivityID:          deliveryID(notice.ID, l.receiver),
+		StartToCloseTimeout: 30 * time.Second, // the receiver has 15
+		// An attempt that is under way is waited for: its answer counts.
+		WaitForCancellation: true,
+		// The delay comes with the error; this serves attempts that died with their worker.
+		RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Minute, MaximumInterval: time.Hour, MaximumAttempts: activities.NotifyAttempts},
+		Summary:     fmt.Sprintf("%s to %s", notice.Type, l.receiver),
+	}))
+	l.id, l.future = notice.ID, workflow.ExecuteActivity(ctx, do.Notify, request)
+}
+
+// deliveryID names the activity of a delivery, so that its attempts can be
+// found while the server counts them.
+func deliveryID(notice string, receiver activities.Receiver) string {
+	return notice + "-" + string(receiver)
+}
+
+func (n *notifier) checkResend(id string) error {
+	_, err := n.chosen(id)
+	return err
+}
+
+// resent does not wait for the next attempt of a delivery that is under way.
+func (n *notifier) resent(_ workflow.Context, id string) ([]Event, error) {
+	if err := n.resend(id); err != nil {
+		return nil, err
+	}
+	n.asked++
+	for _, l := range n.lanes {
+		if l.busy() && (id == "" || l.id == id) {
+			l.callOff()
+		}
+	}
+	return n.Events(), nil
+}
+
+// publish shows the ledger in the Temporal UI, at no cost.
+func (n *notifier) publish(ctx workflow.Context) {
+	if details := EventDetails(n.Events()); details != n.details {
+		n.details = details
+		workflow.SetCurrentDetails(ctx, details)
+	}
+}
+
+// notifySummary and notifyDetails head a notifier in the Temporal UI.
+func notifySummary(reference string) string { return "Events of KYC " + reference }
+
+func notifyDetails(reference string) string {
+	return fmt.Sprintf("Delivers the events of the case `%s` to whoever wants to hear of it; \"Current details\" says what became of each.", reference)
+}
+
+// handOn gives the case's new notices into a notifier's care, which it starts
+// with the first one. It waits until the server has them, not until anybody
+// outside does. Where nobody receives, nothing is started and nothing is kept.
+func (f *flow) handOn(ctx workflow.Context) {
+	c := f.kase()
+	for len(c.Notices) > 0 { // another may come while one is handed on
+		count := len(c.Notices)
+		var wanted []kyc.Notice
+		for _, n := range c.Notices {
+			// The notifier ends with the final notice, even if nobody hears of that one.
+			if len(receivers(f.in.WebhookURL, f.in.Notify, n)) > 0 || n.Final() && f.state.Notifier {
+				wanted = append(wanted, n)
+			}
+		}
+		if len(wanted) > 0 && !f.entrust(ctx, wanted) {
+			workflow.GetLogger(ctx).Error("notices could not be handed on", "reference", c.Reference, "count", len(wanted))
+			return // the next turn tries again
+		}
+		c.HandedOn(count)
+	}
+}
+
+// entrust starts the notifier, or signals the one that runs. One that was ended
+// from outside answers no signal: another takes its place, with the new notices.
+func (f *flow) entrust(ctx workflow.Context, notices []kyc.Notice) bool {
+	c := f.kase()
+	ctx, _ = workflow.NewDisconnectedContext(ctx) // a cancelled case has its last word, too
+	for range 3 {
+		if f.state.Notifier {
+			if workflow.SignalExternalWorkflow(ctx, NotifyID(c.Reference), "", SignalNotices, notices).Get(ctx, nil) == nil {
+				return true
+			}
+		}
+		ledger := Ledger{Reference: c.Reference, CustomerID: c.CustomerID, WebhookURL: f.in.WebhookURL, Notify: f.in.Notify,
+			Until: c.StartedAt.Add(time.Duration(c.Policy.Case) + 3*patience)}
+		ledger.take(notices, workflow.Now(ctx))
+		child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+			WorkflowID: NotifyID(c.Reference), TaskQueue: TaskQueue,
+			WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+			ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
+			StaticSummary:         notifySummary(c.Reference), StaticDetails: notifyDetails(c.Reference),
+		}), NotifyType, ledger)
+		err := child.GetChildWorkflowExecution().Get(ctx, nil)
+		f.state.Notifier = true // or it runs already, and takes a signal
+		if err == nil {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,334 @@
+package workflows_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+
+	"durablekyc.example/activities"
+	"durablekyc.example/kyc"
+	"durablekyc.example/workflows"
+)
+
+var begin = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+
+// post is one notifier and its receivers in Temporal's test environment.
+type post struct {
+	*testsuite.TestWorkflowEnvironment
+	t     *testing.T
+	took  map[activities.Receiver][]string // ids, in the order in which they were taken
+	calls map[string]int                   // attempts, by id and receiver
+	// answer says what a receiver answers at a time; 0 is 200.
+	answer func(r activities.NotifyRequest, at time.Time) int
+}
+
+func newPost(t *testing.T) *post {
+	var suite testsuite.WorkflowTestSuite
+	p := &post{suite.NewTestWorkflowEnvironment(), t, map[activities.Receiver][]string{}, map[string]int{},
+		func(activities.NotifyRequest, time.Time) int { return 0 }}
+	workflows.Register(p)
+	p.RegisterActivity(do)
+	p.SetStartTime(begin)
+	p.SetTestTimeout(20 * time.Second)
+	p.OnActivity(do.Notify, mock.Anything, mock.Anything).Return(
+		func(ctx context.Context, r activities.NotifyRequest) (activities.NotifyResult, error) {
+			attempt := int(activity.GetInfo(ctx).Attempt)
+			p.calls[r.Notice.ID+" "+string(r.Receiver)]++
+			status := p.answer(r, p.Now())
+			result := activities.NotifyResult{Attempts: attempt, Answer: fmt.Sprint(max(status, 200))}
+			if status == 0 {
+				p.took[r.Receiver] = append(p.took[r.Receiver], r.Notice.ID)
+				return result, nil
+			}
+			options := temporal.ApplicationErrorOptions{Details: []any{result}, NonRetryable: status == 410 || attempt == 10}
+			if !options.NonRetryable {
+				options.NextRetryDelay = []time.Duration{5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour,
+					5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour}[attempt-1]
+			}
+			return activities.NotifyResult{}, temporal.NewApplicationErrorWithOptions("no", result.Answer, options)
+		}).Maybe()
+	return p
+}
+
+// lived is the notices of a case with these answers, an hour apart.
+func lived(statuses ...kyc.Status) []kyc.Notice {
+	c := kyc.New("A1", person, kyc.DefaultPolicy(), begin)
+	for i, s := range statuses {
+		r := single(s, "")
+		if s == "completed" {
+			r = single(s, "approved")
+		}
+		c.Apply(kyc.Answered{At: begin.Add(time.Duration(i) * time.Hour), Reading: r})
+	}
+	return c.Notices
+}
+
+func both() workflows.Ledger {
+	return workflows.Ledger{Reference: "A1", CustomerID: person, WebhookURL: "http://caller.example", Notify: true, Until: begin.Add(93 * day)}
+}
+
+// run hands over the notices, one a minute, and answers with the ledger at the end.
+func (p *post) run(l workflows.Ledger, notices ...kyc.Notice) workflows.Ledger {
+	p.t.Helper()
+	for i, n := range notices {
+		p.RegisterDelayedCallback(func() { p.SignalWorkflow(workflows.SignalNotices, []kyc.Notice{n}) }, time.Duration(i+1)*time.Minute)
+	}
+	p.ExecuteWorkflow(workflows.NotifyType, l)
+	require.True(p.t, p.IsWorkflowCompleted())
+	require.NoError(p.t, p.GetWorkflowError())
+	var end workflows.Ledger
+	require.NoError(p.t, p.GetWorkflowResult(&end))
+	return end
+}
+
+func ids(notices []kyc.Notice) (all []string) {
+	for _, n := range notices {
+		all = append(all, n.ID)
+	}
+	return all
+}
+
+func receipt(l workflows.Ledger, id string, receiver activities.Receiver) workflows.Receipt {
+	for _, e := range l.Events() {
+		for _, r := range e.Receipts {
+			if e.ID == id && r.Receiver == receiver {
+				return r
+			}
+		}
+	}
+	return workflows.Receipt{}
+}
+
+func TestEveryReceiverHearsEverythingOnceAndInOrder(t *testing.T) {
+	notices := lived("pending_step_up", "waiting_review", "pending_step_up", "waiting_review", "completed")
+	down := func(until time.Duration) func(activities.NotifyRequest, time.Time) int {
+		return func(r activities.NotifyRequest, at time.Time) int {
+			if r.Receiver == activities.Everybodys && at.Before(begin.Add(until)) {
+				return 503
+			}
+			return 0
+		}
+	}
+	for name, until := range map[string]time.Duration{"up": 0, "down for two days": 2 * day, "down for three": 3 * day} {
+		t.Run(name, func(t *testing.T) {
+			p := newPost(t)
+			p.answer = down(until)
+			// The other receiver does not wait for the one that is down.
+			p.RegisterDelayedCallback(func() { require.Equal(t, ids(notices), p.took[activities.Callers]) }, 10*time.Minute)
+			end := p.run(both(), notices...)
+			require.Equal(t, ids(notices), p.took[activities.Everybodys])
+			require.Equal(t, ids(notices), p.took[activities.Callers])
+			for _, n := range notices {
+				require.False(t, receipt(end, n.ID, activities.Everybodys).DeliveredAt.Before(begin.Add(until)))
+				require.Equal(t, 1, receipt(end, n.ID, activities.Callers).Attempts)
+				require.True(t, receipt(end, n.ID, activities.Callers).DeliveredAt.Before(begin.Add(10*time.Minute)))
+			}
+			require.Equal(t, p.calls[notices[0].ID+" all"], receipt(end, notices[0].ID, activities.Everybodys).Attempts)
+			require.True(t, end.Ended)
+		})
+	}
+}
+
+func TestADeadReceiverIsGivenUpNoticeByNotice(t *testing.T) {
+	p := newPost(t)
+	p.answer = func(r activities.NotifyRequest, _ time.Time) int {
+		if r.Receiver == activities.Everybodys {
+			return 500
+		}
+		return 0
+	}
+	notices := lived("waiting_review", "completed")
+	end := p.run(both(), notices...)
+	for _, n := range notices {
+		r := receipt(end, n.ID, activities.Everybodys)
+		require.Equal(t, 10, r.Attempts)
+		require.Equal(t, "500", r.Answer)
+		require.False(t, r.GivenUpAt.IsZero())
+	}
+	require.Equal(t, ids(notices), p.took[activities.Callers])
+	require.Equal(t, 75*time.Hour+36*time.Minute+5*time.Second, receipt(end, notices[0].ID, activities.Everybodys).GivenUpAt.Sub(begin))
+}
+
+func TestGoneIsTheEndForThisReceiverAlone(t *testing.T) {
+	p := newPost(t)
+	p.answer = func(r activities.NotifyRequest, _ time.Time) int {
+		if r.Receiver == activities.Callers {
+			return 410
+		}
+		return 0
+	}
+	notices := lived("waiting_review", "pending_step_up", "completed")
+	end := p.run(both(), notices...)
+	require.Equal(t, map[string]int{"evt_A1_1 caller": 1, "evt_A1_1 all": 1, "evt_A1_2 all": 1, "evt_A1_3 all": 1}, p.calls)
+	for _, n := range notices {
+		require.Equal(t, "410", receipt(end, n.ID, activities.Callers).Answer)
+		require.False(t, receipt(end, n.ID, activities.Callers).GivenUpAt.IsZero())
+	}
+	require.Equal(t, []activities.Receiver{activities.Callers}, end.Gone)
+}
+
+func TestWhoHearsWhat(t *testing.T) {
+	notices := lived("pending_step_up")
+	c := kyc.New("A1", person, kyc.DefaultPolicy(), begin)
+	c.Apply(kyc.Answered{At: begin, Reading: single("pending_step_up", "")})
+	c.Apply(kyc.Elapsed{At: begin.Add(4 * day)})
+	c.Apply(kyc.Withdrawal{At: begin.Add(5 * day)})
+	notices = c.Notices
+	for name, test := range map[string]struct {
+		ledger      workflows.Ledger
+		all, caller int
+	}{
+		"both":   {both(), 3, 1},
+		"all":    {workflows.Ledger{Reference: "A1", Notify: true, Until: begin.Add(day)}, 3, 0},
+		"caller": {workflows.Ledger{Reference: "A1", WebhookURL: "http://caller.example", Until: begin.Add(day)}, 0, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPost(t)
+			p.run(test.ledger, notices...)
+			require.Len(t, p.took[activities.Everybodys], test.all)
+			require.Len(t, p.took[activities.Callers], test.caller, "reminders and withdrawals change no status of ConnectFi's")
+		})
+	}
+}
+
+func TestARepeatedNoticeIsNone(t *testing.T) {
+	p := newPost(t)
+	notices := lived("waiting_review", "completed")
+	p.run(both(), notices[0], notices[0], notices[1])
+	require.Equal(t, ids(notices), p.took[activities.Everybodys])
+}
+
+func TestANotifierWithoutALastWordEndsByItself(t *testing.T) {
+	p := newPost(t)
+	end := p.run(both(), lived("waiting_review")...)
+	require.True(t, end.Ended)
+	require.Equal(t, 93*day, p.Now().Sub(begin).Round(time.Minute))
+}
+
+func (p *post) resend(id string) *eventsAnswer {
+	a := &eventsAnswer{}
+	p.UpdateWorkflow(workflows.UpdateResend, "", a, id)
+	return a
+}
+
+type eventsAnswer struct {
+	answer
+	events []workflows.Event
+}
+
+func (a *eventsAnswer) Complete(v any, err error) {
+	a.done, a.err = true, err
+	a.events, _ = v.([]workflows.Event)
+}
+
+func TestResendDoesNotWaitForTheSchedule(t *testing.T) {
+	p := newPost(t)
+	mended := begin.Add(20 * time.Hour)
+	p.answer = func(r activities.NotifyRequest, at time.Time) int {
+		if r.Receiver == activities.Everybodys && at.Before(mended) {
+			return 500
+		}
+		return 0
+	}
+	notices := lived("waiting_review", "completed")
+	var unknown, again *eventsAnswer
+	p.RegisterDelayedCallback(func() {
+		unknown = p.resend("evt_A1_9")
+		again = p.resend("")
+	}, 21*time.Hour)
+	end := p.run(both(), notices...)
+	requireRefused(t, &unknown.answer, workflows.RefusedInvalid)
+	require.NoError(t, again.err)
+	require.Len(t, again.events, 2)
+	require.Equal(t, ids(notices), p.took[activities.Everybodys])
+	require.Equal(t, ids(notices), p.took[activities.Callers], "what was delivered is not sent again")
+	require.Equal(t, 21*time.Hour, receipt(end, notices[0].ID, activities.Everybodys).DeliveredAt.Sub(begin).Round(time.Hour))
+}
+
+func TestResendOfOneEventSendsTheSameEvent(t *testing.T) {
+	p := newPost(t)
+	notices := lived("waiting_review", "completed")
+	var none *eventsAnswer
+	p.RegisterDelayedCallback(func() {
+		none = p.resend("")
+		p.resend(notices[0].ID)
+	}, 90*time.Second)
+	p.run(both(), notices...)
+	requireRefused(t, &none.answer, workflows.RefusedNotWanted)
+	require.Equal(t, []string{"evt_A1_1", "evt_A1_1", "evt_A1_2"}, p.took[activities.Everybodys])
+	require.Equal(t, []string{"evt_A1_1", "evt_A1_1", "evt_A1_2"}, p.took[activities.Callers])
+}
+
+func TestAnEndedNotifierGoesOnFromItsResult(t *testing.T) {
+	p := newPost(t)
+	p.answer = func(activities.NotifyRequest, time.Time) int { return 410 }
+	notices := lived("waiting_review", "completed")
+	end := p.run(both(), notices...)
+	ledger, err := workflows.ResendForTest(end, "")
+	require.NoError(t, err)
+	again := newPost(t)
+	end = again.run(ledger)
+	require.Equal(t, ids(notices), again.took[activities.Everybodys])
+	require.Equal(t, ids(notices), again.took[activities.Callers])
+	require.Equal(t, 2, receipt(end, "evt_A1_1", activities.Callers).Attempts)
+	require.Empty(t, end.Gone)
+}
+
+func TestCancellingANotifierTellsWhatWasLeft(t *testing.T) {
+	p := newPost(t)
+	p.answer = func(activities.NotifyRequest, time.Time) int { return 500 }
+	p.RegisterDelayedCallback(p.CancelWorkflow, time.Hour)
+	end := p.run(both(), lived("waiting_review")...)
+	require.Equal(t, "cancelled", receipt(end, "evt_A1_1", activities.Everybodys).Answer)
+	require.False(t, receipt(end, "evt_A1_1", activities.Callers).GivenUpAt.IsZero())
+}
+
+// Whatever was not dealt with goes on in the next run, under the same ids.
+func TestANotifierContinuesAsNew(t *testing.T) {
+	p := newPost(t)
+	p.answer = func(activities.NotifyRequest, time.Time) int { return 500 }
+	notices := lived("waiting_review", "pending_step_up", "completed")
+	p.RegisterDelayedCallback(func() {
+		p.SetContinueAsNewSuggested(true)
+		p.SignalWorkflow(workflows.SignalNotices, notices[1:2])
+	}, time.Hour)
+	p.RegisterDelayedCallback(func() { p.SignalWorkflow(workflows.SignalNotices, notices[:1]) }, time.Minute)
+	p.ExecuteWorkflow(workflows.NotifyType, both())
+	var next *workflow.ContinueAsNewError
+	require.ErrorAs(t, p.GetWorkflowError(), &next)
+	var ledger workflows.Ledger
+	require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(next.Input, &ledger))
+	on := newPost(t)
+	on.run(ledger, notices[2])
+	require.Equal(t, ids(notices), on.took[activities.Everybodys])
+	require.Equal(t, ids(notices), on.took[activities.Callers])
+}
+
+func TestADeliveryThatWasCalledOffIsStillToBeMade(t *testing.T) {
+	no := temporal.NewApplicationError("no", "500")
+	lasting := temporal.NewNonRetryableApplicationError("no", "410", nil)
+	for name, test := range map[string]struct {
+		stopped bool
+		err     error
+		want    bool
+	}{
+		"while it waited":               {true, temporal.NewCanceledError(), true},
+		"its attempt under way failed":  {true, no, true},
+		"its attempt died":              {true, temporal.NewTimeoutError(0, nil), true},
+		"it was delivered all the same": {true, nil, false},
+		"a lasting no counts":           {true, lasting, false},
+		"nobody stopped it":             {false, no, false},
+		"delivered":                     {false, nil, false},
+	} {
+		require.Equal(t, test.want, workflows.CalledOffForTest(test.stopped, test.err), name)
+	}
+}
