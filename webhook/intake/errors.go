@@ -74,6 +74,16 @@ func refuse(c *gin.Context, err error) {
 	c.Data(r.status, "application/problem+json", body)
 }
 
+// decline is refuse in the words of whoever is spoken to: on the API's addresses
+// in ConnectFi's envelope.
+func (s *Server) decline(c *gin.Context, err error) {
+	if s.api.of(c.Request.URL.Path) {
+		s.api.refuse(c, err)
+		return
+	}
+	refuse(c, err)
+}
+
 // problem is RFC 9457's shape.
 type problem struct {
 	Type   string `json:"type"`
