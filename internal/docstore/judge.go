@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/draw"
 	"image/jpeg"
 	"image/png"
 	"io"
@@ -153,13 +154,24 @@ func fit(width, height, long int) (int, int) {
 	return width, height
 }
 
+// eightBit has colours as a png has them; of any others its encoder would make
+// 16 bits each, of which half say nothing.
+func eightBit(page image.Image) image.Image {
+	if _, grey := page.(*image.Gray); grey {
+		return page
+	}
+	colours := image.NewRGBA(page.Bounds())
+	draw.Draw(colours, colours.Rect, page, page.Bounds().Min, draw.Src)
+	return colours
+}
+
 // encode makes a file of a page: a png of a grey png or of a png whose kind is
 // kept, a jpg of all else.
 func (s sheet) encode(from string, l Limits) ([]byte, string, error) {
 	var out bytes.Buffer
 	maxBytes := l.MaxBytes
 	if from == "png" && (s.grey || l.KeepKind) {
-		if err := png.Encode(&out, s.image()); err != nil {
+		if err := png.Encode(&out, eightBit(s.image())); err != nil {
 			return nil, "", fmt.Errorf("the image cannot be encoded: %w", err)
 		}
 		switch size := int64(out.Len()); {
