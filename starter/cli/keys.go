@@ -30,6 +30,7 @@ var secrets = []struct {
 	{"keyset", seal.NewKeyset},
 	{"connectfi_login", always(func() string { return "kyc_" + rand.Text() })},
 	{"connectfi_password", always(rand.Text)},
+	{"api_tokens", always(seal.NewKey)},
 }
 
 func always(draw func() string) func() (string, error) {
