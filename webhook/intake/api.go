@@ -59,15 +59,15 @@ func (a API) problems() (errs []error) {
 // How much is done at once for the API. Its images have a gate of their own, so
 // that no crowd of programs keeps an applicant waiting.
 const (
-	mostCalls = 512
-	mostFiles = 8
+	mostCalls  = 512 // of programs that were let in
+	mostLogins = 64  // of whoever asks to be
+	mostFiles  = 8
 )
 
 // api is the API at work. It keeps nothing that another instance would miss.
 type api struct {
 	API
 	*Server
-	calls   chan struct{} // one taken for each call under way
 	files   chan struct{} // one taken for each image on its way, up to 10 MB each
 	looking chan struct{} // one taken for each image at the gate, up to 250 MB each
 	logins  *limiter
@@ -75,7 +75,7 @@ type api struct {
 }
 
 func newAPI(s *Server) *api {
-	a := &api{API: s.config.API, Server: s, calls: make(chan struct{}, mostCalls), files: make(chan struct{}, mostFiles),
+	a := &api{API: s.config.API, Server: s, files: make(chan struct{}, mostFiles),
 		looking: make(chan struct{}, 1), logins: newLimiter(time.Second, 60), memory: newMemory()}
 	if a.Patience <= 0 {
 		a.Patience = 10 * time.Second
@@ -86,11 +86,11 @@ func newAPI(s *Server) *api {
 // routes of the API, in a group of its own: nothing of an applicant's page or of
 // a callback comes along.
 func (a *api) routes(e *gin.Engine) {
-	e.POST("/auth/get-token", a.bound, a.serve(a.getToken))
-	calls := e.Group("/akepa", a.bound, a.admit)
-	calls.POST("/identification", a.serve(a.identify)) // starts a case, or finds it
-	calls.POST("/status", a.serve(a.status))           // where the case of an application stands
-	calls.POST("/list", a.serve(a.list))               // a customer's applications, cases or not
+	e.POST("/auth/get-token", a.atMost(mostLogins), a.serve(a.getToken))
+	calls := e.Group("/akepa", a.admit, a.atMost(mostCalls)) // in this order: strangers take up no room
+	calls.POST("/identification", a.serve(a.identify))       // starts a case, or finds it
+	calls.POST("/status", a.serve(a.status))                 // where the case of an application stands
+	calls.POST("/list", a.serve(a.list))                     // a customer's applications, cases or not
 	calls.POST("/document/generate", a.serve(a.generate))
 	calls.POST("/document/upload/:documentId", a.serve(a.upload))
 	calls.POST("/update", a.serve(a.update)) // links documents to an entity of a case
@@ -101,14 +101,17 @@ func (a *api) of(path string) bool {
 	return a != nil && (strings.HasPrefix(path, "/akepa/") || strings.HasPrefix(path, "/auth/"))
 }
 
-// bound lets so many calls in at once, and tells more to come back.
-func (a *api) bound(c *gin.Context) {
-	select {
-	case a.calls <- struct{}{}:
-		defer func() { <-a.calls }()
-		c.Next()
-	default:
-		a.refuse(c, errBusy)
+// atMost lets so many calls in at once, and tells more to come back.
+func (a *api) atMost(n int) gin.HandlerFunc {
+	under := make(chan struct{}, n)
+	return func(c *gin.Context) {
+		select {
+		case under <- struct{}{}:
+			defer func() { <-under }()
+			c.Next()
+		default:
+			a.refuse(c, errBusy)
+		}
 	}
 }
 

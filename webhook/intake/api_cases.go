@@ -28,7 +28,10 @@ type subject struct {
 // says which reference an application has: ConnectFi does, and whoever started
 // the case here remembers it, so that a ConnectFi that is away hides no case.
 func (a *api) find(ctx context.Context, customerID, applicationID string) (s subject, err error) {
-	var named bool
+	var (
+		named bool
+		away  error // why ConnectFi could not say anything
+	)
 	if s.reference, named = strings.CutPrefix(applicationID, byReference); !named {
 		s.live, err = a.ConnectFi.Status(ctx, connectfi.StatusRequest{CustomerID: customerID, ApplicationID: applicationID})
 		var theirs *connectfi.Error
@@ -37,10 +40,12 @@ func (a *api) find(ctx context.Context, customerID, applicationID string) (s sub
 			a.memory.keep(applicationID, s.live.Reference)
 		case errors.As(err, &theirs) && !theirs.Temporary():
 			return s, upstream(err, ids{customer: customerID, application: applicationID})
+		default:
+			away = upstream(err, ids{})
 		}
 		s.reference = a.memory.reference(applicationID)
 		if s.reference == "" {
-			return s, upstream(err, ids{}) // nil: ConnectFi knows it, and does not say under which reference
+			return s, away // nil: ConnectFi knows it, and does not say under which reference
 		}
 	}
 	s.view, err = a.config.Applicants.Show(ctx, s.reference)
@@ -48,6 +53,8 @@ func (a *api) find(ctx context.Context, customerID, applicationID string) (s sub
 	switch {
 	case s.ours, s.live.ApplicationID != "":
 		return s, nil // even without a worker: ConnectFi's word is as good as ours to read
+	case away != nil:
+		return s, away // it may be there all the same
 	case err == nil, errors.Is(err, workflows.ErrUnknown), errors.Is(err, workflows.ErrEnded):
 		return s, applicationNotFound(applicationID)
 	}

@@ -1,10 +1,14 @@
 package intake_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"hash/crc32"
+	"io"
 	"mime/multipart"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -314,11 +318,13 @@ func TestRefusals(t *testing.T) {
 	refused(t, http.StatusBadRequest, connectfi.CodeRequestValidateError, status, text)
 	status, text = b.upload("doc_1", "file", bytes.Repeat([]byte("x"), 150_000))
 	refused(t, http.StatusRequestEntityTooLarge, "payloadTooLarge", status, text)
-	body := &endless{start: []byte("--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x.jpg\"\r\n\r\n")}
-	answer = b.with(http.MethodPost, "/akepa/document/upload/doc_1", body,
-		map[string]string{connectfi.TokenHeader: apiToken, "Content-Type": "multipart/form-data; boundary=b"})
-	refused(t, http.StatusRequestEntityTooLarge, "payloadTooLarge", answer.Code, answer.Body.String())
-	require.Less(t, body.read, 1_000_000)
+	for _, name := range []string{"file", "something-before-it"} {
+		body := &endless{start: []byte("--b\r\nContent-Disposition: form-data; name=\"" + name + "\"; filename=\"x.jpg\"\r\n\r\n")}
+		answer = b.with(http.MethodPost, "/akepa/document/upload/doc_1", io.LimitReader(body, 100_000_000),
+			map[string]string{connectfi.TokenHeader: apiToken, "Content-Type": "multipart/form-data; boundary=b"})
+		refused(t, http.StatusRequestEntityTooLarge, "payloadTooLarge", answer.Code, answer.Body.String())
+		require.Less(t, body.read, 1_000_000)
+	}
 }
 
 // A handler that breaks tells nobody how.
@@ -345,4 +351,43 @@ func TestNoTextOfOthersIsAnswered(t *testing.T) {
 			require.NotContains(t, string(text), "err.Error()", file)
 		}
 	}
+}
+
+// Our own login at ConnectFi is wrong: that is no fault of the caller's, whose
+// token is good.
+func TestOurOwnLoginIsNotTheCallers(t *testing.T) {
+	b := newBackend(t, func(c *intake.Config) {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = w.Write([]byte(`{"requestId":"1","code":"unauthorized","message":"Marker"}`))
+		}))
+		t.Cleanup(server.Close)
+		var err error
+		c.API.ConnectFi, err = connectfi.New(connectfi.Config{BaseURL: server.URL, Login: "l", Password: "p"})
+		require.NoError(t, err)
+	})
+	status, text := b.call("/akepa/list", `{"customerId":"`+person+`"}`)
+	refused(t, http.StatusServiceUnavailable, connectfi.CodeExtAkepa, status, text)
+	require.NotContains(t, text+b.log.String(), "Marker")
+}
+
+// A body that does not come is not waited for.
+func TestASlowCallIsCutOff(t *testing.T) {
+	b := newBackend(t, func(c *intake.Config) { c.BodyTimeout, c.UploadTimeout = 20*time.Millisecond, 20*time.Millisecond })
+	public, _, stop := serving(t, b.edge)
+	for path, kind := range map[string]string{"/akepa/status": "application/json", "/auth/get-token": "application/json",
+		"/akepa/document/upload/doc_1": "multipart/form-data; boundary=b"} {
+		slow, err := net.Dial("tcp", public)
+		require.NoError(t, err)
+		defer slow.Close()
+		fmt.Fprintf(slow, "POST %s HTTP/1.1\r\nHost: x\r\n%s: %s\r\nContent-Type: %s\r\nContent-Length: 1000\r\n\r\n--b\r\n",
+			path, connectfi.TokenHeader, apiToken, kind)
+		response, err := http.ReadResponse(bufio.NewReader(slow), nil)
+		require.NoError(t, err)
+		text, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		refused(t, http.StatusRequestTimeout, "requestTimeout", response.StatusCode, string(text))
+	}
+	require.NoError(t, stop())
 }

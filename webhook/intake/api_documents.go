@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"slices"
 	"time"
 
@@ -111,23 +112,32 @@ func (a *api) file(c *gin.Context, id string) ([]byte, error) {
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil, noFile()
-		case err != nil && errors.Is(body.why(), errTooLarge):
-			return nil, errTooLarge
 		case err != nil:
-			return nil, noFile()
+			return nil, body.cut()
 		case part.FormName() != "file":
 			continue
 		}
 		file, err := io.ReadAll(io.LimitReader(part, a.config.Limits.MaxBytes+1))
 		switch {
 		case err != nil:
-			return nil, noFile() // it broke off
+			return nil, body.cut()
 		case len(file) == 0:
 			return nil, saidNo(connectfi.CodeFileNotFound, ids{document: id})
 		}
 		return file, nil
 	}
 	return nil, noFile()
+}
+
+// cut says why a body ended before its form did.
+func (b *body) cut() error {
+	switch {
+	case errors.Is(b.why(), errTooLarge):
+		return errTooLarge
+	case errors.Is(b.err, os.ErrDeadlineExceeded):
+		return errSlow
+	}
+	return noFile() // it broke off
 }
 
 // noFile is the answer to a body that is no form with a file (A).
@@ -158,7 +168,10 @@ func (a *api) update(c *gin.Context) (any, error) {
 		return application, nil
 	}
 	i := slices.IndexFunc(s.view.Entities, func(e kyc.EntityView) bool { return e.ID == asked.EntityID })
-	if i < 0 {
+	switch {
+	case s.view.Stage == kyc.Identifying:
+		return nil, errBusy // nobody is known of it yet
+	case i < 0:
 		return nil, customerNotFound(asked.EntityID) // an entity's id is a customer's (A)
 	}
 	v, err := a.Orders.Submit(ctx, s.reference, links(asked, s.view))

@@ -175,12 +175,14 @@ func TestACaseThatNobodyHasTakenUp(t *testing.T) {
 	asked := `{"customerId":"` + customer + `","applicationId":"ref_A1"}`
 	_, text := b.call("/akepa/status", asked)
 	require.Equal(t, a, into[connectfi.Envelope[connectfi.Application]](t, text).Data)
+	status, text := b.call("/akepa/update", `{"customerId":"`+customer+`","applicationId":"ref_A1","entityId":"`+customer+`","documents":[{"documentId":"doc_1","side":"front"}]}`)
+	refused(t, http.StatusServiceUnavailable, connectfi.CodeExtAkepa, status, text)
 
 	b.office.late = nil
 	require.Equal(t, connectfi.StatusCompleted, b.identified("A1", customer).Status, "the worker is back")
 	_, text = b.call("/akepa/status", asked)
 	require.Equal(t, connectfi.StatusCompleted, into[connectfi.Envelope[connectfi.Application]](t, text).Data.Status)
-	status, text := b.call("/akepa/status", `{"customerId":"`+person+`","applicationId":"ref_A1"}`)
+	status, text = b.call("/akepa/status", `{"customerId":"`+person+`","applicationId":"ref_A1"}`)
 	refused(t, http.StatusNotFound, connectfi.CodeApplicationNotFound, status, text)
 }
 

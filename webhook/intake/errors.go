@@ -19,7 +19,7 @@ var (
 	errMalformed = errors.New("not the callback envelope")
 	errTooLarge  = errors.New("the body is too large")
 	errSlow      = errors.New("the body came too slowly")
-	errBusy      = errors.New("too many callbacks at once")
+	errBusy      = errors.New("too much at once")
 	errForeign   = errors.New("the body speaks of another reference")
 	errBroken    = errors.New("the handler broke")
 )
