@@ -55,7 +55,11 @@ func (o *office) Start(ctx context.Context, order workflows.Order) (kyc.View, er
 	if o.late != nil {
 		return kyc.View{}, o.late
 	}
-	return o.work(ctx, k, func() bool { return k.Stage != kyc.Identifying }), nil
+	if first, done := o.told[order.Reference]; done && !k.Stage.Final() {
+		return first, nil // one update for all who ask: the first status, however long ago
+	}
+	o.told[order.Reference] = o.work(ctx, k, func() bool { return k.Stage != kyc.Identifying })
+	return o.told[order.Reference], nil
 }
 
 func (o *office) Submit(ctx context.Context, reference string, s kyc.Submission) (kyc.View, error) {
@@ -137,6 +141,12 @@ func (o *office) apply(reference string, e kyc.Event) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.cases[reference].Apply(e)
+}
+
+func (o *office) forget(reference string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.cases, reference)
 }
 
 // work does what the case needs until it needs to wait, and tells it as it was
