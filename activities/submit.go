@@ -34,6 +34,9 @@ const (
 // made without our learning of it, the status is read before it is made again.
 // Once ConnectFi has the images, the store drops them; the receipts stay, and
 // with them nothing below needs the images any more.
+//
+// Images that are at ConnectFi already are only linked. Nothing of ours lies
+// beside them, so the attempt is their receipt: see linked.
 func (a *Activities) SubmitDocuments(ctx context.Context, r SubmitRequest) (kyc.Reading, error) {
 	h := handOver{Activities: a, SubmitRequest: r}
 	answer, settle, err := h.run(ctx)
@@ -76,6 +79,9 @@ func (h *handOver) run(ctx context.Context) (answer kyc.Reading, settle time.Dur
 
 // deliver brings one image to ConnectFi, as far as that was not done before.
 func (h *handOver) deliver(ctx context.Context, image kyc.Image) (string, error) {
+	if image.Document != "" {
+		return image.Document, nil
+	}
 	id, known, err := h.Documents.Noted(ctx, image.Key, receiptDocument)
 	if err != nil {
 		return "", err
@@ -108,13 +114,9 @@ func (h *handOver) deliver(ctx context.Context, image kyc.Image) (string, error)
 // linked reports whether an earlier attempt linked the images: it may have, if
 // it got that far, and it has, if the entity no longer wants any.
 func (h *handOver) linked(ctx context.Context) (bool, kyc.Reading, error) {
-	key := h.Submission.Images[0].Key
-	_, tried, err := h.Documents.Noted(ctx, key, receiptLinking)
-	if err != nil {
+	tried, err := h.tried(ctx)
+	if err != nil || !tried {
 		return false, kyc.Reading{}, err
-	}
-	if !tried {
-		return false, kyc.Reading{}, h.note(ctx, key, receiptLinking, "1")
 	}
 	now, err := h.read(ctx, h.ReadRequest)
 	if err != nil {
@@ -126,6 +128,24 @@ func (h *handOver) linked(ctx context.Context) (bool, kyc.Reading, error) {
 		}
 	}
 	return true, now, nil
+}
+
+// tried reports whether an earlier attempt may have linked the images, and
+// leaves a receipt that this one may have. For images that are at ConnectFi
+// there is nowhere to leave one: linking is their first and only step, so every
+// attempt after the first may have been preceded by it. Should the entity want
+// documents still, as after one side alone, they are linked once more; ConnectFi
+// names no way to tell.
+func (h *handOver) tried(ctx context.Context) (bool, error) {
+	if h.Submission.AtConnectFi() {
+		return activity.GetInfo(ctx).Attempt > 1, nil
+	}
+	key := h.Submission.Images[0].Key
+	_, tried, err := h.Documents.Noted(ctx, key, receiptLinking)
+	if err != nil || tried {
+		return tried, err
+	}
+	return false, h.note(ctx, key, receiptLinking, "1")
 }
 
 func (h *handOver) note(ctx context.Context, key, receipt, value string) error {
@@ -151,6 +171,9 @@ func (h *handOver) fruitless(ctx context.Context) int32 {
 // drop removes the images that have arrived. The submission is through whether
 // or not this succeeds: what stays, the worker's sweep removes.
 func (a *Activities) drop(ctx context.Context, s kyc.Submission) {
+	if s.AtConnectFi() {
+		return
+	}
 	for _, image := range s.Images {
 		if err := a.Documents.DropImage(ctx, image.Key); err != nil {
 			activity.GetLogger(ctx).Warn("an image that ConnectFi has stays in the document store until it is swept", "error", err)

@@ -2,14 +2,21 @@ package activities_test
 
 import (
 	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
 
 	"durablekyc.example/activities"
+	"durablekyc.example/connectfi"
 	"durablekyc.example/kyc"
 )
 
@@ -85,4 +92,69 @@ func TestASubmissionIsThroughIfItsImagesStay(t *testing.T) {
 	again, err := run[kyc.Reading](w, w.do.SubmitDocuments, r)
 	require.NoError(t, err)
 	require.Equal(t, first, again)
+}
+
+// links are documents that are at ConnectFi already.
+func (w *world) links(customer, application string, sides ...kyc.Side) activities.SubmitRequest {
+	s := kyc.Submission{ID: "s1", Entity: customer}
+	for _, side := range sides {
+		document, err := w.do.ConnectFi.GenerateDocument(w.t.Context(), connectfi.GenerateRequest{
+			Workflow: "PERSONAL", Name: string(side), Extension: "png", Type: "license"})
+		require.NoError(w.t, err)
+		require.NoError(w.t, w.do.ConnectFi.UploadDocument(w.t.Context(), document.ID, "x.png", "image/png", bytes.NewReader([]byte("x"))))
+		s.Images = append(s.Images, kyc.Image{Document: document.ID, Side: side})
+	}
+	return activities.SubmitRequest{ReadRequest: activities.ReadRequest{Reference: "A1", CustomerID: customer, ApplicationID: application},
+		Submission: s, Settle: time.Second}
+}
+
+// What is at ConnectFi is linked and nothing else, one side alone included.
+func TestDocumentsAtConnectFiAreOnlyLinked(t *testing.T) {
+	w := newWorld(t)
+	customer := w.customer("step_up")
+	seen, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
+	require.NoError(t, err)
+	now, err := run[kyc.Reading](w, w.do.SubmitDocuments, w.links(customer, seen.ApplicationID, kyc.Front))
+	require.NoError(t, err)
+	require.Equal(t, kyc.Status("pending_step_up"), now.Status)
+	now, err = run[kyc.Reading](w, w.do.SubmitDocuments, w.links(customer, seen.ApplicationID, kyc.Back))
+	require.NoError(t, err)
+	require.Equal(t, kyc.Status("completed"), now.Status)
+	require.Equal(t, counts{"A1", 1, 2, 2}, w.ledger())
+}
+
+// The answer is lost, and the next attempt looks before it links again.
+func TestALaterAttemptLooksBeforeItLinks(t *testing.T) {
+	w := newWorld(t)
+	customer := w.customer("step_up")
+	seen, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
+	require.NoError(t, err)
+	target, err := url.Parse(w.url)
+	require.NoError(t, err)
+	updates, through := 0, httputil.NewSingleHostReverseProxy(target)
+	loses := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/akepa/update" {
+			if updates++; updates == 1 {
+				through.ServeHTTP(httptest.NewRecorder(), r)
+				answer.WriteHeader(http.StatusBadGateway)
+				return
+			}
+		}
+		through.ServeHTTP(answer, r)
+	}))
+	t.Cleanup(loses.Close)
+	client, err := connectfi.New(connectfi.Config{BaseURL: loses.URL, Login: "l", Password: "p"})
+	require.NoError(t, err)
+	do := activities.New(activities.Config{ConnectFi: client, Documents: w.store})
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestWorkflowEnvironment()
+	env.RegisterActivity(do)
+	env.ExecuteWorkflow(func(ctx workflow.Context, r activities.SubmitRequest) (now kyc.Reading, err error) {
+		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
+		err = workflow.ExecuteActivity(ctx, do.SubmitDocuments, r).Get(ctx, &now)
+		return now, err
+	}, w.links(customer, seen.ApplicationID, kyc.Front, kyc.Back))
+	require.NoError(t, env.GetWorkflowError())
+	require.Equal(t, 1, updates)
+	require.Equal(t, counts{"A1", 1, 2, 2}, w.ledger(), "not once more")
 }

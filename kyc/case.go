@@ -191,7 +191,7 @@ func (e Submitted) apply(c *Case) {
 	if s.Consent != nil {
 		c.note(Entry{At: s.Consent.At, What: WhatConsented, Entity: s.Entity, Note: s.Consent.Text[:12]})
 	}
-	c.note(Entry{At: e.At, What: WhatSubmitted, Entity: s.Entity, Note: string(s.Type)})
+	c.note(Entry{At: e.At, What: WhatSubmitted, Entity: s.Entity, Note: s.Label()})
 }
 
 func (e LinksRevoked) apply(c *Case) {

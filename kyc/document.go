@@ -39,13 +39,17 @@ type Image struct {
 	Key       string `json:"key"` // in the document store; opaque
 	Side      Side   `json:"side"`
 	Extension string `json:"ext"` // jpg or png (C)
+
+	// Document is ConnectFi's id of an image that is there already, brought by
+	// somebody who speaks ConnectFi's own API. Such an image has no key.
+	Document string `json:"document,omitempty"`
 }
 
 // Submission is what an applicant sends for one entity in one go.
 type Submission struct {
 	ID     string       `json:"id"` // unique within the case; the same id twice is the same submission
 	Entity string       `json:"entity"`
-	Type   DocumentType `json:"type"`
+	Type   DocumentType `json:"type"` // empty if the images are at ConnectFi already, which was told it then
 	Images []Image      `json:"images"`
 
 	Consent *Consent `json:"consent,omitempty"` // nil where somebody else took it, as at a terminal
@@ -65,16 +69,22 @@ func (s Submission) Validate() error {
 	if s.ID == "" {
 		errs = append(errs, errors.New("the submission has no id"))
 	}
-	if !slices.Contains(DocumentTypes, s.Type) {
-		errs = append(errs, fmt.Errorf("%q is no document type ConnectFi takes", s.Type))
-	}
 	if c := s.Consent; c != nil && (len(c.Text) != 64 || c.At.IsZero()) {
 		errs = append(errs, errors.New("a consent needs the hash of its text and its time"))
+	}
+	if s.AtConnectFi() {
+		return errors.Join(append(errs, s.validateLinks()...)...)
+	}
+	if !slices.Contains(DocumentTypes, s.Type) {
+		errs = append(errs, fmt.Errorf("%q is no document type ConnectFi takes", s.Type))
 	}
 	seen := map[Side]bool{}
 	for _, image := range s.Images {
 		if image.Key == "" {
 			errs = append(errs, errors.New("an image has no key"))
+		}
+		if image.Document != "" {
+			errs = append(errs, errors.New("an image is either here or at ConnectFi"))
 		}
 		if image.Extension != "jpg" && image.Extension != "png" {
 			errs = append(errs, fmt.Errorf("an image must be jpg or png, not %q", image.Extension))
@@ -93,4 +103,39 @@ func (s Submission) Validate() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// AtConnectFi reports whether the images are at ConnectFi already and only have
+// to be linked to their entity.
+func (s Submission) AtConnectFi() bool { return len(s.Images) > 0 && s.Images[0].Document != "" }
+
+// validateLinks is Validate for images that are at ConnectFi. What is complete
+// is ConnectFi's to say there: it takes one side alone and goes on wanting the
+// other (C), and several documents in one call (C).
+func (s Submission) validateLinks() (errs []error) {
+	if s.Type != "" {
+		errs = append(errs, errors.New("the type of what is at ConnectFi is known there"))
+	}
+	seen := map[string]bool{}
+	for _, image := range s.Images {
+		switch {
+		case image.Document == "" || image.Key != "":
+			errs = append(errs, errors.New("an image is either here or at ConnectFi"))
+		case seen[image.Document]:
+			errs = append(errs, errors.New("a document is there twice"))
+		}
+		if image.Side != Front && image.Side != Back {
+			errs = append(errs, fmt.Errorf("a document has no side %q", image.Side))
+		}
+		seen[image.Document] = true
+	}
+	return errs
+}
+
+// Label is what a person may call the submission.
+func (s Submission) Label() string {
+	if s.AtConnectFi() {
+		return "documents at ConnectFi"
+	}
+	return string(s.Type)
 }

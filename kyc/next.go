@@ -88,7 +88,8 @@ func (c *Case) CheckSubmission(s Submission) error {
 		return fmt.Errorf("%w of this entity: the case is %s", ErrNotWanted, c.Stage)
 	}
 	for _, q := range c.Queue {
-		if q.Entity == s.Entity && q.ID != s.ID {
+		// Whoever links by themselves may link one after the other: each is ConnectFi's to judge.
+		if q.Entity == s.Entity && q.ID != s.ID && !s.AtConnectFi() {
 			return fmt.Errorf("%w of this entity: others are on their way to ConnectFi already", ErrNotWanted)
 		}
 	}

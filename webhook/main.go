@@ -1,4 +1,4 @@
-// Command webhook is the edge: ConnectFi's callbacks and applicants come in here.
+// Command webhook is the edge: ConnectFi's callbacks, applicants and the API come in here.
 package main
 
 import (
@@ -26,7 +26,7 @@ func main() {
 	gin.SetMode(gin.ReleaseMode)
 	var s settings
 	parser := kong.Must(&s, kong.Name("webhook"), kong.Vars{"version": telemetry.Version},
-		kong.Description("Takes ConnectFi's callbacks and applicants' images. Temporal is found by TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, "+
+		kong.Description("Takes ConnectFi's callbacks and applicants' images, and answers ConnectFi's API. Temporal is found by TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, "+
 			"TEMPORAL_TLS… and profiles."),
 		env.Flags(os.LookupEnv))
 	_, err := parser.Parse(serve.Arguments(os.Args[1:]))
@@ -48,6 +48,10 @@ func run(s settings) (err error) {
 	if err != nil {
 		return fmt.Errorf("KYC_KEYSET: %w", err)
 	}
+	api, err := s.api() // what is wrong with it is said before anything is opened
+	if err != nil {
+		return err
+	}
 	documents, err := docstore.Open(ctx, s.Documents, keyset)
 	if err != nil {
 		return fmt.Errorf("KYC_DOCUMENTS: %w", err)
@@ -66,7 +70,8 @@ func run(s settings) (err error) {
 	}
 	defer temporal.Close()
 	cases := workflows.Client{Temporal: temporal}
-	server, err := intake.New(intake.Config{Cases: cases, Applicants: cases, Documents: documents, PublicURL: s.PublicURL, Keys: keys,
+	api.Orders = cases
+	server, err := intake.New(intake.Config{Cases: cases, Applicants: cases, Documents: documents, PublicURL: s.PublicURL, Keys: keys, API: api,
 		Ready: func(ctx context.Context) error { return cluster.Ready(ctx, temporal) }, Logger: log, Telemetry: metrics})
 	if err != nil {
 		return err

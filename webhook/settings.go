@@ -1,9 +1,14 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/alecthomas/kong"
 
+	"durablekyc.example/connectfi"
 	"durablekyc.example/internal/serve"
+	"durablekyc.example/kyc"
+	"durablekyc.example/webhook/intake"
 )
 
 // settings are the flags and variables of the webhook.
@@ -14,6 +19,13 @@ type settings struct {
 	Keyset      string `env:"KYC_KEYSET" placeholder:"SECRET" help:"Tink keyset, JSON on one line, that images are encrypted with; starter keys init draws one."`
 	Listen      string `env:"KYC_LISTEN" default:"127.0.0.1:8080" help:"Address that the world reaches."`
 	AdminListen string `env:"KYC_ADMIN_LISTEN" default:"127.0.0.1:8081" help:"Address of /healthz, /readyz and /metrics."`
+	APITokens   string `env:"KYC_API_TOKENS" placeholder:"SECRETS" help:"Who may call /akepa/*: tokens of 16 characters and more, separated by commas. With neither these nor logins there is no API."`
+	APILogins   string `env:"KYC_API_LOGINS" placeholder:"SECRETS" help:"Who may fetch a token for /akepa/*: login:password, separated by commas."`
+	ConnectFi   string `env:"CONNECTFI_BASE_URL" placeholder:"URL" help:"ConnectFi, where the API's documents and look-ups go; the API needs it."`
+	Login       string `env:"CONNECTFI_LOGIN" placeholder:"LOGIN" help:"ConnectFi's login."`
+	Password    string `env:"CONNECTFI_PASSWORD" placeholder:"SECRET" help:"ConnectFi's password."`
+	Policy      string `env:"KYC_POLICY" placeholder:"JSON" help:"How patient the cases are that the API starts, any subset."`
+	NotifyURL   string `env:"KYC_NOTIFY_URL" placeholder:"URL" help:"The receiver of events; here it only counts whether it is set."`
 	Log         string `env:"KYC_LOG" enum:"text,json" default:"text" help:"text or json."`
 
 	Check   bool             `help:"Ask the running webhook whether it is ready, and end."`
@@ -25,7 +37,30 @@ func (s *settings) Validate() error {
 	if s.Check {
 		return nil
 	}
-	return serve.Missing(serve.Variable{Name: "KYC_PUBLIC_URL", Value: s.PublicURL},
-		serve.Variable{Name: "KYC_LINK_KEYS", Value: s.LinkKeys}, serve.Variable{Name: "KYC_DOCUMENTS", Value: s.Documents},
-		serve.Variable{Name: "KYC_KEYSET", Value: s.Keyset})
+	wanted := []serve.Variable{{Name: "KYC_PUBLIC_URL", Value: s.PublicURL}, {Name: "KYC_LINK_KEYS", Value: s.LinkKeys},
+		{Name: "KYC_DOCUMENTS", Value: s.Documents}, {Name: "KYC_KEYSET", Value: s.Keyset}}
+	if s.APITokens != "" || s.APILogins != "" {
+		wanted = append(wanted, serve.Variable{Name: "CONNECTFI_BASE_URL", Value: s.ConnectFi},
+			serve.Variable{Name: "CONNECTFI_LOGIN", Value: s.Login}, serve.Variable{Name: "CONNECTFI_PASSWORD", Value: s.Password})
+	}
+	return serve.Missing(wanted...)
+}
+
+// api is ConnectFi's API as configured, but for the cases: off where nobody may call it.
+func (s *settings) api() (api intake.API, err error) {
+	if api.Credentials, err = intake.ParseCredentials(s.APITokens, s.APILogins); err != nil {
+		return api, fmt.Errorf("KYC_API_TOKENS, KYC_API_LOGINS: %w", err)
+	}
+	if api.Policy, err = kyc.ParsePolicy(s.Policy); err != nil {
+		return api, fmt.Errorf("KYC_POLICY: %w", err)
+	}
+	if api.Credentials.None() {
+		return intake.API{}, nil
+	}
+	api.Notify = s.NotifyURL != ""
+	api.ConnectFi, err = connectfi.New(connectfi.Config{BaseURL: s.ConnectFi, Login: s.Login, Password: s.Password})
+	if err != nil {
+		return api, fmt.Errorf("CONNECTFI_BASE_URL, CONNECTFI_LOGIN, CONNECTFI_PASSWORD: %w", err)
+	}
+	return api, nil
 }

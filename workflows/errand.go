@@ -80,7 +80,7 @@ func (f *flow) options(ctx workflow.Context, need kyc.Need) workflow.ActivityOpt
 	case kyc.Submit:
 		o.StartToCloseTimeout = time.Minute // an attempt that is cut off has its receipts
 		o.ScheduleToCloseTimeout = max(left, patience)
-		o.Summary = fmt.Sprintf("Hand over the %s of %s", need.Submission.Type, need.Submission.Entity)
+		o.Summary = fmt.Sprintf("Hand over the %s of %s", need.Submission.Label(), need.Submission.Entity)
 	case kyc.Read:
 		o.Summary = "Read the status at ConnectFi"
 	case kyc.Watch:

@@ -21,6 +21,7 @@ import (
 	"durablekyc.example/internal/seal"
 	"durablekyc.example/internal/serve"
 	"durablekyc.example/internal/telemetry"
+	"durablekyc.example/kyc"
 	"durablekyc.example/sandbox/standin"
 	"durablekyc.example/webhook/intake"
 	"durablekyc.example/worker/taskqueue"
@@ -151,7 +152,20 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 	if err != nil {
 		return err
 	}
+	connect := func() (*connectfi.Client, error) {
+		return connectfi.New(connectfi.Config{BaseURL: s.sandbox, Login: secret.login, Password: secret.password})
+	}
+	passing, err := connect()
+	if err != nil {
+		return err
+	}
+	logins := "backend:" + secret.apiPassword
+	credentials, err := intake.ParseCredentials(secret.apiToken, logins)
+	if err != nil {
+		return err
+	}
 	edge, err := intake.New(intake.Config{Cases: s.cases, Applicants: s.cases, Documents: documents, PublicURL: s.webhook, Keys: keys, Logger: log, Telemetry: metrics,
+		API: intake.API{Credentials: credentials, Orders: s.cases, ConnectFi: passing, Policy: kyc.DefaultPolicy()},
 		Ready: func(ctx context.Context) error {
 			_, err := s.client.CheckHealth(ctx, &client.CheckHealthRequest{})
 			return err
@@ -160,7 +174,7 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 		return err
 	}
 	s.newWorker = func() (*taskqueue.Worker, error) {
-		provider, err := connectfi.New(connectfi.Config{BaseURL: s.sandbox, Login: secret.login, Password: secret.password})
+		provider, err := connect()
 		if err != nil {
 			return nil, err
 		}
@@ -172,7 +186,8 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 	s.vars = [][2]string{{"TEMPORAL_ADDRESS", s.temporal.Address}, {"TEMPORAL_NAMESPACE", embedded.Namespace},
 		{"CONNECTFI_BASE_URL", s.sandbox}, {"CONNECTFI_LOGIN", secret.login}, {"CONNECTFI_PASSWORD", secret.password},
 		{"KYC_PUBLIC_URL", s.webhook}, {"KYC_CALLBACK_URL", s.webhook}, {"KYC_LINK_KEYS", secret.linkKeys}, {"KYC_DOCUMENTS", bucket},
-		{"KYC_KEYSET", secret.keyset}, {"KYC_NOTIFY_SECRET", secret.notify}, {"KYC_NOTIFY_ALLOW_PRIVATE", "true"}}
+		{"KYC_KEYSET", secret.keyset}, {"KYC_API_TOKENS", secret.apiToken}, {"KYC_API_LOGINS", logins},
+		{"KYC_NOTIFY_SECRET", secret.notify}, {"KYC_NOTIFY_ALLOW_PRIVATE", "true"}}
 	if o.notify != "" {
 		s.vars = append(s.vars, [2]string{"KYC_NOTIFY_URL", o.notify})
 	}
@@ -233,16 +248,18 @@ func (s *system) stop() error {
 }
 
 // secret holds what a dev stack invents for itself.
-type secret struct{ login, password, linkKeys, keyset, notify string }
+type secret struct{ login, password, linkKeys, keyset, notify, apiToken, apiPassword string }
 
 // secrets invents them, or takes those that --data keeps.
 func secrets(data string) (secret, error) {
 	keyset, err := seal.NewKeyset()
-	s := secret{login: "sandbox", password: rand.Text(), linkKeys: seal.NewKey(), keyset: keyset, notify: hook.NewSecret()}
+	s := secret{login: "sandbox", password: rand.Text(), linkKeys: seal.NewKey(), keyset: keyset, notify: hook.NewSecret(),
+		apiToken: seal.NewKey(), apiPassword: rand.Text()}
 	if data == "" || err != nil {
 		return s, err
 	}
-	for name, value := range map[string]*string{"connectfi_password": &s.password, "link_keys": &s.linkKeys, "keyset": &s.keyset, "notify_secret": &s.notify} {
+	for name, value := range map[string]*string{"connectfi_password": &s.password, "link_keys": &s.linkKeys, "keyset": &s.keyset, "notify_secret": &s.notify,
+		"api_tokens": &s.apiToken, "api_password": &s.apiPassword} {
 		path := filepath.Join(data, name)
 		switch kept, err := os.ReadFile(path); {
 		case err == nil:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/draw"
 	"image/jpeg"
 	"image/png"
 	"io"
@@ -17,6 +18,10 @@ type Limits struct {
 	MaxBytes         int64 // of the file as it is sent
 	MaxPixels        int   // width times height; see frugal for what counts more
 	MinEdge, MaxEdge int   // pixels of the shorter and of the longer side
+
+	// KeepKind lets every png leave as one, for whoever announced it as such;
+	// it may then have twice MaxBytes, because a photo's png is large.
+	KeepKind bool
 }
 
 // DefaultLimits take what phones and scanners make of a document, and little else.
@@ -94,7 +99,7 @@ func Judge(r io.Reader, l Limits) (Picture, error) {
 	width, height := fit(config.Width, config.Height, longEdge)
 	page := flatten(decoded, width, height).turn(orientation(parts.exif))
 	p := Picture{Width: page.y.w, Height: page.y.h, Warnings: warnings(page.y), Print: fingerprint(page.y)}
-	p.Bytes, p.Extension, err = page.encode(extension, l.MaxBytes)
+	p.Bytes, p.Extension, err = page.encode(extension, l)
 	return p, err
 }
 
@@ -149,15 +154,31 @@ func fit(width, height, long int) (int, int) {
 	return width, height
 }
 
-// encode makes a file of a page: a png of a grey png, a jpg of all else.
-func (s sheet) encode(from string, maxBytes int64) ([]byte, string, error) {
+// eightBit has colours as a png has them; of any others its encoder would make
+// 16 bits each, of which half say nothing.
+func eightBit(page image.Image) image.Image {
+	if _, grey := page.(*image.Gray); grey {
+		return page
+	}
+	colours := image.NewRGBA(page.Bounds())
+	draw.Draw(colours, colours.Rect, page, page.Bounds().Min, draw.Src)
+	return colours
+}
+
+// encode makes a file of a page: a png of a grey png or of a png whose kind is
+// kept, a jpg of all else.
+func (s sheet) encode(from string, l Limits) ([]byte, string, error) {
 	var out bytes.Buffer
-	if s.grey && from == "png" {
-		if err := png.Encode(&out, s.image()); err != nil {
+	maxBytes := l.MaxBytes
+	if from == "png" && (s.grey || l.KeepKind) {
+		if err := png.Encode(&out, eightBit(s.image())); err != nil {
 			return nil, "", fmt.Errorf("the image cannot be encoded: %w", err)
 		}
-		if int64(out.Len()) <= maxBytes {
+		switch size := int64(out.Len()); {
+		case size <= maxBytes, l.KeepKind && size <= 2*maxBytes:
 			return out.Bytes(), "png", nil
+		case l.KeepKind:
+			return nil, "", refuse(CodeTooLarge, "the picture is too large as a png; save it as jpg")
 		}
 	}
 	for _, quality := range qualities {

@@ -252,3 +252,27 @@ func BenchmarkJudge(b *testing.B) {
 		}
 	}
 }
+
+// Whoever announced a png sends a png, colours and all.
+func TestAKindThatIsKept(t *testing.T) {
+	photo, err := docstore.Specimen("1", "front")
+	require.NoError(t, err)
+	for name, test := range map[string]struct {
+		keep bool
+		most int64
+		want string
+	}{
+		"by itself a jpg":        {false, docstore.DefaultMaxBytes, "jpg"},
+		"kept":                   {true, docstore.DefaultMaxBytes, "png"},
+		"kept, and a bit larger": {true, int64(len(photo)), "png"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := docstore.DefaultLimits()
+			l.KeepKind, l.MaxBytes = test.keep, test.most
+			p, err := docstore.Judge(bytes.NewReader(photo), l)
+			require.NoError(t, err)
+			require.Equal(t, test.want, p.Extension)
+			require.Equal(t, test.want == "png", bytes.HasPrefix(p.Bytes, []byte("\x89PNG")))
+		})
+	}
+}

@@ -17,6 +17,7 @@ const (
 	Session = "session" // in the cookie that the address is exchanged for
 	Form    = "form"    // in every form of that session
 	Draft   = "draft"   // in a form that is not complete: what is there already
+	API     = "api"     // in the header of a program that has logged in
 )
 
 // Ticket is a capability that tells what it is for and ends by itself. Whoever

@@ -97,7 +97,7 @@ func (s *Sandbox) initCustomer(r *http.Request) (any, error) {
 		} `json:"representatives"`
 	}
 	if json.Unmarshal(request.Customer, &person) != nil {
-		return nil, invalid([]connectfi.Problem{problem("/customer", "#/properties/customer", "type", "type", "object", "must be object")})
+		return nil, invalid([]connectfi.Problem{connectfi.NewProblem("/customer", "type", "type", "object", "must be object")})
 	}
 	now := s.config.Clock()
 	made := newIndividual(connectfi.NewID(connectfi.PrefixIndividual, now), scenarioOf(person.LastName))

@@ -122,6 +122,6 @@ func date(property, text string, otherwise time.Time) (time.Time, error) {
 			return at, nil
 		}
 	}
-	return time.Time{}, invalid([]connectfi.Problem{problem("/"+property, "#/properties/"+property,
+	return time.Time{}, invalid([]connectfi.Problem{connectfi.NewProblem("/"+property,
 		"format", "format", "date-time", `must match format "date-time"`)})
 }

@@ -32,6 +32,7 @@ var secrets = []struct {
 	{"notify_secret", always(hook.NewSecret)},
 	{"connectfi_login", always(func() string { return "kyc_" + rand.Text() })},
 	{"connectfi_password", always(rand.Text)},
+	{"api_tokens", always(seal.NewKey)},
 }
 
 func always(draw func() string) func() (string, error) {

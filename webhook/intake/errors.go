@@ -19,7 +19,7 @@ var (
 	errMalformed = errors.New("not the callback envelope")
 	errTooLarge  = errors.New("the body is too large")
 	errSlow      = errors.New("the body came too slowly")
-	errBusy      = errors.New("too many callbacks at once")
+	errBusy      = errors.New("too much at once")
 	errForeign   = errors.New("the body speaks of another reference")
 	errBroken    = errors.New("the handler broke")
 )
@@ -72,6 +72,16 @@ func refuse(c *gin.Context, err error) {
 	body, _ := json.Marshal(problem{Type: "about:blank", Title: http.StatusText(r.status), Status: r.status, Detail: r.detail})
 	c.Abort()
 	c.Data(r.status, "application/problem+json", body)
+}
+
+// decline is refuse in the words of whoever is spoken to: on the API's addresses
+// in ConnectFi's envelope.
+func (s *Server) decline(c *gin.Context, err error) {
+	if s.api.of(c.Request.URL.Path) {
+		s.api.refuse(c, err)
+		return
+	}
+	refuse(c, err)
 }
 
 // problem is RFC 9457's shape.

@@ -81,7 +81,7 @@ func (s *Server) recover(c *gin.Context) {
 		}
 		s.config.Logger.Error("a handler broke", "route", c.FullPath(), "thrown", fmt.Sprintf("%T", thrown), "stack", string(debug.Stack()))
 		if !c.Writer.Written() {
-			refuse(c, errBroken)
+			s.decline(c, errBroken)
 		}
 	}()
 	c.Next()

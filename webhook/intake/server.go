@@ -61,6 +61,8 @@ type Config struct {
 	// zero is every 10 s after the first 10.
 	UploadEvery time.Duration
 	UploadBurst int
+
+	API API // who may call ConnectFi's API here; the zero API is off
 }
 
 // Server is the edge as a value. See New.
@@ -76,6 +78,8 @@ type Server struct {
 	looks       *limiter      // at a case: each is a query, which Temporal bills
 	receiving   chan struct{} // one taken for each form on its way, up to 20 MB each
 	looking     chan struct{} // one taken for each image at the gate, up to 250 MB each
+
+	api *api // nil if it is off
 }
 
 // How much is done at once for applicants.
@@ -99,6 +103,9 @@ func New(c Config) (*Server, error) {
 		if missing.is {
 			errs = append(errs, fmt.Errorf("the webhook needs %s", missing.what))
 		}
+	}
+	if !c.API.Credentials.None() {
+		errs = append(errs, c.API.problems()...)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -140,6 +147,9 @@ func New(c Config) (*Server, error) {
 		uploads:     newLimiter(c.UploadEvery, c.UploadBurst),
 		looks:       newLimiter(500*time.Millisecond, 60),
 		receiving:   make(chan struct{}, mostReceiving), looking: make(chan struct{}, mostLooking)}
+	if !c.API.Credentials.None() {
+		s.api = newAPI(s)
+	}
 	s.public, err = s.routes()
 	return s, err
 }
@@ -167,9 +177,14 @@ func (s *Server) routes() (*gin.Engine, error) {
 	applicants.GET("/limits", s.limits) // what the gate takes, for programs
 	applicants.GET("/assets/:name", s.asset)
 
+	// A backend speaks ConnectFi's own API, in front of cases.
+	if s.api != nil {
+		s.api.routes(e)
+	}
+
 	// Anything else is unknown, or known by another method.
-	e.NoRoute(func(c *gin.Context) { refuse(c, errNotHere) })
-	e.NoMethod(func(c *gin.Context) { refuse(c, errMethod) })
+	e.NoRoute(func(c *gin.Context) { s.decline(c, errNotHere) })
+	e.NoMethod(func(c *gin.Context) { s.decline(c, errMethod) })
 	return e, nil
 }
 

@@ -1,0 +1,123 @@
+package connectfi
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Decode reads the body of a request the way ConnectFi's schemas do: a property
+// that is not listed, is missing or has another type is refused (S, C), all
+// problems at once, then Validate's for the values; no problems is a good
+// request. Whoever answers these endpoints reads them with this: the stand-in,
+// and our own edge.
+//
+// A wire type says it all: a field without omitempty is required. An optional
+// one may be null, which is documented for syncMode and webhookUrl only (S) and
+// assumed of the rest (A). What is no JSON at all is "must be object" (A).
+func Decode[T request](body []byte) (T, []Problem) {
+	var r T
+	var c shape
+	c.check(body, reflect.TypeFor[T](), "")
+	// What shape has found already is why this may fail, in part or in whole.
+	if err := json.Unmarshal(body, &r); err != nil && len(c) == 0 {
+		return r, []Problem{NewProblem("", "type", "type", "object", "must be object")}
+	}
+	problems := []Problem(c)
+	for _, p := range r.Validate() {
+		if !c.covers(p.InstancePath) {
+			problems = append(problems, p)
+		}
+	}
+	return r, problems
+}
+
+// NewProblem is an entry as Ajv writes it, with its one parameter.
+func NewProblem(path, keyword, param string, value any, message string) Problem {
+	return Problem{InstancePath: path, SchemaPath: schemaPath(path) + "/" + keyword, Keyword: keyword,
+		Params: map[string]any{param: value}, Message: message}
+}
+
+// shape gathers what is wrong with a body before any value is looked at.
+type shape []Problem
+
+// covers reports whether something is known already of a path or of what it
+// lies in: a missing or mistyped value needs no second complaint.
+func (c shape) covers(path string) bool {
+	return slices.ContainsFunc(c, func(p Problem) bool {
+		at := p.InstancePath
+		switch p.Keyword {
+		case "required":
+			at += "/" + p.Params["missingProperty"].(string)
+		case "additionalProperties":
+			return false
+		}
+		return path == at || strings.HasPrefix(path, at+"/")
+	})
+}
+
+func (c *shape) check(raw json.RawMessage, t reflect.Type, path string) {
+	want, ok := "object", false
+	switch kind := t.Kind(); {
+	case t == reflect.TypeFor[json.RawMessage]():
+		ok = fits[map[string]json.RawMessage](raw)
+	case kind == reflect.Pointer:
+		c.check(raw, t.Elem(), path)
+		return
+	case kind == reflect.Struct:
+		if ok = fits[map[string]json.RawMessage](raw); ok {
+			c.checkObject(raw, t, path)
+		}
+	case kind == reflect.Slice:
+		var items []json.RawMessage
+		if want, ok = "array", json.Unmarshal(raw, &items) == nil && items != nil; ok {
+			for i, item := range items {
+				c.check(item, t.Elem(), fmt.Sprintf("%s/%d", path, i))
+			}
+		}
+	case kind == reflect.String:
+		want, ok = "string", fits[string](raw)
+	case kind == reflect.Int:
+		want, ok = "integer", fits[int](raw)
+	case kind == reflect.Bool:
+		want, ok = "boolean", fits[bool](raw)
+	}
+	if !ok {
+		*c = append(*c, NewProblem(path, "type", "type", want, "must be "+want))
+	}
+}
+
+func (c *shape) checkObject(raw json.RawMessage, t reflect.Type, path string) {
+	var given map[string]json.RawMessage
+	_ = json.Unmarshal(raw, &given) // fits has tried it
+	for i := range t.NumField() {
+		name, options, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		value, there := given[name]
+		delete(given, name)
+		optional := strings.Contains(options, "omitempty")
+		switch {
+		case !there && !optional:
+			*c = append(*c, NewProblem(path, "required", "missingProperty", name, "must have required property '"+name+"'"))
+		case there && !(optional && isNull(value)):
+			c.check(value, t.Field(i).Type, path+"/"+name)
+		}
+	}
+	unknown := make([]string, 0, len(given))
+	for name := range given {
+		unknown = append(unknown, name)
+	}
+	slices.Sort(unknown)
+	for _, name := range unknown {
+		*c = append(*c, NewProblem(path, "additionalProperties", "additionalProperty", name, "must NOT have additional properties"))
+	}
+}
+
+func fits[T any](raw json.RawMessage) bool {
+	var value T
+	return !isNull(raw) && json.Unmarshal(raw, &value) == nil
+}
+
+func isNull(raw json.RawMessage) bool { return string(bytes.TrimSpace(raw)) == "null" }

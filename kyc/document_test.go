@@ -1,0 +1,59 @@
+package kyc_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"durablekyc.example/kyc"
+)
+
+// Images lie with us and are complete, or are at ConnectFi, which says what is
+// complete.
+func TestSubmissionsOfBothKinds(t *testing.T) {
+	here := func(side kyc.Side) kyc.Image { return kyc.Image{Key: "k" + string(side), Side: side, Extension: "png"} }
+	there := func(document string, side kyc.Side) kyc.Image { return kyc.Image{Document: document, Side: side} }
+	for name, test := range map[string]struct {
+		kind   kyc.DocumentType
+		images []kyc.Image
+		says   string
+	}{
+		"a licence":                    {"license", []kyc.Image{here(kyc.Front), here(kyc.Back)}, ""},
+		"half a licence":               {"license", []kyc.Image{here(kyc.Front)}, "the back of the license is missing"},
+		"half a licence at ConnectFi":  {"", []kyc.Image{there("doc_1", kyc.Front)}, ""},
+		"a licence at ConnectFi":       {"", []kyc.Image{there("doc_1", kyc.Front), there("doc_2", kyc.Back)}, ""},
+		"two documents at ConnectFi":   {"", []kyc.Image{there("doc_1", kyc.Front), there("doc_2", kyc.Front)}, ""},
+		"one document twice":           {"", []kyc.Image{there("doc_1", kyc.Front), there("doc_1", kyc.Back)}, "a document is there twice"},
+		"a side of no kind":            {"", []kyc.Image{there("doc_1", "left")}, `no side "left"`},
+		"a type where it is known":     {"license", []kyc.Image{there("doc_1", kyc.Front)}, "is known there"},
+		"some here, some there":        {"", []kyc.Image{there("doc_1", kyc.Front), here(kyc.Back)}, "either here or at ConnectFi"},
+		"some there, some here":        {"license", []kyc.Image{here(kyc.Front), there("doc_1", kyc.Back)}, "either here or at ConnectFi"},
+		"one in two places":            {"", []kyc.Image{{Document: "doc_1", Key: "k", Side: kyc.Front}}, "either here or at ConnectFi"},
+		"nothing":                      {"", nil, "no document type"},
+		"nothing of what is said here": {"license", nil, "is missing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := kyc.Submission{ID: "s1", Entity: "e", Type: test.kind, Images: test.images}.Validate()
+			if test.says == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, test.says)
+		})
+	}
+}
+
+func TestLinksMayWaitInLine(t *testing.T) {
+	c := kyc.New("A1", "cstap_1", kyc.DefaultPolicy(), start)
+	c.Apply(kyc.Answered{At: start, Reading: kyc.Reading{ApplicationID: "iapp_1", Status: "pending_step_up",
+		Entities: []kyc.EntityReading{{ID: "cstap_1", IsCustomer: true, Status: "pending_step_up"}}}})
+	link := func(id string) kyc.Submission {
+		return kyc.Submission{ID: id, Entity: "cstap_1", Images: []kyc.Image{{Document: "doc_" + id, Side: kyc.Front}}}
+	}
+	c.Apply(kyc.Submitted{At: start, Submission: link("1")})
+	require.NoError(t, c.CheckSubmission(link("2")), "each is ConnectFi's to judge")
+	image := kyc.Submission{ID: "3", Entity: "cstap_1", Type: "passport", Images: []kyc.Image{{Key: "k", Side: kyc.Front, Extension: "jpg"}}}
+	require.ErrorIs(t, c.CheckSubmission(image), kyc.ErrNotWanted)
+	last := c.Timeline[len(c.Timeline)-1]
+	require.Equal(t, "document images of cstap_1 came in (documents at ConnectFi)", last.String())
+}

@@ -1,0 +1,160 @@
+package intake
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"durablekyc.example/connectfi"
+	"durablekyc.example/kyc"
+	"durablekyc.example/workflows"
+)
+
+// API answers ConnectFi's own endpoints, so that a backend gets a durable check
+// by changing one base URL. Without Credentials there is no API: its addresses
+// are as unknown as any other.
+type API struct {
+	Credentials Credentials
+	Orders      Orders            // where checks become cases
+	ConnectFi   *connectfi.Client // for documents and look-ups, which pass through
+	Policy      kyc.Policy        // of the cases that are started here
+	Notify      bool              // events of these cases go to the receiver of all cases, too
+
+	// Patience is how long a case may take for an answer; zero is 10 s, well
+	// below what HTTP clients wait for. The case itself goes on as long as it takes.
+	Patience time.Duration
+}
+
+// Orders is what the API asks of the cases, besides what an applicant's page
+// asks. workflows.Client is one.
+type Orders interface {
+	// Start starts a case or finds it, and answers with its first status.
+	Start(ctx context.Context, o workflows.Order) (kyc.View, error)
+	// Submit hands documents over and answers once ConnectFi did.
+	Submit(ctx context.Context, reference string, s kyc.Submission) (kyc.View, error)
+	// Refresh has the status read now and answers with what it found.
+	Refresh(ctx context.Context, reference string) (kyc.View, error)
+}
+
+// problems says everything that an API that is on lacks.
+func (a API) problems() (errs []error) {
+	if a.Orders == nil {
+		errs = append(errs, errors.New("the API needs cases to start"))
+	}
+	if a.ConnectFi == nil {
+		errs = append(errs, errors.New("the API needs ConnectFi's client"))
+	}
+	if err := a.Policy.Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("the API's cases: %w", err))
+	}
+	return errs
+}
+
+// How much is done at once for the API. Its images have a gate of their own, so
+// that no crowd of programs keeps an applicant waiting.
+const (
+	mostCalls  = 512 // of programs that were let in
+	mostLogins = 64  // of whoever asks to be
+	mostFiles  = 8
+)
+
+// api is the API at work. It keeps nothing that another instance would miss.
+type api struct {
+	API
+	*Server
+	files   chan struct{} // one taken for each image on its way, up to 10 MB each
+	looking chan struct{} // one taken for each image at the gate, up to 250 MB each
+	logins  *limiter
+	memory  *memory
+}
+
+func newAPI(s *Server) *api {
+	a := &api{API: s.config.API, Server: s, files: make(chan struct{}, mostFiles),
+		looking: make(chan struct{}, 1), logins: newLimiter(time.Second, 60), memory: newMemory()}
+	if a.Patience <= 0 {
+		a.Patience = 10 * time.Second
+	}
+	return a
+}
+
+// routes of the API, in a group of its own: nothing of an applicant's page or of
+// a callback comes along.
+func (a *api) routes(e *gin.Engine) {
+	e.POST("/auth/get-token", a.atMost(mostLogins), a.serve(a.getToken))
+	calls := e.Group("/akepa", a.admit, a.atMost(mostCalls)) // in this order: strangers take up no room
+	calls.POST("/identification", a.serve(a.identify))       // starts a case, or finds it
+	calls.POST("/status", a.serve(a.status))                 // where the case of an application stands
+	calls.POST("/list", a.serve(a.list))                     // a customer's applications, cases or not
+	calls.POST("/document/generate", a.serve(a.generate))
+	calls.POST("/document/upload/:documentId", a.serve(a.upload))
+	calls.POST("/update", a.serve(a.update)) // links documents to an entity of a case
+}
+
+// of reports whether an address is the API's, known or not.
+func (a *api) of(path string) bool {
+	return a != nil && (strings.HasPrefix(path, "/akepa/") || strings.HasPrefix(path, "/auth/"))
+}
+
+// atMost lets so many calls in at once, and tells more to come back.
+func (a *api) atMost(n int) gin.HandlerFunc {
+	under := make(chan struct{}, n)
+	return func(c *gin.Context) {
+		select {
+		case under <- struct{}{}:
+			defer func() { <-under }()
+			c.Next()
+		default:
+			a.refuse(c, errBusy)
+		}
+	}
+}
+
+// endpoint does one call: the envelope's data, or an error that refusalOf knows.
+type endpoint func(*gin.Context) (any, error)
+
+func (a *api) serve(call endpoint) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		data, err := call(c)
+		if err != nil {
+			a.refuse(c, err)
+			return
+		}
+		write(c, http.StatusOK, connectfi.Envelope[any]{Code: connectfi.CodeOK, Data: data, RequestID: connectfi.NewRequestID(time.Now())})
+	}
+}
+
+// write answers as ConnectFi does, without escapes for HTML.
+func write(c *gin.Context, status int, body any) {
+	c.Abort()
+	c.Header("Content-Type", "application/json; charset=utf-8")
+	c.Status(status)
+	encoder := json.NewEncoder(c.Writer)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(body) // a client that went away is told by nothing
+}
+
+// within bounds what somebody else may take for us. A caller that hangs up does
+// not take its call along: it may be half done, and will be asked for again.
+func (a *api) within(c *gin.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(c.Request.Context()), a.Patience)
+}
+
+// decode reads a body by ConnectFi's documented schema.
+func decode[T interface{ Validate() []connectfi.Problem }](a *api, c *gin.Context) (T, error) {
+	var none T
+	body, err := a.body(c)
+	if err != nil && !errors.Is(err, errMalformed) { // what broke off is no JSON, either
+		return none, err
+	}
+	request, problems := connectfi.Decode[T](body)
+	if len(problems) > 0 {
+		return none, invalid(problems)
+	}
+	return request, nil
+}

@@ -1,0 +1,156 @@
+package intake
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"durablekyc.example/connectfi"
+	"durablekyc.example/internal/seal"
+)
+
+// tokenLasts is how long a login's token is good for.
+const tokenLasts = time.Hour
+
+// shortestToken is the fewest characters of a token that does not end.
+const shortestToken = 16
+
+// Credentials are who may call the API: tokens that do not end, and logins that
+// are exchanged for one that does. The zero Credentials let nobody in. They
+// never print what they hold.
+type Credentials struct{ held *credentials }
+
+// credentials are kept as hashes, so that comparing takes as long whatever the
+// length of what is held.
+type credentials struct {
+	tokens [][sha256.Size]byte
+	logins []login
+}
+
+type login struct {
+	name           string
+	user, password [sha256.Size]byte
+}
+
+// ParseCredentials reads tokens, and logins written login:password, each
+// separated by commas or line ends. No error repeats any of them.
+func ParseCredentials(tokens, logins string) (Credentials, error) {
+	var held credentials
+	for i, token := range fields(tokens) {
+		if len(token) < shortestToken || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return Credentials{}, fmt.Errorf("token %d needs at least %d characters, and only such as a header takes", i+1, shortestToken)
+		}
+		held.tokens = append(held.tokens, sha256.Sum256([]byte(token)))
+	}
+	for i, pair := range fields(logins) {
+		name, password, ok := strings.Cut(pair, ":")
+		asked := connectfi.TokenRequest{User: connectfi.Login{Login: name, Password: password}}
+		if !ok || len(asked.Validate()) > 0 {
+			return Credentials{}, fmt.Errorf("login %d must be login:password, the login of 1 to 36 letters, digits or underscores, "+
+				"the password of 1 to 50 characters", i+1)
+		}
+		held.logins = append(held.logins, login{name, sha256.Sum256([]byte(name)), sha256.Sum256([]byte(password))})
+	}
+	if len(held.tokens)+len(held.logins) == 0 {
+		return Credentials{}, nil
+	}
+	return Credentials{&held}, nil
+}
+
+func fields(text string) (all []string) {
+	for field := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == '\n' || r == '\r' }) {
+		if field = strings.TrimSpace(field); field != "" {
+			all = append(all, field)
+		}
+	}
+	return all
+}
+
+// None reports whether nobody may call.
+func (c Credentials) None() bool { return c.held == nil }
+
+// String says how many there are, and nothing about them.
+func (c Credentials) String() string {
+	if c.held == nil {
+		return "no credentials"
+	}
+	return fmt.Sprintf("%d tokens and %d logins, not shown", len(c.held.tokens), len(c.held.logins))
+}
+
+// Format prints String whatever the verb.
+func (c Credentials) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
+
+// LogValue logs String.
+func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// holds reports whether the token is one of them. It tries every one.
+func (c Credentials) holds(token string) bool {
+	sum, found := sha256.Sum256([]byte(token)), 0
+	for _, one := range c.held.tokens {
+		found |= subtle.ConstantTimeCompare(one[:], sum[:])
+	}
+	return found == 1
+}
+
+// opens reports whether this login has this password. It tries every one.
+func (c Credentials) opens(asked connectfi.Login) bool {
+	user, password := sha256.Sum256([]byte(asked.Login)), sha256.Sum256([]byte(asked.Password))
+	found := 0
+	for _, one := range c.held.logins {
+		found |= subtle.ConstantTimeCompare(one.user[:], user[:]) & subtle.ConstantTimeCompare(one.password[:], password[:])
+	}
+	return found == 1
+}
+
+// knows reports whether there is such a login still.
+func (c Credentials) knows(name string) bool {
+	for _, one := range c.held.logins {
+		if one.name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// getToken is POST /auth/get-token (C). The token is a ticket: any instance
+// takes it, and none remembers it. It is opaque to callers, and not of the 66
+// characters base62 that ConnectFi's was seen with (C).
+func (a *api) getToken(c *gin.Context) (any, error) {
+	asked, err := decode[connectfi.TokenRequest](a, c)
+	if err != nil {
+		return nil, err
+	}
+	if wait := a.logins.wait(asked.User.Login); wait > 0 { // a password may be short (C): nobody tries many
+		return nil, &refusal{status: http.StatusTooManyRequests, code: "tooManyRequests", message: "Too many requests.", retry: wait} // (A)
+	}
+	if !a.Credentials.opens(asked.User) {
+		return nil, unauthorized()
+	}
+	until := time.Now().Add(tokenLasts).Truncate(time.Second)
+	return connectfi.Token{
+		Token:     a.config.Keys.Issue(seal.API, seal.Ticket{Subject: asked.User.Login, Expires: until, Nonce: rand.Text()}),
+		ExpiresAt: until.UTC().Format("2006-01-02T15:04:05.000Z"),
+	}, nil
+}
+
+// admit lets a call pass that carries a token of ours, of either kind. One of a
+// login that is no longer configured is none.
+func (a *api) admit(c *gin.Context) {
+	token := c.GetHeader(connectfi.TokenHeader)
+	if a.Credentials.holds(token) {
+		c.Next()
+		return
+	}
+	if t, err := a.config.Keys.Redeem(seal.API, token, time.Now()); err == nil && a.Credentials.knows(t.Subject) {
+		c.Next()
+		return
+	}
+	a.refuse(c, unauthorized())
+}

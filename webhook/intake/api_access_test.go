@@ -1,0 +1,200 @@
+package intake_test
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"durablekyc.example/connectfi"
+	"durablekyc.example/internal/seal"
+	"durablekyc.example/webhook/intake"
+)
+
+var endpoints = []string{"/akepa/identification", "/akepa/status", "/akepa/list", "/akepa/document/generate",
+	"/akepa/document/upload/doc_1", "/akepa/update"}
+
+// atConnectFi calls the stand-in as b.call calls our edge.
+func (b *backend) atConnectFi(path, body string) (int, string) {
+	b.t.Helper()
+	var token connectfi.Envelope[connectfi.Token]
+	b.script(http.MethodPost, "/auth/get-token", connectfi.TokenRequest{User: connectfi.Login{Login: "l", Password: "p"}}, &token)
+	request, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, b.sandbox.URL+path, strings.NewReader(body))
+	require.NoError(b.t, err)
+	request.Header.Set(connectfi.TokenHeader, token.Data.Token)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(b.t, err)
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	require.NoError(b.t, err)
+	return response.StatusCode, string(text)
+}
+
+func (b *backend) getToken(login, password string) (int, string) {
+	answer := b.with(http.MethodPost, "/auth/get-token", strings.NewReader(`{"user":{"login":"`+login+`","password":"`+password+`"}}`), nil)
+	return answer.Code, answer.Body.String()
+}
+
+func TestALoginIsExchangedForAToken(t *testing.T) {
+	b := newBackend(t)
+	status, text := b.getToken(apiLogin, apiPassword)
+	require.Equal(t, http.StatusOK, status, text)
+	token := into[connectfi.Envelope[connectfi.Token]](t, text)
+	until, err := time.Parse("2006-01-02T15:04:05.000Z", token.Data.ExpiresAt)
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now().Add(time.Hour), until, 10*time.Second)
+
+	// Another instance with the same keys takes it.
+	other := newBackend(t)
+	answer := other.with(http.MethodPost, "/akepa/list", strings.NewReader(`{"customerId":"`+person+`"}`),
+		map[string]string{connectfi.TokenHeader: token.Data.Token})
+	require.Equal(t, http.StatusOK, answer.Code, answer.Body)
+	_, again := b.getToken(apiLogin, apiPassword)
+	require.NotEqual(t, text, again, "no two are alike")
+}
+
+func TestWhoGetsNoToken(t *testing.T) {
+	b := newBackend(t)
+	for name, test := range map[string]struct{ login, password string }{
+		"another password":       {apiLogin, "a:passwordx"},
+		"half a password":        {apiLogin, "a"},
+		"the other's password":   {apiLogin, "secret"},
+		"another login":          {"nobody", apiPassword},
+		"the login in capitals":  {strings.ToUpper(apiLogin), apiPassword},
+		"a token for a password": {apiLogin, apiToken},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status, text := b.getToken(test.login, test.password)
+			s := refused(t, http.StatusUnauthorized, connectfi.CodeUnauthorized, status, text)
+			require.Equal(t, "Authentication error", s.Message)
+		})
+	}
+	status, text := b.getToken("a b", "")
+	refused(t, http.StatusBadRequest, connectfi.CodeRequestValidateError, status, text)
+	require.NotContains(t, b.log.String(), apiPassword)
+}
+
+func TestGuessingIsSlowedDown(t *testing.T) {
+	b := newBackend(t)
+	for range 60 {
+		status, text := b.getToken(apiLogin, "wrong")
+		refused(t, http.StatusUnauthorized, connectfi.CodeUnauthorized, status, text)
+	}
+	status, text := b.getToken(apiLogin, "wrong")
+	refused(t, http.StatusTooManyRequests, "tooManyRequests", status, text)
+	status, _ = b.getToken("other", "secret")
+	require.Equal(t, http.StatusOK, status, "others are not held up")
+}
+
+// Without one of the two kinds of token nothing is answered, and nothing is done.
+func TestWhoIsNotLetIn(t *testing.T) {
+	b := newBackend(t)
+	now := time.Now()
+	issue := func(purpose, subject string, expires time.Time) string {
+		return b.keys.Issue(purpose, seal.Ticket{Subject: subject, Expires: expires})
+	}
+	good := issue(seal.API, apiLogin, now.Add(time.Hour))
+	for name, token := range map[string]string{
+		"none":                         "",
+		"another":                      "x" + apiToken[1:],
+		"the first letters":            apiToken[:20],
+		"one letter more":              apiToken + "x",
+		"both at once":                 "another-token-that-does-not-end," + apiToken,
+		"a ticket whose time is over":  issue(seal.API, apiLogin, now.Add(-time.Second)),
+		"a ticket of a login gone":     issue(seal.API, "gone", now.Add(time.Hour)),
+		"an applicant's link":          issue(seal.Link, apiLogin, now.Add(time.Hour)),
+		"an applicant's session":       issue(seal.Session, apiLogin, now.Add(time.Hour)),
+		"a ticket that was changed":    good[:len(good)-2] + "AA",
+		"a callback's token":           b.keys.Mint(seal.Callback, apiLogin),
+		"a login's password by itself": apiPassword,
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, path := range endpoints {
+				answer := b.with(http.MethodPost, path, strings.NewReader(`{"customerId":"`+person+`","reference":"A1"}`),
+					map[string]string{connectfi.TokenHeader: token})
+				s := refused(t, http.StatusUnauthorized, connectfi.CodeUnauthorized, answer.Code, answer.Body.String())
+				require.Equal(t, "Authentication error", s.Message)
+			}
+		})
+	}
+	require.Zero(t, b.office.asked)
+	answer := b.with(http.MethodPost, "/akepa/list", strings.NewReader(`{"customerId":"`+person+`"}`), map[string]string{connectfi.TokenHeader: good})
+	require.Equal(t, http.StatusOK, answer.Code)
+}
+
+// With no credentials the API is as unknown as anything else, and needs nothing.
+func TestWithoutCredentialsThereIsNoAPI(t *testing.T) {
+	e := newEdge(t, &desk{})
+	unknown := e.post("/nothing/here", "{}")
+	require.Equal(t, http.StatusNotFound, unknown.Code)
+	for _, path := range append([]string{"/auth/get-token"}, endpoints...) {
+		answer := e.post(path, "{}")
+		require.Equal(t, http.StatusNotFound, answer.Code, path)
+		require.Equal(t, unknown.Body.String(), answer.Body.String())
+	}
+	require.NotContains(t, e.post("/akepa/status", "{}").Body.String(), "requestId")
+}
+
+// And an API whose tokens are all that it has must not start.
+func TestAnAPINeedsWhatItStandsOn(t *testing.T) {
+	credentials, err := intake.ParseCredentials(apiToken, "")
+	require.NoError(t, err)
+	_, err = intake.New(intake.Config{API: intake.API{Credentials: credentials}})
+	for _, says := range []string{"cases to start", "ConnectFi's client", "policy"} {
+		require.ErrorContains(t, err, says)
+	}
+}
+
+func TestParseCredentials(t *testing.T) {
+	for name, test := range map[string]struct{ tokens, logins, says string }{
+		"nothing":               {"", "", ""},
+		"commas and lines":      {" one-token-of-length ,\r\n two-token-of-length\n", "a:b,c:d:e\n", ""},
+		"a short token":         {"one-token-of-length,hunter2", "", "token 2 needs at least 16 characters"},
+		"a token with a blank":  {"one token of length", "", "token 1"},
+		"a token beyond ASCII":  {"ein-lönger-schlüssel", "", "token 1"},
+		"a login by itself":     {"", "a:b,hunter2", "login 2 must be login:password"},
+		"a login with a hyphen": {"", "hunter-2:b", "login 1 must be login:password"},
+		"no password":           {"", "hunter2:", "login 1 must be login:password"},
+		"a long password":       {"", "a:" + strings.Repeat("hunter2", 8), "login 1 must be login:password"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := intake.ParseCredentials(test.tokens, test.logins)
+			if test.says == "" {
+				require.NoError(t, err)
+				require.Equal(t, test.tokens == "", c.None())
+				return
+			}
+			require.ErrorContains(t, err, test.says)
+			require.NotContains(t, err.Error(), "hunter")
+		})
+	}
+}
+
+func TestCredentialsDoNotPrint(t *testing.T) {
+	c, err := intake.ParseCredentials(apiToken, apiLogin+":"+apiPassword)
+	require.NoError(t, err)
+	var log strings.Builder
+	slog.New(slog.NewTextHandler(&log, nil)).Info("here", "credentials", c)
+	for _, text := range []string{fmt.Sprintf("%v %+v %#v %s", c, c, c, c), fmt.Sprintf("%+v", intake.API{Credentials: c}), log.String()} {
+		require.Contains(t, text, "not shown")
+		require.NotContains(t, text, apiToken)
+		require.NotContains(t, text, apiPassword)
+	}
+}
+
+// Time cannot be tested reliably; that secrets are compared in constant time can
+// be read.
+func TestSecretsAreComparedInConstantTime(t *testing.T) {
+	text, err := os.ReadFile("api_access.go")
+	require.NoError(t, err)
+	require.Equal(t, 3, strings.Count(string(text), "subtle.ConstantTimeCompare("), "a token; a login and its password")
+	for _, other := range []string{"== token", "token ==", "bytes.Equal", "slices.Contains(", "== password", "password =="} {
+		require.NotContains(t, string(text), other)
+	}
+}

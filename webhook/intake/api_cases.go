@@ -1,0 +1,164 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/gin-gonic/gin"
+	"golang.org/x/sync/errgroup"
+
+	"durablekyc.example/connectfi"
+	"durablekyc.example/kyc"
+	"durablekyc.example/workflows"
+)
+
+// subject is what an application id leads to: ConnectFi's own word, our case,
+// or both. One that has no case was not begun here, and its calls pass through.
+type subject struct {
+	reference string
+	live      connectfi.Application // without an id if ConnectFi was not or could not be asked
+	view      kyc.View
+	ours      bool
+}
+
+// find leads from a customer and an application to the case. Nothing of ours
+// says which reference an application has: ConnectFi does, and whoever started
+// the case here remembers it, so that a ConnectFi that is away hides no case.
+func (a *api) find(ctx context.Context, customerID, applicationID string) (s subject, err error) {
+	var (
+		named bool
+		away  error // why ConnectFi could not say anything
+	)
+	if s.reference, named = strings.CutPrefix(applicationID, byReference); !named {
+		s.live, err = a.ConnectFi.Status(ctx, connectfi.StatusRequest{CustomerID: customerID, ApplicationID: applicationID})
+		var theirs *connectfi.Error
+		switch {
+		case err == nil:
+			a.memory.keep(applicationID, s.live.Reference)
+		case errors.As(err, &theirs) && !theirs.Temporary():
+			return s, upstream(err, ids{customer: customerID, application: applicationID})
+		default:
+			away = upstream(err, ids{})
+		}
+		s.reference = a.memory.reference(applicationID)
+		if s.reference == "" {
+			return s, away // nil: ConnectFi knows it, and does not say under which reference
+		}
+	}
+	s.view, err = a.config.Applicants.Show(ctx, s.reference)
+	s.ours = err == nil && s.view.CustomerID == customerID && (named || s.view.ApplicationID == applicationID)
+	switch {
+	case s.ours, s.live.ApplicationID != "":
+		return s, nil // even without a worker: ConnectFi's word is as good as ours to read
+	case away != nil:
+		return s, away // it may be there all the same
+	case err == nil, errors.Is(err, workflows.ErrUnknown), errors.Is(err, workflows.ErrEnded):
+		return s, applicationNotFound(applicationID)
+	}
+	return s, err
+}
+
+// speaks reports whether the case is the one to ask: one that ended without a
+// decision has nothing to say about an application that may go on at ConnectFi.
+func (s subject) speaks() bool {
+	return s.ours && (s.live.ApplicationID == "" || s.view.Stage != kyc.Expired && s.view.Stage != kyc.Withdrawn)
+}
+
+// status is POST /akepa/status (C), told by the case. Where ConnectFi says
+// something else, that is a hint like a callback: the case reads it itself.
+func (a *api) status(c *gin.Context) (any, error) {
+	asked, err := decode[connectfi.StatusRequest](a, c)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := a.within(c)
+	defer cancel()
+	s, err := a.find(ctx, asked.CustomerID, asked.ApplicationID)
+	switch {
+	case err != nil:
+		return nil, err
+	case !s.speaks():
+		return s.live, nil
+	}
+	if s.live.ApplicationID != "" && !s.view.Stage.Final() && !same(s.live, applicationOf(s.view)) {
+		if now, err := a.Orders.Refresh(ctx, s.reference); err == nil {
+			s.view = now
+		}
+	}
+	return told(s.view)
+}
+
+// same reports whether two answers say the same, in whatever order.
+func same(x, y connectfi.Application) bool {
+	byID := func(a, b connectfi.EntityApplication) int { return strings.Compare(a.EntityID, b.EntityID) }
+	return x.Status == y.Status && x.Outcome == y.Outcome && slices.Equal(
+		slices.SortedFunc(slices.Values(x.EntityApplications), byID), slices.SortedFunc(slices.Values(y.EntityApplications), byID))
+}
+
+// mostShown is how many cases are asked at once for one list.
+const mostShown = 8
+
+// list is POST /akepa/list (C): ConnectFi's list, in which each application that
+// is a case says what the case says. What cannot be asked in time stays as
+// ConnectFi told it.
+func (a *api) list(c *gin.Context) (any, error) {
+	asked, err := decode[connectfi.ListRequest](a, c)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := a.within(c)
+	defer cancel()
+	page, err := a.ConnectFi.List(ctx, asked)
+	if err != nil {
+		return nil, upstream(err, ids{customer: asked.CustomerID})
+	}
+	var group errgroup.Group
+	group.SetLimit(mostShown)
+	for i, live := range page.Applications {
+		group.Go(func() error {
+			s := subject{live: live}
+			var err error
+			s.view, err = a.config.Applicants.Show(ctx, live.Reference)
+			s.ours = err == nil && s.view.CustomerID == asked.CustomerID && s.view.ApplicationID == live.ApplicationID
+			if s.speaks() {
+				page.Applications[i] = applicationOf(s.view)
+				a.memory.keep(live.ApplicationID, live.Reference)
+			}
+			return nil
+		})
+	}
+	return page, group.Wait()
+}
+
+// memory says which reference an application has. It may forget: it only saves
+// asking ConnectFi, and helps where ConnectFi cannot be asked.
+type memory struct {
+	mu  sync.Mutex
+	all map[string]string
+}
+
+// mostKept bounds it, to some 3 MB.
+const mostKept = 20_000
+
+func newMemory() *memory { return &memory{all: map[string]string{}} }
+
+func (m *memory) keep(applicationID, reference string) {
+	if applicationID == "" || reference == "" {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.all) >= mostKept {
+		clear(m.all)
+	}
+	m.all[applicationID] = reference
+}
+
+func (m *memory) reference(applicationID string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.all[applicationID]
+}
