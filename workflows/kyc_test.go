@@ -204,6 +204,29 @@ func requireRefused(t *testing.T, a *answer, kind string) {
 	require.Equal(t, kind, refused.Type())
 }
 
+// Somebody who speaks ConnectFi's API links one side, and the other while that is
+// under way: one after the other, each with its own answer.
+func TestLinksAreMadeOneAfterTheOther(t *testing.T) {
+	s := newStory(t)
+	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("pending_step_up", ""), nil).Once()
+	for id, reading := range map[string]kyc.Reading{"front": single("pending_step_up", ""), "back": single("completed", "approved")} {
+		s.OnActivity(do.SubmitDocuments, mock.Anything, mock.MatchedBy(func(r activities.SubmitRequest) bool {
+			return r.Submission.ID == id && r.Submission.Images[0].Document == "doc_"+id
+		})).After(time.Minute).Return(reading, nil).Once()
+	}
+	link := func(id string) kyc.Submission {
+		return kyc.Submission{ID: id, Entity: person, Images: []kyc.Image{{Document: "doc_" + id, Side: kyc.Side(id)}}}
+	}
+	var front, back *answer
+	s.after(time.Hour, func() { front = s.update(workflows.UpdateSubmit, "front", link("front")) })
+	s.after(time.Hour+time.Second, func() { back = s.update(workflows.UpdateSubmit, "back", link("back")) })
+	require.Equal(t, kyc.Approved, s.run().Stage)
+	require.NoError(t, front.err)
+	require.Equal(t, kyc.AwaitingDocuments, front.view.Stage)
+	require.NoError(t, back.err)
+	require.Equal(t, kyc.Approved, back.view.Stage)
+}
+
 func TestWithdrawalEndsACaseWhoseUploadIsBeingRetried(t *testing.T) {
 	s := newStory(t)
 	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("pending_step_up", ""), nil).Once()
