@@ -36,7 +36,7 @@ type Record struct {
 type Receipt struct {
 	Receiver    activities.Receiver `json:"receiver"`
 	Wanted      bool                `json:"wanted,omitempty"` // it is to be delivered, or being delivered
-	Attempts    int                 `json:"attempts"`         // in all
+	Attempts    int                 `json:"attempts"`         // in all; of a delivery that was called off, those of its successor
 	Answer      string              `json:"answer,omitempty"` // the last one: a status code, or one of activities' words
 	DeliveredAt time.Time           `json:"deliveredAt,omitzero"`
 	GivenUpAt   time.Time           `json:"givenUpAt,omitzero"`

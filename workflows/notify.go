@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -238,55 +237,4 @@ func notifySummary(reference string) string { return "Events of KYC " + referenc
 
 func notifyDetails(reference string) string {
 	return fmt.Sprintf("Delivers the events of the case `%s` to whoever wants to hear of it; \"Current details\" says what became of each.", reference)
-}
-
-// handOn gives the case's new notices into a notifier's care, which it starts
-// with the first one. It waits until the server has them, not until anybody
-// outside does. Where nobody receives, nothing is started and nothing is kept.
-func (f *flow) handOn(ctx workflow.Context) {
-	c := f.kase()
-	for len(c.Notices) > 0 { // another may come while one is handed on
-		count := len(c.Notices)
-		var wanted []kyc.Notice
-		for _, n := range c.Notices {
-			// The notifier ends with the final notice, even if nobody hears of that one.
-			if len(receivers(f.in.WebhookURL, f.in.Notify, n)) > 0 || n.Final() && f.state.Notifier {
-				wanted = append(wanted, n)
-			}
-		}
-		if len(wanted) > 0 && !f.entrust(ctx, wanted) {
-			workflow.GetLogger(ctx).Error("notices could not be handed on", "reference", c.Reference, "count", len(wanted))
-			return // the next turn tries again
-		}
-		c.HandedOn(count)
-	}
-}
-
-// entrust starts the notifier, or signals the one that runs. One that was ended
-// from outside answers no signal: another takes its place, with the new notices.
-func (f *flow) entrust(ctx workflow.Context, notices []kyc.Notice) bool {
-	c := f.kase()
-	ctx, _ = workflow.NewDisconnectedContext(ctx) // a cancelled case has its last word, too
-	for range 3 {
-		if f.state.Notifier {
-			if workflow.SignalExternalWorkflow(ctx, NotifyID(c.Reference), "", SignalNotices, notices).Get(ctx, nil) == nil {
-				return true
-			}
-		}
-		ledger := Ledger{Reference: c.Reference, CustomerID: c.CustomerID, WebhookURL: f.in.WebhookURL, Notify: f.in.Notify,
-			Until: c.StartedAt.Add(time.Duration(c.Policy.Case) + 3*patience)}
-		ledger.take(notices, workflow.Now(ctx))
-		child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
-			WorkflowID: NotifyID(c.Reference), TaskQueue: TaskQueue,
-			WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-			ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
-			StaticSummary:         notifySummary(c.Reference), StaticDetails: notifyDetails(c.Reference),
-		}), NotifyType, ledger)
-		err := child.GetChildWorkflowExecution().Get(ctx, nil)
-		f.state.Notifier = true // or it runs already, and takes a signal
-		if err == nil {
-			return true
-		}
-	}
-	return false
 }

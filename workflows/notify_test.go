@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,6 +26,7 @@ var begin = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 type post struct {
 	*testsuite.TestWorkflowEnvironment
 	t     *testing.T
+	mu    sync.Mutex                       // the two lanes deliver at once
 	took  map[activities.Receiver][]string // ids, in the order in which they were taken
 	calls map[string]int                   // attempts, by id and receiver
 	// answer says what a receiver answers at a time; 0 is 200.
@@ -33,14 +35,16 @@ type post struct {
 
 func newPost(t *testing.T) *post {
 	var suite testsuite.WorkflowTestSuite
-	p := &post{suite.NewTestWorkflowEnvironment(), t, map[activities.Receiver][]string{}, map[string]int{},
-		func(activities.NotifyRequest, time.Time) int { return 0 }}
+	p := &post{TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), t: t, took: map[activities.Receiver][]string{},
+		calls: map[string]int{}, answer: func(activities.NotifyRequest, time.Time) int { return 0 }}
 	workflows.Register(p)
 	p.RegisterActivity(do)
 	p.SetStartTime(begin)
 	p.SetTestTimeout(20 * time.Second)
 	p.OnActivity(do.Notify, mock.Anything, mock.Anything).Return(
 		func(ctx context.Context, r activities.NotifyRequest) (activities.NotifyResult, error) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
 			attempt := int(activity.GetInfo(ctx).Attempt)
 			p.calls[r.Notice.ID+" "+string(r.Receiver)]++
 			status := p.answer(r, p.Now())

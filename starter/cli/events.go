@@ -19,13 +19,13 @@ func (c eventsCommand) Run(ctx context.Context, a *app) error {
 	if err := c.check("events"); err != nil {
 		return err
 	}
-	events, err := a.events(ctx, func(ctx context.Context, cases workflows.Client) ([]workflows.Event, error) {
+	events, err := a.events(ctx, c.Reference, func(ctx context.Context, cases workflows.Client) ([]workflows.Event, error) {
 		return cases.Notices(ctx, c.Reference)
 	})
 	if err != nil {
-		return of(c.Reference, err)
+		return err
 	}
-	return a.out.events(c.Reference, events)
+	return a.out.events(c.Reference, events, "starter resend "+c.Reference)
 }
 
 type resendCommand struct {
@@ -43,7 +43,7 @@ func (c resendCommand) Run(ctx context.Context, a *app) error {
 	if number, err := strconv.Atoi(id); err == nil {
 		id = kyc.NoticeID(c.Reference, number)
 	}
-	events, err := a.events(ctx, func(ctx context.Context, cases workflows.Client) ([]workflows.Event, error) {
+	events, err := a.events(ctx, c.Reference, func(ctx context.Context, cases workflows.Client) ([]workflows.Event, error) {
 		return cases.Resend(ctx, c.Reference, id)
 	})
 	var refused *workflows.RefusedError
@@ -51,20 +51,25 @@ func (c resendCommand) Run(ctx context.Context, a *app) error {
 		return &problem{err: fmt.Errorf("nothing of %s is sent again: %s", c.Reference, refused.Reason), next: "starter events " + c.Reference}
 	}
 	if err != nil {
-		return of(c.Reference, err)
+		return err
 	}
-	return a.out.events(c.Reference, events)
+	return a.out.events(c.Reference, events, "starter events "+c.Reference)
 }
 
 // events makes one bounded call about the events of a case.
-func (a *app) events(ctx context.Context, call func(context.Context, workflows.Client) ([]workflows.Event, error)) ([]workflows.Event, error) {
+func (a *app) events(ctx context.Context, reference string, call func(context.Context, workflows.Client) ([]workflows.Event, error)) ([]workflows.Event, error) {
 	cases, err := a.cases(ctx)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	return call(ctx, cases)
+	events, err := call(ctx, cases)
+	if errors.Is(err, workflows.ErrEnded) {
+		return nil, &problem{err: fmt.Errorf("%s was ended from outside, in Temporal, with all it knew of the events", workflows.NotifyID(reference)),
+			next: "starter show " + reference}
+	}
+	return events, of(reference, err)
 }
 
 // notify says whether cases that this program starts tell KYC_NOTIFY_URL of
@@ -81,9 +86,9 @@ func (a *app) notify() (bool, error) {
 	return address != "", nil
 }
 
-// events are told one receiver a line; then what can be done for those that
-// did not arrive.
-func (p printer) events(reference string, events []workflows.Event) error {
+// events are told one receiver a line; then the next command, unless all of
+// them have arrived.
+func (p printer) events(reference string, events []workflows.Event, next string) error {
 	if p.json {
 		return p.value(events)
 	}
@@ -114,7 +119,7 @@ func (p printer) events(reference string, events []workflows.Event) error {
 	}
 	if undelivered {
 		p.say("")
-		p.say("next: starter resend %s", reference)
+		p.say("next: %s", next)
 	}
 	return nil
 }

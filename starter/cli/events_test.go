@@ -80,6 +80,7 @@ func TestResendAfterTheEnd(t *testing.T) {
 		code, out, errs := f.run(t.Context(), args...)
 		require.Zero(t, code, errs)
 		require.Contains(t, out, "on its way")
+		require.Contains(t, out, "\nnext: starter events A1\n")
 	}
 	require.Len(t, f.again, 3)
 	require.False(t, f.again[0].Records[0].Receipts[0].Wanted)
@@ -98,4 +99,13 @@ func TestWhoStartsSaysWhetherSomebodyHears(t *testing.T) {
 	f.notifyTo = "https://hooks.example.com"
 	f.run(t.Context(), "start", "--customer", person, "--reference", "A1")
 	require.Equal(t, []bool{false, true}, f.notify)
+}
+
+func TestANotifierThatWasEndedFromOutside(t *testing.T) {
+	f := serve(t, &frontend{script: life()[1:2], notifier: enums.WORKFLOW_EXECUTION_STATUS_TERMINATED})
+	for _, command := range []string{"events", "resend"} {
+		code, _, errs := f.run(t.Context(), command, "A1")
+		require.Equal(t, 1, code)
+		require.Equal(t, "starter: kyc-notify-A1 was ended from outside, in Temporal, with all it knew of the events\ntry: starter show A1\n", errs)
+	}
 }

@@ -158,6 +158,13 @@ func (f *frontend) GetWorkflowExecutionHistory(_ context.Context, r *workflowser
 	} else if !isNotifier(id) {
 		answer = f.view()
 	}
+	if f.notifier == enums.WORKFLOW_EXECUTION_STATUS_TERMINATED {
+		return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &history.History{Events: []*history.HistoryEvent{{
+			EventType: enums.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
+			Attributes: &history.HistoryEvent_WorkflowExecutionTerminatedEventAttributes{
+				WorkflowExecutionTerminatedEventAttributes: &history.WorkflowExecutionTerminatedEventAttributes{}},
+		}}}}, nil
+	}
 	result, err := converter.GetDefaultDataConverter().ToPayloads(answer)
 	return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &history.History{Events: []*history.HistoryEvent{{
 		EventType: enums.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
