@@ -61,7 +61,7 @@ func text(t *testing.T, path ...string) string {
 
 func TestComposeNeedsNoVariable(t *testing.T) {
 	variable := regexp.MustCompile(`\$(\{[^}]*\}|\w*)`)
-	withDefault := regexp.MustCompile(`^\$\{[A-Z_]+:-[^}]+\}$`)
+	withDefault := regexp.MustCompile(`^\$\{[A-Z_]+:-[^}]*\}$`)
 	found := variable.FindAllString(text(t, "docker-compose.yml"), -1)
 	require.NotEmpty(t, found)
 	for _, use := range found {

@@ -240,6 +240,7 @@ func (b *backend) with(method, path string, body io.Reader, headers map[string]s
 	}
 	answer := httptest.NewRecorder()
 	b.Public().ServeHTTP(answer, request)
+	conforms(b.t, request, answer)
 	return answer
 }
 

@@ -152,6 +152,7 @@ func (v *visitor) request(method, path, contentType string, body io.Reader) *htt
 	}
 	answer := httptest.NewRecorder()
 	v.Public().ServeHTTP(answer, request)
+	conforms(v.t, request, answer)
 	for _, cookie := range answer.Result().Cookies() {
 		v.cookies[cookie.Name] = cookie.Value
 	}

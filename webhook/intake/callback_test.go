@@ -260,6 +260,8 @@ func FuzzCallback(f *testing.F) {
 		require.Contains(t, []int{404, 405}, answer.Code, "no token, no entry")
 		require.Len(t, d.taken(), before)
 
+		e := e
+		e.t = t
 		answer = e.post(e.path(reference), string(body))
 		require.Contains(t, []int{202, 400, 413}, answer.Code)
 		taken := d.taken()

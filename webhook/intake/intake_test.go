@@ -73,6 +73,7 @@ func (d *desk) taken() []workflows.Callback {
 // edge is a Server under test and everything that can be seen of it.
 type edge struct {
 	*intake.Server
+	t    testing.TB
 	keys seal.Keys
 	log  *journal
 }
@@ -108,7 +109,7 @@ func newEdge(t testing.TB, cases intake.Cases, change ...func(*intake.Config)) e
 	}
 	server, err := intake.New(config)
 	require.NoError(t, err)
-	return edge{server, keys, log}
+	return edge{server, t, keys, log}
 }
 
 // path is the callback URL's path for a reference.
@@ -117,8 +118,9 @@ func (e edge) path(reference string) string {
 }
 
 func (e edge) send(method, path string, body io.Reader) *httptest.ResponseRecorder {
-	answer := httptest.NewRecorder()
-	e.Public().ServeHTTP(answer, httptest.NewRequest(method, path, body))
+	request, answer := httptest.NewRequest(method, path, body), httptest.NewRecorder()
+	e.Public().ServeHTTP(answer, request)
+	conforms(e.t, request, answer)
 	return answer
 }
 

@@ -181,6 +181,8 @@ func (s *Server) routes() (*gin.Engine, error) {
 	if s.api != nil {
 		s.api.routes(e)
 	}
+	// All of this, for programs and for whoever writes them.
+	e.GET("/openapi.yaml", describe)
 
 	// Anything else is unknown, or known by another method.
 	e.NoRoute(func(c *gin.Context) { s.decline(c, errNotHere) })
