@@ -14,6 +14,7 @@ tools:
 	@command -v chromium chromium-browser google-chrome >/dev/null || { \
 	  test -f /etc/debian_version && test "$$(id -u)" = 0 && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || { \
 	  echo "no Chromium: the tests in a browser are left out"; test -z "$$CI" || { echo "CI must not leave them out"; exit 1; }; }
+	@command -v curl >/dev/null || { echo "curl is missing: a test runs ConnectFi's own example with it"; exit 1; }
 
 check:
 	@test -z "$$(gofmt -l .)" || { echo "not gofmt'ed:"; gofmt -l .; exit 1; }
