@@ -1,6 +1,8 @@
 package kyc
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -61,6 +63,20 @@ type Consent struct {
 	Text     string    `json:"text"`     // sha256 of the text that was shown, in hexadecimal
 	Language string    `json:"language"` // of that text, such as en
 	At       time.Time `json:"at"`
+}
+
+// SubmissionID draws the id of a submission from what it is about and its
+// images alone, each by the sha256 of its bytes: the same images for the same
+// entity are the same submission, from wherever they come.
+func SubmissionID(entity string, t DocumentType, sums map[Side][sha256.Size]byte) string {
+	identity := sha256.New()
+	fmt.Fprintf(identity, "%s\n%s\n", entity, t)
+	for _, side := range t.Sides() {
+		if sum, there := sums[side]; there {
+			fmt.Fprintf(identity, "%s %x\n", side, sum)
+		}
+	}
+	return hex.EncodeToString(identity.Sum(nil)[:16])
 }
 
 // Validate reports everything that is wrong with the submission by itself.

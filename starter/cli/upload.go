@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -141,17 +140,16 @@ func (c uploadCommand) whose(v kyc.View) (string, error) {
 	return "", &problem{err: fmt.Errorf("no documents of %s are wanted now: it is %s", c.Reference, v.Stage), next: next}
 }
 
-// submission describes the pictures. Its id is drawn from what it is about and
-// the judged bytes alone: the same upload again is the same submission.
+// submission describes the pictures. Its id is drawn from their judged bytes: the
+// same upload again is the same submission.
 func submission(entity string, document kyc.DocumentType, pictures []picture) kyc.Submission {
 	s := kyc.Submission{Entity: entity, Type: document}
-	identity := sha256.New()
-	fmt.Fprintf(identity, "%s\n%s\n", entity, document)
+	sums := map[kyc.Side][sha256.Size]byte{}
 	for _, p := range pictures {
-		fmt.Fprintf(identity, "%s %x\n", p.side, sha256.Sum256(p.Bytes))
+		sums[p.side] = sha256.Sum256(p.Bytes)
 		s.Images = append(s.Images, kyc.Image{Key: "not stored yet", Side: p.side, Extension: p.Extension})
 	}
-	s.ID = hex.EncodeToString(identity.Sum(nil)[:16])
+	s.ID = kyc.SubmissionID(entity, document, sums)
 	return s
 }
 

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"io"
@@ -33,7 +34,7 @@ type form struct {
 type kept struct {
 	Key       string             `json:"k"`
 	Extension string             `json:"e"`
-	Sum       string             `json:"s"` // of its bytes: what the submission's id is drawn from
+	Sum       [sha256.Size]byte  `json:"s"` // of its bytes: what the submission's id is drawn from
 	Print     docstore.Print     `json:"p"`
 	Warnings  []docstore.Warning `json:"w,omitempty"`
 	Type      kyc.DocumentType   `json:"t"` // it was photographed as

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -162,24 +161,21 @@ func (s *Server) keep(ctx context.Context, a applicant, f *form, side kyc.Side, 
 			s.config.Logger.Warn("an image that was replaced stays until it is swept", "cause", err)
 		}
 	}
-	sum := sha256.Sum256(picture.Bytes)
-	f.kept[side] = kept{Key: key, Extension: picture.Extension, Sum: hex.EncodeToString(sum[:]), Print: picture.Print,
+	f.kept[side] = kept{Key: key, Extension: picture.Extension, Sum: sha256.Sum256(picture.Bytes), Print: picture.Print,
 		Warnings: picture.Warnings, Type: f.document}
 	return nil
 }
 
-// handIn gives the case the submission, whose id is drawn from what it is about
-// and the images alone: the same form again is the same submission.
+// handIn gives the case the submission: the same form again is the same one.
 func (s *Server) handIn(c *gin.Context, a applicant, f *form) {
 	submission := kyc.Submission{Entity: f.entity, Type: f.document, Consent: f.consent}
-	identity := sha256.New()
-	fmt.Fprintf(identity, "%s\n%s\n", f.entity, f.document)
+	sums := map[kyc.Side][sha256.Size]byte{}
 	for _, side := range f.document.Sides() {
 		k := f.kept[side]
-		fmt.Fprintf(identity, "%s %s\n", side, k.Sum)
+		sums[side] = k.Sum
 		submission.Images = append(submission.Images, kyc.Image{Key: k.Key, Side: side, Extension: k.Extension})
 	}
-	submission.ID = hex.EncodeToString(identity.Sum(nil)[:16])
+	submission.ID = kyc.SubmissionID(f.entity, f.document, sums)
 
 	// Whoever hangs up now has sent it all the same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), s.config.AnswerTimeout)
