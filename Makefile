@@ -2,8 +2,11 @@
 CGO := $(shell command -v $${CC:-cc} gcc clang 2>/dev/null | head -n 1)
 RACE := $(if $(CGO),-race,)
 
-# What go test runs in a browser is behind a build tag, for machines without one.
-BROWSER = $(if $(shell command -v chromium chromium-browser google-chrome 2>/dev/null),-tags browser,)
+# What a machine may not have is behind a build tag: tests in a browser, and of ConnectFi's example for node.
+BROWSER = $(if $(shell command -v chromium chromium-browser google-chrome 2>/dev/null),browser,)
+NODE = $(if $(shell test -d .dev/axios/node_modules/axios && command -v node),node,)
+TAGS = -tags "$(BROWSER) $(NODE)"
+AXIOS = 1.21.1
 
 .PHONY: test tools check root stack pictures build dev
 
@@ -14,6 +17,12 @@ tools:
 	@command -v chromium chromium-browser google-chrome >/dev/null || { \
 	  test -f /etc/debian_version && test "$$(id -u)" = 0 && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || { \
 	  echo "no Chromium: the tests in a browser are left out"; test -z "$$CI" || { echo "CI must not leave them out"; exit 1; }; }
+	@test -d .dev/axios/node_modules/axios || { \
+	  command -v npm >/dev/null || { test -f /etc/debian_version && test "$$(id -u)" = 0 && apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends npm >/dev/null; }; } && \
+	  mkdir -p .dev/axios && npm install --prefix .dev/axios --no-save --no-package-lock --no-audit --no-fund --silent axios@$(AXIOS) || \
+	  test -d .dev/axios/node_modules/axios || { \
+	  echo "no npm: ConnectFi's example for node is left out"; test -z "$$CI" || { echo "CI must not leave it out"; exit 1; }; }
 	@command -v curl >/dev/null || { echo "curl is missing: a test runs ConnectFi's own example with it"; exit 1; }
 
 check:
@@ -30,11 +39,11 @@ root:
 
 # The Temporal server is compiled once, so without the race detector.
 stack:
-	cd dev/stack && go vet $(BROWSER) ./... && go test $(BROWSER) -timeout 20m ./...
+	cd dev/stack && go vet $(TAGS) ./... && go test $(TAGS) -timeout 20m ./...
 
 # The README's pictures, taken anew.
 pictures:
-	cd dev/stack && go test $(BROWSER) -run 'Shows|Refusal' -pictures .
+	cd dev/stack && go test $(TAGS) -run 'Shows|Refusal' -pictures .
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./worker ./webhook ./starter ./sandbox

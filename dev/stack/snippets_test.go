@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -13,43 +15,59 @@ import (
 	"durablekyc.example/connectfi"
 )
 
-// snippet is the cURL of ConnectFi's identification page, as it is printed (S).
-const snippet = `curl --location "CONNECTFI_BASE_URL/akepa/identification" --data "{\"customerId\": \"cstap_5mBHiIx3QbkvEpjGfKsI9k\",   \"reference\":\"UNIQUE_REFERENCE_ID\",   \"webhookUrl\":\"https://your_webhook_url/UNIQUE_REFERENCE_ID\"}" --header "Content-Type: application/json" --header "x-connectfi-token: A long random string token received from /auth/get-token request"`
+// snippetCURL is printed on ConnectFi's identification page (S), to the letter.
+const snippetCURL = `curl --location "CONNECTFI_BASE_URL/akepa/identification" --data "{\"customerId\": \"cstap_5mBHiIx3QbkvEpjGfKsI9k\",   \"reference\":\"UNIQUE_REFERENCE_ID\",   \"webhookUrl\":\"https://your_webhook_url/UNIQUE_REFERENCE_ID\"}" --header "Content-Type: application/json" --header "x-connectfi-token: A long random string token received from /auth/get-token request"`
 
-// Run for real, with base URL, token and reference replaced and nothing else,
-// it works against the sandbox and against us; with the page's own reference,
-// which breaks the page's own pattern (D), both refuse it alike.
-func TestThePagesCURLWorksHereAsThere(t *testing.T) {
+// The page's customers: of its snippets, and of its two examples.
+const snippetCustomer, pageIndividual, pageBusiness = "cstap_5mBHiIx3QbkvEpjGfKsI9k", "cstap_6reGTr3k8vpAu8uFV7EdiN", "cstab_7BX5DO49J48VeWKsJ6gWNb"
+
+func TestThePagesCURLWorksHereAsThere(t *testing.T) { worksHereAsThere(t, "curl", curl) }
+
+// worksHereAsThere runs a snippet for real, with base URL, token and reference
+// replaced: it works against the sandbox and against us. With the page's own
+// reference, which breaks the page's own pattern (D), both refuse it alike.
+func worksHereAsThere(t *testing.T, name string, with func(*testing.T, *strings.Replacer) []byte) {
 	vars := named(one.vars)
+	login, password, _ := strings.Cut(vars["KYC_API_LOGINS"], ":")
 	var refusals []string
 	for _, there := range []struct{ name, base, login, password string }{
 		{"sandbox", one.sandbox, vars["CONNECTFI_LOGIN"], vars["CONNECTFI_PASSWORD"]},
-		{"webhook", one.webhook, strings.SplitN(vars["KYC_API_LOGINS"], ":", 2)[0], strings.SplitN(vars["KYC_API_LOGINS"], ":", 2)[1]},
+		{"webhook", one.webhook, login, password},
 	} {
 		token := tokenOf(t, there.base, there.login, there.password)
-		run := func(reference string) []byte {
-			command := strings.NewReplacer("CONNECTFI_BASE_URL", there.base, "UNIQUE_REFERENCE_ID", reference,
-				"A long random string token received from /auth/get-token request", token).Replace(snippet)
-			out, err := exec.CommandContext(t.Context(), "sh", "-c", command+" --silent --show-error").Output()
-			require.NoError(t, err, "curl is needed for this")
-			return out
+		run := func(customer, reference string) (answer []byte) {
+			return with(t, strings.NewReplacer("${CONNECTFI_BASE_URL}", there.base, "CONNECTFI_BASE_URL", there.base,
+				"UNIQUE_REFERENCE_ID", reference, "A long random string token received from /auth/get-token request", token,
+				snippetCustomer, customer))
 		}
-		var taken connectfi.Envelope[connectfi.Application]
-		answer := run("curl" + there.name)
-		require.NoError(t, json.Unmarshal(answer, &taken), "%s", answer)
-		require.Equal(t, connectfi.CodeOK, taken.Code, "%s", answer)
-		require.EqualValues(t, "pending_step_up", taken.Data.Status)
-		require.Equal(t, "curl"+there.name, taken.Data.Reference)
-
-		var refused struct {
-			Code    string
-			Context json.RawMessage
+		for i, customer := range []string{snippetCustomer, pageIndividual, pageBusiness} {
+			reference := fmt.Sprintf("%s%s%d", name, there.name, i)
+			var taken connectfi.Envelope[connectfi.Application]
+			answer := run(customer, reference)
+			require.NoError(t, json.Unmarshal(answer, &taken), "%s", answer)
+			require.Equal(t, connectfi.CodeOK, taken.Code, "%s", answer)
+			require.Equal(t, connectfi.StatusPendingStepUp, taken.Data.Status)
+			require.Equal(t, reference, taken.Data.Reference)
+			require.Equal(t, customer, taken.Data.CustomerID)
 		}
-		require.NoError(t, json.Unmarshal(run("UNIQUE_REFERENCE_ID"), &refused))
-		require.Equal(t, connectfi.CodeRequestValidateError, refused.Code)
-		refusals = append(refusals, string(refused.Context))
+		refusals = append(refusals, refusal(t, run(snippetCustomer, "UNIQUE_REFERENCE_ID")))
 	}
-	require.JSONEq(t, refusals[0], refusals[1])
+	require.Equal(t, refusals[0], refusals[1])
+	require.Contains(t, refusals[0], connectfi.CodeRequestValidateError)
+}
+
+func curl(t *testing.T, replaced *strings.Replacer) []byte {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", replaced.Replace(snippetCURL)+" --silent --show-error").Output()
+	require.NoError(t, err, "curl is needed for this")
+	return out
+}
+
+// refusal is what both programs print of a no but its request id: curl the
+// body, the script an object that holds it.
+func refusal(t *testing.T, printed []byte) string {
+	t.Helper()
+	return regexp.MustCompile(`"requestId":"[^"]*"`).ReplaceAllString(strings.TrimSpace(string(printed)), "")
 }
 
 func tokenOf(t *testing.T, base, login, password string) string {
