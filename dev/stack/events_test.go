@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -57,4 +58,78 @@ func TestTheCallersURLHearsOfEveryChange(t *testing.T) {
 	code, out, stderr := starter(t, "events", "heard1")
 	require.Zero(t, code, stderr)
 	require.Contains(t, out, "case.approved")
+}
+
+// KYC_NOTIFY_URL hears of every case, whoever started it: each kind of event,
+// in order, once by id, and with the link where the applicant is to act.
+func TestTheReceiverOfAllHearsOfEveryCase(t *testing.T) {
+	type said struct {
+		Type string
+		Data struct{ Reference, Link string }
+	}
+	var (
+		mu    sync.Mutex
+		ids   = map[string]bool{}
+		heard = map[string][]string{}
+		links = map[string]string{}
+		tries int
+	)
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		body, _ := io.ReadAll(r.Body)
+		var event said
+		if tries++; tries == 1 || json.Unmarshal(body, &event) != nil {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		if id := r.Header.Get("webhook-id"); !ids[id] {
+			ids[id] = true
+			heard[event.Data.Reference] = append(heard[event.Data.Reference], event.Type)
+			links[event.Data.Reference] += event.Data.Link
+		}
+	}))
+	defer receiver.Close()
+	beside(t, options{work: t.TempDir(), notify: receiver.URL})
+	want := map[string][]string{
+		"approve": {"approved"}, "deny": {"denied"}, "step_up": {"documents_requested", "approved"}, "review": {"in_review", "approved"},
+		"step_up_review": {"documents_requested", "in_review", "denied"}, "data_request": {"data_requested", "approved"},
+		"running": {"approved"}, "unknown_status": {"held", "withdrawn"},
+	}
+	for _, s := range scenarios {
+		reference := letters("all" + s.name)
+		if want[s.name] == nil {
+			continue
+		}
+		// A backend starts it through the webhook, and hears nothing itself.
+		_, err := api(t).Identify(t.Context(), connectfi.IdentificationRequest{CustomerID: customers(t, "individual", s.name, 1)[0], Reference: reference})
+		require.NoError(t, err)
+		if v := until(t, reference, func(v kyc.View) bool { return v.Stage != kyc.Identifying }); s.act != nil {
+			s.act(t, v)
+		}
+	}
+	_, err := one.cases.Start(t.Context(), workflows.Order{Reference: "allforgotten", CustomerID: customers(t, "individual", "step_up", 1)[0],
+		Notify: true, Policy: hurried()})
+	require.NoError(t, err)
+	want["forgotten"] = []string{"documents_requested", "reminder", "expired"}
+	for name, types := range want {
+		var got []string
+		require.Eventually(t, func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			got = heard[letters("all"+name)]
+			return len(got) >= len(types)
+		}, time.Minute, 50*time.Millisecond, "%s: %v of %v", name, got, types)
+		for i := range types {
+			require.Equal(t, "case."+types[i], got[i], name)
+		}
+		require.Len(t, got, len(types), name)
+		require.Equal(t, slices.Contains(types, "documents_requested"), links[letters("all"+name)] != "", name)
+	}
+	code, _, stderr := starter(t, "resend", "allapprove")
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, "every event was delivered")
+	code, out, stderr := starter(t, "resend", "allapprove", "evt_allapprove_1")
+	require.Zero(t, code, stderr)
+	require.Contains(t, out, "evt_allapprove_1")
 }

@@ -55,6 +55,20 @@ func TestMain(m *testing.M) {
 	}())
 }
 
+// beside lets the helpers below speak to a system of this test's own. Tests in
+// parallel run after those that are not: they never see it.
+func beside(t *testing.T, o options) {
+	t.Helper()
+	own, err := startSystem(t.Context(), o)
+	require.NoError(t, err)
+	shared := one
+	one = own
+	t.Cleanup(func() {
+		one = shared
+		require.NoError(t, own.stop())
+	})
+}
+
 // hurried is a policy for tests: waits of days become waits of moments.
 func hurried() kyc.Policy {
 	d := func(t time.Duration) kyc.Duration { return kyc.Duration(t) }
