@@ -88,9 +88,10 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 }
 
 // Logger writes a line per event: JSON if format is "json", text otherwise.
+// Nothing that looks like a secret, an address or a struct gets through.
 func Logger(w io.Writer, format string) *slog.Logger {
 	if format == "json" {
-		return slog.New(slog.NewJSONHandler(w, nil))
+		return slog.New(redactor{slog.NewJSONHandler(w, nil)})
 	}
-	return slog.New(slog.NewTextHandler(w, nil))
+	return slog.New(redactor{slog.NewTextHandler(w, nil)})
 }
