@@ -99,7 +99,7 @@ func startSystem(ctx context.Context, o options) (s *system, err error) {
 		return s, err
 	}
 	if o.withUI {
-		if s.ui, err = embedded.StartUI(ctx, s.temporal.Address, o.ports.ui); err != nil {
+		if s.ui, err = embedded.StartUI(ctx, embedded.UIOptions{Temporal: s.temporal.Address, Port: o.ports.ui}); err != nil {
 			return s, err
 		}
 	}

@@ -22,9 +22,16 @@ type UI struct {
 	done   chan error
 }
 
-// StartUI serves the Temporal UI for the server at this address and returns
-// once it answers. Port 0 is any free one.
-func StartUI(ctx context.Context, temporalAddress string, port int) (*UI, error) {
+// UIOptions of a Temporal UI.
+type UIOptions struct {
+	Temporal string // address of the server
+	Port     int    // 0 is any free one
+	Codec    string // endpoint that opens payloads; empty shows them as they are stored
+}
+
+// StartUI serves the Temporal UI and returns once it answers.
+func StartUI(ctx context.Context, o UIOptions) (*UI, error) {
+	port := o.Port
 	if port == 0 {
 		ports, err := freePorts(1)
 		if err != nil {
@@ -32,8 +39,8 @@ func StartUI(ctx context.Context, temporalAddress string, port int) (*UI, error)
 		}
 		port = ports[0]
 	}
-	c := &config.Config{TemporalGRPCAddress: temporalAddress, Host: "127.0.0.1", Port: port, EnableUI: true,
-		DefaultNamespace: Namespace, DisableNewsFetch: true, HideLogs: true}
+	c := &config.Config{TemporalGRPCAddress: o.Temporal, Host: "127.0.0.1", Port: port, EnableUI: true,
+		DefaultNamespace: Namespace, DisableNewsFetch: true, HideLogs: true, Codec: config.Codec{Endpoint: o.Codec}}
 	u := &UI{URL: fmt.Sprintf("http://127.0.0.1:%d", port), done: make(chan error, 1),
 		server: server.NewServer(server_options.WithConfigProvider(c))}
 	go func() { u.done <- u.server.Start() }()

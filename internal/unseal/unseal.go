@@ -1,0 +1,183 @@
+// Package unseal is the codec endpoint of the Temporal UI: it shows sealed
+// payloads to those who may read them. Whoever may call it can read every
+// case, so it decodes and nothing else, for pages of named origins alone, and
+// only with a credential; it writes down who read which workflows' payloads,
+// and never what was in them.
+package unseal
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"go.temporal.io/sdk/converter"
+
+	commonpb "go.temporal.io/api/common/v1"
+)
+
+const (
+	// mostBody bounds a request: Temporal takes payloads of 2 MB, which are
+	// 2.7 MB as text, and the UI asks for an event or two at a time.
+	mostBody = 4 << 20
+	// mostAtOnce bounds the memory: what waits for more is told to come back.
+	mostAtOnce = 8
+	// shortest is the fewest characters a token may have, as for every secret.
+	shortest = 32
+)
+
+// Config is what an endpoint needs; all of it is required.
+type Config struct {
+	Codec   converter.PayloadCodec
+	Origins []string // of the Temporal UI, exactly as browsers say it: https://temporal.example:8233
+	Tokens  []string // each is a credential of at least 32 characters
+	// Owner names whose payload it is, from what stands in clear beside it.
+	Owner  func(*commonpb.Payload) string
+	Logger *slog.Logger
+}
+
+type endpoint struct {
+	Config
+	tokens [][sha256.Size]byte
+	slots  chan struct{}
+}
+
+// Handler serves POST /decode and POST /<token>/decode below the prefix. The
+// token is a Bearer token or a step of the path, because a Temporal UI without
+// a login of its own can carry nothing else. The error says what is wrong with
+// the configuration and repeats no token.
+func Handler(prefix string, c Config) (http.Handler, error) {
+	e := &endpoint{Config: c, slots: make(chan struct{}, mostAtOnce)}
+	if len(c.Origins) == 0 || len(c.Tokens) == 0 {
+		return nil, errors.New("the codec endpoint needs both, origins and tokens")
+	}
+	for _, origin := range c.Origins {
+		if u, err := url.Parse(origin); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || origin != u.Scheme+"://"+u.Host {
+			return nil, fmt.Errorf("%q is no origin: scheme, host and port are wanted, as in https://temporal.example:8233, and no wildcard", origin)
+		}
+	}
+	for i, token := range c.Tokens {
+		if len(token) < shortest || url.PathEscape(token) != token {
+			return nil, fmt.Errorf("codec token %d must have at least %d characters, of those that an address takes", i+1, shortest)
+		}
+		e.tokens = append(e.tokens, sha256.Sum256([]byte(token)))
+	}
+	mux := http.NewServeMux()
+	for _, path := range []string{"/decode", "/{token}/decode"} {
+		mux.HandleFunc("OPTIONS "+prefix+path, e.preflight)
+		mux.HandleFunc("POST "+prefix+path, e.decode)
+	}
+	return mux, nil
+}
+
+// allowed lets the page of a named origin read the answer, and reports whether
+// whoever asks is one.
+func (e *endpoint) allowed(w http.ResponseWriter, r *http.Request) bool {
+	w.Header().Add("Vary", "Origin")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	origin := r.Header.Get("Origin")
+	if !slices.Contains(e.Origins, origin) {
+		return false
+	}
+	w.Header().Set("Access-Control-Allow-Origin", origin)
+	return true
+}
+
+// preflight is asked without a credential: browsers send none with it.
+func (e *endpoint) preflight(w http.ResponseWriter, r *http.Request) {
+	if !e.allowed(w, r) {
+		http.Error(w, "this origin may not read payloads", http.StatusForbidden)
+		return
+	}
+	w.Header().Set("Access-Control-Allow-Methods", http.MethodPost)
+	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Namespace")
+	w.Header().Set("Access-Control-Max-Age", "600")
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (e *endpoint) decode(w http.ResponseWriter, r *http.Request) {
+	log := e.Logger.With("origin", r.Header.Get("Origin"), "from", r.RemoteAddr)
+	switch {
+	case !e.allowed(w, r): // also a program without an origin: it is no Temporal UI
+		log.Warn("payloads were not decoded: another origin")
+		http.Error(w, "this origin may not read payloads", http.StatusForbidden)
+		return
+	case !e.known(r):
+		log.Warn("payloads were not decoded: no credential")
+		http.Error(w, "a credential is needed to read payloads", http.StatusUnauthorized)
+		return
+	}
+	select {
+	case e.slots <- struct{}{}:
+		defer func() { <-e.slots }()
+	default:
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "too much is being read at once", http.StatusServiceUnavailable)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostBody))
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		http.Error(w, "this is more than the codec endpoint takes", http.StatusRequestEntityTooLarge)
+		return
+	} else if err != nil {
+		http.Error(w, "the body broke off", http.StatusBadRequest)
+		return
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	read := &reading{codec: e.Codec, owner: e.Owner}
+	converter.NewPayloadCodecHTTPHandler(read).ServeHTTP(w, r)
+	slices.Sort(read.owners)
+	log.Info("payloads were decoded", "count", read.opened, "left", read.left, "of", slices.Compact(read.owners))
+}
+
+// known compares in constant time, and always with every token.
+func (e *endpoint) known(r *http.Request) bool {
+	token := r.PathValue("token")
+	if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok && token == "" {
+		token = bearer
+	}
+	sum, known := sha256.Sum256([]byte(token)), 0
+	for _, t := range e.tokens {
+		known |= subtle.ConstantTimeCompare(sum[:], t[:])
+	}
+	return known == 1
+}
+
+// reading is the codec of one request, and what is written down of it.
+type reading struct {
+	codec        converter.PayloadCodec
+	owner        func(*commonpb.Payload) string
+	owners       []string
+	opened, left int
+}
+
+// Encode refuses: the path that would ask for it is not served either.
+func (*reading) Encode([]*commonpb.Payload) ([]*commonpb.Payload, error) {
+	return nil, errors.New("this endpoint decodes only")
+}
+
+// Decode opens one by one: a payload that is not sealed, or by a key that is
+// gone, is left as it is, and hides none of those around it.
+func (r *reading) Decode(payloads []*commonpb.Payload) ([]*commonpb.Payload, error) {
+	shown := make([]*commonpb.Payload, len(payloads))
+	for i, p := range payloads {
+		r.owners = append(r.owners, r.owner(p))
+		if clear, err := r.codec.Decode(payloads[i : i+1]); err == nil {
+			shown[i] = clear[0]
+			r.opened++
+			continue
+		}
+		shown[i] = p
+		r.left++
+	}
+	return shown, nil
+}
