@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
@@ -23,8 +24,10 @@ type Keyset struct {
 }
 
 type opened struct {
-	aead tink.AEAD
-	keys int
+	aead    tink.AEAD
+	keys    int
+	primary string          // the id of the key that encrypts
+	ids     map[uint32]bool // of the keys that are enabled
 }
 
 // The errors of a keyset's text say nothing that was in it.
@@ -46,7 +49,20 @@ func ParseKeyset(text string) (Keyset, error) {
 	if err != nil {
 		return Keyset{}, errOtherKeys
 	}
-	return Keyset{&opened{primitive, handle.Len()}}, nil
+	o := &opened{aead: primitive, keys: handle.Len(), ids: map[uint32]bool{}}
+	for i := range handle.Len() {
+		entry, err := handle.Entry(i)
+		if err != nil {
+			return Keyset{}, errNoKeyset
+		}
+		if entry.KeyStatus() == keyset.Enabled {
+			o.ids[entry.KeyID()] = true
+		}
+		if entry.IsPrimary() {
+			o.primary = strconv.FormatUint(uint64(entry.KeyID()), 10)
+		}
+	}
+	return Keyset{o}, nil
 }
 
 // NewKeyset draws a keyset of one key, on one line, ready for ParseKeyset.

@@ -102,9 +102,13 @@ func mint(root []byte, purpose, subject string) string {
 	if err != nil {
 		return "" // not possible with this length; and the empty token is refused
 	}
+	return version + base64.RawURLEncoding.EncodeToString(authenticate(key, []byte(subject)))
+}
+
+func authenticate(key, message []byte) []byte {
 	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(subject))
-	return version + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	mac.Write(message)
+	return mac.Sum(nil)
 }
 
 // String says how many keys there are, and nothing about them.

@@ -50,7 +50,8 @@ func (k Keys) Issue(purpose string, t Ticket) string {
 // this purpose, ErrExpired, with the ticket, if its time is over.
 func (k Keys) Redeem(purpose, text string, now time.Time) (Ticket, error) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(raw) <= stampSize || k.roots == nil {
+	// Line ends inside base64 are skipped even by Strict, and one ticket has one spelling.
+	if err != nil || strings.ContainsAny(text, "\r\n") || len(raw) <= stampSize || k.roots == nil {
 		return Ticket{}, ErrForged
 	}
 	body, mac := raw[:len(raw)-stampSize], raw[len(raw)-stampSize:]
@@ -86,9 +87,7 @@ func stamp(root []byte, purpose string, body []byte) []byte {
 	if err != nil {
 		panic(err) // not possible with this length
 	}
-	mac := hmac.New(sha256.New, key)
-	mac.Write(body)
-	return mac.Sum(nil)[:stampSize]
+	return authenticate(key, body)[:stampSize]
 }
 
 // encode is one byte for the form, two numbers, and three texts with a zero

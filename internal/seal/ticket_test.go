@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"durablekyc.example/internal/seal"
 )
@@ -71,6 +72,26 @@ func FuzzRedeem(f *testing.F) {
 		got, err := k.Redeem(seal.Link, text, noon)
 		if err == nil {
 			require.Equal(t, text, k.Issue(seal.Link, got), "one ticket has one spelling")
+		}
+	})
+}
+
+func TestNoByteOfATicketCanBeChanged(t *testing.T) {
+	k := keys(t, newer+","+older)
+	rapid.Check(t, func(t *rapid.T) {
+		name := rapid.StringMatching(`[^\x00]{0,30}`)
+		purpose := rapid.SampledFrom([]string{seal.Link, seal.Session, seal.Form, seal.Draft, seal.API}).Draw(t, "purpose")
+		text := k.Issue(purpose, seal.Ticket{Subject: name.Draw(t, "subject"), Part: name.Draw(t, "part"), Nonce: name.Draw(t, "nonce"),
+			Epoch: rapid.IntRange(0, 1000).Draw(t, "epoch"), Expires: noon.Add(time.Hour)})
+		_, err := k.Redeem(purpose, text, noon)
+		require.NoError(t, err)
+		at := rapid.IntRange(0, len(text)-1).Draw(t, "at")
+		flipped := []byte(text)
+		flipped[at] ^= byte(rapid.IntRange(1, 255).Draw(t, "bits"))
+		more := string(rapid.SampledFrom([]byte("A_=\n\r \x00")).Draw(t, "more"))
+		for what, wrong := range map[string]string{"flipped": string(flipped), "cut": text[:at], "longer": text + more, "longer within": text[:at] + more + text[at:]} {
+			_, err := k.Redeem(purpose, wrong, noon)
+			require.ErrorIs(t, err, seal.ErrForged, what)
 		}
 	})
 }

@@ -1,0 +1,221 @@
+package seal
+
+import (
+	"bytes"
+	"compress/flate"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"sync"
+
+	commonpb "go.temporal.io/api/common/v1"
+	"go.temporal.io/sdk/converter"
+	"google.golang.org/protobuf/proto"
+)
+
+// What Temporal is given in place of a payload:
+//
+//	metadata  encoding           "binary/encrypted", as Temporal's samples call it
+//	          encryption-key-id  of the keyset's key, in decimal
+//	          workflow-id        whose payload it is; absent if nobody said so
+//	data      Tink's AES-256-GCM of one byte for the form and the payload as protobuf,
+//	          stored or deflated; associated data: purpose, key id and workflow id
+//
+// So nothing of it can be changed, and it opens in no other workflow. The id of
+// the workflow is beside the data because a browser that shows a history sends
+// payloads without a word about where they are from; whoever knows better says
+// so, and then the two have to agree. The namespace is left out: a replay
+// elsewhere, which is how a history is tested, has another one.
+const (
+	payloadEncoding = "binary/encrypted"
+	payloadKeyID    = "encryption-key-id"
+	payloadWorkflow = "workflow-id"
+	payloadPurpose  = "durablekyc payload v1\x00"
+
+	stored, deflated = 0, 1
+	// A scratch of more than this is not kept for the next payload.
+	largestScratch = 64 << 10
+)
+
+// likely is what most payloads begin with. Deflate refers to it instead of
+// repeating it; another text here would be another form.
+var likely = []byte("\n\x16\n\x08encoding\x12\njson/plain\x12")
+
+// ErrClear: a payload was never sealed. It is an ErrSealed as well.
+var ErrClear = fmt.Errorf("%w: it was never sealed", ErrSealed)
+
+// Why else a payload does not open.
+var (
+	errChanged = fmt.Errorf("%w: it is not as it was sealed", ErrSealed)
+	errMoved   = fmt.Errorf("%w: it was sealed for another workflow", ErrSealed)
+	errNobody  = fmt.Errorf("%w: it was sealed for no workflow", ErrSealed)
+)
+
+// Codec seals payloads and opens them. Told nothing, it opens whatever the
+// keyset sealed, which is what a browser of histories needs; told a workflow,
+// it opens what was sealed for that one.
+func (k Keyset) Codec() converter.PayloadCodec { return codec{keys: k.opened} }
+
+type codec struct {
+	keys     *opened
+	workflow string // whose payloads these are; empty if it is not known
+	refusal         // what happens when one does not open
+	homeless bool   // whether what was sealed for no workflow opens for one
+}
+
+// WithSerializationContext is how Temporal's SDK says whose payloads come.
+func (c codec) WithSerializationContext(sc converter.SerializationContext) converter.PayloadCodec {
+	return c.in(sc)
+}
+
+func (c codec) in(sc converter.SerializationContext) codec {
+	switch sc := sc.(type) {
+	case converter.WorkflowSerializationContext:
+		c.workflow = sc.WorkflowID
+	case converter.ActivitySerializationContext:
+		c.workflow = sc.WorkflowID
+	}
+	return c
+}
+
+// Encode seals.
+func (c codec) Encode(payloads []*commonpb.Payload) ([]*commonpb.Payload, error) {
+	return c.each(payloads, c.seal)
+}
+
+// Decode opens all of them or none.
+func (c codec) Decode(payloads []*commonpb.Payload) ([]*commonpb.Payload, error) {
+	return c.each(payloads, c.open)
+}
+
+func (c codec) each(payloads []*commonpb.Payload, turn func(*commonpb.Payload) (*commonpb.Payload, error)) ([]*commonpb.Payload, error) {
+	turned := make([]*commonpb.Payload, len(payloads))
+	for i, p := range payloads {
+		var err error
+		if turned[i], err = turn(p); err != nil {
+			return nil, c.refuse(c.workflow, err)
+		}
+	}
+	return turned, nil
+}
+
+func (c codec) seal(p *commonpb.Payload) (*commonpb.Payload, error) {
+	if c.keys == nil {
+		return nil, errors.New("there is no keyset to encrypt with")
+	}
+	s := scratches.Get().(*scratch)
+	defer s.release()
+	var err error
+	if s.plain, err = (proto.MarshalOptions{}).MarshalAppend(append(s.plain[:0], stored), p); err != nil {
+		return nil, err
+	}
+	data, err := c.keys.aead.Encrypt(s.shorter(), s.associate(c.keys.primary, c.workflow))
+	if err != nil {
+		return nil, err
+	}
+	metadata := map[string][]byte{converter.MetadataEncoding: []byte(payloadEncoding), payloadKeyID: []byte(c.keys.primary)}
+	if c.workflow != "" {
+		metadata[payloadWorkflow] = []byte(c.workflow)
+	}
+	return &commonpb.Payload{Metadata: metadata, Data: data}, nil
+}
+
+func (c codec) open(p *commonpb.Payload) (*commonpb.Payload, error) {
+	if string(p.GetMetadata()[converter.MetadataEncoding]) != payloadEncoding {
+		return nil, ErrClear
+	}
+	id := string(p.Metadata[payloadKeyID])
+	workflow, says := p.Metadata[payloadWorkflow]
+	known := 2
+	if says {
+		known = 3
+	}
+	switch number, err := strconv.ParseUint(id, 10, 32); {
+	case err != nil || len(p.Metadata) != known || says && len(workflow) == 0 || len(p.ExternalPayloads) > 0:
+		return nil, errChanged
+	case c.keys == nil || !c.keys.ids[uint32(number)]:
+		return nil, fmt.Errorf("%w: it was sealed with key %d, which is not among them", ErrSealed, number)
+	case c.workflow != "" && !says && !c.homeless:
+		return nil, errNobody
+	case c.workflow != "" && says && c.workflow != string(workflow):
+		return nil, errMoved
+	}
+	s := scratches.Get().(*scratch)
+	defer s.release()
+	plain, err := c.keys.aead.Decrypt(p.Data, s.associate(id, string(workflow)))
+	if err != nil || len(plain) == 0 {
+		return nil, errChanged
+	}
+	form, plain := plain[0], plain[1:]
+	switch form {
+	case stored:
+	case deflated:
+		if plain, err = s.inflate(plain); err != nil {
+			return nil, errChanged
+		}
+	default:
+		return nil, errChanged
+	}
+	opened := &commonpb.Payload{}
+	if err := proto.Unmarshal(plain, opened); err != nil {
+		return nil, errChanged
+	}
+	return opened, nil
+}
+
+// scratch is what sealing and opening need and nobody sees afterwards. They
+// are reused: a deflater alone is most of a megabyte.
+type scratch struct {
+	plain, associated []byte
+	packed            bytes.Buffer
+	deflater          *flate.Writer
+	source            bytes.Reader
+	inflater          io.ReadCloser
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+func (s *scratch) release() {
+	if cap(s.plain) <= largestScratch && s.packed.Cap() <= largestScratch {
+		scratches.Put(s)
+	}
+}
+
+func (s *scratch) associate(keyID, workflow string) []byte {
+	s.associated = append(s.associated[:0], payloadPurpose...)
+	s.associated = append(s.associated, keyID...)
+	s.associated = append(s.associated, 0)
+	s.associated = append(s.associated, workflow...)
+	return s.associated
+}
+
+// shorter is plain, or plain deflated if that has fewer bytes.
+func (s *scratch) shorter() []byte {
+	s.packed.Reset()
+	s.packed.WriteByte(deflated)
+	if s.deflater == nil {
+		s.deflater, _ = flate.NewWriterDict(&s.packed, flate.DefaultCompression, likely) // fails for a wrong level only
+	} else {
+		s.deflater.Reset(&s.packed) // with the same dictionary
+	}
+	// A buffer takes all that is written to it.
+	_, _ = s.deflater.Write(s.plain[1:])
+	_ = s.deflater.Close()
+	if s.packed.Len() < len(s.plain) {
+		return s.packed.Bytes()
+	}
+	return s.plain
+}
+
+func (s *scratch) inflate(packed []byte) ([]byte, error) {
+	s.source.Reset(packed)
+	if s.inflater == nil {
+		s.inflater = flate.NewReaderDict(&s.source, likely)
+	} else if err := s.inflater.(flate.Resetter).Reset(&s.source, likely); err != nil {
+		return nil, err
+	}
+	s.packed.Reset()
+	_, err := s.packed.ReadFrom(s.inflater)
+	return s.packed.Bytes(), err
+}
