@@ -36,12 +36,13 @@ var mayImport = map[string]struct {
 	"sandbox":            {[]string{"sandbox/standin", "internal/"}, "a main only wires"},
 	"sandbox/standin":    {[]string{"connectfi", "internal/serve"}, "the stand-in knows ConnectFi's pages and nothing of our cases"},
 	"dev":                {nil, "the launcher must build before anything else does"},
-	"internal/cluster":   {[]string{"internal/env", "internal/telemetry"}, "plumbing knows no domain"},
+	"internal/cluster":   {[]string{"internal/seal"}, "what Temporal stores is encrypted; plumbing knows no domain"},
 	"internal/docstore":  {[]string{"internal/seal"}, "what is kept is encrypted; plumbing knows no domain"},
 	"internal/env":       {nil, "plumbing knows no domain"},
 	"internal/hook":      {nil, "plumbing knows no domain"},
 	"internal/seal":      {nil, "plumbing knows no domain"},
 	"internal/serve":     {nil, "plumbing knows no domain"},
+	"internal/unseal":    {[]string{"internal/seal"}, "it opens what seal closed; plumbing knows no domain"},
 	"internal/telemetry": {nil, "plumbing knows no domain"},
 }
 

@@ -64,7 +64,7 @@ func run(s settings) (err error) {
 	}
 	defer func() { err = errors.Join(err, metrics.Shutdown(context.WithoutCancel(ctx))) }()
 	temporal, err := cluster.Dial(ctx, cluster.Options{
-		Lookup: os.LookupEnv, Environ: os.Environ, Logger: log, Metrics: metrics.Temporal()})
+		Lookup: os.LookupEnv, Environ: os.Environ, Sealed: keyset.Converters(), Logger: log, Metrics: metrics.Temporal()})
 	if err != nil {
 		return err
 	}

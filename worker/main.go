@@ -67,13 +67,19 @@ func run(s settings) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, metrics.Shutdown(context.WithoutCancel(ctx))) }()
-	temporal, err := cluster.Dial(ctx, cluster.Options{
-		Lookup: os.LookupEnv, Environ: os.Environ, Logger: log, Metrics: metrics.Temporal()})
+	options := cluster.Options{Lookup: os.LookupEnv, Environ: os.Environ, Sealed: keyset.Converters(), Logger: log, Metrics: metrics.Temporal()}
+	temporal, err := cluster.Dial(ctx, options)
 	if err != nil {
 		return err
 	}
 	defer temporal.Close()
-	worker, err := taskqueue.New(taskqueue.Config{Temporal: temporal, ConnectFi: provider, Documents: documents,
+	options.Sealed = keyset.WorkerConverters()
+	carrier, err := cluster.Join(ctx, temporal, options)
+	if err != nil {
+		return err
+	}
+	defer carrier.Close()
+	worker, err := taskqueue.New(taskqueue.Config{Temporal: temporal, Carrier: carrier, ConnectFi: provider, Documents: documents,
 		Keys: keys, CallbackURL: s.CallbackURL, PublicURL: s.PublicURL, NotifyURL: s.NotifyURL, NotifySecrets: secrets, NotifyPrivate: s.Private,
 		Grace: s.Grace, Deployment: s.Deployment, ReadsPerSecond: s.Reads, Logger: log, Telemetry: metrics})
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"durablekyc.example/connectfi"
 	"durablekyc.example/dev/stack/embedded"
+	"durablekyc.example/internal/cluster"
 	"durablekyc.example/internal/docstore"
 	"durablekyc.example/internal/hook"
 	"durablekyc.example/internal/seal"
@@ -40,6 +41,7 @@ type options struct {
 	notify string       // hears of all cases; empty is nobody
 	seed   uint64       // of the sandbox's faults
 	log    *slog.Logger // of the services; nil keeps quiet
+	clear  bool         // nothing is sealed, for tests of what sealing hides
 }
 
 // system is production's own services around an embedded Temporal and the
@@ -48,6 +50,7 @@ type system struct {
 	temporal *embedded.Server
 	ui       *embedded.UI
 	client   client.Client
+	carrier  client.Client // the worker's
 	cases    workflows.Client
 	vars     [][2]string // what the other commands need, in order
 	sandbox  string      // base URL
@@ -103,11 +106,6 @@ func startSystem(ctx context.Context, o options) (s *system, err error) {
 			return s, err
 		}
 	}
-	if s.client, err = client.DialContext(ctx, client.Options{HostPort: s.temporal.Address, Namespace: embedded.Namespace,
-		Logger: slog.New(slog.DiscardHandler)}); err != nil {
-		return s, err
-	}
-	s.cases = workflows.Client{Temporal: s.client}
 	return s, s.startServices(live, o, listen)
 }
 
@@ -124,6 +122,9 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 	}
 	keyset, err := seal.ParseKeyset(secret.keyset)
 	if err != nil {
+		return err
+	}
+	if err := s.dial(ctx, o, keyset); err != nil {
 		return err
 	}
 	signers, err := hook.ParseSecrets(secret.notify)
@@ -178,7 +179,7 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 		if err != nil {
 			return nil, err
 		}
-		return taskqueue.New(taskqueue.Config{Temporal: s.client, ConnectFi: provider, Documents: documents, Keys: keys,
+		return taskqueue.New(taskqueue.Config{Temporal: s.client, Carrier: s.carrier, ConnectFi: provider, Documents: documents, Keys: keys,
 			CallbackURL: s.webhook, PublicURL: s.webhook, NotifyURL: o.notify, NotifySecrets: signers, NotifyPrivate: true, Logger: log, Telemetry: metrics})
 	}
 	s.serve(ctx, func(ctx context.Context) error { return sandbox.Serve(ctx, listen["sandbox"]) })
@@ -192,6 +193,22 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 		s.vars = append(s.vars, [2]string{"KYC_NOTIFY_URL", o.notify})
 	}
 	return s.startWorker()
+}
+
+func (s *system) dial(ctx context.Context, o options, keyset seal.Keyset) (err error) {
+	to := cluster.Options{Address: s.temporal.Address, Namespace: embedded.Namespace, Logger: slog.New(slog.DiscardHandler)}
+	sealed := [2]seal.Converters{keyset.Converters(), keyset.WorkerConverters()}
+	if o.clear {
+		sealed = [2]seal.Converters{}
+	}
+	to.Sealed = sealed[0]
+	if s.client, err = cluster.Dial(ctx, to); err != nil {
+		return err
+	}
+	s.cases = workflows.Client{Temporal: s.client}
+	to.Sealed = sealed[1]
+	s.carrier, err = cluster.Join(ctx, s.client, to)
+	return err
 }
 
 // serve runs a service until the system stops.
@@ -231,8 +248,10 @@ func (s *system) stop() error {
 	}
 	s.services.cancel()
 	s.services.all.Wait()
-	if s.client != nil {
-		s.client.Close()
+	for _, c := range []client.Client{s.client, s.carrier} {
+		if c != nil {
+			c.Close()
+		}
 	}
 	if s.ui != nil {
 		errs = append(errs, s.ui.Stop())

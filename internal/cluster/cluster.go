@@ -14,6 +14,8 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.temporal.io/sdk/log"
+
+	"durablekyc.example/internal/seal"
 )
 
 // Patience is how long Dial waits for Temporal, and Ready at the most.
@@ -31,6 +33,7 @@ type Options struct {
 	Lookup  func(name string) (string, bool)
 	Environ func() []string
 
+	Sealed  seal.Converters // of all that is stored; the zero Converters store it in clear
 	Logger  *slog.Logger
 	Metrics client.MetricsHandler // may be nil
 }
@@ -52,9 +55,31 @@ func (e *UnreachableError) Unwrap() error { return e.Err }
 // does not, and one sentence for a configuration or a credential that is
 // wrong. The caller closes the client.
 func Dial(ctx context.Context, o Options) (client.Client, error) {
+	options, err := o.client()
+	if err != nil {
+		return nil, err
+	}
+	c, err := client.DialContext(ctx, options)
+	if err != nil {
+		return nil, explain(ctx, options.HostPort, err)
+	}
+	return c, nil
+}
+
+// Join makes a second client on the connection of one that was dialed, with
+// other converters, say. Both are closed by the caller.
+func Join(ctx context.Context, dialed client.Client, o Options) (client.Client, error) {
+	options, err := o.client()
+	if err != nil {
+		return nil, err
+	}
+	return client.NewClientFromExistingWithContext(ctx, dialed, options)
+}
+
+func (o Options) client() (client.Options, error) {
 	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{EnvLookup: variables{o}})
 	if err != nil {
-		return nil, fmt.Errorf("the Temporal configuration cannot be used: %w", err)
+		return options, fmt.Errorf("the Temporal configuration cannot be used: %w", err)
 	}
 	if o.Address != "" {
 		options.HostPort = o.Address
@@ -68,11 +93,8 @@ func Dial(ctx context.Context, o Options) (client.Client, error) {
 	options.MetricsHandler = o.Metrics
 	options.Logger = log.NewStructuredLogger(o.Logger)
 	options.ConnectionOptions.GetSystemInfoTimeout = Patience
-	c, err := client.DialContext(ctx, options)
-	if err != nil {
-		return nil, explain(ctx, options.HostPort, err)
-	}
-	return c, nil
+	options.DataConverter, options.FailureConverter = o.Sealed.Data, o.Sealed.Failures
+	return options, nil
 }
 
 func explain(ctx context.Context, address string, err error) error {

@@ -24,7 +24,8 @@ var patterns = []struct {
 	// Of an address, the path and the query may hold a capability or a
 	// receiver's secret, and the user information is one.
 	{regexp.MustCompile(`([a-z][a-z0-9+.-]*://)(?:[^\s/?#"'@]*@)?([^\s/?#"'@]+)[^\s"']*`), "$1$2/" + hidden},
-	{regexp.MustCompile(`/(verify|connectfi/callbacks|codec)/[^\s"']+`), "/$1/" + hidden},
+	// So may the paths of ours, but as the log names them: by their route.
+	{regexp.MustCompile(`/(verify/link|connectfi/callbacks|codec)/[^\s"':][^\s"']*`), "/$1/" + hidden},
 	{regexp.MustCompile(`(?i)\b(bearer|basic)\s+[^\s"']+`), "$1 " + hidden},
 	{regexp.MustCompile(`\bwhsec_[A-Za-z0-9+/=_-]+`), hidden},
 	{regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+`), hidden},

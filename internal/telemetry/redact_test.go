@@ -18,7 +18,7 @@ func TestTheLogHidesWhatIsNobodysBusiness(t *testing.T) {
 		says string // a part of the line
 	}{
 		"an address":            {func(l *slog.Logger) { l.Info("calling https://me:MARKER@example.com:8443/hook/MARKER?key=MARKER now") }, "https://example.com:8443/[hidden] now"},
-		"a path of ours":        {func(l *slog.Logger) { l.Info("GET /verify/link/MARKER was asked") }, "GET /verify/[hidden] was asked"},
+		"a path of ours":        {func(l *slog.Logger) { l.Info("GET /verify/link/MARKER was asked") }, "GET /verify/link/[hidden] was asked"},
 		"a callback's path":     {func(l *slog.Logger) { l.Info("x", "path", "/connectfi/callbacks/A1/v1-MARKER") }, "/connectfi/callbacks/[hidden]"},
 		"a bearer":              {func(l *slog.Logger) { l.Info("x", "header", "Bearer MARKER") }, "Bearer [hidden]"},
 		"a signing secret":      {func(l *slog.Logger) { l.Info("x", "said", "whsec_MARKERMARKER") }, "said=[hidden]"},
@@ -49,10 +49,10 @@ func TestTheLogHidesWhatIsNobodysBusiness(t *testing.T) {
 // What an operator needs gets through as it is.
 func TestTheLogTellsWhatIsNeeded(t *testing.T) {
 	var out bytes.Buffer
-	Logger(&out, "text").Info("a case was held", "reference", "extRefApp100", "application", "iapp_AwXROkAVhfKmkhXjOTmuK",
+	Logger(&out, "text").Info("a case was held", "route", "/connectfi/callbacks/:reference/:token", "reference", "extRefApp100", "application", "iapp_AwXROkAVhfKmkhXjOTmuK",
 		"run", "019ab8f2-3f5c-7d21-8a51-0c8b6d5e7f10", "workflow", "kyc-notify-12345678901234567890123456789012", "took", 3*time.Second, "payloads", 4,
 		"at", netip.MustParseAddrPort("127.0.0.1:8080"), "of", []string{"kyc-A1", "kyc-A2"}, "error", errors.New("ConnectFi answers 503"), "nothing", nil)
-	for _, said := range []string{"a case was held", "extRefApp100", "iapp_AwXROkAVhfKmkhXjOTmuK", "019ab8f2-3f5c-7d21-8a51-0c8b6d5e7f10",
+	for _, said := range []string{"a case was held", "route=/connectfi/callbacks/:reference/:token", "extRefApp100", "iapp_AwXROkAVhfKmkhXjOTmuK", "019ab8f2-3f5c-7d21-8a51-0c8b6d5e7f10",
 		"kyc-notify-12345678901234567890123456789012", "took=3s", "payloads=4", "at=127.0.0.1:8080", `of="kyc-A1 kyc-A2"`, `error="ConnectFi answers 503"`} {
 		require.Contains(t, out.String(), said)
 	}

@@ -39,8 +39,8 @@ const description = `Durable KYC/KYB on ConnectFi, from a terminal.
 
 Exit codes: 0 done, or approved where a case is followed to its end; 3 denied; 4 ended without a decision; 1 error; 2 usage.
 
-Variables: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS… and profiles find Temporal; KYC_DOCUMENTS is the bucket for images,
-which KYC_KEYSET encrypts; KYC_PUBLIC_URL and KYC_LINK_KEYS make links; KYC_POLICY is pinned in the cases this program starts, and
+Variables: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS… and profiles find Temporal; KYC_KEYSET encrypts the cases, and the images in
+the bucket KYC_DOCUMENTS; KYC_PUBLIC_URL and KYC_LINK_KEYS make links; KYC_POLICY is pinned in the cases this program starts, and
 KYC_NOTIFY_URL, if it is set, says that the worker's receiver hears of them. All but the first four also as
 NAME_FILE. .dev/env of a running "go run ./dev" comes after them.`
 
@@ -130,7 +130,11 @@ func (a *app) cases(ctx context.Context) (workflows.Client, error) {
 		if err != nil {
 			return workflows.Client{}, err
 		}
-		a.dialed, err = cluster.Dial(ctx, cluster.Options{Lookup: lookup, Logger: slog.New(slog.DiscardHandler)})
+		keyset, err := a.keyset(lookup)
+		if err != nil {
+			return workflows.Client{}, err
+		}
+		a.dialed, err = cluster.Dial(ctx, cluster.Options{Lookup: lookup, Sealed: keyset.Converters(), Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			return workflows.Client{}, err
 		}
@@ -188,11 +192,12 @@ func (a *app) documents(ctx context.Context) (*docstore.Store, error) {
 	return nil, &problem{err: err, next: "KYC_DOCUMENTS=file:///var/lib/kyc/documents starter …"}
 }
 
-// keyset is what images are encrypted with, the worker's own.
+// keyset is what images and cases are encrypted with, the worker's own.
 func (a *app) keyset(lookup env.Lookup) (seal.Keyset, error) {
 	text, _, err := lookup.Value("KYC_KEYSET")
 	if err == nil && text == "" {
-		err = errors.New("KYC_KEYSET is not set: images are encrypted with the keyset that the worker opens them with")
+		return seal.Keyset{}, &problem{next: "go run ./dev",
+			err: errors.New("KYC_KEYSET is not set: start everything, or give the keyset that the worker encrypts cases and images with")}
 	}
 	if err == nil {
 		var keyset seal.Keyset

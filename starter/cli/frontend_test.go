@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"durablekyc.example/internal/seal"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
@@ -71,8 +72,26 @@ func serve(t *testing.T, f *frontend) *frontend {
 	return f
 }
 
+// keyset is the one that worker and starter share here.
+var keyset = sync.OnceValue(func() string {
+	text, err := seal.NewKeyset()
+	if err != nil {
+		panic(err)
+	}
+	return text
+})
+
+// sealed is how a workflow's payloads travel.
+func sealed(workflow string) converter.DataConverter {
+	k, err := seal.ParseKeyset(keyset())
+	if err != nil {
+		panic(err)
+	}
+	return converter.WithDataConverterSerializationContext(k.Converters().Data, converter.WorkflowSerializationContext{WorkflowID: workflow})
+}
+
 func (f *frontend) lookup(name string) (string, bool) {
-	value, ok := map[string]string{"TEMPORAL_ADDRESS": f.address, "TEMPORAL_CONFIG_FILE": os.DevNull, "KYC_NOTIFY_URL": f.notifyTo}[name]
+	value, ok := map[string]string{"TEMPORAL_ADDRESS": f.address, "TEMPORAL_CONFIG_FILE": os.DevNull, "KYC_NOTIFY_URL": f.notifyTo, "KYC_KEYSET": keyset()}[name]
 	return value, ok
 }
 
@@ -145,7 +164,7 @@ func (f *frontend) QueryWorkflow(_ context.Context, r *workflowservice.QueryWork
 	if isNotifier(r.GetExecution().GetWorkflowId()) {
 		answer = f.ledger.Events()
 	}
-	result, err := converter.GetDefaultDataConverter().ToPayloads(answer)
+	result, err := sealed(r.GetExecution().GetWorkflowId()).ToPayloads(answer)
 	return &workflowservice.QueryWorkflowResponse{QueryResult: result}, err
 }
 
@@ -165,7 +184,7 @@ func (f *frontend) GetWorkflowExecutionHistory(_ context.Context, r *workflowser
 				WorkflowExecutionTerminatedEventAttributes: &history.WorkflowExecutionTerminatedEventAttributes{}},
 		}}}}, nil
 	}
-	result, err := converter.GetDefaultDataConverter().ToPayloads(answer)
+	result, err := sealed(r.GetExecution().GetWorkflowId()).ToPayloads(answer)
 	return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &history.History{Events: []*history.HistoryEvent{{
 		EventType: enums.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
 		Attributes: &history.HistoryEvent_WorkflowExecutionCompletedEventAttributes{
@@ -189,7 +208,7 @@ func (f *frontend) ExecuteMultiOperation(_ context.Context, r *workflowservice.E
 	start := r.GetOperations()[0].GetStartWorkflow()
 	f.started = append(f.started, start.GetWorkflowId())
 	var in workflows.Input
-	if err := converter.GetDefaultDataConverter().FromPayloads(start.GetInput(), &in); err != nil {
+	if err := sealed(start.GetWorkflowId()).FromPayloads(start.GetInput(), &in); err != nil {
 		return nil, err
 	}
 	f.notify = append(f.notify, in.Notify)
@@ -205,7 +224,7 @@ func (f *frontend) StartWorkflowExecution(_ context.Context, r *workflowservice.
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var l workflows.Ledger
-	err := converter.GetDefaultDataConverter().FromPayloads(r.GetInput(), &l)
+	err := sealed(r.GetWorkflowId()).FromPayloads(r.GetInput(), &l)
 	f.again = append(f.again, l)
 	return &workflowservice.StartWorkflowExecutionResponse{RunId: "run"}, err
 }

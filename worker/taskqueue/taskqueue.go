@@ -34,6 +34,7 @@ import (
 // Config is what a worker needs. All of it is required where nothing else is said.
 type Config struct {
 	Temporal  client.Client
+	Carrier   client.Client // another one, of seal's WorkerConverters: what workflows and activities are run with
 	ConnectFi *connectfi.Client
 	Documents *docstore.Store
 	Keys      seal.Keys // the newest one mints callback URLs and links
@@ -95,7 +96,7 @@ func New(c Config) (*Worker, error) {
 		is   bool
 		what string
 	}{
-		{c.Temporal == nil, "a Temporal client"}, {c.ConnectFi == nil, "a ConnectFi client"},
+		{c.Temporal == nil || c.Carrier == nil, "two Temporal clients"}, {c.ConnectFi == nil, "a ConnectFi client"},
 		{c.Documents == nil, "a document store"}, {c.Keys == seal.Keys{}, "keys for callback URLs"},
 		{c.NotifySecrets == hook.Secrets{}, "secrets to sign events with"},
 		{c.Logger == nil, "a logger"}, {c.Telemetry == nil, "telemetry"},
@@ -164,14 +165,14 @@ func (w *Worker) Serve(ctx context.Context) error {
 
 // workers are made anew for every Serve: Temporal's cannot be started twice.
 func (w *Worker) workers() []worker.Worker {
-	cases := worker.New(w.config.Temporal, workflows.TaskQueue, w.options())
+	cases := worker.New(w.config.Carrier, workflows.TaskQueue, w.options())
 	workflows.Register(cases)
 	cases.RegisterActivity(w.activities)
 
 	limited := w.options()
 	limited.DisableWorkflowWorker = true
 	limited.TaskQueueActivitiesPerSecond = w.config.ReadsPerSecond
-	reads := worker.New(w.config.Temporal, workflows.ReadsQueue, limited)
+	reads := worker.New(w.config.Carrier, workflows.ReadsQueue, limited)
 	reads.RegisterActivity(w.activities)
 	return []worker.Worker{cases, reads}
 }

@@ -128,7 +128,7 @@ func config(t *testing.T, temporal client.Client) Config {
 	require.NoError(t, err)
 	secrets, err := hook.ParseSecrets(hook.NewSecret())
 	require.NoError(t, err)
-	return Config{Temporal: temporal, ConnectFi: provider, Documents: documents, Keys: keys, NotifySecrets: secrets,
+	return Config{Temporal: temporal, Carrier: temporal, ConnectFi: provider, Documents: documents, Keys: keys, NotifySecrets: secrets,
 		CallbackURL: "http://127.0.0.1:8080", PublicURL: "http://127.0.0.1:8080", Logger: slog.New(slog.DiscardHandler), Telemetry: metrics}
 }
 
@@ -229,7 +229,7 @@ func TestAdminAsksTemporal(t *testing.T) {
 
 func TestNewNamesEverythingMissing(t *testing.T) {
 	_, err := New(Config{NotifyURL: "nowhere", ReadsPerSecond: -1, Grace: -1, Deployment: "kyc", BuildID: "dev"})
-	for _, says := range []string{"a Temporal client", "a ConnectFi client", "a document store", "keys for callback URLs",
+	for _, says := range []string{"two Temporal clients", "a ConnectFi client", "a document store", "keys for callback URLs",
 		"secrets to sign events with", "the public URL must be", "KYC_NOTIFY_URL",
 		"a logger", "telemetry", "callback URL must be an http", "must not be negative", "grace of documents", "stamp telemetry.Version"} {
 		require.ErrorContains(t, err, says)
