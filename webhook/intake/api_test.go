@@ -238,10 +238,7 @@ func (b *backend) with(method, path string, body io.Reader, headers map[string]s
 	for name, value := range headers {
 		request.Header.Set(name, value)
 	}
-	answer := httptest.NewRecorder()
-	b.Public().ServeHTTP(answer, request)
-	conforms(b.t, request, answer)
-	return answer
+	return ask(b.t, b.Public(), request)
 }
 
 // script tells the stand-in something by its own endpoints.

@@ -150,9 +150,7 @@ func (v *visitor) request(method, path, contentType string, body io.Reader) *htt
 	for name, value := range v.cookies {
 		request.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
-	answer := httptest.NewRecorder()
-	v.Public().ServeHTTP(answer, request)
-	conforms(v.t, request, answer)
+	answer := ask(v.t, v.Public(), request)
 	for _, cookie := range answer.Result().Cookies() {
 		v.cookies[cookie.Name] = cookie.Value
 	}

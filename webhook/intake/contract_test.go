@@ -2,7 +2,9 @@ package intake_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -13,6 +15,8 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/pb33f/libopenapi"
 	validator "github.com/pb33f/libopenapi-validator"
+	"github.com/pb33f/libopenapi-validator/config"
+	"github.com/pb33f/libopenapi-validator/content"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -25,7 +29,8 @@ var contract = sync.OnceValues(func() (validator.Validator, []error) {
 	if err != nil {
 		return nil, []error{err}
 	}
-	return validator.NewValidator(document)
+	return validator.NewValidator(document, config.WithBodyDecoder("multipart/form-data", content.DecoderFunc(forms)),
+		config.WithRejectUndeclaredRequestBody(), config.WithFormatAssertions())
 })
 
 func TestTheDescriptionIsOpenAPI(t *testing.T) {
@@ -62,9 +67,23 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 	require.Equal(t, there, described)
 }
 
-// conforms holds an answer against the description. Addresses that are not in
-// it are answered with a problem, whatever they are. It may be called from any
-// goroutine, so it never ends a test.
+// ask has a handler serve a request, and holds both sides against the
+// description: every answer, and every request that was accepted. One that is
+// refused need not fit. It may be called from any goroutine, so it never ends a
+// test.
+func ask(t testing.TB, handler http.Handler, request *http.Request) *httptest.ResponseRecorder {
+	t.Helper()
+	var read bytes.Buffer // what the service has read, however much that was
+	request.Body = io.NopCloser(io.TeeReader(request.Body, &read))
+	answer := httptest.NewRecorder()
+	handler.ServeHTTP(answer, request)
+	request.Body = io.NopCloser(&read)
+	conforms(t, request, answer)
+	return answer
+}
+
+// conforms holds an answer, and an accepted request, against the description.
+// Addresses that are not in it are answered with a problem, whatever they are.
 func conforms(t testing.TB, request *http.Request, answer *httptest.ResponseRecorder) {
 	t.Helper()
 	v, errs := contract()
@@ -79,6 +98,45 @@ func conforms(t testing.TB, request *http.Request, answer *httptest.ResponseReco
 			}
 			assert.Fail(t, "not as described", "%s %s → %d: %s: %s %v\n%s", request.Method, request.URL.Path, answer.Code,
 				p.Message, p.Reason, p.SchemaValidationErrors, answer.Body)
+		}
+	}
+	if answer.Code >= http.StatusBadRequest {
+		return
+	}
+	// A body without a Content-Type is read as JSON, which the description says
+	// in words: OpenAPI knows no media type that means "none".
+	if request.Header.Get("Content-Type") == "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if valid, problems := v.ValidateHttpRequestSync(request); !valid {
+		for _, p := range problems {
+			assert.Fail(t, "accepted, but described otherwise", "%s %s → %d: %s: %s %v", request.Method, request.URL.Path, answer.Code,
+				p.Message, p.Reason, p.SchemaValidationErrors)
+		}
+	}
+}
+
+// forms reads a multipart form as an object of strings, which the library does
+// for no binary file: a file counts as its name, so that a field that is not
+// described, or is missing, is seen. What no schema can say is the order of the
+// fields and what is in an image: the tests of uploads and of the gate do.
+func forms(in *content.DecodeInput) (any, error) {
+	fields := map[string]any{}
+	parts := multipart.NewReader(in.Body, in.Parameters["boundary"])
+	for {
+		part, err := parts.NextPart()
+		if errors.Is(err, io.EOF) {
+			return fields, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if fields[part.FormName()] = part.FileName(); part.FileName() == "" {
+			text, err := io.ReadAll(part)
+			if err != nil {
+				return nil, err
+			}
+			fields[part.FormName()] = string(text)
 		}
 	}
 }

@@ -118,10 +118,7 @@ func (e edge) path(reference string) string {
 }
 
 func (e edge) send(method, path string, body io.Reader) *httptest.ResponseRecorder {
-	request, answer := httptest.NewRequest(method, path, body), httptest.NewRecorder()
-	e.Public().ServeHTTP(answer, request)
-	conforms(e.t, request, answer)
-	return answer
+	return ask(e.t, e.Public(), httptest.NewRequest(method, path, body))
 }
 
 func (e edge) post(path, body string) *httptest.ResponseRecorder {
