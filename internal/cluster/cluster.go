@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/log"
 )
 
@@ -33,6 +34,11 @@ type Options struct {
 
 	Logger  *slog.Logger
 	Metrics client.MetricsHandler // may be nil
+
+	// Data and Failures go together: with one of them alone Temporal would
+	// store half in clear. Both may be nil, and then all of it is.
+	Data     converter.DataConverter
+	Failures converter.FailureConverter
 }
 
 // UnreachableError is a Temporal that does not answer.
@@ -52,6 +58,9 @@ func (e *UnreachableError) Unwrap() error { return e.Err }
 // does not, and one sentence for a configuration or a credential that is
 // wrong. The caller closes the client.
 func Dial(ctx context.Context, o Options) (client.Client, error) {
+	if (o.Data == nil) != (o.Failures == nil) {
+		return nil, errors.New("a converter of data and one of failures are wanted, or neither")
+	}
 	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{EnvLookup: variables{o}})
 	if err != nil {
 		return nil, fmt.Errorf("the Temporal configuration cannot be used: %w", err)
@@ -65,6 +74,7 @@ func Dial(ctx context.Context, o Options) (client.Client, error) {
 	if options.HostPort == "" {
 		options.HostPort = client.DefaultHostPort
 	}
+	options.DataConverter, options.FailureConverter = o.Data, o.Failures
 	options.MetricsHandler = o.Metrics
 	options.Logger = log.NewStructuredLogger(o.Logger)
 	options.ConnectionOptions.GetSystemInfoTimeout = Patience

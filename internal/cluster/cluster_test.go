@@ -9,7 +9,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health"
@@ -26,6 +29,7 @@ type frontend struct {
 	workflowservice.UnimplementedWorkflowServiceServer
 	refuse codes.Code
 	seen   metadata.MD
+	signal *commonpb.Payloads
 }
 
 func (f *frontend) GetSystemInfo(ctx context.Context, _ *workflowservice.GetSystemInfoRequest) (*workflowservice.GetSystemInfoResponse, error) {
@@ -34,6 +38,11 @@ func (f *frontend) GetSystemInfo(ctx context.Context, _ *workflowservice.GetSyst
 		return nil, status.Error(f.refuse, "no")
 	}
 	return &workflowservice.GetSystemInfoResponse{}, nil
+}
+
+func (f *frontend) SignalWorkflowExecution(_ context.Context, r *workflowservice.SignalWorkflowExecutionRequest) (*workflowservice.SignalWorkflowExecutionResponse, error) {
+	f.signal = r.Input
+	return &workflowservice.SignalWorkflowExecutionResponse{}, nil
 }
 
 func (f *frontend) serve(t *testing.T) (address string, healthy *health.Server) {
@@ -151,4 +160,21 @@ func TestReady(t *testing.T) {
 	require.NoError(t, cluster.Ready(t.Context(), c))
 	healthy.SetServingStatus("temporal.api.workflowservice.v1.WorkflowService", healthpb.HealthCheckResponse_NOT_SERVING)
 	require.ErrorContains(t, cluster.Ready(t.Context(), c), "Temporal does not answer")
+}
+
+func TestDialWithConverters(t *testing.T) {
+	f := &frontend{}
+	address, _ := f.serve(t)
+	o := options(map[string]string{"TEMPORAL_ADDRESS": address})
+	o.Data, o.Failures = converter.NewCodecDataConverter(converter.GetDefaultDataConverter(), converter.NewZlibCodec(converter.ZlibCodecOptions{AlwaysEncode: true})),
+		temporal.GetDefaultFailureConverter()
+	c, err := cluster.Dial(t.Context(), o)
+	require.NoError(t, err)
+	defer c.Close()
+	require.NoError(t, c.SignalWorkflow(t.Context(), "id", "", "word", "x"))
+	require.Equal(t, "binary/zlib", string(f.signal.Payloads[0].Metadata["encoding"]))
+
+	o.Failures = nil
+	_, err = cluster.Dial(t.Context(), o)
+	require.EqualError(t, err, "a converter of data and one of failures are wanted, or neither")
 }
