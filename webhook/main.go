@@ -44,9 +44,9 @@ func run(s settings) (err error) {
 	if err != nil {
 		return fmt.Errorf("KYC_LINK_KEYS: %w", err)
 	}
-	keyset, err := seal.ParseKeyset(s.Keyset)
+	keyset, err := seal.OpenKeyset(ctx, s.Keyset, s.KEK)
 	if err != nil {
-		return fmt.Errorf("KYC_KEYSET: %w", err)
+		return fmt.Errorf("KYC_KEYSET, KYC_KEYSET_KEK: %w", err)
 	}
 	api, err := s.api() // what is wrong with it is said before anything is opened
 	if err != nil {

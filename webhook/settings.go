@@ -16,7 +16,8 @@ type settings struct {
 	PublicURL   string `env:"KYC_PUBLIC_URL" placeholder:"URL" help:"This webhook as applicants reach it."`
 	LinkKeys    string `env:"KYC_LINK_KEYS" placeholder:"SECRETS" help:"Secrets of callback URLs and links, newest first, separated by commas; 32 characters at least."`
 	Documents   string `env:"KYC_DOCUMENTS" placeholder:"URL" help:"Bucket of document images, such as file:///var/lib/kyc/documents."`
-	Keyset      string `env:"KYC_KEYSET" placeholder:"SECRET" help:"Tink keyset, JSON on one line, that images are encrypted with; starter keys init draws one."`
+	Keyset      string `env:"KYC_KEYSET" placeholder:"SECRET" help:"Tink keyset, JSON on one line, that cases and images are encrypted with; starter keys init draws one."`
+	KEK         string `env:"KYC_KEYSET_KEK" placeholder:"URL" help:"Key that opens an encrypted KYC_KEYSET: awskms://, gcpkms://, azurekeyvault:// or base64key://; starter keys wrap encrypts one."`
 	Listen      string `env:"KYC_LISTEN" default:"127.0.0.1:8080" help:"Address that the world reaches."`
 	AdminListen string `env:"KYC_ADMIN_LISTEN" default:"127.0.0.1:8081" help:"Address of /healthz, /readyz and /metrics."`
 	APITokens   string `env:"KYC_API_TOKENS" placeholder:"SECRETS" help:"Who may call /akepa/*: tokens of 16 characters and more, separated by commas. With neither these nor logins there is no API."`

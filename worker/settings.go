@@ -18,7 +18,8 @@ type settings struct {
 	CallbackURL string        `env:"KYC_CALLBACK_URL" placeholder:"URL" help:"The webhook as ConnectFi reaches it; the public URL if not set."`
 	LinkKeys    string        `env:"KYC_LINK_KEYS" placeholder:"SECRETS" help:"Secrets of callback URLs, newest first, separated by commas; 32 characters at least."`
 	Documents   string        `env:"KYC_DOCUMENTS" placeholder:"URL" help:"Bucket of document images, such as file:///var/lib/kyc/documents."`
-	Keyset      string        `env:"KYC_KEYSET" placeholder:"SECRET" help:"Tink keyset, JSON on one line, that images are encrypted with; starter keys init draws one."`
+	Keyset      string        `env:"KYC_KEYSET" placeholder:"SECRET" help:"Tink keyset, JSON on one line, that cases and images are encrypted with; starter keys init draws one."`
+	KEK         string        `env:"KYC_KEYSET_KEK" placeholder:"URL" help:"Key that opens an encrypted KYC_KEYSET: awskms://, gcpkms://, azurekeyvault:// or base64key://; starter keys wrap encrypts one."`
 	Grace       time.Duration `name:"documents-grace" env:"KYC_DOCUMENTS_GRACE" default:"24h" help:"How long images outlive the decision of their case."`
 	NotifyURL   string        `env:"KYC_NOTIFY_URL" placeholder:"URL" help:"Receiver of the events of all cases that were started with it; nobody if not set."`
 	Secrets     string        `name:"notify-secret" env:"KYC_NOTIFY_SECRET" placeholder:"SECRETS" help:"Secrets that events are signed with, newest first, separated by commas: whsec_ and base64; starter keys init draws one."`

@@ -9,7 +9,11 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health"
@@ -18,6 +22,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"durablekyc.example/internal/cluster"
+	"durablekyc.example/internal/seal"
 )
 
 // frontend is as much of a Temporal frontend as dialling needs: a gRPC server
@@ -26,6 +31,7 @@ type frontend struct {
 	workflowservice.UnimplementedWorkflowServiceServer
 	refuse codes.Code
 	seen   metadata.MD
+	signal *commonpb.Payloads
 }
 
 func (f *frontend) GetSystemInfo(ctx context.Context, _ *workflowservice.GetSystemInfoRequest) (*workflowservice.GetSystemInfoResponse, error) {
@@ -34,6 +40,11 @@ func (f *frontend) GetSystemInfo(ctx context.Context, _ *workflowservice.GetSyst
 		return nil, status.Error(f.refuse, "no")
 	}
 	return &workflowservice.GetSystemInfoResponse{}, nil
+}
+
+func (f *frontend) SignalWorkflowExecution(_ context.Context, r *workflowservice.SignalWorkflowExecutionRequest) (*workflowservice.SignalWorkflowExecutionResponse, error) {
+	f.signal = r.Input
+	return &workflowservice.SignalWorkflowExecutionResponse{}, nil
 }
 
 func (f *frontend) serve(t *testing.T) (address string, healthy *health.Server) {
@@ -151,4 +162,23 @@ func TestReady(t *testing.T) {
 	require.NoError(t, cluster.Ready(t.Context(), c))
 	healthy.SetServingStatus("temporal.api.workflowservice.v1.WorkflowService", healthpb.HealthCheckResponse_NOT_SERVING)
 	require.ErrorContains(t, cluster.Ready(t.Context(), c), "Temporal does not answer")
+}
+
+// What a client sends is sealed by its own converters, also where two share a connection.
+func TestEveryClientHasItsConverters(t *testing.T) {
+	f := &frontend{}
+	address, _ := f.serve(t)
+	o := options(map[string]string{"TEMPORAL_ADDRESS": address})
+	dialed, err := cluster.Dial(t.Context(), o)
+	require.NoError(t, err)
+	defer dialed.Close()
+	o.Sealed = seal.Converters{Data: converter.NewCodecDataConverter(converter.GetDefaultDataConverter(),
+		converter.NewZlibCodec(converter.ZlibCodecOptions{AlwaysEncode: true})), Failures: temporal.GetDefaultFailureConverter()}
+	joined, err := cluster.Join(t.Context(), dialed, o)
+	require.NoError(t, err)
+	defer joined.Close()
+	for c, encoding := range map[client.Client]string{dialed: "json/plain", joined: "binary/zlib"} {
+		require.NoError(t, c.SignalWorkflow(t.Context(), "id", "", "word", "x"))
+		require.Equal(t, encoding, string(f.signal.Payloads[0].Metadata["encoding"]))
+	}
 }

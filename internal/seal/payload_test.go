@@ -116,6 +116,19 @@ func TestAPayloadCannotBeChanged(t *testing.T) {
 		more := proto.Clone(sealed).(*commonpb.Payload)
 		more.Metadata["more"] = []byte("x")
 		refused("a field more", more)
+		elsewhere := proto.Clone(sealed).(*commonpb.Payload)
+		elsewhere.ExternalPayloads = []*commonpb.Payload_ExternalPayloadDetails{{SizeBytes: 1}}
+		refused("more of it elsewhere", elsewhere)
+
+		for what, named := range map[string]string{"another key's id": string(sealPayload(t, both.Codec(), example(30)).Metadata["encryption-key-id"]),
+			"its key's id in other digits": "0" + string(sealed.Metadata["encryption-key-id"])} {
+			p := proto.Clone(sealed).(*commonpb.Payload)
+			p.Metadata["encryption-key-id"] = []byte(named)
+			refused(what, p)
+		}
+		nobodys := sealPayload(t, k.Codec(), example(30))
+		nobodys.Metadata["workflow-id"] = []byte{}
+		refused("an empty id for no id", nobodys)
 
 		other := anyID.Filter(func(s string) bool { return s != id }).Draw(t, "other")
 		_, err := openPayload(of(k, other), sealed)

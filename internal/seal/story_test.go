@@ -189,6 +189,7 @@ func TestAWorkflowWaitsForTheTextOfAnError(t *testing.T) {
 		}
 		return converter.WithFailureConverterSerializationContext(c.Failures, converter.ActivitySerializationContext{WorkflowID: id}).ErrorToFailure(refused)
 	}
+	clear := temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{EncodeCommonAttributes: true}).ErrorToFailure(refused)
 	for name, test := range map[string]struct {
 		failure *failurepb.Failure
 		want    string
@@ -197,6 +198,7 @@ func TestAWorkflowWaitsForTheTextOfAnError(t *testing.T) {
 		"sealed by the SDK for nobody":     {in(ours, ""), "^completed: error: Mario has no document$"},
 		"another key":                      {in(otherKeys(t).Converters(), workflow), "^task failed: .*waits for its key"},
 		"another workflow":                 {in(ours, "kyc-other"), "^task failed: .*waits for its key"},
+		"clear":                            {clear, "^task failed: .*never sealed"},
 		"made by Temporal, without a text": {&failurepb.Failure{Message: "heartbeat timeout", FailureInfo: &failurepb.Failure_TimeoutFailureInfo{TimeoutFailureInfo: &failurepb.TimeoutFailureInfo{}}}, "^completed: error of another kind$"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -232,6 +234,7 @@ func TestAnActivityIsTriedAgain(t *testing.T) {
 			failed, ok := f.answer(t).(*workflowservice.RespondActivityTaskFailedRequest)
 			require.True(t, ok)
 			require.False(t, failed.Failure.GetApplicationFailureInfo().NonRetryable)
+			require.NotEqual(t, "PanicError", failed.Failure.GetApplicationFailureInfo().Type)
 			require.Equal(t, "Encoded failure", failed.Failure.Message)
 			require.NotContains(t, failed.String(), "Mario")
 			about := converter.ActivitySerializationContext{WorkflowID: workflow}

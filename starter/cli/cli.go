@@ -39,8 +39,8 @@ const description = `Durable KYC/KYB on ConnectFi, from a terminal.
 
 Exit codes: 0 done, or approved where a case is followed to its end; 3 denied; 4 ended without a decision; 1 error; 2 usage.
 
-Variables: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS… and profiles find Temporal; KYC_KEYSET encrypts the cases, and the images in
-the bucket KYC_DOCUMENTS; KYC_PUBLIC_URL and KYC_LINK_KEYS make links; KYC_POLICY is pinned in the cases this program starts, and
+Variables: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS… and profiles find Temporal; KYC_KEYSET, opened by KYC_KEYSET_KEK if that is set, encrypts
+the cases, and the images in the bucket KYC_DOCUMENTS; KYC_PUBLIC_URL and KYC_LINK_KEYS make links; KYC_POLICY is pinned in the cases this program starts, and
 KYC_NOTIFY_URL, if it is set, says that the worker's receiver hears of them. All but the first four also as
 NAME_FILE. .dev/env of a running "go run ./dev" comes after them.`
 
@@ -130,7 +130,7 @@ func (a *app) cases(ctx context.Context) (workflows.Client, error) {
 		if err != nil {
 			return workflows.Client{}, err
 		}
-		keyset, err := a.keyset(lookup)
+		keyset, err := a.keyset(ctx, lookup)
 		if err != nil {
 			return workflows.Client{}, err
 		}
@@ -171,7 +171,7 @@ func (a *app) documents(ctx context.Context) (*docstore.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	keyset, err := a.keyset(lookup)
+	keyset, err := a.keyset(ctx, lookup)
 	if err != nil {
 		return nil, err
 	}
@@ -193,15 +193,17 @@ func (a *app) documents(ctx context.Context) (*docstore.Store, error) {
 }
 
 // keyset is what images and cases are encrypted with, the worker's own.
-func (a *app) keyset(lookup env.Lookup) (seal.Keyset, error) {
+func (a *app) keyset(ctx context.Context, lookup env.Lookup) (seal.Keyset, error) {
 	text, _, err := lookup.Value("KYC_KEYSET")
+	kek, _, kerr := lookup.Value("KYC_KEYSET_KEK")
+	err = errors.Join(err, kerr)
 	if err == nil && text == "" {
 		return seal.Keyset{}, &problem{next: "go run ./dev",
 			err: errors.New("KYC_KEYSET is not set: start everything, or give the keyset that the worker encrypts cases and images with")}
 	}
 	if err == nil {
 		var keyset seal.Keyset
-		if keyset, err = seal.ParseKeyset(text); err == nil {
+		if keyset, err = seal.OpenKeyset(ctx, text, kek); err == nil {
 			return keyset, nil
 		}
 		err = fmt.Errorf("KYC_KEYSET cannot be used: %w", err)

@@ -14,7 +14,10 @@ import (
 
 // keysCommand makes secrets. It is the one-shot job of docker-compose.
 type keysCommand struct {
-	Init keysInitCommand `cmd:"" help:"Write the secrets that are missing to a directory, one file each."`
+	Init   keysInitCommand   `cmd:"" help:"Write the secrets that are missing to a directory, one file each."`
+	New    keysNewCommand    `cmd:"" help:"Print new link keys, a new keyset and a new notify secret, as NAME=value."`
+	Rotate keysRotateCommand `cmd:"" help:"Add a key to the keyset, which encrypts from now on; the older ones still open."`
+	Wrap   keysWrapCommand   `cmd:"" help:"Encrypt KYC_KEYSET with the key that the URL KYC_KEYSET_KEK names."`
 }
 
 type keysInitCommand struct {
