@@ -58,6 +58,10 @@ func run(s settings) (err error) {
 	}
 	defer func() { err = errors.Join(err, documents.Close()) }()
 	log := telemetry.Logger(os.Stderr, s.Log)
+	codec, err := s.codec(keyset, log)
+	if err != nil {
+		return err
+	}
 	metrics, err := telemetry.New("webhook")
 	if err != nil {
 		return err
@@ -71,7 +75,7 @@ func run(s settings) (err error) {
 	defer temporal.Close()
 	cases := workflows.Client{Temporal: temporal}
 	api.Orders = cases
-	server, err := intake.New(intake.Config{Cases: cases, Applicants: cases, Documents: documents, PublicURL: s.PublicURL, Keys: keys, API: api,
+	server, err := intake.New(intake.Config{Cases: cases, Applicants: cases, Documents: documents, PublicURL: s.PublicURL, Keys: keys, API: api, Codec: codec,
 		Ready: func(ctx context.Context) error { return cluster.Ready(ctx, temporal) }, Logger: log, Telemetry: metrics})
 	if err != nil {
 		return err

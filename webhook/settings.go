@@ -2,11 +2,16 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
 	"durablekyc.example/connectfi"
+	"durablekyc.example/internal/seal"
 	"durablekyc.example/internal/serve"
+	"durablekyc.example/internal/unseal"
 	"durablekyc.example/kyc"
 	"durablekyc.example/webhook/intake"
 )
@@ -27,6 +32,8 @@ type settings struct {
 	Password    string `env:"CONNECTFI_PASSWORD" placeholder:"SECRET" help:"ConnectFi's password."`
 	Policy      string `env:"KYC_POLICY" placeholder:"JSON" help:"How patient the cases are that the API starts, any subset."`
 	NotifyURL   string `env:"KYC_NOTIFY_URL" placeholder:"URL" help:"The receiver of events; here it only counts whether it is set."`
+	Origins     string `env:"KYC_CODEC_ORIGINS" placeholder:"URLS" help:"Temporal UIs that may show cases in clear, such as https://temporal.example:8233, separated by commas. With neither these nor codec tokens there is no codec endpoint."`
+	CodecTokens string `env:"KYC_CODEC_TOKENS" placeholder:"SECRETS" help:"What the Temporal UI's codec endpoint, http://…:8081/codec/TOKEN, is called with: 32 characters at least, newest first, separated by commas."`
 	Log         string `env:"KYC_LOG" enum:"text,json" default:"text" help:"text or json."`
 
 	Check   bool             `help:"Ask the running webhook whether it is ready, and end."`
@@ -45,6 +52,21 @@ func (s *settings) Validate() error {
 			serve.Variable{Name: "CONNECTFI_LOGIN", Value: s.Login}, serve.Variable{Name: "CONNECTFI_PASSWORD", Value: s.Password})
 	}
 	return serve.Missing(wanted...)
+}
+
+// codec is the endpoint that opens cases for the Temporal UI: nil where it is not asked for.
+func (s *settings) codec(keyset seal.Keyset, log *slog.Logger) (http.Handler, error) {
+	if s.Origins == "" && s.CodecTokens == "" {
+		return nil, nil
+	}
+	list := func(text string) []string {
+		return strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(", \r\n", r) })
+	}
+	endpoint, err := unseal.Handler("/codec", unseal.Config{Keyset: keyset, Origins: list(s.Origins), Tokens: list(s.CodecTokens), Logger: log})
+	if err != nil {
+		return nil, fmt.Errorf("KYC_CODEC_ORIGINS, KYC_CODEC_TOKENS: %w", err)
+	}
+	return endpoint, nil
 }
 
 // api is ConnectFi's API as configured, but for the cases: off where nobody may call it.

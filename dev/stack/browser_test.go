@@ -13,6 +13,8 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
+
+	"durablekyc.example/workflows"
 )
 
 // pictures writes the README's pictures anew: `make pictures`.
@@ -75,4 +77,45 @@ func TestTheTemporalUIShowsACaseAsAFile(t *testing.T) {
 		shows(t, ctx, text)
 	}
 	picture(t, ctx, "case-in-temporal-ui.png")
+}
+
+// Input, result and details are sealed where Temporal keeps them. The UI of
+// dev opens them by the codec endpoint; without its credential nothing of a
+// case can be read but its ids and its search attributes.
+func TestTheTemporalUIShowsWhatIsSealedToThoseWhoMay(t *testing.T) {
+	const secret = "MarkerOfAReceiver"
+	details := func(t *testing.T, s *system, reference string) context.Context {
+		order := workflows.Order{Reference: reference, CustomerID: customers(t, "individual", "approve", 1)[0],
+			WebhookURL: "https://receiver.invalid/" + secret, Policy: patient()}
+		_, err := s.cases.Start(t.Context(), order)
+		require.NoError(t, err)
+		until(t, reference, final)
+		ctx := browser(t, 1280, 1000)
+		require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(s.ui.URL+"/namespaces/default/workflows/kyc-"+reference)))
+		shows(t, ctx, "Event History")
+		shows(t, ctx, "Result")
+		return ctx
+	}
+	t.Run("with the credential", func(t *testing.T) {
+		ctx := details(t, one, "opened1")
+		for _, text := range []string{secret, `"stage": "approved"`} {
+			shows(t, ctx, text)
+		}
+		picture(t, ctx, "input-and-result-in-temporal-ui.png")
+	})
+	t.Run("without", func(t *testing.T) {
+		beside(t, options{work: t.TempDir(), withUI: true, noCodec: true})
+		ctx := details(t, one, "closed1")
+		_, err := chromedp.Run(ctx, chromedp.Poll[bool](fmt.Sprintf("/[A-Za-z0-9+\\/]{200}/.test(%s)", said)))
+		require.NoError(t, err, "what is stored is shown")
+		all, err := chromedp.Run(ctx, chromedp.Evaluate[string](said))
+		require.NoError(t, err)
+		require.NotContains(t, all, secret)
+		require.NotContains(t, all, `"stage"`)
+		require.NoError(t, chromedp.Do(ctx, chromedp.Click(chromedp.Search(`//a[contains(., "User Metadata")]`))))
+		shows(t, ctx, "Current Details")
+		all, err = chromedp.Run(ctx, chromedp.Evaluate[string](said))
+		require.NoError(t, err)
+		require.NotContains(t, all, "Approved")
+	})
 }

@@ -22,6 +22,7 @@ import (
 	"durablekyc.example/internal/seal"
 	"durablekyc.example/internal/serve"
 	"durablekyc.example/internal/telemetry"
+	"durablekyc.example/internal/unseal"
 	"durablekyc.example/kyc"
 	"durablekyc.example/sandbox/standin"
 	"durablekyc.example/webhook/intake"
@@ -34,14 +35,15 @@ type ports struct{ temporal, ui, webhook, admin, sandbox int }
 
 // options of a system.
 type options struct {
-	ports  ports
-	data   string // keeps everything here across runs; empty forgets it
-	work   string // where documents go if data is empty
-	withUI bool
-	notify string       // hears of all cases; empty is nobody
-	seed   uint64       // of the sandbox's faults
-	log    *slog.Logger // of the services; nil keeps quiet
-	clear  bool         // nothing is sealed, for tests of what sealing hides
+	ports   ports
+	data    string // keeps everything here across runs; empty forgets it
+	work    string // where documents go if data is empty
+	withUI  bool
+	notify  string       // hears of all cases; empty is nobody
+	seed    uint64       // of the sandbox's faults
+	log     *slog.Logger // of the services; nil keeps quiet
+	noCodec bool         // the UI shows what is stored
+	clear   bool         // nothing is sealed, for tests of what sealing hides
 }
 
 // system is production's own services around an embedded Temporal and the
@@ -101,15 +103,21 @@ func startSystem(ctx context.Context, o options) (s *system, err error) {
 	if s.temporal, err = embedded.Start(ctx, embedded.Options{Port: o.ports.temporal, Data: o.data}); err != nil {
 		return s, err
 	}
+	codec := rand.Text() + rand.Text()
 	if o.withUI {
-		if s.ui, err = embedded.StartUI(ctx, embedded.UIOptions{Temporal: s.temporal.Address, Port: o.ports.ui}); err != nil {
+		ui := embedded.UIOptions{Temporal: s.temporal.Address, Port: o.ports.ui}
+		if !o.noCodec {
+			// Without a login the UI can carry no credential but a step of the address.
+			ui.Codec = "http://" + listen["admin"].Addr().String() + "/codec/" + codec
+		}
+		if s.ui, err = embedded.StartUI(ctx, ui); err != nil {
 			return s, err
 		}
 	}
-	return s, s.startServices(live, o, listen)
+	return s, s.startServices(live, o, listen, codec)
 }
 
-func (s *system) startServices(ctx context.Context, o options, listen map[string]net.Listener) error {
+func (s *system) startServices(ctx context.Context, o options, listen map[string]net.Listener, codec string) error {
 	base := func(name string) string { return "http://" + listen[name].Addr().String() }
 	s.sandbox, s.webhook, s.admin = base("sandbox"), base("webhook"), base("admin")
 	secret, err := secrets(o.data)
@@ -165,7 +173,13 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 	if err != nil {
 		return err
 	}
-	edge, err := intake.New(intake.Config{Cases: s.cases, Applicants: s.cases, Documents: documents, PublicURL: s.webhook, Keys: keys, Logger: log, Telemetry: metrics,
+	var endpoint http.Handler
+	if s.ui != nil {
+		if endpoint, err = unseal.Handler("/codec", unseal.Config{Keyset: keyset, Origins: []string{s.ui.URL}, Tokens: []string{codec}, Logger: log}); err != nil {
+			return err
+		}
+	}
+	edge, err := intake.New(intake.Config{Cases: s.cases, Applicants: s.cases, Documents: documents, PublicURL: s.webhook, Keys: keys, Codec: endpoint, Logger: log, Telemetry: metrics,
 		API: intake.API{Credentials: credentials, Orders: s.cases, ConnectFi: passing, Policy: kyc.DefaultPolicy(), Notify: o.notify != ""},
 		Ready: func(ctx context.Context) error {
 			_, err := s.client.CheckHealth(ctx, &client.CheckHealthRequest{})

@@ -57,6 +57,10 @@ var (
 // it opens what was sealed for that one.
 func (k Keyset) Codec() converter.PayloadCodec { return codec{keys: k.opened} }
 
+// Workflow is the id of the workflow that a payload was sealed for, which
+// stands beside it in clear; empty if it does not.
+func Workflow(p *commonpb.Payload) string { return string(p.GetMetadata()[payloadWorkflow]) }
+
 type codec struct {
 	keys     *opened
 	workflow string // whose payloads these are; empty if it is not known

@@ -18,9 +18,10 @@ import (
 	"slices"
 	"strings"
 
+	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/converter"
 
-	commonpb "go.temporal.io/api/common/v1"
+	"durablekyc.example/internal/seal"
 )
 
 const (
@@ -35,12 +36,10 @@ const (
 
 // Config is what an endpoint needs; all of it is required.
 type Config struct {
-	Codec   converter.PayloadCodec
+	Keyset  seal.Keyset
 	Origins []string // of the Temporal UI, exactly as browsers say it: https://temporal.example:8233
 	Tokens  []string // each is a credential of at least 32 characters
-	// Owner names whose payload it is, from what stands in clear beside it.
-	Owner  func(*commonpb.Payload) string
-	Logger *slog.Logger
+	Logger  *slog.Logger
 }
 
 type endpoint struct {
@@ -67,7 +66,7 @@ func Handler(prefix string, c Config) (http.Handler, error) {
 		if len(token) < shortest || url.PathEscape(token) != token {
 			return nil, fmt.Errorf("codec token %d must have at least %d characters, of those that an address takes", i+1, shortest)
 		}
-		e.tokens = append(e.tokens, sha256.Sum256([]byte(token)))
+		e.tokens = append(e.tokens, sum(token))
 	}
 	mux := http.NewServeMux()
 	for _, path := range []string{"/decode", "/{token}/decode"} {
@@ -133,7 +132,7 @@ func (e *endpoint) decode(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	read := &reading{codec: e.Codec, owner: e.Owner}
+	read := &reading{codec: e.Keyset.Codec()}
 	converter.NewPayloadCodecHTTPHandler(read).ServeHTTP(w, r)
 	slices.Sort(read.owners)
 	log.Info("payloads were decoded", "count", read.opened, "left", read.left, "of", slices.Compact(read.owners))
@@ -145,17 +144,19 @@ func (e *endpoint) known(r *http.Request) bool {
 	if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok && token == "" {
 		token = bearer
 	}
-	sum, known := sha256.Sum256([]byte(token)), 0
+	given, known := sum(token), 0
 	for _, t := range e.tokens {
-		known |= subtle.ConstantTimeCompare(sum[:], t[:])
+		known |= subtle.ConstantTimeCompare(given[:], t[:])
 	}
 	return known == 1
 }
 
+// sum has one length for all tokens, so that comparing tells nothing about theirs.
+func sum(token string) [sha256.Size]byte { return sha256.Sum256([]byte(token)) }
+
 // reading is the codec of one request, and what is written down of it.
 type reading struct {
 	codec        converter.PayloadCodec
-	owner        func(*commonpb.Payload) string
 	owners       []string
 	opened, left int
 }
@@ -170,7 +171,7 @@ func (*reading) Encode([]*commonpb.Payload) ([]*commonpb.Payload, error) {
 func (r *reading) Decode(payloads []*commonpb.Payload) ([]*commonpb.Payload, error) {
 	shown := make([]*commonpb.Payload, len(payloads))
 	for i, p := range payloads {
-		r.owners = append(r.owners, r.owner(p))
+		r.owners = append(r.owners, seal.Workflow(p))
 		if clear, err := r.codec.Decode(payloads[i : i+1]); err == nil {
 			shown[i] = clear[0]
 			r.opened++

@@ -62,6 +62,8 @@ type Config struct {
 	UploadEvery time.Duration
 	UploadBurst int
 
+	Codec http.Handler // of the Temporal UI, below /codec of the admin listener; nil is none
+
 	API API // who may call ConnectFi's API here; the zero API is off
 }
 
@@ -195,7 +197,14 @@ func (s *Server) Public() http.Handler { return s.public }
 
 // Admin is the handler for the listener that only the operator reaches.
 func (s *Server) Admin() http.Handler {
-	return serve.Admin(s.config.Ready, s.config.Telemetry.Handler())
+	admin := serve.Admin(s.config.Ready, s.config.Telemetry.Handler())
+	if s.config.Codec == nil {
+		return admin
+	}
+	both := http.NewServeMux()
+	both.Handle("/", admin)
+	both.Handle("/codec/", s.config.Codec)
+	return both
 }
 
 // Serve serves both listeners until ctx ends, and lets the requests under way
