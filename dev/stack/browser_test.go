@@ -83,7 +83,7 @@ func TestTheTemporalUIShowsACaseAsAFile(t *testing.T) {
 // dev opens them by the codec endpoint; without its credential nothing of a
 // case can be read but its ids and its search attributes.
 func TestTheTemporalUIShowsWhatIsSealedToThoseWhoMay(t *testing.T) {
-	const secret = "MarkerOfAReceiver"
+	const secret = "an-address-of-yours"
 	details := func(t *testing.T, s *system, reference string) context.Context {
 		order := workflows.Order{Reference: reference, CustomerID: customers(t, "individual", "approve", 1)[0],
 			WebhookURL: "https://receiver.invalid/" + secret, Policy: patient()}

@@ -57,7 +57,7 @@ func TestMain(m *testing.M) {
 
 // beside lets the helpers below speak to a system of this test's own. Tests in
 // parallel run after those that are not: they never see it.
-func beside(t *testing.T, o options) {
+func beside(t *testing.T, o options) *system {
 	t.Helper()
 	own, err := startSystem(t.Context(), o)
 	require.NoError(t, err)
@@ -67,6 +67,7 @@ func beside(t *testing.T, o options) {
 		one = shared
 		require.NoError(t, own.stop())
 	})
+	return own
 }
 
 // hurried is a policy for tests: waits of days become waits of moments.

@@ -61,6 +61,7 @@ type system struct {
 
 	newWorker  func() (*taskqueue.Worker, error)
 	stopWorker func() error
+	stopped    bool
 	services   running
 	failed     chan error // the first service that ended by itself with an error
 	closers    []func() error
@@ -75,6 +76,9 @@ type running struct {
 // startSystem brings everything up and returns once it can be used; on an
 // error nothing is left running.
 func startSystem(ctx context.Context, o options) (s *system, err error) {
+	if o.log == nil {
+		o.log = slog.New(slog.DiscardHandler)
+	}
 	s = &system{failed: make(chan error, 4)}
 	live, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.services.cancel = cancel
@@ -154,9 +158,6 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 		return err
 	}
 	log := o.log
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
 	sandbox, err := standin.New(standin.Config{Login: secret.login, Password: secret.password, Logger: log, Seed: o.seed})
 	if err != nil {
 		return err
@@ -210,7 +211,7 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 }
 
 func (s *system) dial(ctx context.Context, o options, keyset seal.Keyset) (err error) {
-	to := cluster.Options{Address: s.temporal.Address, Namespace: embedded.Namespace, Logger: slog.New(slog.DiscardHandler)}
+	to := cluster.Options{Address: s.temporal.Address, Namespace: embedded.Namespace, Logger: o.log}
 	sealed := [2]seal.Converters{keyset.Converters(), keyset.WorkerConverters()}
 	if o.clear {
 		sealed = [2]seal.Converters{}
@@ -256,6 +257,10 @@ func (s *system) startWorker() error {
 
 // stop ends everything in the order that lets what is under way finish.
 func (s *system) stop() error {
+	if s.stopped {
+		return nil
+	}
+	s.stopped = true
 	var errs []error
 	if s.stopWorker != nil {
 		errs = append(errs, s.stopWorker())

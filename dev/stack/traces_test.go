@@ -20,6 +20,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"durablekyc.example/connectfi"
 	"durablekyc.example/internal/docstore"
 	"durablekyc.example/kyc"
 )
@@ -49,25 +50,39 @@ func TestWithdrawalWhileAnUploadIsRetried(t *testing.T) {
 	require.Zero(t, ledger(t, v.Reference).Attachments)
 }
 
-// An image's bytes, its file's name and what its camera wrote into it are in no
-// database of Temporal's, no log, no metric, and not in the bucket as they are.
-func TestImagesLeaveNoTrace(t *testing.T) {
+// Whatever a person or a caller puts in, and whatever ConnectFi says about one,
+// is in no database of Temporal's, no log, no metric, and not in the bucket as
+// it is: through every scenario, with faults. What Temporal would store in
+// clear is found where sealing is switched off, so the search can fail.
+func TestNothingOfAPersonLeavesATrace(t *testing.T) {
+	t.Run("sealed", func(t *testing.T) { require.Empty(t, planted(t, false)) })
+	t.Run("in clear", func(t *testing.T) {
+		found := planted(t, true)
+		for _, marker := range []string{"the caller's address", "a status of ConnectFi's", "the id of a callback"} {
+			require.Contains(t, found, marker)
+		}
+		for marker, places := range found {
+			for _, place := range places {
+				require.Contains(t, filepath.Base(place), "temporal.db", "%s: only Temporal's own files depend on sealing", marker)
+			}
+		}
+	})
+}
+
+// planted runs a system into which a marker was put wherever something comes
+// in, and says which of them it left where.
+func planted(t *testing.T, unsealed bool) (found map[string][]string) {
 	data, photos := t.TempDir(), t.TempDir()
 	var log journal
-	s, err := startSystem(t.Context(), options{data: data, log: slog.New(slog.NewJSONHandler(&log, nil))})
-	require.NoError(t, err)
-	stopped := false
-	defer func() {
-		if !stopped {
-			require.NoError(t, s.stop())
-		}
-	}()
-	before := one
-	one = s
-	defer func() { one = before }()
+	own := beside(t, options{data: data, clear: unsealed, log: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	markers := map[string][]byte{}
+	mark := func(what, word string) string {
+		markers[what] = []byte(word)
+		return word
+	}
 
-	const name, remark = "MarkerOfAName", "MarkerOfACamera"
-	markers := map[string][]byte{"the file's name": []byte(name), "the camera's remark": []byte(remark)}
+	// An applicant's images: by the page and by the starter.
+	name, remark := mark("a file's name", "MarkerOfAFile"), mark("a camera's remark", "MarkerOfACamera")
 	paths := map[string]string{}
 	for _, side := range []string{"front", "back"} {
 		drawn, err := docstore.Specimen("trace", side)
@@ -82,22 +97,65 @@ func TestImagesLeaveNoTrace(t *testing.T) {
 		markers["bytes of the "+side+" as it came"] = drawn[len(drawn)/2:][:48]
 		markers["bytes of the "+side+" as it goes on"] = judged.Bytes[len(judged.Bytes)/2:][:48]
 	}
-	send := func(reference, scenario string) kyc.View {
-		v := begin(t, reference, customers(t, "individual", scenario, 1)[0], patient())
-		code, _, stderr := starter(t, "upload", v.Reference, "--front", paths["front"], "--back", paths["back"])
-		require.True(t, code == 0 || strings.Contains(stderr, "ConnectFi has not answered"), stderr)
-		return until(t, reference, func(v kyc.View) bool { return v.Stage != kyc.AwaitingDocuments })
+	if !unsealed { // the starter, which makes the link, reads no clear case
+		paged := begin(t, "trace1", customers(t, "individual", "step_up", 1)[0], patient())
+		sendByPage(t, paged, paths, mark("a field of the form", "MarkerOfAField"))
+		require.Equal(t, kyc.Approved, until(t, paged.Reference, final).Stage)
 	}
-	paged := begin(t, "trace1", customers(t, "individual", "step_up", 1)[0], patient())
-	sendByPage(t, paged, paths)
-	require.Equal(t, kyc.Approved, until(t, paged.Reference, final).Stage)
-	require.Equal(t, kyc.InReview, send("trace2", "step_up_review").Stage)
-	faults(t, map[string]any{"error_before": 0.2, "error_after": 0.2})
-	require.Equal(t, kyc.Approved, send("trace3", "step_up").Stage)
 
-	metrics := fetch(t, s.admin+"/metrics")
-	require.NoError(t, s.stop())
-	stopped = true
+	// A backend's requests, good and bad.
+	address := "https://receiver.invalid/" + mark("the caller's address", "MarkerOfAnAddress") + "?key=" + mark("its query", "MarkerOfAQuery")
+	asked, err := api(t).Identify(t.Context(), connectfi.IdentificationRequest{Reference: "trace2", CustomerID: customers(t, "individual", "review", 1)[0], WebhookURL: address})
+	require.NoError(t, err)
+	_, err = api(t).GenerateDocument(t.Context(), connectfi.GenerateRequest{Workflow: "PERSONAL", Name: mark("a document's name", "MarkerOfADocument"), Extension: "png", Type: "license"})
+	require.NoError(t, err)
+	for path, body := range map[string]string{
+		"/akepa/identification": `{"reference":"trace9","customerId":"` + mark("a customer nobody knows", "MarkerOfACustomer-") + `","firstName":"` + mark("a person's name", "MarkerOfAPerson") + `"}`,
+		"/auth/get-token":       `{"user":{"login":"` + mark("a login", "MarkerOfALogin") + `","password":"` + mark("a password", "MarkerOfAPassword") + `"}}`,
+		"/verify/link/" + mark("a link", "MarkerOfALink") + "?q=" + mark("a page's query", "MarkerOfAPageQuery"): "",
+		"/" + mark("a path", "MarkerOfAPath"): "",
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, own.webhook+path, strings.NewReader(body))
+		require.NoError(t, err)
+		for header, word := range map[string]string{"User-Agent": "MarkerOfAnAgent", "X-Forwarded-For": "MarkerOfAProxy", "X-Connectfi-Token": "MarkerOfAToken",
+			"Cookie": "kyc_session=MarkerOfACookie", "Referer": "https://example.com/MarkerOfAReferer"} {
+			request.Header.Set(header, mark("the header "+header, word))
+		}
+		request.Header.Set("Content-Type", "application/json")
+		response, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.GreaterOrEqual(t, response.StatusCode, 400, path)
+	}
+
+	// ConnectFi's words: a callback's, and a status that no page lists.
+	v := until(t, asked.Reference, inStage(kyc.InReview))
+	response, err := http.Post(callbackURL(t, v.Reference), "application/json", strings.NewReader(`{"code":"0","requestId":"`+mark("the id of a callback", "MarkerOfACallback")+
+		`","data":{"reference":"trace2","applicationId":"`+v.ApplicationID+`","status":"`+mark("a callback's status", "MarkerOfAHint")+`","name":"`+mark("a callback's person", "MarkerOfAnApplicant")+`"}}`))
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, http.StatusAccepted, response.StatusCode)
+	move(t, v, mark("a status of ConnectFi's", "marker_of_a_status"), "")
+	until(t, v.Reference, inStage(kyc.Held))
+	_, err = own.cases.Withdraw(t.Context(), v.Reference)
+	require.NoError(t, err)
+
+	// Every scenario, while a fifth of all answers is an error.
+	faults(t, map[string]any{"error_before": 0.2, "error_after": 0.2})
+	t.Run("scenarios", func(t *testing.T) {
+		for _, s := range scenarios {
+			if unsealed {
+				break
+			}
+			t.Run(s.name, func(t *testing.T) {
+				t.Parallel()
+				s.drive(t, letters("trace"+s.name), customers(t, "individual", s.name, 1)[0])
+			})
+		}
+	})
+
+	metrics := fetch(t, own.admin+"/metrics")
+	require.NoError(t, own.stop())
 	places := map[string][]byte{"log": []byte(log.String()), "metrics": metrics}
 	require.NoError(t, filepath.WalkDir(data, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {
@@ -105,16 +163,33 @@ func TestImagesLeaveNoTrace(t *testing.T) {
 		}
 		return err
 	}))
-	found := false
+	searched, found := false, map[string][]string{}
 	for place, content := range places {
-		found = found || bytes.Contains(content, []byte("trace2"))
+		searched = searched || bytes.Contains(content, []byte("kyc-trace2"))
 		for what, marker := range markers {
-			require.False(t, bytes.Contains(content, marker), "%s is in %s", what, place)
+			if bytes.Contains(content, marker) {
+				found[what] = append(found[what], place)
+			}
 		}
 	}
-	require.True(t, found, "the database was not searched: it must name the case")
-	require.Contains(t, string(places["log"]), "/verify", "the log was not searched")
+	require.True(t, searched, "the database was not searched: it must name the case")
+	require.Contains(t, log.String(), "/verify", "the log was not searched")
 	require.NotContains(t, string(metrics), "trace")
+	return found
+}
+
+// callbackURL is where ConnectFi was told to call.
+func callbackURL(t *testing.T, reference string) string {
+	t.Helper()
+	var all []struct{ Reference, WebhookURL string }
+	sandbox(t, http.MethodGet, "/sandbox/applications", nil, &all)
+	for _, a := range all {
+		if a.Reference == reference {
+			return a.WebhookURL
+		}
+	}
+	require.Fail(t, "ConnectFi has no application", reference)
+	return ""
 }
 
 func fetch(t *testing.T, url string) []byte {
@@ -147,7 +222,7 @@ func (j *journal) String() string {
 }
 
 // sendByPage is what a browser without a script does with a link.
-func sendByPage(t *testing.T, v kyc.View, paths map[string]string) {
+func sendByPage(t *testing.T, v kyc.View, paths map[string]string, field string) {
 	t.Helper()
 	code, link, stderr := starter(t, "link", v.Reference)
 	require.Zero(t, code, stderr)
@@ -164,7 +239,7 @@ func sendByPage(t *testing.T, v kyc.View, paths map[string]string) {
 
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
-	for _, f := range [][2]string{{"csrf", string(csrf[1])}, {"entity", v.Entities[0].ID}, {"type", "license"}, {"consent", "yes"}} {
+	for _, f := range [][2]string{{"csrf", string(csrf[1])}, {"entity", v.Entities[0].ID}, {"type", "license"}, {"consent", "yes"}, {field, field}} {
 		require.NoError(t, form.WriteField(f[0], f[1]))
 	}
 	for _, side := range []string{"front", "back"} {
