@@ -35,15 +35,17 @@ type ports struct{ temporal, ui, webhook, admin, sandbox int }
 
 // options of a system.
 type options struct {
-	ports   ports
-	data    string // keeps everything here across runs; empty forgets it
-	work    string // where documents go if data is empty
-	withUI  bool
-	notify  string       // hears of all cases; empty is nobody
-	seed    uint64       // of the sandbox's faults
-	log     *slog.Logger // of the services; nil keeps quiet
-	noCodec bool         // the UI shows what is stored
-	clear   bool         // nothing is sealed, for tests of what sealing hides
+	ports       ports
+	data        string // keeps everything here across runs; empty forgets it
+	work        string // where documents go if data is empty
+	withUI      bool
+	notify      string       // hears of all cases; empty is nobody
+	seed        uint64       // of the sandbox's faults
+	log         *slog.Logger // of the services; nil keeps quiet
+	keyset      string       // instead of one of its own
+	longHistory int          // after how many events a case is carried over; 0 is Temporal's own number
+	noCodec     bool         // the UI shows what is stored
+	clear       bool         // nothing is sealed, for tests of what sealing hides
 }
 
 // system is production's own services around an embedded Temporal and the
@@ -104,7 +106,7 @@ func startSystem(ctx context.Context, o options) (s *system, err error) {
 		listen[l.name] = listener
 		s.closers = append(s.closers, func() error { listener.Close(); return nil })
 	}
-	if s.temporal, err = embedded.Start(ctx, embedded.Options{Port: o.ports.temporal, Data: o.data}); err != nil {
+	if s.temporal, err = embedded.Start(ctx, embedded.Options{Port: o.ports.temporal, Data: o.data, LongHistory: o.longHistory}); err != nil {
 		return s, err
 	}
 	codec := rand.Text() + rand.Text()
@@ -127,6 +129,9 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 	secret, err := secrets(o.data)
 	if err != nil {
 		return err
+	}
+	if o.keyset != "" {
+		secret.keyset = o.keyset
 	}
 	keys, err := seal.ParseKeys(secret.linkKeys)
 	if err != nil {

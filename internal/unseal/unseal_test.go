@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -132,6 +134,28 @@ func TestWhatDoesNotOpenIsLeft(t *testing.T) {
 	require.NotContains(t, values[0], "later")
 	require.Equal(t, []string{`"first"`, `"clear"`}, values[1:])
 	require.Contains(t, d.log.String(), "count=1 left=2")
+}
+
+// A history as Temporal has it, of a key that was rotated twice since.
+func TestAGoldenHistoryIsRead(t *testing.T) {
+	const histories = "../../workflows/testdata/histories/"
+	text, err := os.ReadFile(histories + "keyset.json")
+	require.NoError(t, err)
+	rotated := strings.TrimSpace(string(text))
+	for range 2 {
+		rotated, err = seal.RotateKeyset(rotated)
+		require.NoError(t, err)
+	}
+	d := open(t)
+	d.with(t, rotated)
+	history, err := os.ReadFile(histories + "v0.1/kyc-notified.1.json")
+	require.NoError(t, err)
+	payloads := regexp.MustCompile(`\{"metadata":\{"encoding":"YmluYXJ5L2VuY3J5cHRlZA=="[^{}]*\},"data":"[^"]*"\}`).FindAll(history, -1)
+	require.Greater(t, len(payloads), 10)
+	body := `{"payloads":[` + string(bytes.Join(payloads, []byte(","))) + `]}`
+	values := strings.Join(read(t, d.post("/codec/"+token+"/decode", body, asUI)), "\n")
+	require.Contains(t, values, `"stage":"approved"`)
+	require.Contains(t, d.log.String(), `left=0 of="[kyc-notified kyc-notify-notified]"`)
 }
 
 func TestWhoMayNotReadReadsNothing(t *testing.T) {

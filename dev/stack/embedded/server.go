@@ -39,6 +39,8 @@ const retention = 30 * 24 * time.Hour
 type Options struct {
 	Port int    // of the frontend; 0 is any free one
 	Data string // directory of the database file; empty keeps it in memory
+
+	LongHistory int // after how many events a workflow is to begin a new one; 0 is Temporal's 4096
 }
 
 // Server is a running Temporal.
@@ -65,9 +67,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	server, err := temporal.NewServer(temporal.WithConfig(c), temporal.ForServices(temporal.DefaultServices),
 		temporal.WithLogger(logger), temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
 		temporal.WithClaimMapper(func(*config.Config) authorization.ClaimMapper { return authorization.NewNoopClaimMapper() }),
-		temporal.WithDynamicConfigClient(dynamicconfig.StaticClient{
-			dynamicconfig.ForceSearchAttributesCacheRefreshOnRead.Key(): []dynamicconfig.ConstrainedValue{{Value: true}},
-		}))
+		temporal.WithDynamicConfigClient(dynamic(o)))
 	if err != nil {
 		return nil, fmt.Errorf("Temporal does not start: %w", err)
 	}
@@ -79,6 +79,14 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, errors.Join(err, s.Stop())
 	}
 	return s, nil
+}
+
+func dynamic(o Options) dynamicconfig.StaticClient {
+	c := dynamicconfig.StaticClient{dynamicconfig.ForceSearchAttributesCacheRefreshOnRead.Key(): []dynamicconfig.ConstrainedValue{{Value: true}}}
+	if o.LongHistory > 0 {
+		c[dynamicconfig.HistoryCountSuggestContinueAsNew.Key()] = []dynamicconfig.ConstrainedValue{{Value: o.LongHistory}}
+	}
+	return c
 }
 
 // Stop ends the server and waits for it.
