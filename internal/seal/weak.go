@@ -16,6 +16,8 @@ var printed = []string{"password", "passw0rd", "secret", "s3cret", "hunter2", "c
 // drawn secret has one of them once in ten million.
 var spoken = []string{"secret", "password", "example", "change-me", "changeme", "that-does-not-end"}
 
+const example = "is an example that everybody can read"
+
 // leastVaried is how many different characters, and different steps from one to
 // the next, a secret has at least: sixteen drawn hexadecimal digits have twice
 // as many, and aaaa…, abab… and 123456… a few.
@@ -24,17 +26,25 @@ const leastVaried = 6
 // shortSecret is where a text is too short to tell whether it was drawn.
 const shortSecret = 12
 
-// Printed reports whether a secret is one that is printed as an example.
-func Printed(secret string) bool {
-	return slices.Contains(printed, strings.ToLower(secret))
+// ourKey is of the keyset that our tests pin the form of stored images with.
+const ourKey = "GiA/8etcgVRjILhER070I8Wgar0Qo2hfyaLyhHhmNy4g5g=="
+
+// Unprinted refuses a secret that is printed as an example, whatever else may be
+// said of it: how good a provider's password is, is the provider's business. The
+// error names the variable and does not repeat the secret.
+func Unprinted(variable, secret string) error {
+	if slices.Contains(printed, strings.ToLower(secret)) || strings.Contains(secret, ourKey) {
+		return fmt.Errorf("%s %s: draw one", variable, example)
+	}
+	return nil
 }
 
 // Weak says why a secret is none, in words to follow it; nothing if it may have
 // been drawn. How long it must be is said by whoever reads it.
 func Weak(secret string) string {
 	low := strings.ToLower(secret)
-	if Printed(secret) || slices.ContainsFunc(spoken, func(word string) bool { return strings.Contains(low, word) }) {
-		return "is an example that everybody can read"
+	if slices.Contains(printed, low) || slices.ContainsFunc(spoken, func(word string) bool { return strings.Contains(low, word) }) {
+		return example
 	}
 	characters := []rune(strings.TrimPrefix(secret, "whsec_"))
 	if len(characters) < shortSecret {

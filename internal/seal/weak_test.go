@@ -72,8 +72,9 @@ func TestStrong(t *testing.T) {
 	}
 }
 
-func TestPrinted(t *testing.T) {
-	require.True(t, seal.Printed("Password"))
-	require.False(t, seal.Printed("a-password"), "how good a provider's password is, is the provider's business")
-	require.False(t, seal.Printed(""))
+func TestUnprinted(t *testing.T) {
+	require.EqualError(t, seal.Unprinted("KYC_X", "Password"), "KYC_X is an example that everybody can read: draw one")
+	require.Error(t, seal.Unprinted("KYC_X", `{"value": "GiA/8etcgVRjILhER070I8Wgar0Qo2hfyaLyhHhmNy4g5g=="}`))
+	require.NoError(t, seal.Unprinted("KYC_X", "a-password"), "how good a provider's password is, is the provider's business")
+	require.NoError(t, seal.Unprinted("KYC_X", ""))
 }
