@@ -234,7 +234,7 @@ func (r *telltale) Read([]byte) (int, error) { r.begun <- struct{}{}; return 0, 
 // Logins that come slowly keep no other out.
 func TestSlowLoginsKeepNobodyOut(t *testing.T) {
 	b := everything(t, func(c *intake.Config) { c.BodyTimeout, c.PerAddress.Burst = 5*time.Second, 1000 })
-	begun, ends := make(chan struct{}), make(chan int)
+	begun, ends := make(chan struct{}), make(chan int, 200)
 	var slow []*io.PipeWriter
 	for range 200 {
 		body, w := io.Pipe()
@@ -244,7 +244,11 @@ func TestSlowLoginsKeepNobodyOut(t *testing.T) {
 			b.Public().ServeHTTP(answer, b.asked("POST /auth/get-token", io.MultiReader(&telltale{begun: begun}, body)))
 			ends <- answer.Code
 		}()
-		<-begun
+		select {
+		case <-begun:
+		case code := <-ends:
+			require.Fail(t, "it was turned away", "with %d", code)
+		}
 	}
 	status, text := b.getToken(apiLogin, apiPassword)
 	require.Equal(t, http.StatusOK, status, text)
