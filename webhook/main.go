@@ -48,7 +48,7 @@ func run(s settings) (err error) {
 	if err != nil {
 		return fmt.Errorf("KYC_KEYSET, KYC_KEYSET_KEK: %w", err)
 	}
-	api, err := s.api() // what is wrong with it is said before anything is opened
+	config, err := s.edge() // what is wrong with it is said before anything is opened
 	if err != nil {
 		return err
 	}
@@ -74,9 +74,11 @@ func run(s settings) (err error) {
 	}
 	defer temporal.Close()
 	cases := workflows.Client{Temporal: temporal}
-	api.Orders = cases
-	server, err := intake.New(intake.Config{Cases: cases, Applicants: cases, Documents: documents, PublicURL: s.PublicURL, Keys: keys, API: api, Codec: codec,
-		Ready: func(ctx context.Context) error { return cluster.Ready(ctx, temporal) }, Logger: log, Telemetry: metrics})
+	config.Cases, config.Applicants, config.API.Orders = cases, cases, cases
+	config.Documents, config.Keys, config.Logger, config.Telemetry = documents, keys, log, metrics
+	config.Codec = codec
+	config.Ready = func(ctx context.Context) error { return cluster.Ready(ctx, temporal) }
+	server, err := intake.New(config)
 	if err != nil {
 		return err
 	}
@@ -88,6 +90,6 @@ func run(s settings) (err error) {
 	if err != nil {
 		return errors.Join(fmt.Errorf("KYC_ADMIN_LISTEN: %w", err), public.Close())
 	}
-	log.Info("the webhook is up", "version", telemetry.Version, "public", public.Addr().String(), "admin", admin.Addr().String())
+	log.Info("the webhook is up", "version", telemetry.Version, "public", public.Addr().String(), "admin", admin.Addr().String(), "tls", config.TLS != nil)
 	return server.Serve(ctx, public, admin)
 }

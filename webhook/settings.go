@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -24,6 +26,9 @@ type settings struct {
 	Keyset      string `env:"KYC_KEYSET" placeholder:"SECRET" help:"Tink keyset, JSON on one line, that cases and images are encrypted with; starter keys init draws one."`
 	KEK         string `env:"KYC_KEYSET_KEK" placeholder:"URL" help:"Key that opens an encrypted KYC_KEYSET: awskms://, gcpkms://, azurekeyvault:// or base64key://; starter keys wrap encrypts one."`
 	Listen      string `env:"KYC_LISTEN" default:"127.0.0.1:8080" help:"Address that the world reaches."`
+	TLSCert     string `name:"tls-cert" env:"KYC_TLS_CERT" placeholder:"PEM" help:"Certificate of that address, with those that vouch for it behind it; plain HTTP without one. It is read at the start: restart for a renewed one."`
+	TLSKey      string `name:"tls-key" env:"KYC_TLS_KEY" placeholder:"SECRET" help:"The certificate's key, PEM."`
+	Proxies     string `name:"trusted-proxies" env:"KYC_TRUSTED_PROXIES" placeholder:"LIST" help:"Addresses or ranges of proxies whose X-Forwarded-For is believed, separated by commas; nobody's if not set."`
 	AdminListen string `env:"KYC_ADMIN_LISTEN" default:"127.0.0.1:8081" help:"Address of /healthz, /readyz and /metrics."`
 	APITokens   string `env:"KYC_API_TOKENS" placeholder:"SECRETS" help:"Who may call /akepa/*: tokens of 16 characters and more, separated by commas. With neither these nor logins there is no API."`
 	APILogins   string `env:"KYC_API_LOGINS" placeholder:"SECRETS" help:"Who may fetch a token for /akepa/*: login:password, separated by commas."`
@@ -51,7 +56,40 @@ func (s *settings) Validate() error {
 		wanted = append(wanted, serve.Variable{Name: "CONNECTFI_BASE_URL", Value: s.ConnectFi},
 			serve.Variable{Name: "CONNECTFI_LOGIN", Value: s.Login}, serve.Variable{Name: "CONNECTFI_PASSWORD", Value: s.Password})
 	}
-	return serve.Missing(wanted...)
+	if err := serve.Missing(wanted...); err != nil {
+		return err
+	}
+	if (s.TLSCert == "") != (s.TLSKey == "") {
+		return errors.New("KYC_TLS_CERT and KYC_TLS_KEY come together: set both or neither")
+	}
+	return s.strong()
+}
+
+// strong refuses secrets that anybody could guess.
+func (s *settings) strong() error {
+	var passwords []string
+	for _, login := range strings.FieldsFunc(s.APILogins, func(r rune) bool { return r == ',' || r == '\n' || r == '\r' }) {
+		if _, password, ok := strings.Cut(login, ":"); ok {
+			passwords = append(passwords, password)
+		}
+	}
+	return cmp.Or(
+		seal.Strong("KYC_LINK_KEYS", s.LinkKeys, 0), seal.Strong("KYC_API_TOKENS", s.APITokens, 0),
+		seal.Strong("KYC_API_LOGINS", strings.Join(passwords, ","), 12), seal.Strong("KYC_CODEC_TOKENS", s.CodecTokens, 0),
+		seal.Unprinted("KYC_KEYSET", s.Keyset), seal.Unprinted("CONNECTFI_PASSWORD", s.Password))
+}
+
+// edge is what the variables say of the edge, but for the cases behind it.
+func (s *settings) edge() (c intake.Config, err error) {
+	c.PublicURL = s.PublicURL
+	if c.TLS, err = serve.Certificate(s.TLSCert, s.TLSKey); err != nil {
+		return c, fmt.Errorf("KYC_TLS_CERT, KYC_TLS_KEY: %w", err)
+	}
+	if c.TrustedProxies, err = intake.ParseProxies(s.Proxies); err != nil {
+		return c, fmt.Errorf("KYC_TRUSTED_PROXIES: %w", err)
+	}
+	c.API, err = s.api()
+	return c, err
 }
 
 // codec is the endpoint that opens cases for the Temporal UI: nil where it is not asked for.

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
 	"github.com/alecthomas/kong"
 
+	"durablekyc.example/internal/seal"
 	"durablekyc.example/internal/serve"
 )
 
@@ -44,9 +46,14 @@ func (s *settings) Validate() error {
 	if s.Grace <= 0 {
 		return errors.New("KYC_DOCUMENTS_GRACE must be longer than nothing, such as 24h")
 	}
-	return serve.Missing(
+	if err := serve.Missing(
 		serve.Variable{Name: "CONNECTFI_BASE_URL", Value: s.BaseURL}, serve.Variable{Name: "CONNECTFI_LOGIN", Value: s.Login},
 		serve.Variable{Name: "CONNECTFI_PASSWORD", Value: s.Password}, serve.Variable{Name: "KYC_PUBLIC_URL", Value: s.PublicURL},
 		serve.Variable{Name: "KYC_LINK_KEYS", Value: s.LinkKeys}, serve.Variable{Name: "KYC_DOCUMENTS", Value: s.Documents},
-		serve.Variable{Name: "KYC_KEYSET", Value: s.Keyset}, serve.Variable{Name: "KYC_NOTIFY_SECRET", Value: s.Secrets})
+		serve.Variable{Name: "KYC_KEYSET", Value: s.Keyset}, serve.Variable{Name: "KYC_NOTIFY_SECRET", Value: s.Secrets}); err != nil {
+		return err
+	}
+	return cmp.Or( // what anybody could guess is no secret
+		seal.Strong("KYC_LINK_KEYS", s.LinkKeys, 0), seal.Strong("KYC_NOTIFY_SECRET", s.Secrets, 0),
+		seal.Unprinted("KYC_KEYSET", s.Keyset), seal.Unprinted("CONNECTFI_PASSWORD", s.Password))
 }

@@ -16,7 +16,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 )
 
 // Callback is the purpose of the URLs that ConnectFi calls back on.
@@ -44,12 +43,7 @@ type Keys struct {
 // which one is too short and does not repeat it.
 func ParseKeys(text string) (Keys, error) {
 	var roots [][]byte
-	fields := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == '\n' || r == '\r' })
-	for _, field := range fields {
-		secret := strings.TrimSpace(field)
-		if secret == "" {
-			continue
-		}
+	for _, secret := range fields(text) {
 		if len(secret) < shortest {
 			return Keys{}, fmt.Errorf("key %d has %d characters and needs at least %d", len(roots)+1, len(secret), shortest)
 		}

@@ -4,6 +4,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,25 +18,41 @@ import (
 // Grace is how long requests under way may take once the service is told to stop.
 const Grace = 20 * time.Second
 
+// Times are how long a client may take with each part of a request. A field
+// that is zero is as in HTTP.
+type Times struct {
+	Header time.Duration // until the request's headers have come; 5 s
+	Read   time.Duration // until its body has; 30 s
+	Write  time.Duration // until it has taken the answer; 60 s
+	Idle   time.Duration // until it asks again; 2 min
+	Grace  time.Duration // once the service is told to stop
+}
+
+// mostHeader is how many bytes of headers a request may have. Go adds 4 KB of
+// its own accord before it answers 431.
+const mostHeader = 16 << 10
+
 // HTTP serves h on ln until ctx ends, then lets the requests under way finish
 // within Grace. It takes the listener over and returns when all it started has
 // ended: nil after a clean stop. A handler that needs other times than these
 // sets them by http.ResponseController.
 func HTTP(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger) error {
-	return serve(ctx, ln, h, log, Grace)
+	return Times{}.HTTP(ctx, ln, h, log)
 }
 
-func serve(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger, grace time.Duration) error {
+// HTTP is the function of that name with times of one's own.
+func (t Times) HTTP(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger) error {
+	grace := cmp.Or(t.Grace, Grace)
 	// Requests outlive ctx for a while; they end with this one at the latest.
 	requests, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon()
 	server := &http.Server{
 		Handler:           h,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		WriteTimeout:      60 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    16 << 10,
+		ReadHeaderTimeout: cmp.Or(t.Header, 5*time.Second),
+		ReadTimeout:       cmp.Or(t.Read, 30*time.Second),
+		WriteTimeout:      cmp.Or(t.Write, 60*time.Second),
+		IdleTimeout:       cmp.Or(t.Idle, 2*time.Minute),
+		MaxHeaderBytes:    mostHeader,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		BaseContext:       func(net.Listener) context.Context { return requests },
 	}

@@ -24,7 +24,7 @@ func running(t *testing.T, h http.Handler, grace time.Duration) (addr string, st
 	ctx, stop := context.WithCancel(t.Context())
 	t.Cleanup(stop)
 	result := make(chan error, 1)
-	go func() { result <- serve(ctx, ln, h, quiet, grace) }()
+	go func() { result <- Times{Grace: grace}.HTTP(ctx, ln, h, quiet) }()
 	return ln.Addr().String(), stop, result
 }
 

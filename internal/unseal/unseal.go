@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -30,9 +31,10 @@ const (
 	mostBody = 4 << 20
 	// mostAtOnce bounds the memory: what waits for more is told to come back.
 	mostAtOnce = 8
-	// shortest is the fewest characters a token may have, as for every secret.
-	shortest = 32
 )
+
+// step is what a token has to be: as long as every secret, and good for an address.
+var step = regexp.MustCompile(`^[A-Za-z0-9_-]{32,}$`)
 
 // Config is what an endpoint needs; all of it is required.
 type Config struct {
@@ -58,13 +60,13 @@ func Handler(prefix string, c Config) (http.Handler, error) {
 		return nil, errors.New("the codec endpoint needs both, origins and tokens")
 	}
 	for _, origin := range c.Origins {
-		if u, err := url.Parse(origin); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || origin != u.Scheme+"://"+u.Host {
+		if u, err := url.Parse(origin); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Contains(origin, "*") || origin != u.Scheme+"://"+u.Host {
 			return nil, fmt.Errorf("%q is no origin: scheme, host and port are wanted, as in https://temporal.example:8233, and no wildcard", origin)
 		}
 	}
 	for i, token := range c.Tokens {
-		if len(token) < shortest || url.PathEscape(token) != token {
-			return nil, fmt.Errorf("codec token %d must have at least %d characters, of those that an address takes", i+1, shortest)
+		if !step.MatchString(token) {
+			return nil, fmt.Errorf("codec token %d must have at least 32 letters, digits, hyphens or underscores", i+1)
 		}
 		e.tokens = append(e.tokens, sum(token))
 	}

@@ -229,7 +229,7 @@ func TestWrongSettingsAreOneSentence(t *testing.T) {
 		"a wildcard":     {[]string{"*"}, []string{token}, `"*" is no origin`},
 		"with a path":    {[]string{ui + "/"}, []string{token}, "is no origin"},
 		"short token":    {[]string{ui}, []string{token, "Marker"}, "codec token 2 must have at least 32"},
-		"a step's token": {[]string{ui}, []string{strings.Repeat("a/b", 12)}, "of those that an address takes"},
+		"a step's token": {[]string{ui}, []string{strings.Repeat("a/b", 12)}, "letters, digits, hyphens or underscores"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Handler("/codec", Config{Origins: test.origins, Tokens: test.tokens})

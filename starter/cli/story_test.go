@@ -9,8 +9,8 @@ import (
 	"image/color"
 	"image/png"
 	"os"
-	"path/filepath"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -35,7 +35,7 @@ func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true, UpdateScripts: *update,
 		Setup: func(env *testscript.Env) error {
-			env.Setenv("TEMPORAL_CONFIG_FILE", os.DevNull) // not the developer's own profiles
+			env.Setenv("TEMPORAL_CONFIG_FILE", os.DevNull)   // not the developer's own profiles
 			if filepath.Base(env.WorkDir) != "script-keys" { // which makes its own
 				env.Setenv("KYC_KEYSET", keyset())
 			}

@@ -59,9 +59,16 @@ func (a API) problems() (errs []error) {
 // How much is done at once for the API. Its images have a gate of their own, so
 // that no crowd of programs keeps an applicant waiting.
 const (
-	mostCalls  = 512 // of programs that were let in
-	mostLogins = 64  // of whoever asks to be
-	mostFiles  = 8
+	mostCalls = 512 // of programs that were let in
+	mostFiles = 8
+)
+
+// How many bytes a body may have: that of a call, and that of a login, which has
+// 100 at most and comes from a stranger. Logins are not counted while they come
+// in: whoever sent some slowly would keep all others out.
+const (
+	mostCall  = 64 << 10
+	mostLogin = 4 << 10
 )
 
 // api is the API at work. It keeps nothing that another instance would miss.
@@ -71,12 +78,14 @@ type api struct {
 	files   chan struct{} // one taken for each image on its way, up to 10 MB each
 	looking chan struct{} // one taken for each image at the gate, up to 250 MB each
 	logins  *limiter
+	calls   *limiter // of those that were let in
 	memory  *memory
 }
 
 func newAPI(s *Server) *api {
 	a := &api{API: s.config.API, Server: s, files: make(chan struct{}, mostFiles),
-		looking: make(chan struct{}, 1), logins: newLimiter(time.Second, 60), memory: newMemory()}
+		looking: make(chan struct{}, 1), logins: newLimiter(time.Second, 60),
+		calls: newLimiter(s.config.PerToken.Every, s.config.PerToken.Burst), memory: newMemory()}
 	if a.Patience <= 0 {
 		a.Patience = 10 * time.Second
 	}
@@ -86,7 +95,7 @@ func newAPI(s *Server) *api {
 // routes of the API, in a group of its own: nothing of an applicant's page or of
 // a callback comes along.
 func (a *api) routes(e *gin.Engine) {
-	e.POST("/auth/get-token", a.atMost(mostLogins), a.serve(a.getToken))
+	e.POST("/auth/get-token", a.pace, a.serve(a.getToken))
 	calls := e.Group("/akepa", a.admit, a.atMost(mostCalls)) // in this order: strangers take up no room
 	calls.POST("/identification", a.serve(a.identify))       // starts a case, or finds it
 	calls.POST("/status", a.serve(a.status))                 // where the case of an application stands
@@ -147,8 +156,12 @@ func (a *api) within(c *gin.Context) (context.Context, context.CancelFunc) {
 
 // decode reads a body by ConnectFi's documented schema.
 func decode[T interface{ Validate() []connectfi.Problem }](a *api, c *gin.Context) (T, error) {
+	return decodeUpTo[T](a, c, mostCall)
+}
+
+func decodeUpTo[T interface{ Validate() []connectfi.Problem }](a *api, c *gin.Context, most int64) (T, error) {
 	var none T
-	body, err := a.body(c)
+	body, err := a.body(c, most)
 	if err != nil && !errors.Is(err, errMalformed) { // what broke off is no JSON, either
 		return none, err
 	}

@@ -6,7 +6,6 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"strings"
 	"time"
 
@@ -90,13 +89,15 @@ func (c Credentials) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
 // LogValue logs String.
 func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// holds reports whether the token is one of them. It tries every one.
-func (c Credentials) holds(token string) bool {
-	sum, found := sha256.Sum256([]byte(token)), 0
-	for _, one := range c.held.tokens {
-		found |= subtle.ConstantTimeCompare(one[:], sum[:])
+// holds reports whether the token is one of them, and which. It tries every one.
+func (c Credentials) holds(token string) (which int, found bool) {
+	sum := sha256.Sum256([]byte(token))
+	for i, one := range c.held.tokens {
+		if subtle.ConstantTimeCompare(one[:], sum[:]) == 1 {
+			which, found = i+1, true
+		}
 	}
-	return found == 1
+	return which, found
 }
 
 // opens reports whether this login has this password. It tries every one.
@@ -123,12 +124,12 @@ func (c Credentials) knows(name string) bool {
 // takes it, and none remembers it. It is opaque to callers, and not of the 66
 // characters base62 that ConnectFi's was seen with (C).
 func (a *api) getToken(c *gin.Context) (any, error) {
-	asked, err := decode[connectfi.TokenRequest](a, c)
+	asked, err := decodeUpTo[connectfi.TokenRequest](a, c, mostLogin)
 	if err != nil {
 		return nil, err
 	}
 	if wait := a.logins.wait(asked.User.Login); wait > 0 { // a password may be short (C): nobody tries many
-		return nil, &refusal{status: http.StatusTooManyRequests, code: "tooManyRequests", message: "Too many requests.", retry: wait} // (A)
+		return nil, tooFast{wait}
 	}
 	if !a.Credentials.opens(asked.User) {
 		return nil, unauthorized()
@@ -140,17 +141,31 @@ func (a *api) getToken(c *gin.Context) (any, error) {
 	}, nil
 }
 
-// admit lets a call pass that carries a token of ours, of either kind. One of a
-// login that is no longer configured is none.
+// admit lets a call pass that carries a token of ours, of either kind, and not
+// too often. A stranger is counted by address, a program by what it was given:
+// any number of them may call from behind one address.
 func (a *api) admit(c *gin.Context) {
-	token := c.GetHeader(connectfi.TokenHeader)
-	if a.Credentials.holds(token) {
-		c.Next()
-		return
+	who, ok := a.caller(c.GetHeader(connectfi.TokenHeader))
+	l := a.calls
+	if !ok {
+		who, l = address(c), a.addresses
 	}
-	if t, err := a.config.Keys.Redeem(seal.API, token, time.Now()); err == nil && a.Credentials.knows(t.Subject) {
+	switch wait := l.wait(who); {
+	case wait > 0:
+		a.refuse(c, tooFast{wait})
+	case !ok:
+		a.refuse(c, unauthorized())
+	default:
 		c.Next()
-		return
 	}
-	a.refuse(c, unauthorized())
+}
+
+// caller is whose token this is; false if it is nobody's. One of a login that is
+// no longer configured is none.
+func (a *api) caller(token string) (who string, ok bool) {
+	if which, ok := a.Credentials.holds(token); ok {
+		return fmt.Sprintf("token %d", which), true
+	}
+	t, err := a.config.Keys.Redeem(seal.API, token, time.Now())
+	return "login " + t.Subject, err == nil && a.Credentials.knows(t.Subject)
 }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"slices"
 	"time"
 
@@ -131,11 +130,8 @@ func (a *api) file(c *gin.Context, id string) ([]byte, error) {
 
 // cut says why a body ended before its form did.
 func (b *body) cut() error {
-	switch {
-	case errors.Is(b.why(), errTooLarge):
-		return errTooLarge
-	case errors.Is(b.err, os.ErrDeadlineExceeded):
-		return errSlow
+	if err := b.why(); !errors.Is(err, errForm) {
+		return err
 	}
 	return noFile() // it broke off
 }

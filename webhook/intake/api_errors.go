@@ -41,19 +41,24 @@ func (a *api) refuse(c *gin.Context, err error) {
 		a.config.Logger.Warn("a call to the API could not be carried out", "route", c.FullPath(), "cause", err)
 	}
 	if r.retry > 0 {
-		c.Header("Retry-After", strconv.Itoa(int((r.retry+time.Second-1)/time.Second)))
+		c.Header("Retry-After", seconds(r.retry))
 	}
 	write(c, r.status, refusedBody{RequestID: connectfi.NewRequestID(time.Now()), Code: r.code, Context: r.context, Message: r.message})
 }
 
 // refusalOf is the one map from what happened to what is answered.
 func refusalOf(err error) *refusal {
-	var known *refusal
+	var (
+		known *refusal
+		early tooFast
+	)
 	switch {
 	case errors.As(err, &known):
 		return known
 	case errors.Is(err, errNotHere):
-		return &refusal{status: http.StatusNotFound, code: "notFound", message: "Not found."} // (A), as the four that follow
+		return &refusal{status: http.StatusNotFound, code: "notFound", message: "Not found."} // (A), as the five that follow
+	case errors.As(err, &early):
+		return &refusal{status: http.StatusTooManyRequests, code: "tooManyRequests", message: "Too many requests.", retry: early.wait}
 	case errors.Is(err, errMethod):
 		return &refusal{status: http.StatusMethodNotAllowed, code: "methodNotAllowed", message: "Method not allowed: see the Allow header."}
 	case errors.Is(err, errSlow):

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -135,9 +134,14 @@ func (s *Server) tooFast(c *gin.Context, l *limiter, t seal.Ticket) bool {
 	if wait <= 0 {
 		return false
 	}
-	c.Header("Retry-After", fmt.Sprintf("%.0f", wait.Seconds()+1))
-	s.message(c, http.StatusTooManyRequests, page.Message{Code: "too_fast", Wait: wait, Back: verify + "/case"})
+	s.slower(c, wait)
 	return true
+}
+
+// slower says how long to wait.
+func (s *Server) slower(c *gin.Context, wait time.Duration) {
+	c.Header("Retry-After", seconds(wait))
+	s.message(c, http.StatusTooManyRequests, page.Message{Code: "too_fast", Wait: max(wait, time.Second), Back: verify + "/case"})
 }
 
 // limits publishes what the gate takes.

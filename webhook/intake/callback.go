@@ -29,7 +29,7 @@ func (s *Server) callback(c *gin.Context) {
 		s.answer(c, errUnknown)
 		return
 	}
-	body, err := s.body(c)
+	body, err := s.body(c, mostCallback)
 	if err != nil {
 		s.answer(c, err)
 		return
@@ -48,16 +48,16 @@ func (s *Server) callback(c *gin.Context) {
 	s.answer(c, err)
 }
 
-// body reads at most mostCallback bytes, for at most BodyTimeout.
-func (s *Server) body(c *gin.Context) ([]byte, error) {
-	if c.Request.ContentLength > mostCallback {
+// body reads so many bytes at most, for at most BodyTimeout.
+func (s *Server) body(c *gin.Context, most int64) ([]byte, error) {
+	if c.Request.ContentLength > most {
 		return nil, errTooLarge
 	}
 	deadline := time.Now().Add(s.config.BodyTimeout)
 	if err := http.NewResponseController(c.Writer).SetReadDeadline(deadline); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return nil, err
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, mostCallback))
+	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, most))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -34,6 +36,11 @@ type reply struct {
 // retryAfter is how many seconds a caller is asked to wait before it tries again.
 const retryAfter = "5"
 
+// seconds is a wait as Retry-After has it, rounded up.
+func seconds(wait time.Duration) string {
+	return strconv.Itoa(int((wait + time.Second - 1) / time.Second))
+}
+
 // replyTo is the one map from what happened to what is answered. Nothing in it
 // depends on a text of the caller's. A wrong token, an unknown reference and
 // an unknown route are one and the same answer.
@@ -55,6 +62,8 @@ func replyTo(err error) reply {
 		return reply{http.StatusRequestTimeout, resultMalformed, "The body did not arrive in time."}
 	case errors.Is(err, errTooLarge):
 		return reply{http.StatusRequestEntityTooLarge, resultTooLarge, "The body may have at most 65536 bytes."}
+	case errors.As(err, new(tooFast)):
+		return reply{http.StatusTooManyRequests, resultUnavailable, "Too many requests at once: wait as Retry-After says."}
 	case errors.Is(err, errBroken):
 		return reply{http.StatusInternalServerError, resultUnavailable, "Something broke here; it was written to the log."}
 	}
@@ -66,7 +75,11 @@ func replyTo(err error) reply {
 // refuse answers with a problem (RFC 9457) and ends the request.
 func refuse(c *gin.Context, err error) {
 	r := replyTo(err)
-	if r.status == http.StatusServiceUnavailable {
+	var early tooFast
+	switch {
+	case errors.As(err, &early):
+		c.Header("Retry-After", seconds(early.wait))
+	case r.status == http.StatusServiceUnavailable:
 		c.Header("Retry-After", retryAfter)
 	}
 	body, _ := json.Marshal(problem{Type: "about:blank", Title: http.StatusText(r.status), Status: r.status, Detail: r.detail})

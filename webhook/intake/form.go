@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"os"
 	"slices"
 	"time"
 
@@ -152,11 +153,14 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// why tells a body that is too large from any other that is no form.
+// why tells a body that is too large, or too slow, from any other that is no form.
 func (b *body) why() error {
 	var tooLarge *http.MaxBytesError
-	if errors.As(b.err, &tooLarge) {
+	switch {
+	case errors.As(b.err, &tooLarge):
 		return errTooLarge
+	case errors.Is(b.err, os.ErrDeadlineExceeded):
+		return errSlow
 	}
 	return errForm
 }

@@ -53,7 +53,32 @@ func (l *limiter) makeRoom() {
 			delete(l.all, who)
 		}
 	}
-	if len(l.all) >= mostLimited {
-		clear(l.all) // everybody is busy: better too lenient than out of memory
+	if len(l.all) > mostLimited-mostLimited/10 {
+		clear(l.all) // nearly everybody is busy: better too lenient than out of memory, or busy with counting
 	}
+}
+
+// crowd counts who is at something just now, so that nobody takes up all the room.
+type crowd struct {
+	most int
+
+	mu  sync.Mutex
+	all map[string]int
+}
+
+// enter lets somebody in who is not in too often; leave must be called then.
+func (c *crowd) enter(who string) (leave func(), ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.all[who] >= c.most {
+		return nil, false
+	}
+	c.all[who]++
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.all[who]--; c.all[who] == 0 {
+			delete(c.all, who)
+		}
+	}, true
 }

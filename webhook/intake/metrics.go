@@ -88,7 +88,11 @@ func (s *Server) recover(c *gin.Context) {
 }
 
 // harden is for every answer, whoever reads it.
-func harden(c *gin.Context) {
+func (s *Server) harden(c *gin.Context) {
+	if s.secure() {
+		// Of this host alone: what else lies on its domain is not ours to bind.
+		c.Header("Strict-Transport-Security", "max-age=31536000")
+	}
 	c.Header("X-Content-Type-Options", "nosniff")
 	c.Header("Cache-Control", "no-store")
 	c.Header("Referrer-Policy", "no-referrer") // the address is a credential

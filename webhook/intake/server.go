@@ -5,11 +5,14 @@ package intake
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -65,6 +68,18 @@ type Config struct {
 	Codec http.Handler // of the Temporal UI, below /codec of the admin listener; nil is none
 
 	API API // who may call ConnectFi's API here; the zero API is off
+
+	// TLS is what the public listener speaks; nil is plain HTTP, for a proxy
+	// that speaks TLS in front. See serve.Certificate.
+	TLS *tls.Config
+	// TrustedProxies are whose X-Forwarded-For is believed; none is nobody's.
+	TrustedProxies []netip.Prefix
+	// PerAddress is how often one address may ask for anything but a callback;
+	// zero is 50 a second after the first 200. PerToken is the same for a token
+	// or login of the API, wherever it calls from; zero is 500 after 2000.
+	PerAddress, PerToken Rate
+	// Times are how long clients may take on both listeners; zero is serve's.
+	Times serve.Times
 }
 
 // Server is the edge as a value. See New.
@@ -78,6 +93,8 @@ type Server struct {
 	crossOrigin *http.CrossOriginProtection
 	uploads     *limiter
 	looks       *limiter      // at a case: each is a query, which Temporal bills
+	addresses   *limiter      // of strangers
+	sending     *crowd        // of applicants with a form on its way
 	receiving   chan struct{} // one taken for each form on its way, up to 20 MB each
 	looking     chan struct{} // one taken for each image at the gate, up to 250 MB each
 
@@ -87,6 +104,7 @@ type Server struct {
 // How much is done at once for applicants.
 const (
 	mostReceiving = 16
+	mostSending   = 3 // of them by one link: nobody's slow line keeps the others out
 	mostLooking   = 2
 )
 
@@ -136,6 +154,7 @@ func New(c Config) (*Server, error) {
 	if c.UploadBurst <= 0 {
 		c.UploadBurst = 10
 	}
+	c.PerAddress, c.PerToken = c.PerAddress.or(addressRate), c.PerToken.or(tokenRate)
 	pages, err := page.New(verify)
 	if err != nil {
 		return nil, err
@@ -148,6 +167,8 @@ func New(c Config) (*Server, error) {
 		crossOrigin: http.NewCrossOriginProtection(),
 		uploads:     newLimiter(c.UploadEvery, c.UploadBurst),
 		looks:       newLimiter(500*time.Millisecond, 60),
+		addresses:   newLimiter(c.PerAddress.Every, c.PerAddress.Burst),
+		sending:     &crowd{most: mostSending, all: map[string]int{}},
 		receiving:   make(chan struct{}, mostReceiving), looking: make(chan struct{}, mostLooking)}
 	if !c.API.Credentials.None() {
 		s.api = newAPI(s)
@@ -159,18 +180,18 @@ func New(c Config) (*Server, error) {
 // routes is everything a stranger can reach.
 func (s *Server) routes() (*gin.Engine, error) {
 	e := gin.New()
-	if err := e.SetTrustedProxies(nil); err != nil { // nobody's word about addresses is taken
+	if err := believe(e, s.config.TrustedProxies); err != nil {
 		return nil, err
 	}
 	e.RedirectTrailingSlash, e.RedirectFixedPath = false, false // a redirect would repeat the token
 	e.HandleMethodNotAllowed = true
-	e.Use(s.watch, s.recover, harden)
+	e.Use(s.watch, s.recover, s.harden)
 
 	// ConnectFi says that something changed; the token is in the URL it was given.
 	e.POST("/connectfi/callbacks/:reference/:token", s.callback)
 
 	// An applicant opens a link, presses its button, and then has a session.
-	applicants := e.Group(verify, pageHeaders, s.sameSite)
+	applicants := e.Group(verify, pageHeaders, s.pace, s.sameSite)
 	applicants.GET("/link/:ticket", s.opened)
 	applicants.POST("/link/:ticket", s.pressed)
 	applicants.GET("/case", s.file)     // what is missing, and how it stands
@@ -184,12 +205,18 @@ func (s *Server) routes() (*gin.Engine, error) {
 		s.api.routes(e)
 	}
 	// All of this, for programs and for whoever writes them.
-	e.GET("/openapi.yaml", describe)
+	e.GET("/openapi.yaml", s.pace, describe)
 
 	// Anything else is unknown, or known by another method.
-	e.NoRoute(func(c *gin.Context) { s.decline(c, errNotHere) })
-	e.NoMethod(func(c *gin.Context) { s.decline(c, errMethod) })
+	e.NoRoute(s.pace, func(c *gin.Context) { s.decline(c, errNotHere) })
+	e.NoMethod(s.pace, func(c *gin.Context) { s.decline(c, errMethod) })
 	return e, nil
+}
+
+// secure reports whether whoever reaches the Public handler came by TLS, to here
+// or to a proxy in front.
+func (s *Server) secure() bool {
+	return s.config.TLS != nil || strings.HasPrefix(s.config.PublicURL, "https:")
 }
 
 // Public is the handler for the listener that the world reaches.
@@ -211,7 +238,8 @@ func (s *Server) Admin() http.Handler {
 // finish: nil after a clean stop.
 func (s *Server) Serve(ctx context.Context, public, admin net.Listener) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return serve.HTTP(ctx, public, s.public, s.config.Logger) })
-	group.Go(func() error { return serve.HTTP(ctx, admin, s.Admin(), s.config.Logger) })
+	public = serve.SecureListener(public, s.config.TLS)
+	group.Go(func() error { return s.config.Times.HTTP(ctx, public, s.public, s.config.Logger) })
+	group.Go(func() error { return s.config.Times.HTTP(ctx, admin, s.Admin(), s.config.Logger) })
 	return group.Wait()
 }

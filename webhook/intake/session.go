@@ -3,7 +3,6 @@ package intake
 import (
 	"crypto/rand"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -66,7 +65,7 @@ func revoked(t seal.Ticket, v kyc.View) bool { return t.Epoch != v.Links }
 // cookie sets one that scripts cannot read and other sites do not send along.
 func (s *Server) cookie(c *gin.Context, name, value string, lasts time.Duration) {
 	http.SetCookie(c.Writer, &http.Cookie{Name: name, Value: value, Path: verify, MaxAge: int(lasts.Seconds()),
-		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(s.config.PublicURL, "https:")})
+		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.secure()})
 }
 
 // language is the one the applicant chose, now or before, or the browser's.

@@ -29,6 +29,12 @@ func (s *Server) sent(c *gin.Context) {
 	if s.tooFast(c, s.uploads, a.Ticket) {
 		return
 	}
+	leave, ok := s.sending.enter(a.Subject + "/" + a.Part)
+	if !ok {
+		s.slower(c, s.config.UploadEvery)
+		return
+	}
+	defer leave()
 	select {
 	case s.receiving <- struct{}{}:
 		defer func() { <-s.receiving }()
@@ -40,6 +46,9 @@ func (s *Server) sent(c *gin.Context) {
 	switch {
 	case errors.Is(err, errTooLarge):
 		s.message(c, http.StatusRequestEntityTooLarge, page.Message{Code: "too_large", Limits: s.pageLimits(), Back: verify + "/case"})
+		return
+	case errors.Is(err, errSlow):
+		s.message(c, http.StatusRequestTimeout, page.Message{Code: "form_stale", Back: verify + "/case"})
 		return
 	case err != nil:
 		s.message(c, http.StatusForbidden, page.Message{Code: "form_stale", Back: verify + "/case"})

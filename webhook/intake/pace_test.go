@@ -1,0 +1,158 @@
+package intake_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"durablekyc.example/connectfi"
+	"durablekyc.example/webhook/intake"
+)
+
+// oneAnHour lets an address, or a token, do one thing and then nothing for an hour.
+func oneAnHour(c *intake.Config) { c.PerAddress = intake.Rate{Every: time.Hour, Burst: 1} }
+
+func (b *backend) answer(request *http.Request) *httptest.ResponseRecorder {
+	return ask(b.t, b.Public(), request)
+}
+
+func requireTooFast(t *testing.T, answer *httptest.ResponseRecorder, shape string) {
+	t.Helper()
+	require.Equal(t, http.StatusTooManyRequests, answer.Code, answer.Body.String())
+	require.Equal(t, shape, answer.Header().Get("Content-Type"))
+	wait, err := strconv.Atoi(answer.Header().Get("Retry-After"))
+	require.NoError(t, err)
+	require.InDelta(t, 3600, wait, 5)
+}
+
+// A stranger's address is counted on every route but the callback's.
+func TestAFloodFromOneAddress(t *testing.T) {
+	strangers := map[string]bound{"GET /nowhere": {shape: asProblem}, "GET /akepa/nowhere": {shape: asEnvelope},
+		"PUT /verify/case": {shape: asProblem}, "GET /connectfi/callbacks/a/b": {shape: asProblem}}
+	for route, bound := range bounds {
+		strangers[route] = bound
+	}
+	for route, bound := range strangers {
+		t.Run(route, func(t *testing.T) {
+			b := everything(t, oneAnHour)
+			ask := func(from string) *httptest.ResponseRecorder {
+				request := b.asked(route, strings.NewReader("{}"))
+				request.Header.Del(connectfi.TokenHeader)
+				request.RemoteAddr = from
+				return b.answer(request)
+			}
+			first := ask("192.0.2.1:1000")
+			require.NotEqual(t, http.StatusTooManyRequests, first.Code)
+			again := ask("192.0.2.1:2000")
+			if bound.free {
+				require.Equal(t, first.Code, again.Code, "ConnectFi's only call is never turned away for its address")
+				return
+			}
+			requireTooFast(t, again, bound.shape)
+			if bound.shape == asPage {
+				require.NotEmpty(t, again.Header().Get("Content-Security-Policy"))
+			}
+			require.Equal(t, first.Code, ask("192.0.2.2:1000").Code, "others are not held up")
+		})
+	}
+}
+
+// What a program may do does not depend on how many of them share an address.
+func TestATokenIsCountedAndNotItsAddress(t *testing.T) {
+	b := everything(t, oneAnHour, func(c *intake.Config) { c.PerToken = intake.Rate{Every: time.Hour, Burst: 3} })
+	ask := func(token string) *httptest.ResponseRecorder {
+		request := b.asked("POST /akepa/list", strings.NewReader(`{"customerId":"`+person+`"}`))
+		request.Header.Set(connectfi.TokenHeader, token)
+		return b.answer(request)
+	}
+	status, text := b.getToken(apiLogin, apiPassword) // which is what a stranger's address may do
+	require.Equal(t, http.StatusOK, status)
+	mine := into[connectfi.Envelope[connectfi.Token]](t, text).Data.Token
+	for _, token := range []string{apiToken, "another-token-that-does-not-end", mine} {
+		for range 3 {
+			require.Equal(t, http.StatusOK, ask(token).Code)
+		}
+		requireTooFast(t, ask(token), asEnvelope)
+	}
+	requireTooFast(t, ask("none"), asEnvelope) // a stranger's, and the address has had its one
+}
+
+func TestWhoseAddressCounts(t *testing.T) {
+	proxies, err := intake.ParseProxies("10.0.0.0/8, 2001:db8:1::/48\n::ffff:192.0.2.9")
+	require.NoError(t, err)
+	type ask struct{ from, forwarded string }
+	for name, test := range map[string]struct {
+		proxies []netip.Prefix
+		one     ask
+		other   ask
+		same    bool // both are one and the same stranger
+	}{
+		"two":                                   {nil, ask{"192.0.2.1:1", ""}, ask{"192.0.2.2:1", ""}, false},
+		"a forged header, and no proxies":       {nil, ask{"192.0.2.1:1", "198.51.100.1"}, ask{"192.0.2.1:1", "198.51.100.2"}, true},
+		"a forged header past the proxies":      {proxies, ask{"192.0.2.1:1", "198.51.100.1"}, ask{"192.0.2.1:1", "198.51.100.2"}, true},
+		"two behind a proxy":                    {proxies, ask{"10.0.0.1:1", "198.51.100.1"}, ask{"10.0.0.1:1", "198.51.100.2"}, false},
+		"one behind two proxies":                {proxies, ask{"10.0.0.1:1", "198.51.100.1"}, ask{"10.0.0.2:1", "198.51.100.1, 10.0.0.1"}, true},
+		"forged in front of what a proxy added": {proxies, ask{"10.0.0.1:1", "203.0.113.1, 198.51.100.1"}, ask{"10.0.0.1:1", "203.0.113.2, 198.51.100.1"}, true},
+		"forged in a line of its own":           {proxies, ask{"10.0.0.1:1", "203.0.113.1\n198.51.100.1"}, ask{"10.0.0.1:1", "203.0.113.2\n198.51.100.1"}, true},
+		"nonsense is the proxy's own":           {proxies, ask{"10.0.0.1:1", "x"}, ask{"10.0.0.1:1", ""}, true},
+		"a proxy of IPv6":                       {proxies, ask{"[2001:db8:1::1]:1", "198.51.100.1"}, ask{"[2001:db8:1::1]:1", "198.51.100.2"}, false},
+		"a proxy that was named the long way":   {proxies, ask{"192.0.2.9:1", "198.51.100.1"}, ask{"192.0.2.9:1", "198.51.100.2"}, false},
+		"one network of IPv6":                   {nil, ask{"[2001:db8:2:3::1]:1", ""}, ask{"[2001:db8:2:3:4::5]:1", ""}, true},
+		"two networks of IPv6":                  {nil, ask{"[2001:db8:2:3::1]:1", ""}, ask{"[2001:db8:2:4::1]:1", ""}, false},
+		"IPv4 as IPv6 has it":                   {nil, ask{"[::ffff:192.0.2.1]:1", ""}, ask{"192.0.2.1:1", ""}, true},
+		"two of IPv4 as IPv6 has it":            {nil, ask{"[::ffff:192.0.2.1]:1", ""}, ask{"[::ffff:192.0.2.2]:1", ""}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := everything(t, oneAnHour, func(c *intake.Config) { c.TrustedProxies = test.proxies })
+			asked := 0
+			status := func(a ask) int {
+				request := b.asked("GET /openapi.yaml", nil)
+				request.RemoteAddr = a.from
+				for line := range strings.Lines(a.forwarded) {
+					request.Header.Add("X-Forwarded-For", strings.TrimSpace(line))
+				}
+				asked++
+				request.Header.Set("X-Real-Ip", "203.0.113."+strconv.Itoa(asked)) // means nothing: proxies pass it on
+				return b.answer(request).Code
+			}
+			require.Equal(t, http.StatusOK, status(test.one))
+			require.Equal(t, map[bool]int{true: http.StatusTooManyRequests, false: http.StatusOK}[test.same], status(test.other))
+		})
+	}
+}
+
+func TestParseProxies(t *testing.T) {
+	for name, test := range map[string]struct {
+		text, says string
+		want       []string
+	}{
+		"none":                   {text: " \n,"},
+		"addresses and ranges":   {text: "10.1.2.3/8, 192.0.2.1,::1\n2001:db8::/32", want: []string{"10.0.0.0/8", "192.0.2.1/32", "::1/128", "2001:db8::/32"}},
+		"a name":                 {text: "10.0.0.1,MARKER", says: "proxy 2 is neither an address nor a range"},
+		"an address with a port": {text: "10.0.0.1:80", says: "proxy 1"},
+		"with a zone":            {text: "fe80::1%eth0", says: "proxy 1"},
+		"everybody":              {text: "0.0.0.0/0", says: "a range of everybody"},
+		"everybody of IPv6":      {text: "::/0", says: "a range of everybody"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			proxies, err := intake.ParseProxies(test.text)
+			if test.says != "" {
+				require.ErrorContains(t, err, test.says)
+				require.NotContains(t, err.Error(), "MARKER")
+				return
+			}
+			require.NoError(t, err)
+			var got []string
+			for _, proxy := range proxies {
+				got = append(got, proxy.String())
+			}
+			require.Equal(t, test.want, got)
+		})
+	}
+}
