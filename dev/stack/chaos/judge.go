@@ -1,0 +1,309 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/history/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+
+	"durablekyc.example/internal/cluster"
+	"durablekyc.example/internal/env"
+	"durablekyc.example/internal/seal"
+	"durablekyc.example/kyc"
+	"durablekyc.example/sandbox/standin"
+	"durablekyc.example/workflows"
+)
+
+// result is what a run ends with.
+type result struct {
+	Seed       uint64         `json:"seed"`
+	Store      string         `json:"store"`
+	Lost       bool           `json:"lostCallbacks"`
+	Cases      int            `json:"cases"`
+	Ended      map[string]int `json:"ended"` // by stage
+	Faults     map[string]int `json:"faults"`
+	Kills      int            `json:"kills"`
+	Seconds    float64        `json:"seconds"`
+	Median     float64        `json:"decisionMedianSeconds"` // from ConnectFi's decision to ours
+	P99        float64        `json:"decisionP99Seconds"`
+	Slowest    float64        `json:"decisionSlowestSeconds"`
+	Histories  int            `json:"historiesReplayed"`
+	Resent     int            `json:"casesWhoseEventsWereResent"`
+	Violations []violation    `json:"violations"`
+}
+
+type violation struct {
+	Case string `json:"case"`
+	What string `json:"what"`
+}
+
+// settle waits until every case has ended, and at most that long.
+func (w *world) settle(ctx context.Context, within time.Duration, out *os.File) {
+	deadline := time.Now().Add(within)
+	said := time.Now()
+	for ctx.Err() == nil && time.Now().Before(deadline) {
+		c, err := w.dial(ctx)
+		if err == nil {
+			n, counted := openCases(ctx, c)
+			c.Close()
+			if counted == nil && n == 0 {
+				return
+			}
+			if time.Since(said) > 10*time.Second {
+				said = time.Now()
+				fmt.Fprintf(out, "%d cases and notifiers are open\n", n)
+			}
+		}
+		time.Sleep(time.Second)
+	}
+}
+
+// evidence is what the judges look at.
+type evidence struct {
+	subject *subject
+	view    *kyc.View
+	first   kyc.Stage                // the final stage, as it was first seen
+	truth   standin.ApplicationEntry // ConnectFi's word
+	ledger  standin.LedgerEntry      // and what it was made to do
+	events  map[string]string        // by id: what the receiver of all heard
+	runs    []*history.History       // of the case and of its notifier
+}
+
+// judge looks at every case from all sides.
+func (w *world) judge(ctx context.Context, n *nemesis, took time.Duration) (*result, error) {
+	r := &result{Seed: w.Seed, Store: "sqlite", Lost: w.Lost, Cases: w.Cases, Faults: n.faults(), Kills: n.kills(), Seconds: took.Seconds(), Ended: map[string]int{}, Violations: []violation{}}
+	if w.Postgres != "" {
+		r.Store = "postgresql"
+	}
+	n.mu.Lock()
+	failed := errors.Join(n.errs...)
+	n.mu.Unlock()
+	if failed != nil {
+		r.Violations = append(r.Violations, violation{"the system", failed.Error()})
+	}
+	var applications []standin.ApplicationEntry
+	var entries []standin.LedgerEntry
+	if err := errors.Join(w.control(ctx, http.MethodGet, "/sandbox/applications", nil, &applications),
+		w.control(ctx, http.MethodGet, "/sandbox/ledger", nil, &entries)); err != nil {
+		return nil, err
+	}
+	text, err := w.secret("keyset")
+	if err != nil {
+		return nil, err
+	}
+	keyset, err := seal.ParseKeyset(text)
+	if err != nil {
+		return nil, err
+	}
+	temporal, err := cluster.Dial(ctx, cluster.Options{Lookup: env.Map(w.vars), Sealed: keyset.Converters(), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, err
+	}
+	defer temporal.Close()
+	cases := workflows.Client{Temporal: temporal}
+	var latencies []float64
+	for _, s := range w.all() {
+		e := evidence{subject: s}
+		if v, err := cases.Show(ctx, s.reference); err == nil {
+			e.view = &v
+		}
+		for _, a := range applications {
+			if a.Reference == s.reference {
+				e.truth = a
+			}
+		}
+		for _, l := range entries {
+			if l.Reference == s.reference {
+				e.ledger = l
+			}
+		}
+		if e.events = w.receiver.heard(s.reference); e.view != nil && missing(e) != "" {
+			// A delivery that failed twice waits for minutes: it is asked for now.
+			r.Resent++
+			_, _ = cases.Resend(ctx, s.reference, "")
+			for range 50 {
+				if e.events = w.receiver.heard(s.reference); missing(e) == "" {
+					break
+				}
+				time.Sleep(200 * time.Millisecond)
+			}
+		}
+		for _, id := range []string{workflows.ID(s.reference), workflows.NotifyID(s.reference)} {
+			h, err := past(ctx, temporal, id)
+			if err != nil {
+				r.Violations = append(r.Violations, violation{s.reference, "its history cannot be read: " + err.Error()})
+				continue
+			}
+			e.runs = append(e.runs, h)
+		}
+		r.Histories += len(e.runs)
+		for _, wrong := range examine(e, workflows.Replayer(keyset.WorkerConverters())) {
+			r.Violations = append(r.Violations, violation{s.reference, s.scenario + ": " + wrong})
+		}
+		if e.view != nil {
+			r.Ended[string(e.view.Stage)]++
+			if at := decidedAt(*e.view); !s.decided.IsZero() && !at.IsZero() {
+				latencies = append(latencies, max(at.Sub(s.decided).Seconds(), 0))
+			}
+		}
+	}
+	w.receiver.mu.Lock()
+	for _, f := range w.receiver.forged {
+		r.Violations = append(r.Violations, violation{"the receiver", "what it heard cannot be believed: " + f})
+	}
+	w.receiver.mu.Unlock()
+	if slices.Sort(latencies); len(latencies) > 0 {
+		r.Median, r.P99, r.Slowest = latencies[len(latencies)/2], latencies[len(latencies)*99/100], latencies[len(latencies)-1]
+	}
+	return r, nil
+}
+
+// examine is every judge there is, over one case. It knows nothing of how the
+// case was run, so that it can be tried on a planted fault.
+func examine(e evidence, replayer workflows.Replayer) (wrong []string) {
+	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
+	if e.view == nil {
+		say("the case cannot be told")
+		return wrong
+	}
+	v := *e.view
+	if !v.Stage.Final() {
+		say("it has not ended: it is %s, waiting for %s until %s", v.Stage, v.WaitingOn, v.Until)
+		if v.Until.IsZero() {
+			say("its stage has no deadline")
+		}
+	}
+	if e.ledger.Applications != 1 {
+		say("ConnectFi has %d applications of it", e.ledger.Applications)
+	}
+	if want := strings.ToLower(string(e.truth.Outcome)); v.Stage.Final() && string(v.Stage) != want {
+		say("it ended %s, and ConnectFi says %q (%s)", v.Stage, e.truth.Outcome, e.truth.Status)
+	}
+	if v.ApplicationID != e.truth.ApplicationID {
+		say("it is the application %s, and ConnectFi's is %s", v.ApplicationID, e.truth.ApplicationID)
+	}
+	// In back_and_forth the sandbox wants documents again while an answer may be
+	// lost: whoever links them again cannot tell that from a link never made.
+	if e.ledger.Attachments != e.ledger.Documents && e.subject.scenario != "back_and_forth" {
+		say("%d links were made for %d documents", e.ledger.Attachments, e.ledger.Documents)
+	}
+	if strings.HasPrefix(e.subject.scenario, "step_up") && e.ledger.Documents != 2 {
+		say("%d documents were linked, front and back are two", e.ledger.Documents)
+	}
+	if lost := missing(e); lost != "" {
+		say("nobody heard of %s", lost)
+	}
+	finals := 0
+	for _, t := range v.Timeline {
+		if kyc.Stage(t.What).Final() {
+			finals++
+		}
+	}
+	if v.Stage.Final() && finals != 1 {
+		say("its timeline has %d ends", finals)
+	}
+	if len(v.Timeline) == 0 || v.Timeline[0].What != kyc.WhatStarted {
+		say("its timeline does not begin with its start")
+	}
+	for _, h := range e.runs {
+		if err := replayer.Replay(h); err != nil {
+			say("its history does not replay: %v", err)
+		}
+	}
+	return wrong
+}
+
+// missing names an event that the receiver of all never heard of: they are
+// numbered from one without a gap, and the last one is the decision.
+func missing(e evidence) string {
+	if e.view == nil || !e.view.Stage.Final() {
+		return ""
+	}
+	last := 0
+	for number := 1; number <= len(e.events)+1; number++ {
+		switch kind := e.events[kyc.NoticeID(e.view.Reference, number)]; {
+		case kind == "case."+string(e.view.Stage):
+			last = number
+		case kind == "" && last == 0:
+			return kyc.NoticeID(e.view.Reference, number)
+		}
+	}
+	if last != len(e.events) {
+		return fmt.Sprintf("nothing after the decision, but %d events after it", len(e.events)-last)
+	}
+	return ""
+}
+
+// decidedAt is when a case knew its decision.
+func decidedAt(v kyc.View) (at time.Time) {
+	for _, t := range v.Timeline {
+		if kyc.Stage(t.What).Final() {
+			at = t.At
+		}
+	}
+	return at
+}
+
+func (r *receiver) heard(reference string) map[string]string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.events[reference])
+}
+
+func openCases(ctx context.Context, c client.Client) (int64, error) {
+	n, err := c.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Query: "ExecutionStatus = 'Running'"})
+	return n.GetCount(), err
+}
+
+func past(ctx context.Context, c client.Client, id string) (*history.History, error) {
+	h := &history.History{}
+	events := c.GetWorkflowHistory(ctx, id, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		event, err := events.Next()
+		if err != nil {
+			return nil, err
+		}
+		h.Events = append(h.Events, event)
+	}
+	return h, nil
+}
+
+func (r *result) write(path string) error {
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(text, '\n'), 0o644)
+}
+
+func (r *result) print(out io.Writer) {
+	fmt.Fprintf(out, "\nseed %d on %s: %d cases, %d kills, %.0f s\n\n", r.Seed, r.Store, r.Cases, r.Kills, r.Seconds)
+	for _, table := range []struct {
+		head string
+		rows map[string]int
+	}{{"ended", r.Ended}, {"what happened", r.Faults}} {
+		fmt.Fprintln(out, table.head)
+		for _, name := range slices.Sorted(maps.Keys(table.rows)) {
+			fmt.Fprintf(out, "  %-22s %6d\n", name, table.rows[name])
+		}
+	}
+	fmt.Fprintf(out, "from ConnectFi's decision to ours: median %.2f s, p99 %.2f s, slowest %.2f s\n", r.Median, r.P99, r.Slowest)
+	fmt.Fprintf(out, "histories replayed %d, cases whose events were asked for again %d\n", r.Histories, r.Resent)
+	for _, v := range r.Violations {
+		fmt.Fprintf(out, "  %s: %s\n", v.Case, v.What)
+	}
+	fmt.Fprintf(out, "violations %d\n", len(r.Violations))
+}

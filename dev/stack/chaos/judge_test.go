@@ -1,0 +1,108 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/history/v1"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"durablekyc.example/internal/seal"
+	"durablekyc.example/kyc"
+	"durablekyc.example/sandbox/standin"
+	"durablekyc.example/workflows"
+)
+
+// TestMain is Temporal's process, too: chaos starts itself a second time.
+func TestMain(m *testing.M) {
+	if os.Getenv("CHAOS_TEMPORAL") != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// good is what the judges see of a case with which all is well.
+func good(t *testing.T) (evidence, workflows.Replayer) {
+	t.Helper()
+	root, err := rootModule()
+	require.NoError(t, err)
+	golden := filepath.Join(root, "workflows", "testdata", "histories")
+	text, err := os.ReadFile(filepath.Join(golden, "keyset.json"))
+	require.NoError(t, err)
+	keyset, err := seal.ParseKeyset(strings.TrimSpace(string(text)))
+	require.NoError(t, err)
+	text, err = os.ReadFile(filepath.Join(golden, "v0.1", "kyc-individualstepup.1.json"))
+	require.NoError(t, err)
+	var h history.History
+	require.NoError(t, protojson.Unmarshal(text, &h))
+	return evidence{
+		subject: &subject{reference: "A1", scenario: "step_up"},
+		view: &kyc.View{Reference: "A1", ApplicationID: "iapp_1", Stage: kyc.Approved,
+			Timeline: []kyc.Entry{{What: kyc.WhatStarted}, {What: "approved"}}},
+		truth:  standin.ApplicationEntry{Reference: "A1", ApplicationID: "iapp_1", Status: "completed", Outcome: "Approved"},
+		ledger: standin.LedgerEntry{Reference: "A1", Applications: 1, Documents: 2, Attachments: 2},
+		events: map[string]string{"evt_A1_1": "case.documents_requested", "evt_A1_2": "case.approved"},
+		runs:   []*history.History{&h},
+	}, workflows.Replayer(keyset.WorkerConverters())
+}
+
+// Every judge can fail: a planted fault is found, and by the judge it is for.
+func TestTheJudgesFindWhatIsPlanted(t *testing.T) {
+	e, replayer := good(t)
+	require.Empty(t, examine(e, replayer))
+	for name, test := range map[string]struct {
+		plant func(*evidence)
+		says  string
+	}{
+		"a forgotten case":            {func(e *evidence) { e.view.Stage, e.view.Until = kyc.InReview, time.Now().Add(time.Hour) }, "it has not ended"},
+		"a stage without a deadline":  {func(e *evidence) { e.view.Stage = kyc.InReview }, "has no deadline"},
+		"a case that is gone":         {func(e *evidence) { e.view = nil }, "cannot be told"},
+		"the wrong decision":          {func(e *evidence) { e.truth.Outcome = "Denied" }, "and ConnectFi says"},
+		"a second application":        {func(e *evidence) { e.ledger.Applications = 2 }, "2 applications"},
+		"another application":         {func(e *evidence) { e.truth.ApplicationID = "iapp_2" }, "ConnectFi's is iapp_2"},
+		"a document linked twice":     {func(e *evidence) { e.ledger.Attachments = 3 }, "3 links were made for 2"},
+		"a document too many":         {func(e *evidence) { e.ledger.Documents, e.ledger.Attachments = 4, 4 }, "4 documents were linked"},
+		"a decision nobody heard of":  {func(e *evidence) { delete(e.events, "evt_A1_2") }, "nobody heard of evt_A1_2"},
+		"an event nobody heard of":    {func(e *evidence) { delete(e.events, "evt_A1_1") }, "nobody heard of evt_A1_1"},
+		"an event after the decision": {func(e *evidence) { e.events["evt_A1_3"] = "case.in_review" }, "events after it"},
+		"a decision that changed": {func(e *evidence) { e.view.Timeline = append(e.view.Timeline, kyc.Entry{What: "denied"}) },
+			"2 ends"},
+		"a timeline without a start": {func(e *evidence) { e.view.Timeline = e.view.Timeline[1:] }, "does not begin with its start"},
+		"a history that another code wrote": {func(e *evidence) {
+			for _, event := range e.runs[0].Events {
+				if a := event.GetActivityTaskScheduledEventAttributes(); a != nil {
+					a.ActivityType.Name = "Another"
+				}
+			}
+		}, "does not replay"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, replayer := good(t)
+			test.plant(&e)
+			require.Contains(t, strings.Join(examine(e, replayer), "\n"), test.says)
+		})
+	}
+}
+
+// A short run of the real thing: every program a process, killed and paused.
+func TestAShortRunHasNoViolations(t *testing.T) {
+	into := filepath.Join(t.TempDir(), "chaos.json")
+	r, err := run(t.Context(), settings{Cases: 60, Kills: 8, Over: 25 * time.Second, Within: 4 * time.Minute, Seed: 1}, os.Stdout)
+	require.NoError(t, err)
+	r.print(os.Stdout)
+	require.NoError(t, r.write(into))
+	require.Empty(t, r.Violations)
+	require.GreaterOrEqual(t, r.Kills, 8)
+	require.Equal(t, 60, r.Ended["approved"]+r.Ended["denied"])
+	text, err := os.ReadFile(into)
+	require.NoError(t, err)
+	var read result
+	require.NoError(t, json.Unmarshal(text, &read))
+	require.Equal(t, *r, read)
+}

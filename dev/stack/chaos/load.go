@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"durablekyc.example/connectfi"
+	"durablekyc.example/sandbox/standin"
+)
+
+// load starts all cases, spread over the time, half of them by the API and half
+// by the starter, while the faults happen, and returns when these are over.
+// Whoever is not answered asks again, and may still do so then: wait for them.
+func (w *world) load(ctx context.Context, torment func(context.Context), out *os.File) (wait func() error) {
+	var (
+		faults sync.WaitGroup
+		starts errgroup.Group
+	)
+	under, over := context.WithTimeout(ctx, w.Over)
+	faults.Go(func() { defer over(); torment(under) })
+	defer faults.Wait()
+	every := time.NewTicker(max(w.Over*9/10/time.Duration(w.Cases), time.Millisecond))
+	defer every.Stop()
+	for i, s := range w.all() {
+		select {
+		case <-every.C:
+		case <-ctx.Done():
+			return starts.Wait
+		}
+		if i%max(w.Cases/10, 1) == 0 {
+			fmt.Fprintf(out, "%d of %d cases were started\n", i, w.Cases)
+		}
+		starts.Go(func() error {
+			w.begin(ctx, s, i)
+			return nil
+		})
+	}
+	return starts.Wait
+}
+
+// begin asks until it is answered. Every tenth asks twice at once.
+func (w *world) begin(ctx context.Context, s *subject, i int) {
+	ask := w.byStarter
+	if i%2 == 0 {
+		ask = w.byAPI
+	}
+	var asked sync.WaitGroup
+	for range 1 + (i%10)/9 {
+		asked.Go(func() {
+			for ctx.Err() == nil && !ask(ctx, s) {
+				select {
+				case <-time.After(500 * time.Millisecond):
+				case <-ctx.Done():
+				}
+			}
+		})
+	}
+	asked.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s.accepted = true
+}
+
+func (w *world) byStarter(ctx context.Context, s *subject) bool {
+	code, _, _ := w.starter(ctx, "start", "--customer", s.customer, "--reference", s.reference)
+	return code == 0
+}
+
+func (w *world) byAPI(ctx context.Context, s *subject) bool {
+	token, err := w.secret("api_tokens")
+	if err != nil {
+		return false
+	}
+	body := fmt.Sprintf(`{"customerId":%q,"reference":%q}`, s.customer, s.reference)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.vars["KYC_PUBLIC_URL"]+"/akepa/identification", strings.NewReader(body))
+	if err != nil {
+		return false
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set(connectfi.TokenHeader, token)
+	response, err := w.http.Do(request)
+	if err != nil {
+		return false
+	}
+	defer response.Body.Close()
+	return response.StatusCode == http.StatusOK
+}
+
+// background is everybody else: applicants, reviewers, and whoever forges.
+func (w *world) background(ctx context.Context) *sync.WaitGroup {
+	var all sync.WaitGroup
+	var applicants errgroup.Group
+	applicants.SetLimit(6)
+	all.Go(func() {
+		defer func() { _ = applicants.Wait() }()
+		for ctx.Err() == nil {
+			var applications []standin.ApplicationEntry
+			if w.control(ctx, http.MethodGet, "/sandbox/applications", nil, &applications) == nil {
+				for _, a := range applications {
+					w.attend(ctx, a, &applicants)
+				}
+			}
+			select {
+			case <-time.After(500 * time.Millisecond):
+			case <-ctx.Done():
+			}
+		}
+	})
+	return &all
+}
+
+// attend does what a person does about an application.
+func (w *world) attend(ctx context.Context, a standin.ApplicationEntry, applicants *errgroup.Group) {
+	w.mu.Lock()
+	s := w.cases[a.Reference]
+	w.mu.Unlock()
+	if s == nil {
+		return
+	}
+	if w.dice.float() < 0.01 {
+		w.forge(ctx, a)
+	}
+	decide := func(path string, body map[string]string) {
+		if w.control(ctx, http.MethodPost, "/sandbox/applications/"+a.ApplicationID+path, body, nil) == nil {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			s.decided = time.Now()
+		}
+	}
+	switch {
+	case a.Status == connectfi.StatusCompleted:
+	case a.Status == connectfi.StatusPendingStepUp:
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if !s.sending && applicants.TryGo(func() error { w.send(ctx, s); return nil }) {
+			s.sending = true
+		}
+	case s.scenario == "unknown_status" || s.scenario == "data_request":
+		decide("/status", map[string]string{"status": "completed", "outcome": s.outcome})
+	case a.Status == connectfi.StatusWaitingReview && (s.scenario == "review" || s.scenario == "step_up_review"):
+		decide("/review", map[string]string{"outcome": s.outcome})
+	}
+}
+
+// send is an applicant who sends what is missing, and tries again later if that
+// did not work: what a case has taken it wants no more.
+func (w *world) send(ctx context.Context, s *subject) {
+	defer func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		s.sending = false
+	}()
+	v := w.show(ctx, s.reference)
+	if v == nil {
+		return
+	}
+	for _, e := range v.Entities {
+		if len(e.Missing) > 0 && !e.Sending {
+			w.starter(ctx, "upload", s.reference, "--entity", e.ID, "--front", w.image[0], "--back", w.image[1])
+		}
+	}
+}
+
+// forge calls back what ConnectFi never said: with a good token an old hint or
+// one of another application, with a bad one whatever it likes. A case reads.
+func (w *world) forge(ctx context.Context, a standin.ApplicationEntry) {
+	address := a.WebhookURL
+	if w.dice.pick(2) == 0 {
+		address += "x"
+	}
+	body := fmt.Sprintf(`{"code":"0","requestId":"forged","data":{"reference":%q,"applicationId":"iapp_forged","status":"completed","outcome":"Approved"}}`, a.Reference)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(body))
+	if err != nil {
+		return
+	}
+	request.Header.Set("Content-Type", "application/json")
+	if response, err := w.http.Do(request); err == nil {
+		response.Body.Close()
+	}
+}

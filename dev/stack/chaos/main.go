@@ -1,0 +1,88 @@
+// Command chaos runs the system as production does, every program a process of
+// its own, and does to it whatever can happen: processes are killed and paused,
+// ConnectFi answers with errors, late, twice or not at all, keys are changed.
+// Then it judges whether every case ended as ConnectFi says, with nothing lost
+// and nothing doubled. `make chaos` runs it.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+type settings struct {
+	Cases    int           `default:"2000" help:"How many cases."`
+	Kills    int           `default:"100" help:"How many processes are killed at the least."`
+	Over     time.Duration `default:"3m" help:"How long the load and the faults go on."`
+	Within   time.Duration `default:"5m" help:"How long after the faults a case may take to end: the bound that is promised."`
+	Lost     bool          `help:"Every callback is lost: polling alone finds the decisions."`
+	Seed     uint64        `default:"1" help:"Of scenarios, outcomes and faults."`
+	Postgres string        `placeholder:"URL" help:"Temporal keeps its data in this PostgreSQL instead of an SQLite file."`
+	JSON     string        `name:"json" default:"chaos.json" type:"path" help:"Where the result goes."`
+	Work     string        `placeholder:"DIR" type:"path" help:"Where logs and data stay; a directory that is removed without it."`
+
+	Temporal temporalSettings `cmd:"" hidden:"" help:"Temporal's own process."`
+	Run      struct{}         `cmd:"" default:"1" hidden:""`
+}
+
+func main() {
+	var s settings
+	parsed := kong.Parse(&s, kong.Name("chaos"), kong.Description("The whole system, and all that can happen to it."))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if parsed.Command() == "temporal" {
+		parsed.FatalIfErrorf(s.Temporal.serve(ctx))
+		return
+	}
+	result, err := run(ctx, s, os.Stdout)
+	if err == nil {
+		err = result.write(s.JSON)
+	}
+	parsed.FatalIfErrorf(err)
+	result.print(os.Stdout)
+	if len(result.Violations) > 0 {
+		os.Exit(1)
+	}
+}
+
+// run brings everything up, lets it happen, waits for the end and judges.
+func run(ctx context.Context, s settings, out *os.File) (r *result, err error) {
+	work := s.Work
+	if work == "" {
+		if work, err = os.MkdirTemp("", "durablekyc-chaos-"); err != nil {
+			return nil, err
+		}
+		defer os.RemoveAll(work)
+	}
+	began := time.Now()
+	w, err := newWorld(ctx, s, work)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if stopped := w.fleet.stop(); err == nil {
+			err = stopped
+		}
+	}()
+	fmt.Fprintf(out, "everything is up after %s; %d cases and at least %d kills in %s\n", time.Since(began).Round(time.Second), s.Cases, s.Kills, s.Over)
+	happening, cease := context.WithCancel(ctx)
+	defer cease()
+	background := w.background(happening)
+	n := newNemesis(w)
+	started := w.load(ctx, n.torment, out)
+	n.heal(ctx)
+	fmt.Fprintf(out, "the faults are over after %s: %d kills\n", time.Since(began).Round(time.Second), n.kills())
+	if err := started(); err != nil {
+		return nil, err
+	}
+	w.settle(ctx, s.Within, out)
+	cease()
+	background.Wait()
+	return w.judge(ctx, n, time.Since(began))
+}
