@@ -84,6 +84,9 @@ func newWorld(ctx context.Context, s settings, work string) (w *world, err error
 		return w, err
 	}
 	bin, data := filepath.Join(work, "bin"), filepath.Join(work, "data")
+	if err := os.RemoveAll(data); err != nil { // of a run before: ConnectFi knows nothing of it any more
+		return w, err
+	}
 	for _, dir := range []string{bin, data, filepath.Join(work, "log"), w.keys} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return w, err
