@@ -3,7 +3,7 @@
 // told apart by the URL alone. A bucket holds, in a folder for each owner:
 //
 //	<folder>/<key>               an image: only this owner's, and only under this key, it opens
-//	<folder>/<key>.<name>.txt    a receipt, in clear: an id or a "done", which tells nothing about anybody
+//	<folder>/<key>.<name>.txt    a receipt, an id or a "done": only beside this image, and only by this name, it opens
 //	<folder>/owner               the owner's name, encrypted, so that a sweep can ask whether it is still needed
 //
 // Whoever can list the bucket sees how many images of how many owners there
