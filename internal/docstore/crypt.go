@@ -14,6 +14,7 @@ import (
 // What an object was encrypted for. %q tells where a name ends, whatever is in it.
 func imageContext(owner, key string) string { return fmt.Sprintf("image of %q as %q", owner, key) }
 func ownerContext(folder string) string     { return fmt.Sprintf("owner of %q", folder) }
+func receiptContext(at string) string       { return fmt.Sprintf("receipt at %q", at) }
 
 // ownerFile is the name of the object that says whose folder it is in. No key
 // is that short.

@@ -58,7 +58,7 @@ func TestABucketShowsNothing(t *testing.T) {
 	for _, path := range files(t, dir) {
 		content, err := os.ReadFile(path)
 		require.NoError(t, err)
-		for _, word := range []string{"Mustermann", "passport", "PNG", "png", "image"} {
+		for _, word := range []string{"Mustermann", "passport", "PNG", "png", "image", "doc_1"} {
 			require.NotContains(t, string(content), word, path)
 			require.NotContains(t, strings.TrimPrefix(path, dir), word)
 		}
@@ -100,6 +100,44 @@ func TestAnImageOpensOnlyWhereItWasPut(t *testing.T) {
 	content, err := all(t, s, "A1", mySecond)
 	require.NoError(t, err)
 	require.Equal(t, jpg+strings.Repeat("x", 200000), content)
+}
+
+// Nor by writing receipts: the id of another person's document would be linked
+// to this case, and ids can be guessed.
+func TestAReceiptOpensOnlyWhereItWasLeft(t *testing.T) {
+	s, dir := kept(t, keyset)
+	mine, theirs := put(t, s, "A1", jpg), put(t, s, "A2", png)
+	for key, document := range map[string]string{mine: "doc_mine", theirs: "doc_theirs"} {
+		require.NoError(t, s.Note(t.Context(), key, "document", document))
+		require.NoError(t, s.Note(t.Context(), key, "linking", "1"))
+	}
+	at := func(key, name string) string { return filepath.Join(dir, filepath.FromSlash(key)+"."+name+".txt") }
+	read := func(path string) []byte {
+		content, err := os.ReadFile(path)
+		require.NoError(t, err)
+		return content
+	}
+	own := read(at(mine, "document"))
+	for name, content := range map[string][]byte{
+		"in clear":                  []byte("doc_theirs"),
+		"another image's":           read(at(theirs, "document")),
+		"another one of this image": read(at(mine, "linking")),
+		"an image":                  read(filepath.Join(dir, filepath.FromSlash(mine))),
+		"a byte less":               own[:len(own)-1],
+		"empty":                     nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, os.WriteFile(at(mine, "document"), content, 0o600))
+			_, ok, err := s.Noted(t.Context(), mine, "document")
+			require.ErrorIs(t, err, seal.ErrSealed)
+			require.False(t, ok)
+		})
+	}
+	require.NoError(t, os.WriteFile(at(mine, "document"), own, 0o600))
+	value, ok, err := s.Noted(t.Context(), mine, "document")
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.Equal(t, "doc_mine", value)
 }
 
 func TestRotationOfTheKeyset(t *testing.T) {

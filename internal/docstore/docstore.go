@@ -3,7 +3,7 @@
 // told apart by the URL alone. A bucket holds, in a folder for each owner:
 //
 //	<folder>/<key>               an image: only this owner's, and only under this key, it opens
-//	<folder>/<key>.<name>.txt    a receipt, in clear: an id or a "done", which tells nothing about anybody
+//	<folder>/<key>.<name>.txt    a receipt, an id or a "done": only beside this image, and only by this name, it opens
 //	<folder>/owner               the owner's name, encrypted, so that a sweep can ask whether it is still needed
 //
 // Whoever can list the bucket sees how many images of how many owners there
@@ -35,18 +35,26 @@ import (
 // DefaultMaxBytes is how large an image may be unless WithMaxBytes says otherwise.
 const DefaultMaxBytes = 10 << 20
 
+// DefaultMaxImages is how many images an owner may have at once unless
+// WithMaxImages says otherwise: a business with many representatives has forty,
+// and whoever goes on sending fills a gigabyte and no bucket.
+const DefaultMaxImages = 100
+
 var (
 	// ErrNotFound: nothing has this key.
 	ErrNotFound = errors.New("the document store has no such image")
 	// ErrTooLarge: the image is larger than the store takes; nothing of it was kept.
 	ErrTooLarge = errors.New("the image is too large")
+	// ErrFull: the owner has as many images as one may have; nothing of this one was kept.
+	ErrFull = errors.New("the document store has as many images of this owner as it takes")
 )
 
 // Store is a bucket of images. It is safe for concurrent use.
 type Store struct {
-	bucket   *blob.Bucket
-	keyset   seal.Keyset
-	maxBytes int64
+	bucket    *blob.Bucket
+	keyset    seal.Keyset
+	maxBytes  int64
+	maxImages int
 }
 
 // Option changes a Store as it is opened.
@@ -54,6 +62,10 @@ type Option func(*Store)
 
 // WithMaxBytes sets how many bytes an image may have at most.
 func WithMaxBytes(n int64) Option { return func(s *Store) { s.maxBytes = n } }
+
+// WithMaxImages sets how many images an owner may have at once, or a few more
+// where several come in at the same moment.
+func WithMaxImages(n int) Option { return func(s *Store) { s.maxImages = n } }
 
 // Open opens the bucket a URL names: file:///a/directory, made if it is
 // missing and then readable by nobody else; mem://, which is gone with the
@@ -76,7 +88,7 @@ func Open(ctx context.Context, bucketURL string, keyset seal.Keyset, options ...
 	if err != nil {
 		return nil, fmt.Errorf("the document store (%s://) cannot be opened: %w", u.Scheme, err)
 	}
-	s := &Store{bucket: bucket, keyset: keyset, maxBytes: DefaultMaxBytes}
+	s := &Store{bucket: bucket, keyset: keyset, maxBytes: DefaultMaxBytes, maxImages: DefaultMaxImages}
 	for _, option := range options {
 		option(s)
 	}
@@ -108,8 +120,8 @@ func (s *Store) Close() error { return s.bucket.Close() }
 // Put keeps an image and answers with its key, which tells nothing about owner
 // or content. Only a jpg or png by its first bytes is taken, and contentType,
 // unless empty, must say the same: otherwise a *RefusedError. More bytes than
-// the store takes are ErrTooLarge. Whatever goes wrong, nothing of the image is
-// left behind.
+// the store takes are ErrTooLarge, more images of one owner ErrFull. Whatever
+// goes wrong, nothing of the image is left behind.
 func (s *Store) Put(ctx context.Context, owner string, r io.Reader, contentType string) (key string, err error) {
 	head := make([]byte, sniffed)
 	n, err := io.ReadFull(r, head)
@@ -124,6 +136,9 @@ func (s *Store) Put(ctx context.Context, owner string, r io.Reader, contentType 
 	actual := contentTypes[extension]
 	if contentType != "" && contentType != actual {
 		return "", refuse(CodeOtherKind, "the file is a %s, but was announced as something else", extension)
+	}
+	if err := s.room(ctx, owner); err != nil {
+		return "", err
 	}
 	// Before the image, so that none lies where nobody can tell whose it is;
 	// and with every image, so that it is as new as the newest of them.
@@ -145,6 +160,23 @@ func (s *Store) Put(ctx context.Context, owner string, r io.Reader, contentType 
 		return "", err
 	}
 	return key, nil
+}
+
+// room is ErrFull if an owner has as many images as one may have.
+func (s *Store) room(ctx context.Context, owner string) error {
+	images := 0
+	for object, err := range s.objects(ctx, folder(owner)) {
+		if err != nil {
+			return err
+		}
+		if validKey.MatchString(object.Key) {
+			images++
+		}
+	}
+	if images >= s.maxImages {
+		return ErrFull
+	}
+	return nil
 }
 
 // Read opens an image of an owner's. The caller closes it, and has seen all of

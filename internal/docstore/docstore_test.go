@@ -150,6 +150,26 @@ func TestPutTakesExactlyTheLimit(t *testing.T) {
 	}, docstore.WithMaxBytes(100))
 }
 
+// Nobody fills the bucket: an owner has so many images at once, receipts not counted.
+func TestAnOwnerHasSoManyImages(t *testing.T) {
+	stores(t, func(t *testing.T, s *docstore.Store) {
+		first, err := s.Put(t.Context(), "A1", strings.NewReader(jpg), "")
+		require.NoError(t, err)
+		for _, receipt := range []string{"document", "uploaded", "linking"} {
+			require.NoError(t, s.Note(t.Context(), first, receipt, "1"))
+		}
+		_, err = s.Put(t.Context(), "A1", strings.NewReader(jpg), "")
+		require.NoError(t, err)
+		_, err = s.Put(t.Context(), "A1", strings.NewReader(jpg), "")
+		require.ErrorIs(t, err, docstore.ErrFull)
+		_, err = s.Put(t.Context(), "A10", strings.NewReader(jpg), "")
+		require.NoError(t, err, "another owner has room")
+		require.NoError(t, s.DropImage(t.Context(), first))
+		_, err = s.Put(t.Context(), "A1", strings.NewReader(jpg), "")
+		require.NoError(t, err, "what has arrived makes room")
+	}, docstore.WithMaxImages(2))
+}
+
 func TestACancelledPutLeavesNothing(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "documents")
 	s := open(t, "file://"+dir)

@@ -12,8 +12,9 @@ const maxReceipt = 4 << 10
 
 // Note leaves a receipt beside an image: how far something got with it. A
 // second one of the same name replaces the first. ErrNotFound if the image is
-// not there: none is begun for what is gone. It lies in clear, so it must tell
-// nothing about anybody.
+// not there: none is begun for what is gone. It is sealed for this image and
+// this name: whoever can write to the bucket could otherwise have another
+// person's document linked, whose id anybody can guess.
 func (s *Store) Note(ctx context.Context, key, name, value string) error {
 	if !validName.MatchString(name) {
 		return errors.New("a receipt's name is up to 32 small letters, digits or hyphens")
@@ -29,22 +30,30 @@ func (s *Store) Note(ctx context.Context, key, name, value string) error {
 	} else if !exists {
 		return ErrNotFound
 	}
-	return s.write(ctx, receipt(key, name), "text/plain", func(w io.Writer) error {
+	at := receipt(key, name)
+	return s.writeSealed(ctx, at, receiptContext(at), func(w io.Writer) error {
 		_, err := io.WriteString(w, value)
 		return err
 	})
 }
 
-// Noted reads a receipt; ok is false if there is none.
+// Noted reads a receipt; ok is false if there is none. seal.ErrSealed if one
+// lies there that was not left by Note with these keys.
 func (s *Store) Noted(ctx context.Context, key, name string) (value string, ok bool, err error) {
 	if !validKey.MatchString(key) || !validName.MatchString(name) {
 		return "", false, nil
 	}
-	text, err := s.bucket.ReadAll(ctx, receipt(key, name))
-	switch err = translate(err); {
+	at := receipt(key, name)
+	r, err := s.readSealed(ctx, at, receiptContext(at))
+	switch {
 	case errors.Is(err, ErrNotFound):
 		return "", false, nil
 	case err != nil:
+		return "", false, err
+	}
+	defer r.Close()
+	text, err := io.ReadAll(io.LimitReader(r, maxReceipt+1))
+	if err != nil {
 		return "", false, err
 	}
 	return string(text), true, nil

@@ -73,6 +73,46 @@ func TestRequestsUnderWayAreFinished(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
+// Where a request ends is said in one way only, or it is no request: whoever
+// stands in front must not take two requests for one.
+func TestWhereARequestEnds(t *testing.T) {
+	bodies := make(chan string, 2)
+	addr, _, _ := running(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		bodies <- string(body)
+	}), Grace)
+	const chunked = "Transfer-Encoding: chunked\r\n"
+	for name, test := range map[string]struct{ headers, body, status, read string }{
+		"a length":                   {"Content-Length: 3\r\n", "abc", "200", "abc"},
+		"chunks":                     {chunked, "3\r\nabc\r\n0\r\n\r\n", "200", "abc"},
+		"both: chunks count":         {chunked + "Content-Length: 1\r\n", "3\r\nabc\r\n0\r\n\r\n", "200", "abc"},
+		"two lengths":                {"Content-Length: 3\r\nContent-Length: 4\r\n", "abcd", "400", ""},
+		"a list of lengths":          {"Content-Length: 3, 4\r\n", "abcd", "400", ""},
+		"a length with a sign":       {"Content-Length: +3\r\n", "abc", "400", ""},
+		"another encoding":           {"Transfer-Encoding: identity\r\n", "abc", "501", ""},
+		"two encodings":              {"Transfer-Encoding: gzip, chunked\r\n", "0\r\n\r\n", "501", ""},
+		"encodings twice":            {chunked + chunked, "0\r\n\r\n", "501", ""},
+		"a blank before the colon":   {"Transfer-Encoding : chunked\r\n", "0\r\n\r\n", "400", ""},
+		"a line end inside a header": {"X: a\rContent-Length: 3\r\n", "abc", "400", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := net.Dial("tcp", addr)
+			require.NoError(t, err)
+			defer c.Close()
+			require.NoError(t, c.SetDeadline(time.Now().Add(5*time.Second)))
+			_, err = io.WriteString(c, "POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"+test.headers+"\r\n"+test.body)
+			require.NoError(t, err)
+			answer, _ := io.ReadAll(c)
+			require.GreaterOrEqual(t, len(answer), 12)
+			require.Equal(t, "HTTP/1.1 "+test.status, string(answer[:12]), "%s", answer)
+			if test.status == "200" {
+				require.Equal(t, test.read, <-bodies)
+			}
+			require.Empty(t, bodies)
+		})
+	}
+}
+
 func TestGraceEnds(t *testing.T) {
 	begun := make(chan struct{})
 	addr, stop, ended := running(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

@@ -57,3 +57,18 @@ func TestTheLogTellsWhatIsNeeded(t *testing.T) {
 		require.Contains(t, out.String(), said)
 	}
 }
+
+// Whoever gets a text into the log gets no line of their own into it.
+func TestAnEventIsOneLine(t *testing.T) {
+	for _, format := range []string{"text", "json"} {
+		for _, end := range []string{"\n", "\r\n", "\r", "\u2028", "\x1b[2K"} {
+			var out bytes.Buffer
+			Logger(&out, format).Info("hello"+end+"level=ERROR", "said", "x"+end+`{"level":"ERROR"}`, "error", errors.New("y"+end))
+			require.Equal(t, 1, bytes.Count(out.Bytes(), []byte("\n")), format)
+			require.Equal(t, out.Len()-1, bytes.IndexByte(out.Bytes(), '\n'))
+			for _, raw := range []string{"\r", "\x1b", "\u2028"} {
+				require.NotContains(t, out.String(), raw, format)
+			}
+		}
+	}
+}

@@ -132,8 +132,14 @@ func (a *api) getToken(c *gin.Context) (any, error) {
 		return nil, tooFast{wait}
 	}
 	if !a.Credentials.opens(asked.User) {
+		name := asked.User.Login
+		if !a.Credentials.knows(name) {
+			name = "unknown" // it may be a password in the wrong place
+		}
+		a.config.Logger.Warn("a login was refused", "login", name, "from", address(c))
 		return nil, unauthorized()
 	}
+	c.Set(who, "login "+asked.User.Login)
 	until := time.Now().Add(tokenLasts).Truncate(time.Second)
 	return connectfi.Token{
 		Token:     a.config.Keys.Issue(seal.API, seal.Ticket{Subject: asked.User.Login, Expires: until, Nonce: rand.Text()}),
@@ -145,24 +151,26 @@ func (a *api) getToken(c *gin.Context) (any, error) {
 // too often. A stranger is counted by address, a program by what it was given:
 // any number of them may call from behind one address.
 func (a *api) admit(c *gin.Context) {
-	who, ok := a.caller(c.GetHeader(connectfi.TokenHeader))
-	l := a.calls
+	caller, ok := a.caller(c.GetHeader(connectfi.TokenHeader))
+	counted, l := caller, a.calls
 	if !ok {
-		who, l = address(c), a.addresses
+		counted, l = address(c), a.addresses
 	}
-	switch wait := l.wait(who); {
+	switch wait := l.wait(counted); {
 	case wait > 0:
 		a.refuse(c, tooFast{wait})
 	case !ok:
+		a.config.Logger.Warn("a call without a token of ours was refused", "route", c.FullPath(), "from", address(c))
 		a.refuse(c, unauthorized())
 	default:
+		c.Set(who, caller)
 		c.Next()
 	}
 }
 
 // caller is whose token this is; false if it is nobody's. One of a login that is
 // no longer configured is none.
-func (a *api) caller(token string) (who string, ok bool) {
+func (a *api) caller(token string) (name string, ok bool) {
 	if which, ok := a.Credentials.holds(token); ok {
 		return fmt.Sprintf("token %d", which), true
 	}

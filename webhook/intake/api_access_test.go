@@ -128,6 +128,42 @@ func TestWhoIsNotLetIn(t *testing.T) {
 	require.Equal(t, http.StatusOK, answer.Code)
 }
 
+// Who was let in is in the line of each request, and who was not is said with
+// where they called from. What they tried is in neither.
+func TestTheLogTellsWhoCameIn(t *testing.T) {
+	b := newBackend(t, func(c *intake.Config) { c.Applicants = waiting(person) })
+	_, text := b.getToken(apiLogin, apiPassword)
+	token := into[connectfi.Envelope[connectfi.Token]](t, text).Data.Token
+	list := func(token string) {
+		b.with(http.MethodPost, "/akepa/list", strings.NewReader(`{"customerId":"`+person+`"}`), map[string]string{connectfi.TokenHeader: token})
+	}
+	list(token)
+	list(apiToken)
+	list("MARKER")
+	b.getToken(apiLogin, "MARKER")
+	b.getToken("MARKER", apiPassword)
+	b.answer(b.asked("POST /verify/link/:ticket", nil))
+	b.answer(b.asked("GET /verify/case", nil))
+	b.send(http.MethodGet, "/verify/link/MARKER", nil)
+	log := b.log.String()
+	for _, line := range []string{
+		`"route":"/auth/get-token","status":200,"seconds":[0-9.e-]+,"who":"login ` + apiLogin + `"`,
+		`"route":"/akepa/list","status":200,"seconds":[0-9.e-]+,"who":"login ` + apiLogin + `"`,
+		`"route":"/akepa/list","status":200,"seconds":[0-9.e-]+,"who":"token 2"`,
+		`"level":"WARN","msg":"a call without a token of ours was refused","route":"/akepa/list","from":"192.0.2.1"`,
+		`"level":"WARN","msg":"a login was refused","login":"` + apiLogin + `","from":"192.0.2.1"`,
+		`"level":"WARN","msg":"a login was refused","login":"unknown","from":"192.0.2.1"`,
+		`"route":"/verify/link/:ticket","status":303,"seconds":[0-9.e-]+,"who":"a link of A1"`,
+		`"route":"/verify/case","status":200,"seconds":[0-9.e-]+,"who":"a session of A1"`,
+		`"route":"/verify/link/:ticket","status":404,"seconds":[0-9.e-]+}`,
+	} {
+		require.Regexp(t, line, log)
+	}
+	for _, secret := range []string{"MARKER", apiPassword, apiToken, token} {
+		require.NotContains(t, log, secret)
+	}
+}
+
 // With no credentials the API is as unknown as anything else, and needs nothing.
 func TestWithoutCredentialsThereIsNoAPI(t *testing.T) {
 	e := newEdge(t, &desk{})

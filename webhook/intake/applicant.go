@@ -57,6 +57,7 @@ func (s *Server) link(c *gin.Context) (link seal.Ticket, v kyc.View, ok bool) {
 		s.say(c, http.StatusNotFound, "link_unknown")
 		return link, v, false
 	}
+	c.Set(who, "a link of "+link.Subject)
 	v, ok = s.show(c, link)
 	return link, v, ok
 }

@@ -90,13 +90,13 @@ func (r *room) reads(status kyc.Status, outcome kyc.Outcome, entities ...kyc.Ent
 		Reading: kyc.Reading{ApplicationID: "iapp_1", Status: status, Outcome: outcome, Entities: entities}})
 }
 
-func images(t testing.TB) *docstore.Store {
+func images(t testing.TB, options ...docstore.Option) *docstore.Store {
 	t.Helper()
 	text, err := seal.NewKeyset()
 	require.NoError(t, err)
 	keyset, err := seal.ParseKeyset(text)
 	require.NoError(t, err)
-	store, err := docstore.Open(t.Context(), "mem://", keyset)
+	store, err := docstore.Open(t.Context(), "mem://", keyset, options...)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
 	return store

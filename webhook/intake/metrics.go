@@ -48,6 +48,10 @@ func newMetrics(registry prometheus.Registerer) (metrics, error) {
 	return m, nil
 }
 
+// who is where a request keeps who makes it, once that is proven: a token's
+// number, a login, or whose case an applicant's link or session is for.
+const who = "who"
+
 // watch logs and measures a request by the pattern of its route: the path
 // itself holds a capability, and a query could hold anything.
 func (s *Server) watch(c *gin.Context) {
@@ -58,7 +62,11 @@ func (s *Server) watch(c *gin.Context) {
 		route = "none"
 	}
 	s.metrics.requests.WithLabelValues(route, strconv.Itoa(status)).Observe(took.Seconds())
-	s.config.Logger.Info("request", "method", method(c.Request.Method), "route", route, "status", status, "seconds", took.Seconds())
+	line := []any{"method", method(c.Request.Method), "route", route, "status", status, "seconds", took.Seconds()}
+	if known := c.GetString(who); known != "" {
+		line = append(line, who, known)
+	}
+	s.config.Logger.Info("request", line...)
 }
 
 // method is a known one, or "other": HTTP lets a stranger write anything there.

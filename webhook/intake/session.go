@@ -43,6 +43,9 @@ func (s *Server) applicant(c *gin.Context) (applicant, bool) {
 		return applicant{}, false
 	}
 	t, err := s.config.Keys.Redeem(seal.Session, text, time.Now())
+	if err == nil {
+		c.Set(who, "a session of "+t.Subject)
+	}
 	return applicant{t}, err == nil
 }
 

@@ -66,7 +66,12 @@ func (s *Server) sent(c *gin.Context) {
 		s.tell(c, a, http.StatusConflict, f)
 		return
 	}
-	if err := s.judge(c.Request.Context(), a, f); err != nil {
+	switch err := s.judge(c.Request.Context(), a, f); {
+	case errors.Is(err, docstore.ErrFull): // what nobody claims is swept after two days
+		s.config.Logger.Warn("a case takes no more images for now", "reference", a.Subject)
+		s.slower(c, time.Hour)
+		return
+	case err != nil:
 		s.away(c, err)
 		return
 	}

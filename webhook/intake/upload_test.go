@@ -303,6 +303,22 @@ type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, errors.New("connection reset by peer") }
 
+// Whoever sends one image after the other, and never a whole form, fills no bucket.
+func TestACaseTakesSoManyImages(t *testing.T) {
+	v := visit(t, waiting(person))
+	v.store = images(t, docstore.WithMaxImages(2))
+	v.edge = newEdge(t, &desk{}, func(c *intake.Config) { c.Applicants, c.Documents = v.room, v.store })
+	v.enter(v.link("", time.Hour))
+	for range 2 {
+		require.Equal(t, http.StatusUnprocessableEntity, v.send(append(v.licence(person), side(t, "1", "front"))...).Code)
+	}
+	answer := v.send(append(v.licence(person), side(t, "1", "front"))...)
+	require.Equal(t, http.StatusTooManyRequests, answer.Code)
+	require.Equal(t, "3600", answer.Header().Get("Retry-After"))
+	require.Equal(t, 2, v.stored())
+	require.Contains(t, v.log.String(), `"msg":"a case takes no more images for now","reference":"A1"`)
+}
+
 func TestAFloodIsSlowedDown(t *testing.T) {
 	v := visit(t, waiting(person), func(c *intake.Config) { c.UploadBurst, c.UploadEvery = 3, time.Hour })
 	v.enter(v.link("", time.Hour))

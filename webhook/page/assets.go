@@ -23,7 +23,7 @@ type asset struct {
 var contentTypes = map[string]string{
 	".css": "text/css; charset=utf-8",
 	".js":  "text/javascript; charset=utf-8",
-	".svg": "image/svg+xml",
+	".svg": "image/svg+xml; charset=utf-8",
 }
 
 // loadAssets names each file after its content: it may be cached for ever.

@@ -151,7 +151,7 @@ func TestAssetsAreServedByTheirContent(t *testing.T) {
 	for _, m := range found {
 		body, contentType, ok := p.Asset(m[1])
 		require.True(t, ok)
-		require.NotEmpty(t, contentType)
+		require.Contains(t, contentType, "; charset=utf-8", "all of them are text")
 		require.NotEmpty(t, body)
 		require.Less(t, len(body), sizes[m[2]], "%s is for a phone on a slow line", m[1])
 	}
