@@ -8,7 +8,7 @@ NODE = $(if $(shell test -d .dev/axios/node_modules/axios && command -v node),no
 TAGS = -tags "$(BROWSER) $(NODE)"
 AXIOS = 1.21.1
 
-.PHONY: test tools check root stack pictures build dev
+.PHONY: test tools check root stack chaos pictures build dev
 
 test: tools check root stack
 
@@ -41,6 +41,10 @@ root:
 # The Temporal server is compiled once, so without the race detector.
 stack:
 	cd dev/stack && go vet $(TAGS) ./... && go test $(TAGS) -timeout 20m ./...
+
+# Everything that can happen, to real processes: docs/reliability.md. ARGS="--lost --postgres URL"
+chaos:
+	cd dev/stack && go run ./chaos --json ../../chaos.json $(ARGS)
 
 # The README's pictures, taken anew.
 pictures:

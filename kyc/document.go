@@ -65,18 +65,33 @@ type Consent struct {
 	At       time.Time `json:"at"`
 }
 
-// SubmissionID draws the id of a submission from what it is about and its
-// images alone, each by the sha256 of its bytes: the same images for the same
-// entity are the same submission, from wherever they come.
-func SubmissionID(entity string, t DocumentType, sums map[Side][sha256.Size]byte) string {
+// SubmissionID draws the id of a submission from what it is about, its images,
+// each by the sha256 of its bytes, and the turn of the entity: the same images
+// in the same turn are the same submission, from wherever they come. Once
+// ConnectFi has asked again, the same images are another one.
+func (v View) SubmissionID(entity string, t DocumentType, sums map[Side][sha256.Size]byte) string {
 	identity := sha256.New()
-	fmt.Fprintf(identity, "%s\n%s\n", entity, t)
+	// Images are complete when they are sent: "still" is asking again, too.
+	fmt.Fprintf(identity, "%s\n%s\n%d\n", entity, t, v.count(entity, WhatWanted, WhatStillWanted, WhatRefused))
 	for _, side := range t.Sides() {
 		if sum, there := sums[side]; there {
 			fmt.Fprintf(identity, "%s %x\n", side, sum)
 		}
 	}
 	return hex.EncodeToString(identity.Sum(nil)[:16])
+}
+
+// Turn counts how often ConnectFi has asked for documents of this entity, or
+// turned some down.
+func (v View) Turn(entity string) int { return v.count(entity, WhatWanted, WhatRefused) }
+
+func (v View) count(entity string, whats ...string) (n int) {
+	for _, e := range v.Timeline {
+		if e.Entity == entity && slices.Contains(whats, e.What) {
+			n++
+		}
+	}
+	return n
 }
 
 // Validate reports everything that is wrong with the submission by itself.

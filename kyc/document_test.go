@@ -1,6 +1,8 @@
 package kyc_test
 
 import (
+	"crypto/sha256"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -56,4 +58,20 @@ func TestLinksMayWaitInLine(t *testing.T) {
 	require.ErrorIs(t, c.CheckSubmission(image), kyc.ErrNotWanted)
 	last := c.Timeline[len(c.Timeline)-1]
 	require.Equal(t, "document images of cstap_1 came in (documents at ConnectFi)", last.String())
+}
+
+// The same images are the same submission until ConnectFi has asked again or
+// turned something down: whoever then sends them again must not be ignored.
+func TestTheSameImagesAgain(t *testing.T) {
+	sums := map[kyc.Side][sha256.Size]byte{kyc.Front: {1}, kyc.Back: {2}}
+	v := kyc.View{Timeline: []kyc.Entry{{What: kyc.WhatStarted}, {What: kyc.WhatWanted, Entity: "e1"}}}
+	first := v.SubmissionID("e1", "license", sums)
+	v.Timeline = append(v.Timeline, kyc.Entry{What: kyc.WhatSubmitted, Entity: "e1"}, kyc.Entry{What: kyc.WhatHandedOver, Entity: "e1"}, kyc.Entry{What: kyc.WhatWanted, Entity: "e2"})
+	require.Equal(t, first, v.SubmissionID("e1", "license", sums), "a repetition, though others were asked meanwhile")
+	for _, again := range []string{kyc.WhatWanted, kyc.WhatStillWanted, kyc.WhatRefused} {
+		v := kyc.View{Timeline: append(slices.Clone(v.Timeline), kyc.Entry{What: again, Entity: "e1"})}
+		require.NotEqual(t, first, v.SubmissionID("e1", "license", sums), again)
+	}
+	sums[kyc.Back] = [sha256.Size]byte{3}
+	require.NotEqual(t, first, v.SubmissionID("e1", "license", sums))
 }

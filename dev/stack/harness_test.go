@@ -185,7 +185,7 @@ func stepUp(t *testing.T, v kyc.View) {
 		if !e.Status.WantsDocuments() {
 			continue
 		}
-		front, back := writeLicence(t, dir, fmt.Sprint(e.ID, v.Version))
+		front, back := writeLicence(t, dir, e.ID) // the same again, should ConnectFi ask again
 		code, _, stderr := starter(t, "upload", v.Reference, "--entity", e.ID, "--front", front, "--back", back)
 		if strings.Contains(stderr, "ConnectFi has not answered") {
 			continue // the case has the images and goes on trying

@@ -108,7 +108,7 @@ func (w *walk) run(ctx context.Context, who string) (view kyc.View, err error) {
 				return view, w.end(view)
 			}
 			if entity := w.wanting(view); entity != "" {
-				view, err = w.send(ctx, entity)
+				view, err = w.send(ctx, view, entity)
 				if err != nil {
 					return view, err
 				}
@@ -154,14 +154,14 @@ func (w *walk) wanting(v kyc.View) string {
 
 // send acts as the applicant. Each time it is another picture; the first one
 // is the same in every run of the demo, and so the same submission.
-func (w *walk) send(ctx context.Context, entity string) (kyc.View, error) {
+func (w *walk) send(ctx context.Context, v kyc.View, entity string) (kyc.View, error) {
 	w.step(time.Now(), "the applicant photographs a driving licence, front and back, for %s", entity)
 	pictures, err := sampleLicence(fmt.Sprint(entity, w.sent[entity]))
 	if err != nil {
 		return kyc.View{}, err
 	}
 	w.sent[entity]++
-	view, err := w.app.send(ctx, w.order.Reference, entity, "license", pictures)
+	view, err := w.app.send(ctx, v, entity, "license", pictures)
 	var refused *workflows.RefusedError
 	if errors.As(err, &refused) { // it went on meanwhile: look again
 		return w.show(ctx)

@@ -160,7 +160,7 @@ func TestTheSameImagesAreTheSameSubmission(t *testing.T) {
 	other, err := sampleLicence("y")
 	require.NoError(t, err)
 	id := func(entity string, document kyc.DocumentType, pictures []picture) string {
-		s := submission(entity, document, pictures)
+		s := submission(kyc.View{}, entity, document, pictures)
 		require.NoError(t, s.Validate())
 		return s.ID
 	}

@@ -50,7 +50,7 @@ func (c uploadCommand) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	a.out.aside("storing the %s of %s; the case then hands it over to ConnectFi …", c.Type, entity)
-	if view, err = a.send(ctx, c.Reference, entity, kyc.DocumentType(c.Type), pictures); err != nil {
+	if view, err = a.send(ctx, view, entity, kyc.DocumentType(c.Type), pictures); err != nil {
 		return err
 	}
 	return a.out.view(view)
@@ -87,7 +87,7 @@ func (c uploadCommand) read(a *app) ([]picture, error) {
 		}
 		pictures = append(pictures, picture{file.side, judged})
 	}
-	if err := submission("checked", kyc.DocumentType(c.Type), pictures).Validate(); err != nil {
+	if err := submission(kyc.View{}, "checked", kyc.DocumentType(c.Type), pictures).Validate(); err != nil {
 		return nil, usage("upload", "%w", err)
 	}
 	if len(pictures) == 2 && pictures[0].Print.Alike(pictures[1].Print) {
@@ -142,26 +142,26 @@ func (c uploadCommand) whose(v kyc.View) (string, error) {
 
 // submission describes the pictures. Its id is drawn from their judged bytes: the
 // same upload again is the same submission.
-func submission(entity string, document kyc.DocumentType, pictures []picture) kyc.Submission {
+func submission(v kyc.View, entity string, document kyc.DocumentType, pictures []picture) kyc.Submission {
 	s := kyc.Submission{Entity: entity, Type: document}
 	sums := map[kyc.Side][sha256.Size]byte{}
 	for _, p := range pictures {
 		sums[p.side] = sha256.Sum256(p.Bytes)
 		s.Images = append(s.Images, kyc.Image{Key: "not stored yet", Side: p.side, Extension: p.Extension})
 	}
-	s.ID = kyc.SubmissionID(entity, document, sums)
+	s.ID = v.SubmissionID(entity, document, sums)
 	return s
 }
 
 // send stores the pictures and hands them to the case, which answers once
 // ConnectFi did.
-func (a *app) send(ctx context.Context, reference, entity string, document kyc.DocumentType, pictures []picture) (kyc.View, error) {
+func (a *app) send(ctx context.Context, v kyc.View, entity string, document kyc.DocumentType, pictures []picture) (kyc.View, error) {
 	store, err := a.documents(ctx)
 	if err != nil {
 		return kyc.View{}, err
 	}
 	defer store.Close()
-	s := submission(entity, document, pictures)
+	reference, s := v.Reference, submission(v, entity, document, pictures)
 	for i, p := range pictures {
 		mime := map[string]string{"jpg": "image/jpeg", "png": "image/png"}[p.Extension]
 		if s.Images[i].Key, err = store.Put(ctx, reference, bytes.NewReader(p.Bytes), mime); err != nil {

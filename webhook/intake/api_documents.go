@@ -197,22 +197,17 @@ func ended(v kyc.View) string {
 }
 
 // links makes the case's submission of an update. Its id is drawn from what it
-// links to whom, so the same again is the same; and from how often ConnectFi
-// refused documents of this entity, so that it can be tried again once the cause
-// is mended, as after a link that came before its upload.
+// links to whom, so the same again is the same; and from the entity's turn, so
+// that it can be tried again once ConnectFi has refused it and the cause is
+// mended, as after a link that came before its upload.
 func links(asked connectfi.UpdateRequest, v kyc.View) kyc.Submission {
 	s := kyc.Submission{Entity: asked.EntityID}
 	for _, d := range asked.Documents {
 		s.Images = append(s.Images, kyc.Image{Document: d.DocumentID, Side: kyc.Side(d.Side)})
 	}
 	slices.SortFunc(s.Images, func(x, y kyc.Image) int { return bytes.Compare([]byte(x.Document), []byte(y.Document)) })
-	identity, refusals := sha256.New(), 0
-	for _, e := range v.Timeline {
-		if e.What == kyc.WhatRefused && e.Entity == asked.EntityID {
-			refusals++
-		}
-	}
-	fmt.Fprintf(identity, "linked %s\n%d\n", s.Entity, refusals)
+	identity := sha256.New()
+	fmt.Fprintf(identity, "linked %s\n%d\n", s.Entity, v.Turn(s.Entity))
 	for _, image := range s.Images {
 		fmt.Fprintf(identity, "%s %s\n", image.Document, image.Side)
 	}

@@ -79,7 +79,7 @@ func (s *Server) sent(c *gin.Context) {
 		s.tell(c, a, http.StatusUnprocessableEntity, f)
 		return
 	}
-	s.handIn(c, a, f)
+	s.handIn(c, a, v, f)
 }
 
 // wanted checks what can be known before any image is looked at.
@@ -181,7 +181,7 @@ func (s *Server) keep(ctx context.Context, a applicant, f *form, side kyc.Side, 
 }
 
 // handIn gives the case the submission: the same form again is the same one.
-func (s *Server) handIn(c *gin.Context, a applicant, f *form) {
+func (s *Server) handIn(c *gin.Context, a applicant, v kyc.View, f *form) {
 	submission := kyc.Submission{Entity: f.entity, Type: f.document, Consent: f.consent}
 	sums := map[kyc.Side][sha256.Size]byte{}
 	for _, side := range f.document.Sides() {
@@ -189,7 +189,7 @@ func (s *Server) handIn(c *gin.Context, a applicant, f *form) {
 		sums[side] = k.Sum
 		submission.Images = append(submission.Images, kyc.Image{Key: k.Key, Side: side, Extension: k.Extension})
 	}
-	submission.ID = kyc.SubmissionID(f.entity, f.document, sums)
+	submission.ID = v.SubmissionID(f.entity, f.document, sums)
 
 	// Whoever hangs up now has sent it all the same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), s.config.AnswerTimeout)

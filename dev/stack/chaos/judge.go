@@ -50,7 +50,8 @@ type violation struct {
 	What string `json:"what"`
 }
 
-// settle waits until every case has ended, and at most that long.
+// settle waits until every case has ended, and at most that long. Notifiers may
+// go on: a receiver that failed twice is left alone for minutes.
 func (w *world) settle(ctx context.Context, within time.Duration, out *os.File) {
 	deadline := time.Now().Add(within)
 	said := time.Now()
@@ -64,7 +65,7 @@ func (w *world) settle(ctx context.Context, within time.Duration, out *os.File) 
 			}
 			if time.Since(said) > 10*time.Second {
 				said = time.Now()
-				fmt.Fprintf(out, "%d cases and notifiers are open\n", n)
+				fmt.Fprintf(out, "%d cases are open\n", n)
 			}
 		}
 		time.Sleep(time.Second)
@@ -264,7 +265,7 @@ func (r *receiver) heard(reference string) map[string]string {
 }
 
 func openCases(ctx context.Context, c client.Client) (int64, error) {
-	n, err := c.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Query: "ExecutionStatus = 'Running'"})
+	n, err := c.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Query: "WorkflowType = 'KYC' AND ExecutionStatus = 'Running'"})
 	return n.GetCount(), err
 }
 
