@@ -14,6 +14,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -226,6 +227,44 @@ func freePort() (string, error) {
 	defer l.Close()
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	return port, err
+}
+
+// rows adds what lies in every table of a system's databases.
+func rows(t *testing.T, address string, places map[string][]byte) {
+	t.Helper()
+	u, err := url.Parse(address)
+	require.NoError(t, err)
+	for _, name := range []string{u.Path, u.Path + "_visibility"} {
+		u.Path, u.RawQuery = name, "sslmode=disable"
+		db, err := sql.Open("postgres", u.String())
+		require.NoError(t, err)
+		defer db.Close()
+		for _, table := range strings.Fields(string(read(t, db, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))) {
+			places["temporal.db "+name[1:]+"."+table] = read(t, db, `SELECT * FROM "`+table+`"`)
+		}
+	}
+}
+
+// read is every value that a query finds, each on a line.
+func read(t *testing.T, db *sql.DB, query string) (all []byte) {
+	t.Helper()
+	found, err := db.Query(query)
+	require.NoError(t, err)
+	defer found.Close()
+	columns, err := found.Columns()
+	require.NoError(t, err)
+	values, into := make([]sql.RawBytes, len(columns)), make([]any, len(columns))
+	for i := range values {
+		into[i] = &values[i]
+	}
+	for found.Next() {
+		require.NoError(t, found.Scan(into...))
+		for _, v := range values {
+			all = append(append(all, v...), '\n')
+		}
+	}
+	require.NoError(t, found.Err())
+	return all
 }
 
 // usePostgres puts the systems that this test starts on PostgreSQL.

@@ -86,7 +86,7 @@ func TestAnOlderSchemaIsUpgraded(t *testing.T) {
 		u, err := url.Parse(address)
 		require.NoError(t, err)
 		password, _ := u.User.Password()
-		db, err := sqltool.NewConnection(&config.SQL{PluginName: "postgres12", ConnectAddr: u.Host, User: u.User.Username(), Password: password,
+		db, err := sqltool.NewConnection(&config.SQL{PluginName: embedded.PostgresPlugin, ConnectAddr: u.Host, User: u.User.Username(), Password: password,
 			DatabaseName: name}, log.NewNoopLogger())
 		require.NoError(t, err)
 		require.NoError(t, schema.NewSetupSchemaTask(db, &schema.SetupConfig{InitialVersion: "0.0"}, log.NewNoopLogger()).Run())

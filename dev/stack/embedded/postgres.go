@@ -65,10 +65,13 @@ func ParsePostgres(text string) (Postgres, error) {
 	return p, nil
 }
 
-// database is what Temporal is told of one. Its plugin is that of
-// docker-compose.yml (the other one, pgx, has the same schema).
+// PostgresPlugin is that of docker-compose.yml, so that what is tried here runs
+// there. The other one, postgres12_pgx, has the same schema.
+const PostgresPlugin = postgresql.PluginName
+
+// database is what Temporal is told of one.
 func (p Postgres) database(name string, connections int) *config.SQL {
-	return &config.SQL{PluginName: postgresql.PluginName, ConnectProtocol: "tcp", ConnectAddr: p.Address, DatabaseName: name,
+	return &config.SQL{PluginName: PostgresPlugin, ConnectProtocol: "tcp", ConnectAddr: p.Address, DatabaseName: name,
 		ConnectAttributes: maps.Clone(p.attributes), MaxConns: connections, MaxIdleConns: connections, MaxConnLifetime: time.Hour}
 }
 
