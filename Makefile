@@ -2,10 +2,11 @@
 CGO := $(shell command -v $${CC:-cc} gcc clang 2>/dev/null | head -n 1)
 RACE := $(if $(CGO),-race,)
 
-# What a machine may not have is behind a build tag: tests in a browser, and of ConnectFi's example for node.
+# What a machine may not have is behind a build tag: tests in a browser, on PostgreSQL, and of ConnectFi's example for node.
 BROWSER = $(if $(shell command -v chromium chromium-browser google-chrome 2>/dev/null),browser,)
 NODE = $(if $(shell test -d .dev/axios/node_modules/axios && command -v node),node,)
-TAGS = -tags "$(BROWSER) $(NODE)"
+POSTGRES = $(if $(shell ls /usr/lib/postgresql/*/bin/postgres 2>/dev/null || command -v postgres),postgres,)
+TAGS = -tags "$(BROWSER) $(NODE) $(POSTGRES)"
 AXIOS = 1.21.1
 
 .PHONY: test tools check root stack chaos pictures build dev
@@ -23,6 +24,13 @@ tools:
 	  mkdir -p .dev/axios && npm install --prefix .dev/axios --no-save --no-package-lock --no-audit --no-fund --silent axios@$(AXIOS) || \
 	  test -d .dev/axios/node_modules/axios || { \
 	  echo "no npm: ConnectFi's example for node is left out"; test -z "$$CI" || { echo "CI must not leave it out"; exit 1; }; }
+	@# Debian would start a cluster of its own with the package: the tests start theirs.
+	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null || { \
+	  test -f /etc/debian_version && test "$$(id -u)" = 0 && apt-get update -qq && export DEBIAN_FRONTEND=noninteractive && \
+	    apt-get install -y -qq --no-install-recommends postgresql-common >/dev/null && \
+	    sed -i 's/^#*create_main_cluster .*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf && \
+	    apt-get install -y -qq --no-install-recommends postgresql >/dev/null; } || { \
+	  echo "no PostgreSQL: the tests on it are left out"; test -z "$$CI" || { echo "CI must not leave them out"; exit 1; }; }
 	@command -v curl >/dev/null || { echo "curl is missing: a test runs ConnectFi's own example with it"; exit 1; }
 
 check:
@@ -38,9 +46,9 @@ root:
 	go test $(RACE) ./...
 	@test -z "$(RACE)" || go test ./internal/docstore # what the race detector would take minutes for
 
-# The Temporal server is compiled once, so without the race detector.
+# The Temporal server is compiled once, so without the race detector. All of it on PostgreSQL: make stack ON="-postgres own"
 stack:
-	cd dev/stack && go vet $(TAGS) ./... && go test $(TAGS) -timeout 20m ./...
+	cd dev/stack && go vet $(TAGS) ./... && go test $(TAGS) -timeout 20m ./... $(ON)
 
 # Everything that can happen, to real processes: docs/reliability.md. ARGS="--lost --postgres URL"
 chaos:

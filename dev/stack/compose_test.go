@@ -13,6 +13,8 @@ import (
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/stretchr/testify/require"
+
+	"durablekyc.example/dev/stack/embedded"
 )
 
 // root is the project's directory, where docker-compose.yml lies.
@@ -107,6 +109,8 @@ func TestComposeRunsTheTemporalWeTest(t *testing.T) {
 		_, tag, _ := strings.Cut(services[service].Image, ":")
 		require.True(t, strings.Contains(module, path+" v"+tag+"\n"), "%s runs %s, dev/stack/go.mod another release", service, tag)
 	}
+	require.Equal(t, embedded.PostgresPlugin, environment(t, services["temporal"])["DB"])
+	require.Equal(t, embedded.PostgresPlugin, environment(t, services["schema"])["SQL_PLUGIN"])
 }
 
 func TestComposePublishesTheAddressesOfTheReadme(t *testing.T) {

@@ -43,7 +43,19 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 		defer os.RemoveAll(work)
-		if one, err = startSystem(context.Background(), options{work: work, withUI: true, seed: 7}); err != nil {
+		defer func() {
+			if err := stopPostgres(); err != nil {
+				fmt.Println(err)
+			}
+		}()
+		if *onPostgres != "" {
+			if where, err = postgresURL(); err != nil {
+				panic(err)
+			}
+		}
+		url, drop := place()
+		defer drop()
+		if one, err = startSystem(context.Background(), options{postgres: url, work: work, withUI: true, seed: 7}); err != nil {
 			panic(err)
 		}
 		code := m.Run()
@@ -59,6 +71,9 @@ func TestMain(m *testing.M) {
 // parallel run after those that are not: they never see it.
 func beside(t *testing.T, o options) *system {
 	t.Helper()
+	if o.postgres == "" {
+		o.postgres = placed(t)
+	}
 	own, err := startSystem(t.Context(), o)
 	require.NoError(t, err)
 	shared := one

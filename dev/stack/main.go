@@ -10,11 +10,13 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 	"github.com/gin-gonic/gin"
 
+	"durablekyc.example/dev/stack/embedded"
 	"durablekyc.example/internal/env"
 	"durablekyc.example/starter/cli"
 )
@@ -23,6 +25,7 @@ type flags struct {
 	Once         bool   `help:"End after the demo, with its exit code."`
 	NoWalk       bool   `help:"Leave the demo out."`
 	Data         string `help:"Keep everything in this directory across runs." type:"path"`
+	Postgres     string `help:"Run Temporal on this PostgreSQL, in databases that are created and brought up to date. What no database holds is then kept in .dev, unless --data says where." placeholder:"postgres://USER:PASSWORD@HOST:PORT/NAME"`
 	TemporalPort int    `default:"7233" help:"0 is any free one, as for every port."`
 	UIPort       int    `default:"8233" name:"ui-port"`
 	WebhookPort  int    `default:"8080"`
@@ -51,12 +54,16 @@ func run(ctx context.Context, f flags) (code int, err error) {
 		return 1, err
 	}
 	defer os.RemoveAll(work)
-	if f.Data != "" {
-		if err := os.MkdirAll(f.Data, 0o700); err != nil {
+	data, err := f.keeps()
+	if err != nil {
+		return 1, err
+	}
+	if data != "" {
+		if err := os.MkdirAll(data, 0o700); err != nil {
 			return 1, err
 		}
 	}
-	s, err := startSystem(ctx, options{data: f.Data, work: work, withUI: true, notify: os.Getenv("KYC_NOTIFY_URL"),
+	s, err := startSystem(ctx, options{data: data, postgres: f.Postgres, work: work, withUI: true, notify: os.Getenv("KYC_NOTIFY_URL"),
 		ports: ports{f.TemporalPort, f.UIPort, f.WebhookPort, f.AdminPort, f.SandboxPort}})
 	if err != nil {
 		return 1, err
@@ -67,6 +74,9 @@ func run(ctx context.Context, f flags) (code int, err error) {
 		return 1, err
 	}
 	defer forget()
+	if data != "" {
+		fmt.Printf("Kept in      %s\n", data)
+	}
 	fmt.Printf("Temporal     %s\nTemporal UI  %s/namespaces/default/workflows\nWebhook      %s (admin %s)\nSandbox      %s\nVariables    %s\n\n",
 		s.temporal.Address, s.ui.URL, s.webhook, s.admin, s.sandbox, cli.DevFile)
 	if !f.NoWalk {
@@ -82,6 +92,19 @@ func run(ctx context.Context, f flags) (code int, err error) {
 	case err := <-s.failed:
 		return 1, err
 	}
+}
+
+// keeps is where this run keeps what must outlive it, or nowhere. Cases that a
+// database keeps need the secrets that open them.
+func (f flags) keeps() (dir string, err error) {
+	if f.Postgres == "" || f.Data != "" {
+		return f.Data, nil
+	}
+	p, err := embedded.ParsePostgres(f.Postgres)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(filepath.Join(filepath.Dir(cli.DevFile), "postgres", strings.ReplaceAll(p.Address, ":", "-"), p.Name))
 }
 
 // writeEnv writes the variables for the other commands, all or nothing, for

@@ -63,58 +63,65 @@ var scenarios = []scenario{
 			"documents_submitted", "documents_handed_over", "approved", "entity_completed"}},
 }
 
+// day is how ConnectFi is, for all scenarios at once.
+type day struct {
+	name  string
+	dial  map[string]any
+	exact bool // nothing is repeated, so the whole timeline is known
+}
+
+var calm = day{name: "calm", exact: true}
+
 // TestScenarios drives every scenario of the sandbox to its end: as ConnectFi
 // is on a good day, with half of all answers lost after the work was done, and
 // with no callback at all.
 func TestScenarios(t *testing.T) {
-	for _, day := range []struct {
-		name  string
-		dial  map[string]any
-		exact bool // nothing is repeated, so the whole timeline is known
-	}{
-		{name: "calm", exact: true},
+	for _, d := range []day{
+		calm,
 		{name: "lost", dial: map[string]any{"error_after": 0.5}},
 		{name: "silent", dial: map[string]any{"drop_callbacks": 1}, exact: true},
 	} {
-		t.Run(day.name, func(t *testing.T) {
-			type open struct {
-				scenario
-				kind, customer, reference string
-			}
-			var all []open
-			for _, kind := range []string{"individual", "business"} {
-				for _, s := range scenarios {
-					reference := letters(day.name + kind + s.name)
-					all = append(all, open{s, kind, customers(t, kind, s.name, 1)[0], reference})
-				}
-			}
-			if day.dial != nil {
-				faults(t, day.dial)
-			}
-			t.Run("all", func(t *testing.T) { // ends when the parallel ones have
-				for _, o := range all {
-					t.Run(o.kind+" "+o.name, func(t *testing.T) {
-						t.Parallel()
-						v := o.drive(t, o.reference, o.customer)
-						if day.exact && o.kind == "individual" {
-							require.Equal(t, o.tells, withoutHints(v))
-						}
-						e := ledger(t, o.reference)
-						require.Equal(t, 1, e.Applications)
-						if o.rival && !day.exact {
-							// Documents are wanted again while the answer is being lost: whoever
-							// links the first ones again cannot tell that from a link that was
-							// never made.
-							require.GreaterOrEqual(t, e.Attachments, e.Documents)
-							return
-						}
-						require.Equal(t, o.links, e.Documents)
-						require.Equal(t, o.links, e.Attachments)
-					})
-				}
-			})
-		})
+		t.Run(d.name, d.drive)
 	}
+}
+
+func (d day) drive(t *testing.T) {
+	type open struct {
+		scenario
+		kind, customer, reference string
+	}
+	var all []open
+	for _, kind := range []string{"individual", "business"} {
+		for _, s := range scenarios {
+			reference := letters(d.name + kind + s.name)
+			all = append(all, open{s, kind, customers(t, kind, s.name, 1)[0], reference})
+		}
+	}
+	if d.dial != nil {
+		faults(t, d.dial)
+	}
+	t.Run("all", func(t *testing.T) { // ends when the parallel ones have
+		for _, o := range all {
+			t.Run(o.kind+" "+o.name, func(t *testing.T) {
+				t.Parallel()
+				v := o.drive(t, o.reference, o.customer)
+				if d.exact && o.kind == "individual" {
+					require.Equal(t, o.tells, withoutHints(v))
+				}
+				e := ledger(t, o.reference)
+				require.Equal(t, 1, e.Applications)
+				if o.rival && !d.exact {
+					// Documents are wanted again while the answer is being lost: whoever
+					// links the first ones again cannot tell that from a link that was
+					// never made.
+					require.GreaterOrEqual(t, e.Attachments, e.Documents)
+					return
+				}
+				require.Equal(t, o.links, e.Documents)
+				require.Equal(t, o.links, e.Attachments)
+			})
+		}
+	})
 }
 
 // drive starts a case and takes it to its end.

@@ -37,6 +37,7 @@ type ports struct{ temporal, ui, webhook, admin, sandbox int }
 type options struct {
 	ports       ports
 	data        string // keeps everything here across runs; empty forgets it
+	postgres    string // URL of Temporal's databases; empty is SQLite
 	work        string // where documents go if data is empty
 	withUI      bool
 	notify      string       // hears of all cases; empty is nobody
@@ -106,7 +107,7 @@ func startSystem(ctx context.Context, o options) (s *system, err error) {
 		listen[l.name] = listener
 		s.closers = append(s.closers, func() error { listener.Close(); return nil })
 	}
-	if s.temporal, err = embedded.Start(ctx, embedded.Options{Port: o.ports.temporal, Data: o.data, LongHistory: o.longHistory}); err != nil {
+	if s.temporal, err = embedded.Start(ctx, embedded.Options{Port: o.ports.temporal, Data: o.data, Postgres: o.postgres, LongHistory: o.longHistory}); err != nil {
 		return s, err
 	}
 	codec := rand.Text() + rand.Text()

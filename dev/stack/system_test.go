@@ -19,7 +19,7 @@ import (
 // go run ./dev --once: the page's two customers are walked to a decision.
 func TestOnceWalksTheDemoAndEnds(t *testing.T) {
 	t.Chdir(t.TempDir())
-	code, err := run(t.Context(), flags{Once: true})
+	code, err := run(t.Context(), flags{Once: true, Postgres: placed(t)})
 	require.NoError(t, err)
 	require.Zero(t, code)
 	require.NoFileExists(t, cli.DevFile)
@@ -32,7 +32,7 @@ func TestStaysUpUntilItIsStopped(t *testing.T) {
 	defer stop()
 	ended := make(chan error, 1)
 	go func() {
-		_, err := run(ctx, flags{NoWalk: true})
+		_, err := run(ctx, flags{NoWalk: true, Postgres: placed(t)})
 		ended <- err
 	}()
 	require.Eventually(t, func() bool { _, err := os.Stat(cli.DevFile); return err == nil }, 60*time.Second, 50*time.Millisecond)
@@ -51,9 +51,9 @@ func TestATakenPortIsSaidInOneSentence(t *testing.T) {
 
 // --data keeps cases, secrets and images across runs.
 func TestDataIsKeptAcrossRuns(t *testing.T) {
-	data := t.TempDir()
+	kept := options{data: t.TempDir(), postgres: placed(t)}
 	order := workflows.Order{Reference: "kept1", CustomerID: "cstap_kept", Policy: kyc.DefaultPolicy()}
-	before, err := startSystem(t.Context(), options{data: data})
+	before, err := startSystem(t.Context(), kept)
 	require.NoError(t, err)
 	v, err := before.cases.Start(t.Context(), order)
 	require.NoError(t, err)
@@ -61,7 +61,7 @@ func TestDataIsKeptAcrossRuns(t *testing.T) {
 	secrets := named(before.vars)["KYC_LINK_KEYS"]
 	require.NoError(t, before.stop())
 
-	after, err := startSystem(t.Context(), options{data: data})
+	after, err := startSystem(t.Context(), kept)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, after.stop()) }()
 	require.Equal(t, secrets, named(after.vars)["KYC_LINK_KEYS"], "a callback URL given out stays good")
@@ -74,7 +74,7 @@ func TestDataIsKeptAcrossRuns(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, v, again)
 	for _, name := range []string{"link_keys", "connectfi_password"} {
-		info, err := os.Stat(filepath.Join(data, name))
+		info, err := os.Stat(filepath.Join(kept.data, name))
 		require.NoError(t, err)
 		require.Equal(t, os.FileMode(0o600), info.Mode())
 	}

@@ -74,7 +74,8 @@ func TestNothingOfAPersonLeavesATrace(t *testing.T) {
 func planted(t *testing.T, unsealed bool) (found map[string][]string) {
 	data, photos := t.TempDir(), t.TempDir()
 	var log journal
-	own := beside(t, options{data: data, clear: unsealed, log: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	database := placed(t)
+	own := beside(t, options{data: data, postgres: database, clear: unsealed, log: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	markers := map[string][]byte{}
 	mark := func(what, word string) string {
 		markers[what] = []byte(word)
@@ -163,6 +164,9 @@ func planted(t *testing.T, unsealed bool) (found map[string][]string) {
 		}
 		return err
 	}))
+	if database != "" {
+		rows(t, database, places)
+	}
 	searched, found := false, map[string][]string{}
 	for place, content := range places {
 		searched = searched || bytes.Contains(content, []byte("kyc-trace2"))

@@ -10,10 +10,7 @@ import (
 	"github.com/temporalio/ui-server/v2/server"
 	"github.com/temporalio/ui-server/v2/server/config"
 	"github.com/temporalio/ui-server/v2/server/server_options"
-	"go.temporal.io/api/workflowservice/v1"
 )
-
-var countAll = &workflowservice.CountWorkflowExecutionsRequest{Namespace: Namespace}
 
 // UI is a running Temporal UI.
 type UI struct {
