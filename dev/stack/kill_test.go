@@ -127,9 +127,7 @@ func startProcess(t *testing.T, path string) *process {
 		select {
 		case <-p.ended:
 		default:
-			require.NoError(t, p.command.Process.Signal(os.Interrupt))
-			<-p.ended
-			require.Zero(t, p.command.ProcessState.ExitCode(), "%s", p.log)
+			p.stop(t)
 		}
 	})
 	require.Eventually(t, func() bool {
@@ -140,6 +138,14 @@ func startProcess(t *testing.T, path string) *process {
 		return check.Run() == nil
 	}, 30*time.Second, 100*time.Millisecond, "%s does not become ready", path)
 	return p
+}
+
+// stop ends it as an orchestrator does.
+func (p *process) stop(t *testing.T) {
+	t.Helper()
+	require.NoError(t, p.command.Process.Signal(os.Interrupt))
+	<-p.ended
+	require.Zero(t, p.command.ProcessState.ExitCode(), "%s", p.log)
 }
 
 func (p *process) kill(t *testing.T) {

@@ -59,6 +59,7 @@ type commands struct {
 	Refresh  refreshCommand  `cmd:"" help:"Read the status at ConnectFi now; the way out of held."`
 	Withdraw withdrawCommand `cmd:"" help:"End a case without a decision."`
 	Demo     demoCommand     `cmd:"" help:"Walk the two customers of ConnectFi's page to a decision, acting as the applicant."`
+	Replay   replayCommand   `cmd:"" help:"Replay open cases on this build: the gate before its worker is deployed."`
 	Keys     keysCommand     `cmd:"" help:"Make secrets."`
 }
 

@@ -61,6 +61,13 @@ const (
 
 func serve(t *testing.T, f *frontend) *frontend {
 	t.Helper()
+	f.address = listen(t, f)
+	return f
+}
+
+// listen serves a frontend and answers with its address.
+func listen(t *testing.T, f workflowservice.WorkflowServiceServer) string {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	server := grpc.NewServer()
@@ -68,8 +75,7 @@ func serve(t *testing.T, f *frontend) *frontend {
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(ln) }()
 	t.Cleanup(func() { server.Stop(); require.NoError(t, <-ended) })
-	f.address = ln.Addr().String()
-	return f
+	return ln.Addr().String()
 }
 
 // keyset is the one that worker and starter share here.

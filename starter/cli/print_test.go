@@ -102,6 +102,24 @@ func TestFollowTellsAHintAgainWhenItIsRepeated(t *testing.T) {
 	require.Equal(t, 1, strings.Count(out.String(), "\n"), "nothing new is nothing told")
 }
 
+func TestReplaysTellHowFarTheyAre(t *testing.T) {
+	var out bytes.Buffer
+	p := paper(&out)
+	now := started
+	p.clock = func() time.Time { return now }
+	g := &gate{out: p, told: now}
+	for range 25 {
+		now = now.Add(time.Second)
+		g.report.Histories++
+		g.progress()
+	}
+	require.Equal(t, "starter: 10 histories read, 0 replay\nstarter: 20 histories read, 0 replay\n", out.String())
+	out.Reset()
+	g.out.live = true
+	g.progress()
+	require.Equal(t, "\r\x1b[K25 histories read, 0 replay", out.String())
+}
+
 func TestSpan(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		-time.Second: "0 s", 90 * time.Second: "90 s", 5*time.Minute + time.Second: "5 min",

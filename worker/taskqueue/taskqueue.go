@@ -188,9 +188,10 @@ func (w *Worker) options() worker.Options {
 		o.DeploymentOptions = worker.DeploymentOptions{
 			UseVersioning: true,
 			Version:       worker.WorkerDeploymentVersion{DeploymentName: w.config.Deployment, BuildID: w.config.BuildID},
-			// A case lives for months, and replay tests keep the code able to
-			// carry cases of older versions: they move on with the deployment
-			// instead of keeping every old build running.
+			// A case lives for months, and golden histories and the gate
+			// (starter replay --open) keep the code able to carry cases of older
+			// versions: they and their notifiers move on with the deployment
+			// instead of keeping every old build running. docs/operations.md
 			DefaultVersioningBehavior: workflow.VersioningBehaviorAutoUpgrade,
 		}
 	}

@@ -1,0 +1,294 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"go.temporal.io/api/common/v1"
+	"go.temporal.io/api/history/v1"
+	"go.temporal.io/api/proxy"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/workflow"
+	"golang.org/x/sync/errgroup"
+
+	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/telemetry"
+	"durablekyc.example/workflows"
+)
+
+const (
+	replaysAtOnce = 8           // histories that are read and replayed at a time
+	readWithin    = time.Minute // one of them, of up to 50,000 events
+	tellEvery     = 10 * time.Second
+)
+
+// replayCommand is the gate before a deploy: would this build's worker have
+// done what the open cases have lived through? It only reads: no case is
+// asked, and nothing is billed.
+type replayCommand struct {
+	Reference string `arg:"" optional:"" help:"One case, open or closed, and its notifier."`
+	Open      bool   `help:"Every case and every notifier that runs."`
+	File      string `placeholder:"FILE" help:"A history as JSON, encrypted as Temporal has it: of temporal workflow show --output json, or the Temporal UI's."`
+}
+
+// verdict is what a replay found out about one history that it did not come
+// through.
+type verdict struct {
+	ID        string `json:"id"`
+	RunID     string `json:"runId,omitempty"`
+	EventID   int64  `json:"eventId,omitempty"`
+	EventType string `json:"eventType,omitempty"`
+	Reason    string `json:"reason"`
+}
+
+// report is what replays found out.
+type report struct {
+	Build     string    `json:"build"` // whose workflows were run
+	Histories int       `json:"histories"`
+	Cases     int       `json:"cases"`    // so many of them are of cases, the others of notifiers
+	Replayed  int       `json:"replayed"` // so many of them to their end
+	Breaks    []verdict `json:"breaks"`   // a worker of this build would be stuck there
+	Unopened  []verdict `json:"unopened"` // nobody knows
+}
+
+func (c replayCommand) Run(ctx context.Context, a *app) error {
+	given := 0
+	for _, is := range []bool{c.Reference != "", c.Open, c.File != ""} {
+		if is {
+			given++
+		}
+	}
+	if given != 1 {
+		return usage("replay", "say what to replay: a reference, --open, or --file")
+	}
+	if c.Reference != "" {
+		if err := (reference{c.Reference}).check("replay"); err != nil {
+			return err
+		}
+	}
+	lookup, err := a.lookup()
+	if err != nil {
+		return err
+	}
+	keyset, err := a.keyset(ctx, lookup)
+	if err != nil {
+		return err
+	}
+	g := &gate{keyset: keyset, report: report{Build: telemetry.Version, Breaks: []verdict{}, Unopened: []verdict{}}, told: a.out.clock(), out: a.out}
+	switch {
+	case c.File != "":
+		err = g.file(c.File)
+	case c.Open:
+		err = g.open(ctx, a)
+	default:
+		err = g.one(ctx, a, c.Reference)
+	}
+	if err != nil {
+		return err
+	}
+	if err := a.out.report(g.report); err != nil {
+		return err
+	}
+	return g.verdict(c)
+}
+
+// gate replays histories, several at a time.
+type gate struct {
+	keyset seal.Keyset
+	out    printer
+
+	mu     sync.Mutex
+	report report
+	told   time.Time // when somebody was last told how far it is
+}
+
+func (g *gate) file(name string) error {
+	again := func(err error, format string, args ...any) error {
+		return &problem{err: fmt.Errorf(format+": %w", append(args, err)...), next: "temporal workflow show --workflow-id kyc-REFERENCE --output json > " + name}
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return again(err, "the history cannot be read")
+	}
+	defer file.Close()
+	h, err := client.HistoryFromJSON(file, client.HistoryJSONOptions{})
+	if err != nil {
+		return again(err, "%s is no history as JSON", name)
+	}
+	if len(h.GetEvents()) == 0 || h.Events[0].GetWorkflowExecutionStartedEventAttributes() == nil {
+		return again(errors.New("it does not begin with a start"), "%s is no history", name)
+	}
+	g.judge(workflow.Execution{ID: h.Events[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowId()}, h)
+	return nil
+}
+
+// one replays a case's latest run, and its notifier's if there is one.
+func (g *gate) one(ctx context.Context, a *app, reference string) error {
+	cases, err := a.cases(ctx)
+	if err != nil {
+		return err
+	}
+	if err := g.read(ctx, cases, workflow.Execution{ID: workflows.ID(reference)}); err != nil {
+		return of(reference, err)
+	}
+	err = g.read(ctx, cases, workflow.Execution{ID: workflows.NotifyID(reference)})
+	if errors.Is(err, workflows.ErrUnknown) {
+		return nil
+	}
+	return err
+}
+
+// open replays what runs, while it is being listed.
+func (g *gate) open(ctx context.Context, a *app) error {
+	cases, err := a.cases(ctx)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(replaysAtOnce + 1) // with the one that lists
+	group.Go(func() error {
+		return cases.Open(ctx, func(e workflow.Execution) error {
+			group.Go(func() error {
+				err := g.read(ctx, cases, e)
+				if errors.Is(err, workflows.ErrUnknown) {
+					return nil // it ended, and was forgotten, meanwhile
+				}
+				return err
+			})
+			return ctx.Err()
+		})
+	})
+	err = group.Wait()
+	g.out.footer("")
+	return err
+}
+
+func (g *gate) read(ctx context.Context, cases workflows.Client, e workflow.Execution) error {
+	reading, cancel := context.WithTimeout(ctx, readWithin)
+	defer cancel()
+	h, err := cases.History(reading, e)
+	if err != nil {
+		return err
+	}
+	g.judge(e, h)
+	return nil
+}
+
+// judge replays one history and notes what comes of it.
+func (g *gate) judge(e workflow.Execution, h *history.History) {
+	err := workflows.Replayer(g.keyset.WorkerConverters()).Replay(h)
+	v := verdict{ID: e.ID, RunID: e.RunID}
+	var parting *workflows.PartingError
+	switch {
+	case errors.As(err, &parting):
+		v.EventID, v.EventType, v.Reason = parting.Event.GetEventId(), parting.Event.GetEventType().String(), parting.Reason
+	case err != nil:
+		v.Reason = err.Error()
+	}
+	var sealed error
+	if err != nil { // for want of a key?
+		sealed = g.unopened(h, &v)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.report.Histories++
+	if !workflows.IsNotifier(e.ID) {
+		g.report.Cases++
+	}
+	switch {
+	case sealed != nil:
+		g.report.Unopened = append(g.report.Unopened, v)
+	case err != nil:
+		g.report.Breaks = append(g.report.Breaks, v)
+	default:
+		g.report.Replayed++
+	}
+	g.progress()
+}
+
+// unopened finds what the keyset does not open up to the event of a verdict,
+// which then is about that. Search attributes are never encrypted.
+func (g *gate) unopened(h *history.History, v *verdict) (first error) {
+	codec := g.keyset.Codec()
+	for _, event := range h.GetEvents() {
+		if v.EventID > 0 && event.GetEventId() > v.EventID {
+			break
+		}
+		visited := proxy.VisitPayloads(context.Background(), event, proxy.VisitPayloadsOptions{SkipSearchAttributes: true,
+			Visitor: func(_ *proxy.VisitPayloadsContext, payloads []*common.Payload) ([]*common.Payload, error) {
+				_, err := codec.Decode(payloads)
+				return payloads, err
+			}})
+		if visited != nil {
+			v.EventID, v.EventType, v.Reason = event.GetEventId(), event.GetEventType().String(), visited.Error()
+			return visited
+		}
+	}
+	return nil
+}
+
+// progress tells from time to time how far it is.
+func (g *gate) progress() {
+	line := fmt.Sprintf("%d histories read, %d replay", g.report.Histories, g.report.Replayed)
+	g.out.footer(line)
+	if now := g.out.clock(); !g.out.live && now.Sub(g.told) >= tellEvery {
+		g.told = now
+		g.out.aside("%s", line)
+	}
+}
+
+// report is a table of what did not replay, and a line about all of it.
+func (p printer) report(r report) error {
+	for _, some := range [][]verdict{r.Breaks, r.Unopened} {
+		slices.SortFunc(some, func(a, b verdict) int { return cmp.Compare(a.ID, b.ID) })
+	}
+	if p.json {
+		return p.value(r)
+	}
+	if len(r.Breaks)+len(r.Unopened) > 0 {
+		var text strings.Builder
+		table := tabwriter.NewWriter(&text, 0, 4, 2, ' ', 0)
+		fmt.Fprintln(table, "ID\tEVENT\tTYPE\tREASON")
+		for _, v := range slices.Concat(r.Breaks, r.Unopened) {
+			event := "-"
+			if v.EventID > 0 {
+				event = fmt.Sprint(v.EventID)
+			}
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", harmless(v.ID), event, harmless(cmp.Or(v.EventType, "-")), harmless(v.Reason))
+		}
+		if err := table.Flush(); err != nil {
+			return err
+		}
+		for line := range strings.Lines(text.String()) {
+			p.say("%s", strings.TrimRight(line, " \n"))
+		}
+		p.say("")
+	}
+	p.say("%d of %d histories replay on build %s (%d of cases, %d of notifiers)", r.Replayed, r.Histories, r.Build, r.Cases, r.Histories-r.Cases)
+	return nil
+}
+
+// verdict lets a build pass, or says what to do about it.
+func (g *gate) verdict(c replayCommand) error {
+	switch r := g.report; {
+	case len(r.Breaks) > 0:
+		return &problem{next: "temporal workflow show --workflow-id " + r.Breaks[0].ID,
+			err: fmt.Errorf("%d of %d would be stuck on build %s, so do not deploy it: have it do for them what the old build does, behind workflow.GetVersion, or pin them to the old build (docs/operations.md)",
+				len(r.Breaks), r.Histories, r.Build)}
+	case len(r.Unopened) > 0 && c.File != "":
+		return &problem{next: "KYC_KEYSET_FILE=the-file-that-the-worker-reads starter replay --file " + c.File,
+			err: errors.New("the history does not open, so nobody knows whether it replays: give the worker's keyset, and a history that was downloaded encrypted")}
+	case len(r.Unopened) > 0:
+		return &problem{next: "KYC_KEYSET_FILE=the-file-that-the-worker-reads starter replay …",
+			err: fmt.Errorf("%d of %d do not open with this KYC_KEYSET, so nobody knows whether they replay", len(r.Unopened), r.Histories)}
+	}
+	return nil
+}
