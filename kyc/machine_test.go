@@ -22,7 +22,9 @@ type machine struct {
 	sent     int
 	said     []kyc.Notice // handed on, in order
 	known    string       // the application, once it has one
-	frozen   string       // the case as it ended
+	nameless int          // notices before that
+	through  []kyc.Submission
+	frozen   string // the case as it ended
 	version  int
 	told     int // lines of the timeline
 }
@@ -60,7 +62,11 @@ func (m *machine) end(t *rapid.T) {
 	case 1:
 		m.apply(kyc.GaveUp{At: m.now, Step: step, Covers: need.Covers, Submission: submission})
 	default:
-		m.apply(kyc.Answered{At: m.now, Reading: drawReading(t), Covers: need.Covers, Submission: submission})
+		r := drawReading(t)
+		if rapid.IntRange(0, 9).Draw(t, "foreign") == 0 {
+			r.ApplicationID = "iapp_2" // the activities let none through
+		}
+		m.apply(kyc.Answered{At: m.now, Reading: r, Covers: need.Covers, Submission: submission})
 	}
 }
 
@@ -70,10 +76,13 @@ func (m *machine) hint(t *rapid.T) {
 }
 
 func (m *machine) send(*rapid.T) {
+	for _, s := range m.through {
+		m.apply(kyc.Submitted{At: m.now, Submission: s}) // somebody presses a button again
+	}
 	for _, e := range m.c.View().Entities {
 		if s := licence(fmt.Sprintf("s%d", m.sent), e.ID); m.c.CheckSubmission(s) == nil {
 			m.apply(kyc.Submitted{At: m.now, Submission: s})
-			m.apply(kyc.Submitted{At: m.now, Submission: s}) // a double click
+			m.through = append(m.through, s)
 			m.sent++
 			return
 		}
@@ -82,7 +91,11 @@ func (m *machine) send(*rapid.T) {
 
 // wait lets time pass, and tells the case when its hour has come.
 func (m *machine) wait(t *rapid.T) {
-	m.now = m.now.Add(time.Duration(rapid.IntRange(1, 40*24*60).Draw(t, "minutes")) * time.Minute)
+	later := m.now.Add(time.Duration(rapid.IntRange(1, 40*24*60).Draw(t, "minutes")) * time.Minute)
+	if need := m.c.Next(m.now); need.At.After(m.now) && rapid.Bool().Draw(t, "to the hour") {
+		later = need.At
+	}
+	m.now = later
 	if need := m.c.Next(m.now); m.asked == nil && need.Do == kyc.Wait && !need.At.After(m.now) {
 		m.apply(kyc.Elapsed{At: m.now})
 	} else if rapid.Bool().Draw(t, "for nothing") {
@@ -105,11 +118,14 @@ func (m *machine) carry(t *rapid.T) {
 func (m *machine) check(t *rapid.T) {
 	c, end := &m.c, start.Add(90*day)
 	require.Equal(t, bare(m.quiet), bare(*c), "hints change nothing")
+	require.True(t, m.quiet.ChangedAt.Equal(c.ChangedAt), "nor how often the status is read")
 	require.GreaterOrEqual(t, c.Version, m.version)
 	require.GreaterOrEqual(t, len(c.Timeline), m.told)
 	m.version, m.told = c.Version, len(c.Timeline)
 	if m.known == "" {
-		m.known = c.ApplicationID
+		if m.known = c.ApplicationID; m.known == "" {
+			m.nameless = c.Noticed
+		}
 	}
 	require.Equal(t, m.known, c.ApplicationID, "one reference, one application")
 	all := append(append([]kyc.Notice{}, m.said...), c.Notices...)
@@ -118,7 +134,7 @@ func (m *machine) check(t *rapid.T) {
 		require.Equal(t, i+1, n.Number)
 		require.Equal(t, kyc.NoticeID("A1", i+1), n.ID)
 		require.Equal(t, c.Stage.Final() && i == len(all)-1, n.Final())
-		require.Contains(t, []string{"", m.known}, n.Reading.ApplicationID)
+		require.Equal(t, i >= m.nameless, n.Reading.ApplicationID == m.known && m.known != "")
 	}
 	need := c.Next(m.now)
 	require.Equal(t, need, c.Next(m.now), "whoever lost a need gets it again")
@@ -156,7 +172,10 @@ func (m *machine) check(t *rapid.T) {
 // deadline each look is the last one, but for what is on its way to ConnectFi.
 func TestACaseWhateverHappens(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m := &machine{c: newCase(), quiet: newCase(), now: start}
+		policy := kyc.DefaultPolicy()
+		policy.ReadFirst = kyc.Duration(rapid.SampledFrom([]time.Duration{time.Minute, 40 * day}).Draw(t, "first read"))
+		policy.ReadMax = max(policy.ReadMax, policy.ReadFirst)
+		m := &machine{c: kyc.New("A1", person, policy, start), quiet: kyc.New("A1", person, policy, start), now: start}
 		t.Repeat(map[string]func(*rapid.T){
 			"": m.check, "ask": m.ask, "ask again": m.ask, "end": m.end, "hint": m.hint, "send": m.send, "wait": m.wait, "carry": m.carry,
 			"revoke": func(*rapid.T) { m.apply(kyc.LinksRevoked{At: m.now}) },
