@@ -173,7 +173,7 @@ func (m *machine) check(t *rapid.T) {
 func TestACaseWhateverHappens(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		policy := kyc.DefaultPolicy()
-		policy.ReadFirst = kyc.Duration(rapid.SampledFrom([]time.Duration{time.Minute, 40 * day}).Draw(t, "first read"))
+		policy.ReadFirst = kyc.Duration(rapid.SampledFrom([]time.Duration{time.Minute, 80 * day}).Draw(t, "first read"))
 		policy.ReadMax = max(policy.ReadMax, policy.ReadFirst)
 		m := &machine{c: kyc.New("A1", person, policy, start), quiet: kyc.New("A1", person, policy, start), now: start}
 		t.Repeat(map[string]func(*rapid.T){
