@@ -34,15 +34,18 @@ type WatchResult struct {
 // so any number of reads leaves no event in the history. The delay follows
 // from the age of the case, not from the attempts: a watch that was cancelled
 // and begun again goes on at the same pace. It doubles as the age does, between
-// First and Max, with a jitter of a tenth.
+// First and Max, with a jitter of a tenth. The time is the server's, which the
+// case goes by, too: by the clock of a worker that is a day slow the last look
+// would be taken after the server has given the watch up, at once and for ever.
 func (a *Activities) WatchStatus(ctx context.Context, r WatchRequest) (WatchResult, error) {
-	now := time.Now()
+	started, begun := activity.GetInfo(ctx).StartedTime, time.Now()
+	now := started
 	delay := clamp(now.Sub(r.Since), r.First, r.Max)
 	if early := r.LastRead.Add(delay).Sub(now); activity.GetInfo(ctx).Attempt == 1 && early > delay/4 && now.Before(r.Until) {
 		return WatchResult{}, unchanged(r.pause(now, early))
 	}
 	news, err := a.read(ctx, r.ReadRequest)
-	now = time.Now()
+	now = started.Add(time.Since(begun))
 	last := !now.Before(r.Until)
 	if err != nil {
 		return WatchResult{}, r.unread(err, delay, now)

@@ -21,6 +21,7 @@ import (
 func Decode[T request](body []byte) (T, []Problem) {
 	var r T
 	var c shape
+	body = parsed(body)
 	c.check(body, reflect.TypeFor[T](), "")
 	// What shape has found already is why this may fail, in part or in whole.
 	if err := json.Unmarshal(body, &r); err != nil && len(c) == 0 {
@@ -28,11 +29,26 @@ func Decode[T request](body []byte) (T, []Problem) {
 	}
 	problems := []Problem(c)
 	for _, p := range r.Validate() {
-		if !c.covers(p.InstancePath) {
+		if !c.covers(about(p)) {
 			problems = append(problems, p)
 		}
 	}
 	return r, problems
+}
+
+// parsed is a body as JSON.parse, which reads for Ajv, would write it: the last
+// of several properties of one name counts, a null like any other, and 1e2 is
+// an integer. Go would keep what stood before a null.
+func parsed(body []byte) []byte {
+	var value any
+	if json.Unmarshal(body, &value) != nil {
+		return body
+	}
+	once, err := json.Marshal(value)
+	if err != nil {
+		return body
+	}
+	return once
 }
 
 // NewProblem is an entry as Ajv writes it, with its one parameter.
@@ -48,15 +64,18 @@ type shape []Problem
 // lies in: a missing or mistyped value needs no second complaint.
 func (c shape) covers(path string) bool {
 	return slices.ContainsFunc(c, func(p Problem) bool {
-		at := p.InstancePath
-		switch p.Keyword {
-		case "required":
-			at += "/" + p.Params["missingProperty"].(string)
-		case "additionalProperties":
-			return false
-		}
-		return path == at || strings.HasPrefix(path, at+"/")
+		at := about(p)
+		return p.Keyword != "additionalProperties" && (path == at || strings.HasPrefix(path, at+"/"))
 	})
+}
+
+// about is the path of what a problem complains of: what is missing has none of
+// its own in Ajv's entry.
+func about(p Problem) string {
+	if p.Keyword == "required" {
+		return p.InstancePath + "/" + p.Params["missingProperty"].(string)
+	}
+	return p.InstancePath
 }
 
 func (c *shape) check(raw json.RawMessage, t reflect.Type, path string) {

@@ -1,6 +1,7 @@
 package kyc_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -75,7 +76,11 @@ func bare(c kyc.Case) string {
 	v.Timeline = slices.DeleteFunc(v.Timeline, func(e kyc.Entry) bool {
 		return e.What == kyc.HintCallback || e.What == kyc.HintRefresh || e.What == kyc.WhatLate
 	})
-	return fmt.Sprintf("%+v", v)
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
 }
 
 // Any order, repetition or loss of hints around the same reads ends in the same case.

@@ -116,7 +116,7 @@ func (e *errand) finish(ctx workflow.Context) kyc.Event {
 		err = done.future.Get(ctx, &result.Reading)
 	}
 	if result.Last && now.Before(done.need.At) {
-		now = done.need.At // the worker's clock is ahead of the server's: the last look was taken
+		now = done.need.At // one clock of the server's is ahead of another: the last look was taken
 	}
 	submission := ""
 	if done.need.Submission != nil {

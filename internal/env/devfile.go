@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -29,7 +30,16 @@ func DevFile(path string) (values map[string]string, stale bool, err error) {
 		return nil, false, fmt.Errorf("%s cannot be read: %w", path, cause(err))
 	}
 	defer file.Close()
-	values = map[string]string{}
+	if values, err = parse(file, path); err != nil {
+		return nil, false, err
+	}
+	return values, !listens(values["TEMPORAL_ADDRESS"]), nil
+}
+
+// parse reads the lines of a file of this name. What is on a line may be a
+// secret: an error says which one and not what is on it.
+func parse(file io.Reader, path string) (map[string]string, error) {
+	values := map[string]string{}
 	lines := bufio.NewScanner(file)
 	for number := 1; lines.Scan(); number++ {
 		line := strings.TrimSpace(lines.Text())
@@ -37,15 +47,15 @@ func DevFile(path string) (values map[string]string, stale bool, err error) {
 			continue
 		}
 		name, value, ok := strings.Cut(line, "=")
-		if !ok || name == "" {
-			return nil, false, fmt.Errorf("line %d of %s is not NAME=value", number, path)
+		if !ok || name == "" || name != strings.TrimSpace(name) {
+			return nil, fmt.Errorf("line %d of %s is not NAME=value", number, path)
 		}
 		values[name] = value
 	}
 	if err := lines.Err(); err != nil {
-		return nil, false, fmt.Errorf("%s cannot be read: %w", path, err)
+		return nil, fmt.Errorf("%s cannot be read: %w", path, err)
 	}
-	return values, !listens(values["TEMPORAL_ADDRESS"]), nil
+	return values, nil
 }
 
 // listens reports whether a connection to the address can be made.

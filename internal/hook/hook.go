@@ -129,8 +129,8 @@ func reason(err error) error {
 
 // retryAfter reads both forms of the header (RFC 9110, 10.2.3).
 func retryAfter(value string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil {
-		return max(0, time.Duration(seconds)*time.Second)
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil { // without a sign
+		return time.Duration(seconds) * time.Second
 	}
 	if at, err := http.ParseTime(value); err == nil {
 		return max(0, at.Sub(now))

@@ -203,13 +203,13 @@ const (
 // backend is a program that calls our edge as it would call ConnectFi.
 type backend struct {
 	edge
-	t       *testing.T
+	t       testing.TB
 	office  *office
 	theirs  *connectfi.Client // ConnectFi itself, that is the stand-in
 	sandbox *httptest.Server
 }
 
-func newBackend(t *testing.T, change ...func(*intake.Config)) *backend {
+func newBackend(t testing.TB, change ...func(*intake.Config)) *backend {
 	t.Helper()
 	sandbox, err := standin.New(standin.Config{Seed: 1, Delay: time.Hour})
 	require.NoError(t, err)

@@ -105,7 +105,7 @@ func images(t testing.TB, options ...docstore.Option) *docstore.Store {
 // visitor is a browser without a script, and what it sees of an edge.
 type visitor struct {
 	edge
-	t       *testing.T
+	t       testing.TB
 	room    *room
 	store   *docstore.Store
 	cookies map[string]string
@@ -125,7 +125,7 @@ func waiting(customer string) *room {
 	return r
 }
 
-func visit(t *testing.T, r *room, change ...func(*intake.Config)) *visitor {
+func visit(t testing.TB, r *room, change ...func(*intake.Config)) *visitor {
 	v := &visitor{t: t, room: r, store: images(t), cookies: map[string]string{}, agent: map[string]string{}}
 	v.edge = newEdge(t, &desk{}, append([]func(*intake.Config){func(c *intake.Config) {
 		c.Applicants, c.Documents = r, v.store

@@ -78,6 +78,9 @@ func ParseProxies(text string) (proxies []netip.Prefix, err error) {
 		if ip, is := netip.ParseAddr(field); is == nil && ip.Zone() == "" {
 			proxy, err = ip.Prefix(ip.BitLen())
 		}
+		if err == nil && proxy.Addr().Is4In6() && proxy.Bits() >= 96 { // IPv4 as IPv6 has it is IPv4 to whoever compares
+			proxy = netip.PrefixFrom(proxy.Addr().Unmap(), proxy.Bits()-96)
+		}
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("proxy %d is neither an address nor a range such as 10.0.0.0/8", i+1)

@@ -132,13 +132,15 @@ func TestParseProxies(t *testing.T) {
 		text, says string
 		want       []string
 	}{
-		"none":                   {text: " \n,"},
-		"addresses and ranges":   {text: "10.1.2.3/8, 192.0.2.1,::1\n2001:db8::/32", want: []string{"10.0.0.0/8", "192.0.2.1/32", "::1/128", "2001:db8::/32"}},
-		"a name":                 {text: "10.0.0.1,MARKER", says: "proxy 2 is neither an address nor a range"},
-		"an address with a port": {text: "10.0.0.1:80", says: "proxy 1"},
-		"with a zone":            {text: "fe80::1%eth0", says: "proxy 1"},
-		"everybody":              {text: "0.0.0.0/0", says: "a range of everybody"},
-		"everybody of IPv6":      {text: "::/0", says: "a range of everybody"},
+		"none":                    {text: " \n,"},
+		"addresses and ranges":    {text: "10.1.2.3/8, 192.0.2.1,::1\n2001:db8::/32", want: []string{"10.0.0.0/8", "192.0.2.1/32", "::1/128", "2001:db8::/32"}},
+		"a name":                  {text: "10.0.0.1,MARKER", says: "proxy 2 is neither an address nor a range"},
+		"an address with a port":  {text: "10.0.0.1:80", says: "proxy 1"},
+		"with a zone":             {text: "fe80::1%eth0", says: "proxy 1"},
+		"everybody":               {text: "0.0.0.0/0", says: "a range of everybody"},
+		"everybody of IPv6":       {text: "::/0", says: "a range of everybody"},
+		"everybody, the long way": {text: "::ffff:0.0.0.0/96", says: "a range of everybody"},
+		"IPv4, the long way":      {text: "::ffff:10.1.2.3/104", want: []string{"10.0.0.0/8"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			proxies, err := intake.ParseProxies(test.text)
