@@ -21,11 +21,11 @@ import (
 type temporalSettings struct {
 	Port     int    `help:"Of the frontend."`
 	Data     string `help:"Directory of the database file."`
-	Database string `help:"URL of a PostgreSQL; empty is the file."`
+	Database string `env:"CHAOS_DATABASE" help:"URL of a PostgreSQL; empty is the file."` // not for the list of processes: it has a password
 }
 
 func (t temporalSettings) serve(ctx context.Context) error {
-	server, err := embedded.Start(ctx, embedded.Options{Port: t.Port, Data: t.Data})
+	server, err := embedded.Start(ctx, embedded.Options{Port: t.Port, Data: t.Data, Postgres: t.Database})
 	if err != nil {
 		return err
 	}

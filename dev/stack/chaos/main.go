@@ -23,7 +23,7 @@ type settings struct {
 	Within   time.Duration `default:"5m" help:"How long after the faults a case may take to end: the bound that is promised."`
 	Lost     bool          `help:"Every callback is lost: polling alone finds the decisions."`
 	Seed     uint64        `default:"1" help:"Of scenarios, outcomes and faults."`
-	Postgres string        `placeholder:"URL" help:"Temporal keeps its data in this PostgreSQL instead of an SQLite file."`
+	Postgres string        `placeholder:"URL" help:"Temporal keeps its data in PostgreSQL instead of an SQLite file: postgres://USER:PASSWORD@HOST:PORT/NAME, where NAME begins the names of the databases that are made."`
 	JSON     string        `name:"json" default:"chaos.json" type:"path" help:"Where the result goes."`
 	Work     string        `placeholder:"DIR" type:"path" help:"Where logs and data stay; a directory that is removed without it."`
 

@@ -108,6 +108,10 @@ func newWorld(ctx context.Context, s settings, work string) (w *world, err error
 			return w, err
 		}
 	}
+	database := s.Postgres
+	if database != "" { // of its own: keys and cases of another run would be in its way
+		database = strings.TrimRight(database, "/") + fmt.Sprintf("_%d", time.Now().Unix())
+	}
 	ports, err := freePorts(8)
 	if err != nil {
 		return w, err
@@ -155,8 +159,8 @@ func newWorld(ctx context.Context, s settings, work string) (w *world, err error
 	}
 	return w, firstOf(
 		func() error {
-			return add("temporal", self, []string{"temporal", fmt.Sprintf("--port=%d", ports[0]), "--data=" + data, "--database=" + s.Postgres},
-				map[string]string{"CHAOS_TEMPORAL": "1"}, w.temporalIsReady)
+			return add("temporal", self, []string{"temporal", fmt.Sprintf("--port=%d", ports[0]), "--data=" + data},
+				map[string]string{"CHAOS_TEMPORAL": "1", "CHAOS_DATABASE": database}, w.temporalIsReady)
 		},
 		func() error {
 			return one("sandbox", "sandbox", map[string]string{"KYC_LISTEN": at(1)}, at(1), "/healthz")
