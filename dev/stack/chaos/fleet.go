@@ -74,7 +74,7 @@ func (p *program) start(ctx context.Context) error {
 		}
 		select {
 		case <-ended:
-			p.forget()
+			p.forget(command)
 			return fmt.Errorf("%s ended by itself: see %s", p.name, p.log.Name())
 		case <-ctx.Done():
 			return fmt.Errorf("%s does not become ready: see %s", p.name, p.log.Name())
@@ -83,10 +83,13 @@ func (p *program) start(ctx context.Context) error {
 	}
 }
 
-func (p *program) forget() {
+// forget that it runs, unless it was started again meanwhile.
+func (p *program) forget(command *exec.Cmd) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.command = nil
+	if p.command == command {
+		p.command = nil
+	}
 }
 
 // signal reports false if it is not running.
@@ -98,20 +101,21 @@ func (p *program) signal(s os.Signal) bool {
 
 // end sends the signal and waits until the process is gone.
 func (p *program) end(s os.Signal) error {
-	if !p.signal(s) {
+	p.mu.Lock()
+	command, ended := p.command, p.ended
+	p.mu.Unlock()
+	if command == nil || command.Process.Signal(s) != nil {
 		return nil
 	}
+	defer p.forget(command)
 	select {
-	case <-p.ended:
+	case <-ended:
 	case <-time.After(time.Minute):
-		p.signal(os.Kill)
-		<-p.ended
-		p.forget()
+		_ = command.Process.Kill()
+		<-ended
 		return fmt.Errorf("%s did not stop within a minute: see %s", p.name, p.log.Name())
 	}
-	code := p.command.ProcessState.ExitCode()
-	p.forget()
-	if s != os.Kill && code != 0 {
+	if code := command.ProcessState.ExitCode(); s == os.Interrupt && code > 0 {
 		return fmt.Errorf("%s stopped with exit code %d: see %s", p.name, code, p.log.Name())
 	}
 	return nil
