@@ -48,7 +48,7 @@ root:
 
 # The Temporal server is compiled once, so without the race detector. All of it on PostgreSQL: make stack ON="-postgres own"
 stack:
-	cd dev/stack && go vet $(TAGS) ./... && go test $(TAGS) -timeout 20m ./... $(ON)
+	cd dev/stack && go vet $(TAGS) ./... && go test $(TAGS) -timeout 20m . $(ON) && go test -timeout 10m ./chaos
 
 # Everything that can happen, to real processes: docs/reliability.md. ARGS="--lost --postgres URL"
 chaos:
