@@ -54,9 +54,9 @@ func (w *world) begin(ctx context.Context, s *subject, i int) {
 	var asked sync.WaitGroup
 	for range 1 + (i%10)/9 {
 		asked.Go(func() {
-			for ctx.Err() == nil && !ask(ctx, s) {
+			for pause := 500 * time.Millisecond; ctx.Err() == nil && !w.asking(ctx, ask, s); pause = min(2*pause, 8*time.Second) {
 				select {
-				case <-time.After(500 * time.Millisecond):
+				case <-time.After(pause):
 				case <-ctx.Done():
 				}
 			}
@@ -66,6 +66,13 @@ func (w *world) begin(ctx context.Context, s *subject, i int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s.accepted = true
+}
+
+// asking keeps the crowd of those who ask again from being the worst fault of all.
+func (w *world) asking(ctx context.Context, ask func(context.Context, *subject) bool, s *subject) bool {
+	w.counter <- struct{}{}
+	defer func() { <-w.counter }()
+	return ask(ctx, s)
 }
 
 func (w *world) byStarter(ctx context.Context, s *subject) bool {

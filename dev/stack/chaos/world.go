@@ -47,6 +47,7 @@ type world struct {
 	vars     map[string]string
 	dice     *dice
 	http     *http.Client
+	counter  chan struct{} // who is asking for a case right now
 
 	mu    sync.Mutex
 	cases map[string]*subject // by reference
@@ -73,7 +74,7 @@ func (d *dice) pick(n int) int { d.mu.Lock(); defer d.mu.Unlock(); return d.rand
 
 func newWorld(ctx context.Context, s settings, work string) (w *world, err error) {
 	w = &world{settings: s, keys: filepath.Join(work, "keys"), cases: map[string]*subject{}, dice: &dice{rand: rand.New(rand.NewPCG(s.Seed, s.Seed))},
-		http: &http.Client{Timeout: 10 * time.Second}}
+		http: &http.Client{Timeout: 10 * time.Second}, counter: make(chan struct{}, 16)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.fleet.stop())
