@@ -8,7 +8,7 @@ NODE = $(if $(shell test -d .dev/axios/node_modules/axios && command -v node),no
 TAGS = -tags "$(BROWSER) $(NODE)"
 AXIOS = 1.21.1
 
-.PHONY: test tools check root stack pictures build dev
+.PHONY: test tools check root stack fuzz pictures build dev
 
 test: tools check root stack
 
@@ -41,6 +41,16 @@ root:
 # The Temporal server is compiled once, so without the race detector.
 stack:
 	cd dev/stack && go vet $(TAGS) ./... && go test $(TAGS) -timeout 20m ./...
+
+# Every fuzz target for this long. What they found before runs with make test;
+# what they find now lands in testdata/fuzz, to be fixed and committed.
+FUZZTIME = 30s
+
+fuzz:
+	@grep -rHo --include=*_test.go '^func Fuzz[A-Za-z]*' . | while IFS=: read -r file name; do \
+	  echo "$$(dirname $$file) $${name#func }"; \
+	  go test -run '^$$' -fuzz "^$${name#func }\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5s "$$(dirname $$file)" </dev/null || exit 1; \
+	done
 
 # The README's pictures, taken anew.
 pictures:
