@@ -9,7 +9,7 @@ POSTGRES = $(if $(shell ls /usr/lib/postgresql/*/bin/postgres 2>/dev/null || com
 TAGS = -tags "$(BROWSER) $(NODE) $(POSTGRES)"
 AXIOS = 1.21.1
 
-.PHONY: test tools check root stack chaos pictures build dev
+.PHONY: test tools check root stack chaos fuzz pictures build dev
 
 test: tools check root stack
 
@@ -53,6 +53,16 @@ stack:
 # Everything that can happen, to real processes: docs/reliability.md. ARGS="--lost --postgres URL"
 chaos:
 	cd dev/stack && go run ./chaos --json ../../chaos.json $(ARGS)
+
+# Every fuzz target for this long. What they found before runs with make test;
+# what they find now lands in testdata/fuzz, to be fixed and committed.
+FUZZTIME = 30s
+
+fuzz:
+	@grep -rHo --include=*_test.go '^func Fuzz[A-Za-z]*' . | while IFS=: read -r file name; do \
+	  echo "$$(dirname $$file) $${name#func }"; \
+	  go test -run '^$$' -fuzz "^$${name#func }\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5s "$$(dirname $$file)" </dev/null || exit 1; \
+	done
 
 # The README's pictures, taken anew.
 pictures:

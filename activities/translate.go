@@ -2,6 +2,7 @@ package activities
 
 import (
 	"fmt"
+	"strings"
 
 	"durablekyc.example/connectfi"
 	"durablekyc.example/kyc"
@@ -28,9 +29,11 @@ func reading(a connectfi.Application, asked ReadRequest) (kyc.Reading, error) {
 	return r, nil
 }
 
+// word cuts no character in two: half of one would be another in the history,
+// and a watch that finds the status changed asks again at once, and for ever.
 func word[S ~string](s S) string {
 	if len(s) > longest {
-		return string(s[:longest])
+		return strings.ToValidUTF8(string(s[:longest]), "")
 	}
 	return string(s)
 }

@@ -143,7 +143,6 @@ func TestAStoryOf400Days(t *testing.T) {
 	for ; ; runs++ {
 		require.Less(t, runs, 20)
 		l.begin(now)
-		l.commands = 0
 		for _, turn := range story {
 			if at := begin.Add(turn.on); at.After(now) {
 				l.RegisterDelayedCallback(turn.do, at.Sub(now))
