@@ -50,7 +50,7 @@ type violation struct {
 	What string `json:"what"`
 }
 
-// settle waits until every case has ended, and at most that long. Notifiers may
+// settle waits until every case was started and has ended, and at most that long. Notifiers may
 // go on: a receiver that failed twice is left alone for minutes.
 func (w *world) settle(ctx context.Context, within time.Duration, out *os.File) {
 	deadline := time.Now().Add(within)
@@ -60,12 +60,14 @@ func (w *world) settle(ctx context.Context, within time.Duration, out *os.File) 
 		if err == nil {
 			n, counted := openCases(ctx, c)
 			c.Close()
-			if counted == nil && n == 0 {
+			waiting := w.unanswered()
+			if counted == nil && n == 0 && waiting == 0 {
+				fmt.Fprintf(out, "every case has ended, %s after the faults\n", (within - time.Until(deadline)).Round(time.Second))
 				return
 			}
 			if time.Since(said) > 10*time.Second {
 				said = time.Now()
-				fmt.Fprintf(out, "%d cases are open\n", n)
+				fmt.Fprintf(out, "%d cases are open, and %d were not answered yet\n", n, waiting)
 			}
 		}
 		time.Sleep(time.Second)
@@ -262,6 +264,18 @@ func (r *receiver) heard(reference string) map[string]string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return maps.Clone(r.events[reference])
+}
+
+// unanswered is how many still ask for their case.
+func (w *world) unanswered() (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.cases {
+		if !s.accepted {
+			n++
+		}
+	}
+	return n
 }
 
 func openCases(ctx context.Context, c client.Client) (int64, error) {

@@ -75,14 +75,14 @@ func run(ctx context.Context, s settings, out *os.File) (r *result, err error) {
 	defer cease()
 	background := w.background(happening)
 	n := newNemesis(w)
-	started := w.load(ctx, n.torment, out)
+	started := w.load(happening, n.torment, out)
 	n.heal(ctx)
 	fmt.Fprintf(out, "the faults are over after %s: %d kills\n", time.Since(began).Round(time.Second), n.kills())
+	w.settle(ctx, s.Within, out)
+	cease()
 	if err := started(); err != nil {
 		return nil, err
 	}
-	w.settle(ctx, s.Within, out)
-	cease()
 	background.Wait()
 	return w.judge(ctx, n, time.Since(began))
 }
