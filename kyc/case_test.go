@@ -157,6 +157,19 @@ func TestRemindersAreAbsoluteAndOnce(t *testing.T) {
 	require.Equal(t, kyc.Expired, c.Stage)
 }
 
+// A town puts its clocks forward between the question and the first reminder,
+// and the case takes no notice.
+func TestAnHourIsAnHourInEveryTown(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	require.NoError(t, err)
+	asked := time.Date(2026, 3, 28, 12, 0, 0, 0, berlin)
+	c := kyc.New("A1", person, kyc.DefaultPolicy(), asked)
+	c.Apply(kyc.Answered{At: asked, Reading: single("pending_step_up", "")})
+	require.Equal(t, 72*time.Hour, c.Next(asked).At.Sub(asked))
+	require.Equal(t, 720*time.Hour, c.Until().Sub(asked))
+	require.Equal(t, 13, c.Next(asked).At.Hour(), "by the clocks of that town it is an hour later")
+}
+
 func TestOverdueRemindersAreOne(t *testing.T) {
 	c := newCase()
 	answered(&c, 0, single("pending_step_up", ""))

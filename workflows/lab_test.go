@@ -44,8 +44,9 @@ type lab struct {
 	commands int // of a run's history: activities, but not their attempts, and timers
 
 	mu     sync.Mutex
-	faults []string // of the next calls, one each; then none
-	posts  int      // identifications that reached ConnectFi
+	faults map[bool][]string // of the next calls about documents and of all others, one each; then none
+	lost   int               // answers to links that are lost besides
+	posts  int               // identifications that reached ConnectFi
 	looks  []time.Time
 }
 
@@ -129,8 +130,9 @@ func (o *flowOut) NewTimerWithOptions(ctx workflow.Context, d time.Duration, opt
 func (l *lab) RoundTrip(r *http.Request) (*http.Response, error) {
 	l.mu.Lock()
 	fault := ""
-	if len(l.faults) > 0 && !strings.HasSuffix(r.URL.Path, "/get-token") {
-		fault, l.faults = l.faults[0], l.faults[1:]
+	documents := strings.Contains(r.URL.Path, "/document/") || strings.HasSuffix(r.URL.Path, "/update")
+	if left := l.faults[documents]; len(left) > 0 && !strings.HasSuffix(r.URL.Path, "/get-token") {
+		fault, l.faults[documents] = left[0], left[1:]
 	}
 	l.mu.Unlock()
 	switch fault {
@@ -148,6 +150,8 @@ func (l *lab) RoundTrip(r *http.Request) (*http.Response, error) {
 		l.posts++
 	case strings.HasSuffix(r.URL.Path, "/status"):
 		l.looks = append(l.looks, l.Now())
+	case strings.HasSuffix(r.URL.Path, "/update") && l.lost > 0:
+		l.lost, fault = l.lost-1, "after"
 	}
 	if fault == "after" {
 		return nil, errors.New("the answer was lost")
