@@ -104,8 +104,11 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(byte(4), true, 200, "", []byte(longLived))
 	f.Add(byte(5), false, 200, "", []byte(`{"code":"0","data":[null]}`))
 	f.Add(byte(6), false, 400, "-1", []byte(`{"code":"requestValidateError","context":[{"instancePath":"/a b","keyword":"k","params":{"":1}},null,1]}`))
+	for call := range calls {
+		f.Add(byte(call), false, 200, "", []byte(`{"code":"0","data":{"applications":[{"applicationId":"iapp_1"}]}}`))
+	}
 	f.Fuzz(func(t *testing.T, call byte, token bool, status int, retryAfter string, body []byte) {
-		status = 100 + (status%500+500)%500
+		status = 100 + ((status-100)%500+500)%500 // 200 is 200
 		asked := 0
 		client := at(t, "http://connectfi.test", &http.Client{Transport: far(func(r *http.Request) (int, string, string) {
 			asked++

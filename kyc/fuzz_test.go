@@ -17,7 +17,7 @@ func FuzzParsePolicy(f *testing.F) {
 	for _, text := range []string{"", "{}", "null",
 		`{"documents":"720h","reminders":["72h","168h","336h","672h"],"case":"2160h","read_first":"1m","read_max":"6h","settle":"30s"}`,
 		`{"documents":"1ns","reminders":[],"case":"9600h","settle":"0s"}`, `{"documents":"2562047h","reminders":["2562047h"]}`,
-		`{"documents":48}`, `{"document":"48h"}`, `{"reminders":["2h","1h"]}`, `{} {}`, `{"reminders":null}`,
+		`{"documents":48}`, `{"documents":"9700h","case":"9601h"}`, `{"read_first":"7h"}`, `{"document":"48h"}`, `{"reminders":["2h","1h"]}`, `{} {}`, `{"reminders":null}`,
 	} {
 		f.Add(text)
 	}
@@ -30,6 +30,7 @@ func FuzzParsePolicy(f *testing.F) {
 			return
 		}
 		require.NoError(t, p.Validate())
+		require.LessOrEqual(t, p.ReadFirst, p.ReadMax)
 		written, err := json.Marshal(p)
 		require.NoError(t, err)
 		same, err := kyc.ParsePolicy(string(written))

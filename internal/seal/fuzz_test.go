@@ -133,6 +133,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add("json/plain", key, "", []byte("\x00\n\x16\n\x08encoding\x12\njson/plain\x12\x01a"))
 	f.Add("binary/encrypted", "0", "kyc-A1", []byte("\x01"))
 	f.Add("", "x", "", []byte{2})
+	f.Add("", "", "", []byte{})
 	f.Fuzz(func(t *testing.T, encoding, keyID, workflow string, plain []byte) {
 		stranger := &commonpb.Payload{Data: plain, Metadata: map[string][]byte{"encoding": []byte(encoding),
 			"encryption-key-id": []byte(keyID), "workflow-id": []byte(workflow)}}

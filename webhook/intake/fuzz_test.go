@@ -150,6 +150,9 @@ func FuzzAPI(f *testing.F) {
 			first := into[connectfi.Envelope[connectfi.Application]](t, answer.Body.String())
 			second := into[connectfi.Envelope[connectfi.Application]](t, send().Body.String())
 			require.Equal(t, first.Data, second.Data)
+			asked, problems := connectfi.Decode[connectfi.IdentificationRequest](bytes.ReplaceAll(body, []byte("webhookURL"), []byte("webhookUrl")))
+			require.Empty(t, problems)
+			require.Equal(t, []string{asked.Reference, asked.CustomerID}, []string{first.Data.Reference, first.Data.CustomerID})
 			require.Equal(t, 1, b.ledger(first.Data.Reference).Applications)
 		}
 	})
