@@ -134,10 +134,11 @@ func (w *world) judge(ctx context.Context, n *nemesis, took time.Duration) (*res
 			}
 		}
 		if e.events = w.receiver.heard(s.reference); e.view != nil && missing(e) != "" {
-			// A delivery that failed twice waits for minutes: it is asked for now.
+			// A delivery that failed twice waits for minutes: it is asked for now. One
+			// that died with its worker is waited for until its 30 seconds are over.
 			r.Resent++
 			_, _ = cases.Resend(ctx, s.reference, "")
-			for range 50 {
+			for range 500 {
 				if e.events = w.receiver.heard(s.reference); missing(e) == "" {
 					break
 				}
@@ -258,12 +259,6 @@ func decidedAt(v kyc.View) (at time.Time) {
 		}
 	}
 	return at
-}
-
-func (r *receiver) heard(reference string) map[string]string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return maps.Clone(r.events[reference])
 }
 
 // unanswered is how many still ask for their case.

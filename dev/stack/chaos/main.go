@@ -66,7 +66,7 @@ func run(ctx context.Context, s settings, out *os.File) (r *result, err error) {
 		return nil, err
 	}
 	defer func() {
-		if stopped := w.fleet.stop(); err == nil {
+		if stopped := w.stop(); err == nil {
 			err = stopped
 		}
 	}()

@@ -18,7 +18,6 @@ import (
 	"sync"
 	"time"
 
-	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"go.temporal.io/sdk/client"
 
 	"durablekyc.example/dev/stack/embedded"
@@ -77,7 +76,7 @@ func newWorld(ctx context.Context, s settings, work string) (w *world, err error
 		http: &http.Client{Timeout: 10 * time.Second}, counter: make(chan struct{}, 16)}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, w.fleet.stop())
+			err = errors.Join(err, w.stop())
 		}
 	}()
 	root, err := rootModule()
@@ -182,6 +181,19 @@ func newWorld(ctx context.Context, s settings, work string) (w *world, err error
 	)
 }
 
+// stop ends every process, and then what they spoke to here.
+func (w *world) stop() error {
+	err := w.fleet.stop()
+	if w.receiver != nil {
+		err = errors.Join(err, w.receiver.server.Close())
+	}
+	if w.balancer != nil {
+		err = errors.Join(err, w.balancer.stop())
+	}
+	w.http.CloseIdleConnections()
+	return err
+}
+
 func firstOf(steps ...func() error) error {
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -219,50 +231,6 @@ func (w *world) dial(ctx context.Context) (client.Client, error) {
 func (w *world) secret(name string) (string, error) {
 	text, err := os.ReadFile(filepath.Join(w.keys, name))
 	return strings.TrimSpace(string(text)), err
-}
-
-// scenarios and how often each is drawn, of a hundred.
-var scenarios = []struct {
-	name  string
-	share int
-}{{"approve", 15}, {"deny", 8}, {"step_up", 22}, {"step_up_review", 12}, {"review", 23}, {"data_request", 5}, {"running", 7}, {"unknown_status", 3}, {"back_and_forth", 5}}
-
-// customers makes everybody who will be checked.
-func (w *world) customers(ctx context.Context) error {
-	wanted := map[[2]string]int{}
-	for range w.Cases {
-		kind, at := "individual", w.dice.pick(100)
-		if w.dice.pick(5) == 0 {
-			kind = "business"
-		}
-		for _, s := range scenarios {
-			if at -= s.share; at < 0 {
-				wanted[[2]string{kind, s.name}]++
-				break
-			}
-		}
-	}
-	for _, kind := range []string{"individual", "business"} {
-		for _, s := range scenarios {
-			count := wanted[[2]string{kind, s.name}]
-			if count == 0 {
-				continue
-			}
-			var made struct{ CustomerIDs []string }
-			if err := w.control(ctx, http.MethodPost, "/sandbox/customers", map[string]any{"type": kind, "scenario": s.name, "count": count}, &made); err != nil {
-				return err
-			}
-			for _, id := range made.CustomerIDs {
-				reference := fmt.Sprintf("c%dn%d", w.Seed, len(w.cases))
-				outcome := "approved"
-				if w.dice.pick(3) == 0 {
-					outcome = "denied"
-				}
-				w.cases[reference] = &subject{reference: reference, customer: id, scenario: s.name, business: kind == "business", outcome: outcome}
-			}
-		}
-	}
-	return nil
 }
 
 // control asks the sandbox something that is no call of ConnectFi's.
@@ -351,60 +319,4 @@ func freePorts(n int) (ports []int, err error) {
 		return nil, errors.New("no free ports below 32768")
 	}
 	return ports, nil
-}
-
-// receiver hears of all cases. Now and then it does not want to.
-type receiver struct {
-	URL    string
-	server *http.Server
-	check  func([]byte, http.Header) error
-	dice   *dice
-	mu     sync.Mutex
-	events map[string]map[string]string // by reference and id: the type
-	forged []string
-}
-
-func newReceiver(secret string, d *dice) (*receiver, error) {
-	verifier, err := standardwebhooks.NewWebhook(secret)
-	if err != nil {
-		return nil, err
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	r := &receiver{URL: "http://" + listener.Addr().String(), check: verifier.Verify, dice: d, events: map[string]map[string]string{}}
-	r.server = &http.Server{Handler: r, ReadHeaderTimeout: time.Second}
-	go func() { _ = r.server.Serve(listener) }()
-	return r, nil
-}
-
-func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
-	body, err := io.ReadAll(io.LimitReader(request.Body, 1<<20))
-	var event struct {
-		Type string
-		Data struct{ Reference string }
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	switch {
-	case err != nil || json.Unmarshal(body, &event) != nil || r.check(body, request.Header) != nil:
-		r.forged = append(r.forged, string(body))
-		w.WriteHeader(http.StatusBadRequest)
-		return
-	case r.dice.float() < 0.03:
-		w.WriteHeader(http.StatusInternalServerError)
-		return
-	}
-	id := request.Header.Get("webhook-id")
-	if r.events[event.Data.Reference] == nil {
-		r.events[event.Data.Reference] = map[string]string{}
-	}
-	if before, known := r.events[event.Data.Reference][id]; known && before != event.Type {
-		r.forged = append(r.forged, "one id for two events: "+id)
-	}
-	r.events[event.Data.Reference][id] = event.Type
-	if r.dice.float() < 0.02 {
-		w.WriteHeader(http.StatusBadGateway) // it was taken, and the answer is lost
-	}
 }
