@@ -137,8 +137,10 @@ func (w *world) judge(ctx context.Context, n *nemesis, took time.Duration) (*res
 			// A delivery that failed twice waits for minutes: it is asked for now. One
 			// that died with its worker is waited for until its 30 seconds are over.
 			r.Resent++
-			_, _ = cases.Resend(ctx, s.reference, "")
-			for range 500 {
+			for i := range 500 {
+				if i%100 == 0 {
+					_, _ = cases.Resend(ctx, s.reference, "") // whether it worked, the receiver tells
+				}
 				if e.events = w.receiver.heard(s.reference); missing(e) == "" {
 					break
 				}
