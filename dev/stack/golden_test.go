@@ -15,9 +15,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/history/v1"
 	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/workflow"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"durablekyc.example/internal/seal"
@@ -121,13 +121,8 @@ func (s *system) histories(t *testing.T) map[string]*history.History {
 	for _, e := range open.GetExecutions() {
 		id := e.GetExecution().GetWorkflowId()
 		runs[id]++
-		h := &history.History{}
-		events := s.client.GetWorkflowHistory(t.Context(), id, e.GetExecution().GetRunId(), false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-		for events.HasNext() {
-			event, err := events.Next()
-			require.NoError(t, err)
-			h.Events = append(h.Events, event)
-		}
+		h, err := s.cases.History(t.Context(), workflow.Execution{ID: id, RunID: e.GetExecution().GetRunId()})
+		require.NoError(t, err)
 		all[fmt.Sprintf("%s.%d", id, runs[id])] = h
 	}
 	return all

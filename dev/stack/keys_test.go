@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/workflow"
 
 	"durablekyc.example/dev/stack/embedded"
 	"durablekyc.example/internal/cluster"
@@ -70,10 +71,10 @@ func TestAnUpdateInClearIsRefused(t *testing.T) {
 	v, err = one.cases.Withdraw(t.Context(), v.Reference)
 	require.NoError(t, err)
 	require.Equal(t, kyc.Withdrawn, v.Stage)
-	events := one.client.GetWorkflowHistory(t.Context(), workflows.ID(v.Reference), "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	for events.HasNext() {
-		e, err := events.Next()
-		require.NoError(t, err)
+	lived, err := one.cases.History(t.Context(), workflow.Execution{ID: workflows.ID(v.Reference)})
+	require.NoError(t, err)
+	require.NotEmpty(t, lived.Events)
+	for _, e := range lived.Events {
 		require.NotEqual(t, enums.EVENT_TYPE_WORKFLOW_TASK_FAILED, e.GetEventType())
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"maps"
 	"net/http"
 	"os"
@@ -14,14 +13,11 @@ import (
 	"strings"
 	"time"
 
-	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/history/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/workflow"
 
-	"durablekyc.example/internal/cluster"
-	"durablekyc.example/internal/env"
-	"durablekyc.example/internal/seal"
 	"durablekyc.example/kyc"
 	"durablekyc.example/sandbox/standin"
 	"durablekyc.example/workflows"
@@ -103,15 +99,11 @@ func (w *world) judge(ctx context.Context, n *nemesis, took time.Duration) (*res
 		w.control(ctx, http.MethodGet, "/sandbox/ledger", nil, &entries)); err != nil {
 		return nil, err
 	}
-	text, err := w.secret("keyset")
+	keyset, err := w.keyset()
 	if err != nil {
 		return nil, err
 	}
-	keyset, err := seal.ParseKeyset(text)
-	if err != nil {
-		return nil, err
-	}
-	temporal, err := cluster.Dial(ctx, cluster.Options{Lookup: env.Map(w.vars), Sealed: keyset.Converters(), Logger: slog.New(slog.DiscardHandler)})
+	temporal, err := w.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +140,7 @@ func (w *world) judge(ctx context.Context, n *nemesis, took time.Duration) (*res
 			}
 		}
 		for _, id := range []string{workflows.ID(s.reference), workflows.NotifyID(s.reference)} {
-			h, err := past(ctx, temporal, id)
+			h, err := cases.History(ctx, workflow.Execution{ID: id})
 			if err != nil {
 				r.Violations = append(r.Violations, violation{s.reference, "its history cannot be read: " + err.Error()})
 				continue
@@ -278,19 +270,6 @@ func (w *world) unanswered() (n int) {
 func openCases(ctx context.Context, c client.Client) (int64, error) {
 	n, err := c.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Query: "WorkflowType = 'KYC' AND ExecutionStatus = 'Running'"})
 	return n.GetCount(), err
-}
-
-func past(ctx context.Context, c client.Client, id string) (*history.History, error) {
-	h := &history.History{}
-	events := c.GetWorkflowHistory(ctx, id, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	for events.HasNext() {
-		event, err := events.Next()
-		if err != nil {
-			return nil, err
-		}
-		h.Events = append(h.Events, event)
-	}
-	return h, nil
 }
 
 func (r *result) write(path string) error {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -112,7 +111,7 @@ func newWorld(ctx context.Context, s settings, work string) (w *world, err error
 	if database != "" { // of its own: keys and cases of another run would be in its way
 		database = strings.TrimRight(database, "/") + fmt.Sprintf("_%d", time.Now().Unix())
 	}
-	ports, err := freePorts(8)
+	ports, err := embedded.FreePorts(8)
 	if err != nil {
 		return w, err
 	}
@@ -217,15 +216,19 @@ func (w *world) temporalIsReady(ctx context.Context) error {
 
 // dial is a client with the keyset as it is now.
 func (w *world) dial(ctx context.Context) (client.Client, error) {
-	text, err := w.secret("keyset")
-	if err != nil {
-		return nil, err
-	}
-	keyset, err := seal.ParseKeyset(text)
+	keyset, err := w.keyset()
 	if err != nil {
 		return nil, err
 	}
 	return cluster.Dial(ctx, cluster.Options{Lookup: env.Map(w.vars), Sealed: keyset.Converters(), Logger: slog.New(slog.DiscardHandler)})
+}
+
+func (w *world) keyset() (seal.Keyset, error) {
+	text, err := w.secret("keyset")
+	if err != nil {
+		return seal.Keyset{}, err
+	}
+	return seal.ParseKeyset(text)
 }
 
 func (w *world) secret(name string) (string, error) {
@@ -299,24 +302,4 @@ func rootModule() (string, error) {
 		}
 	}
 	return "", err
-}
-
-// freePorts finds ports below 32768: Temporal stores them in 16 bits, and the
-// kernel gives away the others.
-func freePorts(n int) (ports []int, err error) {
-	for try := 0; len(ports) < n && try < 200; try++ {
-		port := 10000 + rand.IntN(22000)
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil || slices.Contains(ports, port) {
-			continue
-		}
-		if err := l.Close(); err != nil {
-			return nil, err
-		}
-		ports = append(ports, port)
-	}
-	if len(ports) < n {
-		return nil, errors.New("no free ports below 32768")
-	}
-	return ports, nil
 }

@@ -38,7 +38,7 @@ type Server struct {
 
 // Start brings a server up and returns once its namespace can be used.
 func Start(ctx context.Context, o Options) (s *Server, err error) {
-	ports, err := freePorts(9)
+	ports, err := FreePorts(9)
 	if err != nil {
 		return nil, err
 	}
@@ -130,8 +130,8 @@ func configuration(s *store, port int, ports []int) *config.Config {
 	return c
 }
 
-// freePorts finds ports below 32768: Temporal stores them in 16 bits.
-func freePorts(n int) ([]int, error) {
+// FreePorts finds ports below 32768: Temporal stores them in 16 bits.
+func FreePorts(n int) ([]int, error) {
 	var (
 		ports []int
 		held  []net.Listener

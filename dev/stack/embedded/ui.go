@@ -30,7 +30,7 @@ type UIOptions struct {
 func StartUI(ctx context.Context, o UIOptions) (*UI, error) {
 	port := o.Port
 	if port == 0 {
-		ports, err := freePorts(1)
+		ports, err := FreePorts(1)
 		if err != nil {
 			return nil, err
 		}
