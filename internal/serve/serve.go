@@ -67,8 +67,8 @@ func (t Times) HTTP(ctx context.Context, ln net.Listener, h http.Handler, log *s
 	defer cancel()
 	err := server.Shutdown(deadline)
 	if err != nil {
+		_ = server.Close() // before the handlers hear of it: none may answer as if all were well
 		abandon()
-		_ = server.Close()
 		err = fmt.Errorf("requests on %s were cut off: they took longer than %s", ln.Addr(), grace)
 	}
 	<-served // always http.ErrServerClosed now
