@@ -81,7 +81,7 @@ func run(s settings) (err error) {
 	defer carrier.Close()
 	worker, err := taskqueue.New(taskqueue.Config{Temporal: temporal, Carrier: carrier, ConnectFi: provider, Documents: documents,
 		Keys: keys, CallbackURL: s.CallbackURL, PublicURL: s.PublicURL, NotifyURL: s.NotifyURL, NotifySecrets: secrets, NotifyPrivate: s.Private,
-		Grace: s.Grace, Deployment: s.Deployment, ReadsPerSecond: s.Reads, Logger: log, Telemetry: metrics})
+		Grace: s.Grace, SweepEvery: s.Sweep, Deployment: s.Deployment, ReadsPerSecond: s.Reads, Logger: log, Telemetry: metrics})
 	if err != nil {
 		return err
 	}

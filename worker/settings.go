@@ -23,6 +23,7 @@ type settings struct {
 	Keyset      string        `env:"KYC_KEYSET" placeholder:"SECRET" help:"Tink keyset, JSON on one line, that cases and images are encrypted with; starter keys init draws one."`
 	KEK         string        `env:"KYC_KEYSET_KEK" placeholder:"URL" help:"Key that opens an encrypted KYC_KEYSET: awskms://, gcpkms://, azurekeyvault:// or base64key://; starter keys wrap encrypts one."`
 	Grace       time.Duration `name:"documents-grace" env:"KYC_DOCUMENTS_GRACE" default:"24h" help:"How long images outlive the decision of their case."`
+	Sweep       time.Duration `name:"documents-sweep" env:"KYC_DOCUMENTS_SWEEP" default:"1h" help:"How often what no case needs any more is swept out of the bucket; a minute at least."`
 	NotifyURL   string        `env:"KYC_NOTIFY_URL" placeholder:"URL" help:"Receiver of the events of all cases that were started with it; nobody if not set."`
 	Secrets     string        `name:"notify-secret" env:"KYC_NOTIFY_SECRET" placeholder:"SECRETS" help:"Secrets that events are signed with, newest first, separated by commas: whsec_ and base64; starter keys init draws one."`
 	Private     bool          `name:"notify-allow-private" env:"KYC_NOTIFY_ALLOW_PRIVATE" help:"Let events go to private addresses and any port; without it to public ones, ports 80 and 443, only."`
@@ -45,6 +46,9 @@ func (s *settings) Validate() error {
 	}
 	if s.Grace <= 0 {
 		return errors.New("KYC_DOCUMENTS_GRACE must be longer than nothing, such as 24h")
+	}
+	if s.Sweep < time.Minute {
+		return errors.New("KYC_DOCUMENTS_SWEEP must be a minute at least, such as 1h")
 	}
 	if err := serve.Missing(
 		serve.Variable{Name: "CONNECTFI_BASE_URL", Value: s.BaseURL}, serve.Variable{Name: "CONNECTFI_LOGIN", Value: s.Login},

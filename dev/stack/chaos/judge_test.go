@@ -90,6 +90,24 @@ func TestTheJudgesFindWhatIsPlanted(t *testing.T) {
 	}
 }
 
+// What is left behind is found as well, and a connection that is kept is not.
+func TestTheJudgeOfLeftoversFindsThem(t *testing.T) {
+	idle := map[string]burden{"worker-1": {goroutines: 80, files: 20}}
+	require.Empty(t, grown(idle, map[string]burden{"worker-1": {goroutines: 80 + spare, files: 20 + spare}}))
+	require.Equal(t, []string{"worker-1 has 121 files open, and had 20 when it was idle", "worker-1 has 181 goroutines left, and had 80 when it was idle"},
+		grown(idle, map[string]burden{"worker-1": {goroutines: 181, files: 121}}))
+	dir := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "documents", "f"), 0o700))
+	left, err := files(dir, filepath.Join(dir, "never made"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+	forgotten := filepath.Join(dir, "documents", "f", "image.png.tmp")
+	require.NoError(t, os.WriteFile(forgotten, nil, 0o600))
+	left, err = files(dir)
+	require.NoError(t, err)
+	require.Equal(t, []string{forgotten}, left)
+}
+
 // A short run of the real thing: every program a process, killed and paused.
 func TestAShortRunHasNoViolations(t *testing.T) {
 	into := filepath.Join(t.TempDir(), "chaos.json")

@@ -84,5 +84,10 @@ func run(ctx context.Context, s settings, out *os.File) (r *result, err error) {
 		return nil, err
 	}
 	background.Wait()
-	return w.judge(ctx, n, time.Since(began))
+	if r, err = w.judge(ctx, n, time.Since(began)); err != nil {
+		return nil, err
+	}
+	left, err := w.leftovers(ctx)
+	r.Violations = append(r.Violations, left...)
+	return r, err
 }

@@ -47,6 +47,10 @@ type world struct {
 	http     *http.Client
 	counter  chan struct{} // who is asking for a case right now
 
+	documents, temporary string            // directories
+	admins               map[string]string // addresses of those who tell their metrics, by name
+	idle                 map[string]burden // what they hold before there is anything to do
+
 	mu    sync.Mutex
 	cases map[string]*subject // by reference
 }
@@ -72,7 +76,8 @@ func (d *dice) pick(n int) int { d.mu.Lock(); defer d.mu.Unlock(); return d.rand
 
 func newWorld(ctx context.Context, s settings, work string) (w *world, err error) {
 	w = &world{settings: s, keys: filepath.Join(work, "keys"), cases: map[string]*subject{}, dice: &dice{rand: rand.New(rand.NewPCG(s.Seed, s.Seed))},
-		http: &http.Client{Timeout: 10 * time.Second}, counter: make(chan struct{}, 16)}
+		http: &http.Client{Timeout: 10 * time.Second}, counter: make(chan struct{}, 16),
+		documents: filepath.Join(work, "data", "documents"), temporary: filepath.Join(work, "data", "temporary"), admins: map[string]string{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.stop())
@@ -86,7 +91,7 @@ func newWorld(ctx context.Context, s settings, work string) (w *world, err error
 	if err := os.RemoveAll(data); err != nil { // of a run before: ConnectFi knows nothing of it any more
 		return w, err
 	}
-	for _, dir := range []string{bin, data, filepath.Join(work, "log"), w.keys} {
+	for _, dir := range []string{bin, data, w.temporary, filepath.Join(work, "log"), w.keys} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return w, err
 		}
@@ -133,7 +138,7 @@ func newWorld(ctx context.Context, s settings, work string) (w *world, err error
 		"CONNECTFI_BASE_URL": w.sandbox, "CONNECTFI_LOGIN_FILE": file("connectfi_login"), "CONNECTFI_PASSWORD_FILE": file("connectfi_password"),
 		"KYC_PUBLIC_URL": public, "KYC_LINK_KEYS_FILE": file("link_keys"), "KYC_KEYSET_FILE": file("keyset"), "KYC_API_TOKENS_FILE": file("api_tokens"),
 		"KYC_NOTIFY_SECRET_FILE": file("notify_secret"), "KYC_NOTIFY_URL": w.receiver.URL, "KYC_NOTIFY_ALLOW_PRIVATE": "true",
-		"KYC_DOCUMENTS": "file://" + filepath.ToSlash(filepath.Join(data, "documents")), "KYC_POLICY": policy, "KYC_READS_PER_SECOND": "500", "HOME": work}
+		"KYC_DOCUMENTS": "file://" + filepath.ToSlash(w.documents), "KYC_POLICY": policy, "KYC_READS_PER_SECOND": "500", "HOME": work, "TMPDIR": w.temporary}
 	self, err := os.Executable()
 	if err != nil {
 		return w, err
@@ -154,6 +159,9 @@ func newWorld(ctx context.Context, s settings, work string) (w *world, err error
 		return p.start(ctx)
 	}
 	one := func(service, name string, vars map[string]string, address, path string) error {
+		if admin := vars["KYC_ADMIN_LISTEN"]; admin != "" {
+			w.admins[name] = admin
+		}
 		return add(name, filepath.Join(bin, service), nil, vars, isReady(address, path))
 	}
 	return w, firstOf(
@@ -177,6 +185,7 @@ func newWorld(ctx context.Context, s settings, work string) (w *world, err error
 			return one("worker", "worker-2", map[string]string{"KYC_ADMIN_LISTEN": at(7)}, at(7), "/readyz")
 		},
 		func() error { return w.customers(ctx) },
+		func() (err error) { w.idle, err = w.burdens(ctx); return err },
 	)
 }
 

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+)
+
+// burden is what a process holds on to.
+type burden struct{ goroutines, files float64 }
+
+// spare is what an idle process may hold more than when it was idle at first:
+// connections that are kept for the next call, and pollers that came with the load.
+const spare = 100
+
+// burdens asks everyone who tells.
+func (w *world) burdens(ctx context.Context) (map[string]burden, error) {
+	all := map[string]burden{}
+	for name, address := range w.admins {
+		b, err := w.burden(ctx, address)
+		if err != nil {
+			return nil, fmt.Errorf("%s does not tell its metrics: %w", name, err)
+		}
+		all[name] = b
+	}
+	return all, nil
+}
+
+func (w *world) burden(ctx context.Context, address string) (b burden, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", nil)
+	if err != nil {
+		return b, err
+	}
+	response, err := w.http.Do(request)
+	if err != nil {
+		return b, err
+	}
+	defer response.Body.Close()
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(response.Body)
+	if err != nil {
+		return b, err
+	}
+	for into, name := range map[*float64]string{&b.goroutines: "go_goroutines", &b.files: "process_open_fds"} {
+		metrics := families[name].GetMetric()
+		if len(metrics) != 1 {
+			return b, fmt.Errorf("there is no %s", name)
+		}
+		*into = metrics[0].GetGauge().GetValue()
+	}
+	return b, nil
+}
+
+// grown names what holds more than it should, compared with when it was idle.
+func grown(idle, now map[string]burden) (wrong []string) {
+	for name, b := range now {
+		if b.goroutines > idle[name].goroutines+spare {
+			wrong = append(wrong, fmt.Sprintf("%s has %g goroutines left, and had %g when it was idle", name, b.goroutines, idle[name].goroutines))
+		}
+		if b.files > idle[name].files+spare {
+			wrong = append(wrong, fmt.Sprintf("%s has %g files open, and had %g when it was idle", name, b.files, idle[name].files))
+		}
+	}
+	slices.Sort(wrong)
+	return wrong
+}
+
+// leftovers judges what is left once every case has ended: no goroutine, no open
+// file, no temporary one, and after a sweep without grace nothing in the bucket.
+func (w *world) leftovers(ctx context.Context) (wrong []violation, err error) {
+	var all []string
+	// Connections that nobody uses are closed after a minute and a half.
+	err = patiently(ctx, 2*time.Minute, func() (bool, error) {
+		now, err := w.burdens(ctx)
+		all = grown(w.idle, now)
+		return len(all) == 0, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"worker-1", "worker-2"} {
+		p := w.fleet.named(name)
+		p.env["KYC_DOCUMENTS_GRACE"], p.env["KYC_DOCUMENTS_SWEEP"] = "1ms", "1m"
+		if err := p.end(syscall.SIGINT); err != nil {
+			return nil, err
+		}
+		if err := p.start(ctx); err != nil {
+			return nil, err
+		}
+	}
+	var left []string
+	err = patiently(ctx, 5*time.Minute, func() (bool, error) {
+		left, err = files(w.documents, w.temporary)
+		return len(left) == 0, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range left {
+		all = append(all, file+" was left behind")
+	}
+	for _, what := range all {
+		wrong = append(wrong, violation{"the system", what})
+	}
+	return wrong, nil
+}
+
+// patiently asks until it is so, or the time is over: that is no error.
+func patiently(ctx context.Context, within time.Duration, so func() (bool, error)) error {
+	for deadline := time.Now().Add(within); ; time.Sleep(500 * time.Millisecond) {
+		done, err := so()
+		if err != nil || done || time.Now().After(deadline) {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+// files are those below the directories, wherever they lie.
+func files(dirs ...string) (all []string, err error) {
+	for _, dir := range dirs {
+		err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+			if err == nil && !entry.IsDir() {
+				all = append(all, path)
+			}
+			if os.IsNotExist(err) { // swept meanwhile, or never made
+				return nil
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
