@@ -64,7 +64,8 @@ const patience = 24 * time.Hour
 // options says how long each errand may take and how it is repeated. The delay
 // between attempts comes with the activity's error; the policy here serves an
 // attempt that died without a word, and then waits for what it may have done
-// to settle.
+// to settle. A summary is there where it says more than the activity's name:
+// each costs a hundred bytes of every history.
 func (f *flow) options(ctx workflow.Context, need kyc.Need) workflow.ActivityOptions {
 	policy, left := f.kase().Policy, need.At.Sub(workflow.Now(ctx))
 	o := workflow.ActivityOptions{
@@ -76,13 +77,10 @@ func (f *flow) options(ctx workflow.Context, need kyc.Need) workflow.ActivityOpt
 	switch need.Do {
 	case kyc.Identify:
 		o.ScheduleToCloseTimeout = max(left, time.Minute)
-		o.Summary = "Find or make the application at ConnectFi"
 	case kyc.Submit:
 		o.StartToCloseTimeout = time.Minute // an attempt that is cut off has its receipts
 		o.ScheduleToCloseTimeout = max(left, patience)
 		o.Summary = fmt.Sprintf("Hand over the %s of %s", need.Submission.Label(), need.Submission.Entity)
-	case kyc.Read:
-		o.Summary = "Read the status at ConnectFi"
 	case kyc.Watch:
 		o.TaskQueue = ReadsQueue
 		o.WaitForCancellation = true

@@ -47,7 +47,8 @@ func (o Order) Validate() error {
 
 // startOptions is the one place that says how a case is started. One reference
 // is one case: a second start finds the first, running or closed, and never
-// makes another. The search attributes given here cost no action.
+// makes another. The search attributes given here cost no action. There are no
+// static details: the current ones say all there is, and cost no byte.
 func startOptions(o Order, now time.Time) client.StartWorkflowOptions {
 	customerType := kyc.CustomerTypeOf(o.CustomerID)
 	return client.StartWorkflowOptions{
@@ -62,9 +63,6 @@ func startOptions(o Order, now time.Time) client.StartWorkflowOptions {
 			AttributeDeadline.ValueSet(now.Add(time.Duration(o.Policy.Case))),
 		),
 		StaticSummary: fmt.Sprintf("KYC %s · %s %s", o.Reference, customerType, o.CustomerID),
-		StaticDetails: fmt.Sprintf("Identity check of the %s customer `%s` at ConnectFi, reference `%s`.\n\n"+
-			"The case ends approved, denied, expired or withdrawn; \"Current details\" says where it stands.",
-			customerType, o.CustomerID, o.Reference),
 	}
 }
 

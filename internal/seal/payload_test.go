@@ -1,9 +1,13 @@
 package seal_test
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -34,6 +38,11 @@ func openPayload(c converter.PayloadCodec, p *commonpb.Payload) (*commonpb.Paylo
 		return nil, err
 	}
 	return opened[0], nil
+}
+
+// keyID is the id of the key that a payload of Tink's own keys begins with.
+func keyID(p *commonpb.Payload) string {
+	return strconv.FormatUint(uint64(binary.BigEndian.Uint32(p.Data[1:5])), 10)
 }
 
 // anyPayload draws one as converters make them, and others.
@@ -120,8 +129,8 @@ func TestAPayloadCannotBeChanged(t *testing.T) {
 		elsewhere.ExternalPayloads = []*commonpb.Payload_ExternalPayloadDetails{{SizeBytes: 1}}
 		refused("more of it elsewhere", elsewhere)
 
-		for what, named := range map[string]string{"another key's id": string(sealPayload(t, both.Codec(), example(30)).Metadata["encryption-key-id"]),
-			"its key's id in other digits": "0" + string(sealed.Metadata["encryption-key-id"])} {
+		for what, named := range map[string]string{"another key's id": keyID(sealPayload(t, both.Codec(), example(30))),
+			"its key's id in other digits": "0" + keyID(sealed)} {
 			p := proto.Clone(sealed).(*commonpb.Payload)
 			p.Metadata["encryption-key-id"] = []byte(named)
 			refused(what, p)
@@ -139,6 +148,29 @@ func TestAPayloadCannotBeChanged(t *testing.T) {
 		_, err = openPayload(of(k, other), moved)
 		require.ErrorIs(t, err, seal.ErrSealed, "moved, and its id with it")
 	})
+}
+
+// A key without a prefix, as another program may make one, is named beside what it sealed.
+func TestAKeyWithoutAPrefixIsNamedBesideIt(t *testing.T) {
+	_, text := drawn(t)
+	raw, err := seal.ParseKeyset(strings.ReplaceAll(text, `"TINK"`, `"RAW"`))
+	require.NoError(t, err)
+	sealed := sealPayload(t, of(raw, workflow), example(30))
+	require.Len(t, sealed.Metadata, 3)
+	require.Contains(t, text, `"primaryKeyId":`+string(sealed.Metadata["encryption-key-id"]))
+	for _, c := range []converter.PayloadCodec{raw.Codec(), of(raw, workflow)} {
+		opened, err := openPayload(c, sealed)
+		require.NoError(t, err)
+		require.True(t, proto.Equal(example(30), opened))
+	}
+}
+
+// The words that payloads refer to are part of their form: another word and
+// no history opens any more.
+func TestTheWordsStayAsTheyAre(t *testing.T) {
+	text, err := os.ReadFile("phrases.txt")
+	require.NoError(t, err)
+	require.Equal(t, "a3d3fe2cee55bea640b0a0c35870e524d98523d1ed48e605fcde6e9830c4dd8a", fmt.Sprintf("%x", sha256.Sum256(text)))
 }
 
 // A client that decoded what it was not sent sealed would believe anybody.

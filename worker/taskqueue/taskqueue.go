@@ -165,6 +165,9 @@ func (w *Worker) Serve(ctx context.Context) error {
 
 // workers are made anew for every Serve: Temporal's cannot be started twice.
 func (w *Worker) workers() []worker.Worker {
+	// Ten events of a short history name the build: its version says more than
+	// the SDK's checksum of the binary, and is shorter.
+	worker.SetBinaryChecksum(w.config.BuildID)
 	cases := worker.New(w.config.Carrier, workflows.TaskQueue, w.options())
 	workflows.Register(cases)
 	cases.RegisterActivity(w.activities)
