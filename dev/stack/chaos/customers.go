@@ -34,7 +34,7 @@ func (w *world) customers(ctx context.Context) error {
 				continue
 			}
 			var made struct{ CustomerIDs []string }
-			if err := w.control(ctx, http.MethodPost, "/sandbox/customers", map[string]any{"type": kind, "scenario": s.name, "count": count}, &made); err != nil {
+			if err := w.Control(ctx, http.MethodPost, "/sandbox/customers", map[string]any{"type": kind, "scenario": s.name, "count": count}, &made); err != nil {
 				return err
 			}
 			for _, id := range made.CustomerIDs {

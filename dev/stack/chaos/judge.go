@@ -52,7 +52,7 @@ func (w *world) settle(ctx context.Context, within time.Duration, out *os.File) 
 	deadline := time.Now().Add(within)
 	said := time.Now()
 	for ctx.Err() == nil && time.Now().Before(deadline) {
-		c, err := w.dial(ctx)
+		c, err := w.Dial(ctx)
 		if err == nil {
 			n, counted := openCases(ctx, c)
 			c.Close()
@@ -95,15 +95,15 @@ func (w *world) judge(ctx context.Context, n *nemesis, took time.Duration) (*res
 	}
 	var applications []standin.ApplicationEntry
 	var entries []standin.LedgerEntry
-	if err := errors.Join(w.control(ctx, http.MethodGet, "/sandbox/applications", nil, &applications),
-		w.control(ctx, http.MethodGet, "/sandbox/ledger", nil, &entries)); err != nil {
+	if err := errors.Join(w.Control(ctx, http.MethodGet, "/sandbox/applications", nil, &applications),
+		w.Control(ctx, http.MethodGet, "/sandbox/ledger", nil, &entries)); err != nil {
 		return nil, err
 	}
-	keyset, err := w.keyset()
+	keyset, err := w.Keyset()
 	if err != nil {
 		return nil, err
 	}
-	temporal, err := w.dial(ctx)
+	temporal, err := w.Dial(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/api/history/v1"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"durablekyc.example/dev/stack/fleet"
 	"durablekyc.example/internal/seal"
 	"durablekyc.example/kyc"
 	"durablekyc.example/sandbox/standin"
@@ -20,7 +21,7 @@ import (
 
 // TestMain is Temporal's process, too: chaos starts itself a second time.
 func TestMain(m *testing.M) {
-	if os.Getenv("CHAOS_TEMPORAL") != "" {
+	if fleet.IsTemporal() {
 		main()
 		return
 	}
@@ -30,7 +31,7 @@ func TestMain(m *testing.M) {
 // good is what the judges see of a case with which all is well.
 func good(t *testing.T) (evidence, workflows.Replayer) {
 	t.Helper()
-	root, err := rootModule()
+	root, err := fleet.Root()
 	require.NoError(t, err)
 	golden := filepath.Join(root, "workflows", "testdata", "histories")
 	text, err := os.ReadFile(filepath.Join(golden, "keyset.json"))

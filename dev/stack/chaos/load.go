@@ -76,23 +76,23 @@ func (w *world) asking(ctx context.Context, ask func(context.Context, *subject) 
 }
 
 func (w *world) byStarter(ctx context.Context, s *subject) bool {
-	code, _, _ := w.starter(ctx, "start", "--customer", s.customer, "--reference", s.reference)
+	code, _, _ := w.Starter(ctx, "start", "--customer", s.customer, "--reference", s.reference)
 	return code == 0
 }
 
 func (w *world) byAPI(ctx context.Context, s *subject) bool {
-	token, err := w.secret("api_tokens")
+	token, err := w.Secret("api_tokens")
 	if err != nil {
 		return false
 	}
 	body := fmt.Sprintf(`{"customerId":%q,"reference":%q}`, s.customer, s.reference)
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.vars["KYC_PUBLIC_URL"]+"/akepa/identification", strings.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.Public+"/akepa/identification", strings.NewReader(body))
 	if err != nil {
 		return false
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set(connectfi.TokenHeader, token)
-	response, err := w.http.Do(request)
+	response, err := w.HTTP.Do(request)
 	if err != nil {
 		return false
 	}
@@ -109,7 +109,7 @@ func (w *world) background(ctx context.Context) *sync.WaitGroup {
 		defer func() { _ = applicants.Wait() }()
 		for ctx.Err() == nil {
 			var applications []standin.ApplicationEntry
-			if w.control(ctx, http.MethodGet, "/sandbox/applications", nil, &applications) == nil {
+			if w.Control(ctx, http.MethodGet, "/sandbox/applications", nil, &applications) == nil {
 				for _, a := range applications {
 					w.attend(ctx, a, &applicants)
 				}
@@ -135,7 +135,7 @@ func (w *world) attend(ctx context.Context, a standin.ApplicationEntry, applican
 		w.forge(ctx, a)
 	}
 	decide := func(path string, body map[string]string) {
-		if w.control(ctx, http.MethodPost, "/sandbox/applications/"+a.ApplicationID+path, body, nil) == nil {
+		if w.Control(ctx, http.MethodPost, "/sandbox/applications/"+a.ApplicationID+path, body, nil) == nil {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			s.decided = time.Now()
@@ -170,7 +170,7 @@ func (w *world) send(ctx context.Context, s *subject) {
 	}
 	for _, e := range v.Entities {
 		if len(e.Missing) > 0 && !e.Sending {
-			w.starter(ctx, "upload", s.reference, "--entity", e.ID, "--front", w.image[0], "--back", w.image[1])
+			w.Starter(ctx, "upload", s.reference, "--entity", e.ID, "--front", w.image[0], "--back", w.image[1])
 		}
 	}
 }
@@ -188,7 +188,7 @@ func (w *world) forge(ctx context.Context, a standin.ApplicationEntry) {
 		return
 	}
 	request.Header.Set("Content-Type", "application/json")
-	if response, err := w.http.Do(request); err == nil {
+	if response, err := w.HTTP.Do(request); err == nil {
 		response.Body.Close()
 	}
 }

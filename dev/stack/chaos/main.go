@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"durablekyc.example/dev/stack/fleet"
 )
 
 type settings struct {
@@ -27,8 +29,8 @@ type settings struct {
 	JSON     string        `name:"json" default:"chaos.json" type:"path" help:"Where the result goes."`
 	Work     string        `placeholder:"DIR" type:"path" help:"Where logs and data stay; a directory that is removed without it."`
 
-	Temporal temporalSettings `cmd:"" hidden:"" help:"Temporal's own process."`
-	Run      struct{}         `cmd:"" default:"1" hidden:""`
+	Temporal fleet.Temporal `cmd:"" hidden:"" help:"Temporal's own process."`
+	Run      struct{}       `cmd:"" default:"1" hidden:""`
 }
 
 func main() {
@@ -37,7 +39,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if parsed.Command() == "temporal" {
-		parsed.FatalIfErrorf(s.Temporal.serve(ctx))
+		parsed.FatalIfErrorf(s.Temporal.Run(ctx))
 		return
 	}
 	result, err := run(ctx, s, os.Stdout)

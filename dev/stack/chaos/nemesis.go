@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"durablekyc.example/dev/stack/fleet"
 	"durablekyc.example/internal/seal"
 )
 
@@ -94,16 +95,13 @@ func (n *nemesis) something(ctx context.Context) {
 var victims = []string{"worker-1", "worker-2", "worker-1", "worker-2", "webhook-1", "webhook-2", "webhook-1", "webhook-2", "temporal"}
 
 func (n *nemesis) kill(ctx context.Context) {
-	p := n.fleet.named(victims[n.dice.IntN(len(victims))])
+	p := n.Named(victims[n.dice.IntN(len(victims))])
 	after := time.Duration(n.dice.IntN(1500)) * time.Millisecond
-	p.mu.Lock()
-	running := p.command != nil
-	p.mu.Unlock()
-	if !running {
+	if !p.Running() {
 		return
 	}
-	n.note(p.end(os.Kill))
-	n.count("kill " + strings.TrimRight(p.name, "-12"))
+	n.note(p.End(os.Kill))
+	n.count("kill " + strings.TrimRight(p.Name, "-12"))
 	n.restarts.Go(func() {
 		time.Sleep(after)
 		n.note(n.again(ctx, p))
@@ -112,9 +110,9 @@ func (n *nemesis) kill(ctx context.Context) {
 
 // again starts a program, which may have to wait for Temporal: as a supervisor
 // of processes would, it is tried until it stays up.
-func (n *nemesis) again(ctx context.Context, p *program) (err error) {
+func (n *nemesis) again(ctx context.Context, p *fleet.Program) (err error) {
 	for range 60 {
-		if err = p.start(ctx); err == nil {
+		if err = p.Start(ctx); err == nil {
 			return nil
 		}
 		time.Sleep(500 * time.Millisecond)
@@ -123,15 +121,15 @@ func (n *nemesis) again(ctx context.Context, p *program) (err error) {
 }
 
 func (n *nemesis) pause() {
-	p := n.fleet[n.dice.IntN(len(n.fleet))]
+	p := n.Fleet[n.dice.IntN(len(n.Fleet))]
 	d := time.Duration(n.dice.Int64N(int64(longestPause)))
-	if !p.signal(syscall.SIGSTOP) {
+	if !p.Signal(syscall.SIGSTOP) {
 		return
 	}
-	n.count("pause " + strings.TrimRight(p.name, "-12"))
+	n.count("pause " + strings.TrimRight(p.Name, "-12"))
 	n.restarts.Go(func() {
 		time.Sleep(d)
-		p.signal(syscall.SIGCONT)
+		p.Signal(syscall.SIGCONT)
 	})
 }
 
@@ -167,7 +165,7 @@ func (n *nemesis) dial(ctx context.Context, set map[string]any) {
 		set["drop_callbacks"] = 1.0
 	}
 	for range 20 { // it may be frozen
-		if n.control(ctx, http.MethodPut, "/sandbox/faults", set, nil) == nil {
+		if n.Control(ctx, http.MethodPut, "/sandbox/faults", set, nil) == nil {
 			return
 		}
 		time.Sleep(250 * time.Millisecond)
@@ -179,22 +177,22 @@ func (n *nemesis) dial(ctx context.Context, set map[string]any) {
 // whoever reads them, one by one and the workers first, as the runbook says.
 func (n *nemesis) rotate(ctx context.Context) {
 	n.count("rotate keys")
-	keyset, err := n.secret("keyset")
+	keyset, err := n.Secret("keyset")
 	if err == nil {
 		keyset, err = seal.RotateKeyset(keyset)
 	}
-	links, linksErr := n.secret("link_keys")
+	links, linksErr := n.Secret("link_keys")
 	n.note(errors.Join(err, linksErr, n.replace("keyset", keyset), n.replace("link_keys", seal.NewKey()+"\n"+links)))
 	for _, name := range []string{"worker-1", "worker-2", "webhook-1", "webhook-2"} {
-		p := n.fleet.named(name)
-		p.signal(syscall.SIGCONT)
-		n.note(p.end(os.Interrupt))
+		p := n.Named(name)
+		p.Signal(syscall.SIGCONT)
+		n.note(p.End(os.Interrupt))
 		n.note(n.again(ctx, p))
 	}
 }
 
 func (n *nemesis) replace(name, text string) error {
-	path := filepath.Join(n.keys, name)
+	path := filepath.Join(n.Keys, name)
 	if err := os.WriteFile(path+".new", []byte(text+"\n"), 0o600); err != nil {
 		return err
 	}
@@ -204,8 +202,8 @@ func (n *nemesis) replace(name, text string) error {
 // heal ends all of it: everything runs, and ConnectFi has a good day.
 func (n *nemesis) heal(ctx context.Context) {
 	n.restarts.Wait()
-	for _, p := range n.fleet {
-		p.signal(syscall.SIGCONT)
+	for _, p := range n.Fleet {
+		p.Signal(syscall.SIGCONT)
 		n.note(n.again(ctx, p))
 	}
 	good := map[string]any{"delay_callbacks": "0s", "slow": "0s"}

@@ -23,19 +23,27 @@ type receiver struct {
 	forged []string
 }
 
-func newReceiver(secret string, d *dice) (*receiver, error) {
-	verifier, err := standardwebhooks.NewWebhook(secret)
-	if err != nil {
-		return nil, err
-	}
+func newReceiver(d *dice) (*receiver, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	r := &receiver{URL: "http://" + listener.Addr().String(), check: verifier.Verify, dice: d, events: map[string]map[string]string{}}
+	r := &receiver{URL: "http://" + listener.Addr().String(), dice: d, events: map[string]map[string]string{}}
 	r.server = &http.Server{Handler: r, ReadHeaderTimeout: time.Second}
 	go func() { _ = r.server.Serve(listener) }()
 	return r, nil
+}
+
+// trust says whose signature is believed; nothing comes before there is a case.
+func (r *receiver) trust(secret string) error {
+	verifier, err := standardwebhooks.NewWebhook(secret)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.check = verifier.Verify
+	return nil
 }
 
 func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {

@@ -25,7 +25,7 @@ const spare = 100
 // burdens asks everyone who tells.
 func (w *world) burdens(ctx context.Context) (map[string]burden, error) {
 	all := map[string]burden{}
-	for name, address := range w.admins {
+	for name, address := range w.Admins {
 		b, err := w.burden(ctx, address)
 		if err != nil {
 			return nil, fmt.Errorf("%s does not tell its metrics: %w", name, err)
@@ -40,7 +40,7 @@ func (w *world) burden(ctx context.Context, address string) (b burden, err error
 	if err != nil {
 		return b, err
 	}
-	response, err := w.http.Do(request)
+	response, err := w.HTTP.Do(request)
 	if err != nil {
 		return b, err
 	}
@@ -88,18 +88,18 @@ func (w *world) leftovers(ctx context.Context) (wrong []violation, err error) {
 		return nil, err
 	}
 	for _, name := range []string{"worker-1", "worker-2"} {
-		p := w.fleet.named(name)
-		p.env["KYC_DOCUMENTS_GRACE"], p.env["KYC_DOCUMENTS_SWEEP"] = "1ms", "1m"
-		if err := p.end(syscall.SIGINT); err != nil {
+		p := w.Named(name)
+		p.Env["KYC_DOCUMENTS_GRACE"], p.Env["KYC_DOCUMENTS_SWEEP"] = "1ms", "1m"
+		if err := p.End(syscall.SIGINT); err != nil {
 			return nil, err
 		}
-		if err := p.start(ctx); err != nil {
+		if err := p.Start(ctx); err != nil {
 			return nil, err
 		}
 	}
 	var left []string
 	err = patiently(ctx, 5*time.Minute, func() (bool, error) {
-		left, err = files(w.documents, w.temporary)
+		left, err = files(w.Documents, w.Temporary)
 		return len(left) == 0, err
 	})
 	if err != nil {

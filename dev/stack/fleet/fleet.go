@@ -1,4 +1,6 @@
-package main
+// Package fleet runs the system as production does: every program a process of
+// its own, as it is released.
+package fleet
 
 import (
 	"context"
@@ -13,51 +15,35 @@ import (
 	"syscall"
 	"time"
 
-	"durablekyc.example/dev/stack/embedded"
 	"durablekyc.example/internal/serve"
 )
 
-// temporalSettings start Temporal as a process of its own, which can be killed.
-type temporalSettings struct {
-	Port     int    `help:"Of the frontend."`
-	Data     string `help:"Directory of the database file."`
-	Database string `env:"CHAOS_DATABASE" help:"URL of a PostgreSQL; empty is the file."` // not for the list of processes: it has a password
-}
+// Program is one process, which may be started again and again.
+type Program struct {
+	Name  string
+	Path  string
+	Args  []string
+	Env   map[string]string
+	Ready func(context.Context) error // nil when it can be used
+	Log   *os.File
 
-func (t temporalSettings) serve(ctx context.Context) error {
-	server, err := embedded.Start(ctx, embedded.Options{Port: t.Port, Data: t.Data, Postgres: t.Database})
-	if err != nil {
-		return err
-	}
-	<-ctx.Done()
-	return server.Stop()
-}
-
-// program is one process, which may be started again and again.
-type program struct {
-	name    string
-	path    string
-	args    []string
-	env     map[string]string
-	ready   func(context.Context) error
-	log     *os.File
 	mu      sync.Mutex
 	command *exec.Cmd
 	ended   chan struct{}
 }
 
-// start starts it and returns once it is ready.
-func (p *program) start(ctx context.Context) error {
+// Start starts it and returns once it is ready.
+func (p *Program) Start(ctx context.Context) error {
 	p.mu.Lock()
 	if p.command != nil {
 		p.mu.Unlock()
 		return nil
 	}
-	command, ended := exec.Command(p.path, p.args...), make(chan struct{})
-	for _, name := range slices.Sorted(maps.Keys(p.env)) {
-		command.Env = append(command.Env, name+"="+p.env[name])
+	command, ended := exec.Command(p.Path, p.Args...), make(chan struct{})
+	for _, name := range slices.Sorted(maps.Keys(p.Env)) {
+		command.Env = append(command.Env, name+"="+p.Env[name])
 	}
-	command.Stdout, command.Stderr = p.log, p.log
+	command.Stdout, command.Stderr = p.Log, p.Log
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C is for us alone
 	if err := command.Start(); err != nil {
 		p.mu.Unlock()
@@ -69,22 +55,22 @@ func (p *program) start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for {
-		if p.ready(ctx) == nil {
+		if p.Ready(ctx) == nil {
 			return nil
 		}
 		select {
 		case <-ended:
 			p.forget(command)
-			return fmt.Errorf("%s ended by itself: see %s", p.name, p.log.Name())
+			return fmt.Errorf("%s ended by itself: see %s", p.Name, p.Log.Name())
 		case <-ctx.Done():
-			return fmt.Errorf("%s does not become ready: see %s", p.name, p.log.Name())
+			return fmt.Errorf("%s does not become ready: see %s", p.Name, p.Log.Name())
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
 
 // forget that it runs, unless it was started again meanwhile.
-func (p *program) forget(command *exec.Cmd) {
+func (p *Program) forget(command *exec.Cmd) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.command == command {
@@ -92,15 +78,22 @@ func (p *program) forget(command *exec.Cmd) {
 	}
 }
 
-// signal reports false if it is not running.
-func (p *program) signal(s os.Signal) bool {
+// Running reports whether it was started and has not been ended.
+func (p *Program) Running() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.command != nil
+}
+
+// Signal reports false if it is not running.
+func (p *Program) Signal(s os.Signal) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.command != nil && p.command.Process.Signal(s) == nil
 }
 
-// end sends the signal and waits until the process is gone.
-func (p *program) end(s os.Signal) error {
+// End sends the signal and waits until the process is gone.
+func (p *Program) End(s os.Signal) error {
 	p.mu.Lock()
 	command, ended := p.command, p.ended
 	p.mu.Unlock()
@@ -113,28 +106,30 @@ func (p *program) end(s os.Signal) error {
 	case <-time.After(time.Minute):
 		_ = command.Process.Kill()
 		<-ended
-		return fmt.Errorf("%s did not stop within a minute: see %s", p.name, p.log.Name())
+		return fmt.Errorf("%s did not stop within a minute: see %s", p.Name, p.Log.Name())
 	}
 	if code := command.ProcessState.ExitCode(); s == os.Interrupt && code > 0 {
-		return fmt.Errorf("%s stopped with exit code %d: see %s", p.name, code, p.log.Name())
+		return fmt.Errorf("%s stopped with exit code %d: see %s", p.Name, code, p.Log.Name())
 	}
 	return nil
 }
 
-// fleet is every process, in the order in which they are started.
-type fleet []*program
+// Fleet is every process, in the order in which they are started.
+type Fleet []*Program
 
-func (f fleet) stop() error {
+// Stop ends them, the last one first.
+func (f Fleet) Stop() error {
 	var errs []error
 	for _, p := range slices.Backward(f) {
-		p.signal(syscall.SIGCONT)
-		errs = append(errs, p.end(os.Interrupt), p.log.Close())
+		p.Signal(syscall.SIGCONT)
+		errs = append(errs, p.End(os.Interrupt), p.Log.Close())
 	}
 	return errors.Join(errs...)
 }
 
-func (f fleet) named(name string) *program {
-	return f[slices.IndexFunc(f, func(p *program) bool { return p.name == name })]
+// Named is the process of this name.
+func (f Fleet) Named(name string) *Program {
+	return f[slices.IndexFunc(f, func(p *Program) bool { return p.Name == name })]
 }
 
 // isReady asks a service as its container's health check would.
