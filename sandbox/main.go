@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -16,11 +17,12 @@ import (
 )
 
 type settings struct {
-	Listen   string `env:"KYC_LISTEN" default:"127.0.0.1:8090" help:"Address."`
-	Login    string `env:"CONNECTFI_LOGIN" placeholder:"NAME" help:"Whom get-token takes."`
-	Password string `env:"CONNECTFI_PASSWORD" placeholder:"SECRET" help:"And with which password."`
-	Seed     uint64 `help:"Makes the faults' dice repeatable."`
-	Log      string `env:"KYC_LOG" enum:"text,json" default:"text" help:"text or json."`
+	Listen   string        `env:"KYC_LISTEN" default:"127.0.0.1:8090" help:"Address."`
+	Login    string        `env:"CONNECTFI_LOGIN" placeholder:"NAME" help:"Whom get-token takes."`
+	Password string        `env:"CONNECTFI_PASSWORD" placeholder:"SECRET" help:"And with which password."`
+	Seed     uint64        `help:"Makes the faults' dice repeatable."`
+	Delay    time.Duration `default:"2s" help:"How long ConnectFi takes for a step of its own, such as the end of running."`
+	Log      string        `env:"KYC_LOG" enum:"text,json" default:"text" help:"text or json."`
 
 	Check   bool             `help:"Ask the running sandbox whether it is up, and end."`
 	Version kong.VersionFlag `help:"Print the version, and end."`
@@ -47,7 +49,7 @@ func run(s settings) error {
 		return err
 	}
 	log := telemetry.Logger(os.Stderr, s.Log)
-	sandbox, err := standin.New(standin.Config{Login: s.Login, Password: s.Password, Seed: s.Seed, Logger: log})
+	sandbox, err := standin.New(standin.Config{Login: s.Login, Password: s.Password, Seed: s.Seed, Delay: s.Delay, Logger: log})
 	if err != nil {
 		return err
 	}

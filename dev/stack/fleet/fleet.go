@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/procfs"
+
 	"durablekyc.example/internal/serve"
 )
 
@@ -76,6 +78,37 @@ func (p *Program) forget(command *exec.Cmd) {
 	if p.command == command {
 		p.command = nil
 	}
+}
+
+// Itself is another process of the running program, which is ready when it
+// answers at the address.
+func Itself(name string, args []string, address, path string) *Program {
+	self, err := os.Executable()
+	if err != nil {
+		self = os.Args[0]
+	}
+	return &Program{Name: name, Path: self, Args: args, Ready: isReady(address, path)}
+}
+
+// Usage is what a process has used up, and holds.
+type Usage struct {
+	CPU    float64 // seconds, of user and system
+	Memory int     // bytes resident
+}
+
+// Usage reads it off the process, on Linux.
+func (p *Program) Usage() (Usage, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.command == nil {
+		return Usage{}, fmt.Errorf("%s does not run", p.Name)
+	}
+	process, err := procfs.NewProc(p.command.Process.Pid)
+	if err != nil {
+		return Usage{}, err
+	}
+	stat, err := process.Stat()
+	return Usage{CPU: stat.CPUTime(), Memory: stat.ResidentMemory()}, err
 }
 
 // Running reports whether it was started and has not been ended.

@@ -30,6 +30,7 @@ type Options struct {
 	Workers  int               // how many
 	Webhooks int               // how many
 	Vars     map[string]string // of all programs
+	Delay    time.Duration     // of a step that ConnectFi takes by itself; zero is the sandbox's own
 	// Front makes the address in front of the webhooks, given theirs; nil is the first of them.
 	Front func(webhooks ...string) (address string, err error)
 }
@@ -103,7 +104,11 @@ func Up(ctx context.Context, o Options) (*System, error) {
 		Env: map[string]string{asTemporal: "1", "FLEET_DATABASE": database}, Ready: s.temporalIsReady}); err != nil {
 		return s, err
 	}
-	if err := s.Add(ctx, &Program{Name: "sandbox", Path: s.program("sandbox"), Env: map[string]string{"KYC_LISTEN": sandbox}, Ready: isReady(sandbox, "/healthz")}); err != nil {
+	var slow []string
+	if o.Delay > 0 {
+		slow = []string{"--delay=" + o.Delay.String()}
+	}
+	if err := s.Add(ctx, &Program{Name: "sandbox", Path: s.program("sandbox"), Args: slow, Env: map[string]string{"KYC_LISTEN": sandbox}, Ready: isReady(sandbox, "/healthz")}); err != nil {
 		return s, err
 	}
 	for i, address := range webhooks {

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"golang.org/x/sync/errgroup"
+
+	"durablekyc.example/internal/seal"
+	"durablekyc.example/workflows"
+)
+
+// nobody works on this queue: signals are accepted and nothing comes of them.
+const nobody = "nobody"
+
+// turns is how many rounds of callbacks each way takes.
+const turns = 6
+
+// callbacks compares callbacks through the webhook with raw signals of the same
+// size, by as many clients, to workflows that nobody carries.
+func (b *bench) callbacks(ctx context.Context, r *result) error {
+	text, err := b.Secret("link_keys")
+	if err != nil {
+		return err
+	}
+	keys, err := seal.ParseKeys(text)
+	if err != nil {
+		return err
+	}
+	transport := &http.Transport{MaxIdleConnsPerHost: b.Clients}
+	defer transport.CloseIdleConnections()
+	caller := &http.Client{Transport: transport, Timeout: 10 * time.Second}
+	webhook := func(ctx context.Context, reference string, i int) error {
+		body := fmt.Sprintf(`{"code":"0","message":"success","requestId":"bench%d","data":{"reference":%q,"applicationId":"iapp_75NxeSA7PJYideusaSmiA6","status":"completed","outcome":"Approved"}}`, i, reference)
+		address := b.Public + "/connectfi/callbacks/" + reference + "/" + keys.Mint(seal.Callback, reference)
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(body))
+		if err != nil {
+			return err
+		}
+		request.Header.Set("Content-Type", "application/json")
+		response, err := caller.Do(request)
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+		_, _ = io.Copy(io.Discard, response.Body)
+		if response.StatusCode >= 300 {
+			return fmt.Errorf("the webhook answers %d", response.StatusCode)
+		}
+		return nil
+	}
+	raw := func(ctx context.Context, reference string, i int) error {
+		return b.floor.temporal.SignalWorkflow(ctx, workflows.ID(reference), "", workflows.SignalCallback,
+			workflows.Callback{RequestID: fmt.Sprintf("bench%d", i), ApplicationID: "iapp_75NxeSA7PJYideusaSmiA6"})
+	}
+	for turn := range turns + 1 {
+		laps := map[string]signals{}
+		ways := []string{"webhook", "raw"}
+		if turn%2 == 1 {
+			slices.Reverse(ways)
+		}
+		for _, way := range ways {
+			send := map[string]func(context.Context, string, int) error{"webhook": webhook, "raw": raw}[way]
+			l, err := b.signal(ctx, fmt.Sprintf("%s%d", way, turn), send)
+			if err != nil {
+				return fmt.Errorf("%s: %w", way, err)
+			}
+			laps[way] = l
+		}
+		if turn == 0 {
+			continue
+		}
+		r.addSignals(laps["webhook"], laps["raw"])
+		fmt.Printf("callbacks %d: webhook %6.0f, raw %6.0f a second, ratio %.3f\n", turn, laps["webhook"].rate(), laps["raw"].rate(), laps["webhook"].rate()/laps["raw"].rate())
+	}
+	return nil
+}
+
+// signals is one round of one way.
+type signals struct {
+	took time.Duration
+	each []time.Duration
+}
+
+func (s signals) rate() float64 { return float64(len(s.each)) / s.took.Seconds() }
+
+func (b *bench) signal(ctx context.Context, name string, send func(context.Context, string, int) error) (s signals, err error) {
+	for i := range b.Clients {
+		if _, err := b.floor.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: workflows.ID(fmt.Sprintf("%sc%d", name, i)), TaskQueue: nobody}, nobody); err != nil {
+			return s, err
+		}
+	}
+	s.each = make([]time.Duration, b.Signals/b.Clients*b.Clients)
+	var all errgroup.Group
+	began := time.Now()
+	for client := range b.Clients {
+		all.Go(func() error {
+			for i := client; i < len(s.each); i += b.Clients {
+				sent := time.Now()
+				if err := send(ctx, fmt.Sprintf("%sc%d", name, client), i); err != nil {
+					return err
+				}
+				s.each[i] = time.Since(sent)
+			}
+			return nil
+		})
+	}
+	err = all.Wait()
+	s.took = time.Since(began)
+	for i := range b.Clients { // nobody would ever end them
+		if gone := b.floor.temporal.TerminateWorkflow(ctx, workflows.ID(fmt.Sprintf("%sc%d", name, i)), "", "measured"); gone != nil && err == nil {
+			err = gone
+		}
+	}
+	return s, err
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"os"
+	"path"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"durablekyc.example/connectfi"
+	"durablekyc.example/internal/cluster"
+	"durablekyc.example/internal/env"
+	"durablekyc.example/internal/serve"
+)
+
+// The floor is the least that carries a check to its decision: the same calls
+// of ConnectFi's, made by the same client, and nothing else. No search
+// attributes, no sealing, no timeline, no deadline; a lost callback is a lost case.
+const (
+	floorType   = "Floor"
+	floorQueue  = "floor"
+	floorSignal = "callback"
+)
+
+// floorInput is all that it needs.
+type floorInput struct{ Reference, CustomerID string }
+
+func floor(ctx workflow.Context, in floorInput) (connectfi.Outcome, error) {
+	var f *floorActivities
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: 30 * time.Second})
+	var a connectfi.Application
+	if err := workflow.ExecuteActivity(ctx, f.Identify, in).Get(ctx, &a); err != nil {
+		return "", err
+	}
+	for a.Status != connectfi.StatusCompleted {
+		workflow.GetSignalChannel(ctx, floorSignal).Receive(ctx, nil)
+		if err := workflow.ExecuteActivity(ctx, f.Read, connectfi.StatusRequest{CustomerID: in.CustomerID, ApplicationID: a.ApplicationID}).Get(ctx, &a); err != nil {
+			return "", err
+		}
+	}
+	return a.Outcome, nil
+}
+
+// floorActivities call ConnectFi.
+type floorActivities struct {
+	connectFi *connectfi.Client
+	callback  string // base URL of the receiver
+}
+
+// Identify asks whether there is an application, and else makes it.
+func (f *floorActivities) Identify(ctx context.Context, in floorInput) (connectfi.Application, error) {
+	page, err := f.connectFi.List(ctx, connectfi.ListRequest{CustomerID: in.CustomerID, NumberOfRecords: 200})
+	if err != nil {
+		return connectfi.Application{}, err
+	}
+	for _, a := range page.Applications {
+		if a.Reference == in.Reference {
+			return a, nil
+		}
+	}
+	return f.connectFi.Identify(ctx, connectfi.IdentificationRequest{CustomerID: in.CustomerID, Reference: in.Reference, WebhookURL: f.callback + in.Reference})
+}
+
+// Read reads the status.
+func (f *floorActivities) Read(ctx context.Context, r connectfi.StatusRequest) (connectfi.Application, error) {
+	return f.connectFi.Status(ctx, r)
+}
+
+// floorProcess is its worker and the receiver of its callbacks.
+type floorProcess struct {
+	Listen string `help:"Address of the receiver."`
+}
+
+func (p floorProcess) run(ctx context.Context) error {
+	log := slog.New(slog.DiscardHandler)
+	c, err := cluster.Dial(ctx, cluster.Options{Lookup: os.LookupEnv, Logger: log})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	var to connectfi.Config
+	for name, into := range map[string]*string{"CONNECTFI_BASE_URL": &to.BaseURL, "CONNECTFI_LOGIN": &to.Login, "CONNECTFI_PASSWORD": &to.Password} {
+		if *into, _, err = env.Lookup(os.LookupEnv).Value(name); err != nil {
+			return err
+		}
+	}
+	provider, err := connectfi.New(to)
+	if err != nil {
+		return err
+	}
+	pollers := worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{})
+	w := worker.New(c, floorQueue, worker.Options{WorkflowTaskPollerBehavior: pollers, ActivityTaskPollerBehavior: pollers})
+	w.RegisterWorkflowWithOptions(floor, workflow.RegisterOptions{Name: floorType})
+	f := &floorActivities{connectFi: provider, callback: "http://" + p.Listen + "/"}
+	w.RegisterActivityWithOptions(f.Identify, activity.RegisterOptions{Name: "Identify"})
+	w.RegisterActivityWithOptions(f.Read, activity.RegisterOptions{Name: "Read"})
+	if err := w.Start(); err != nil {
+		return err
+	}
+	defer w.Stop()
+	listener, err := serve.Listen(p.Listen)
+	if err != nil {
+		return err
+	}
+	return serve.HTTP(ctx, listener, floorReceiver(c), log)
+}
+
+// floorReceiver makes a signal of a callback.
+func floorReceiver(c client.Client) http.Handler {
+	routes := http.NewServeMux()
+	routes.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
+	routes.HandleFunc("POST /{reference}", func(w http.ResponseWriter, r *http.Request) {
+		if err := c.SignalWorkflow(r.Context(), floorID(path.Base(r.URL.Path)), "", floorSignal, nil); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		}
+	})
+	return routes
+}
+
+func floorID(reference string) string { return "floor-" + reference }
+
+var errNoCase = errors.New("a case has not ended")

@@ -1,0 +1,101 @@
+// Command bench measures what our cases cost beside the leanest workflow that
+// could do the same, on one server and in turns, every program a process of its
+// own. `make bench` runs it; docs/performance.md has what came of it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"durablekyc.example/dev/stack/fleet"
+)
+
+type settings struct {
+	Rounds   int    `default:"12" help:"How many rounds of cases each, ours and the floor's in turns."`
+	Cases    int    `default:"150" help:"How many cases are a round."`
+	Clients  int    `default:"64" help:"How many cases are under way at once, and how many clients signal."`
+	Signals  int    `default:"6000" help:"How many signals are a round of callbacks; 0 leaves them out."`
+	Postgres string `placeholder:"URL" help:"Temporal keeps its data in PostgreSQL instead of an SQLite file: postgres://USER:PASSWORD@HOST:PORT/NAME, where NAME begins the names of the databases that are made."`
+	JSON     string `name:"json" default:"bench.json" type:"path" help:"Where the result goes."`
+	Work     string `placeholder:"DIR" type:"path" help:"Where logs and data stay; a directory that is removed without it."`
+
+	Temporal fleet.Temporal `cmd:"" hidden:"" help:"Temporal's own process."`
+	Floor    floorProcess   `cmd:"" hidden:"" help:"The floor's own process."`
+	Measure  struct{}       `cmd:"" default:"1" hidden:""`
+}
+
+func main() {
+	var s settings
+	parsed := kong.Parse(&s, kong.Name("bench"), kong.Description("Our cases beside the leanest workflow that could do the same."))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	switch parsed.Command() {
+	case "temporal":
+		parsed.FatalIfErrorf(s.Temporal.Run(ctx))
+		return
+	case "floor":
+		parsed.FatalIfErrorf(s.Floor.run(ctx))
+		return
+	}
+	r, err := run(ctx, s)
+	parsed.FatalIfErrorf(err)
+	parsed.FatalIfErrorf(r.write(s.JSON))
+	r.print(os.Stdout)
+}
+
+// bench is a system with a floor beside it.
+type bench struct {
+	settings
+	*fleet.System
+	ours, floor contender
+}
+
+// callbackDelay is how long the sandbox takes to decide after it was asked.
+const callbackDelay = 200 * time.Millisecond
+
+func run(ctx context.Context, s settings) (r *result, err error) {
+	work := s.Work
+	if work == "" {
+		if work, err = os.MkdirTemp("", "durablekyc-bench-"); err != nil {
+			return nil, err
+		}
+		defer os.RemoveAll(work)
+	}
+	b := &bench{settings: s}
+	defer func() {
+		if b.System != nil {
+			err = errors.Join(err, b.Stop())
+		}
+	}()
+	began := time.Now()
+	if b.System, err = fleet.Up(ctx, fleet.Options{Work: work, Postgres: s.Postgres, Workers: 1, Webhooks: 1, Delay: callbackDelay}); err != nil {
+		return nil, err
+	}
+	if err := b.contend(ctx); err != nil {
+		return nil, err
+	}
+	defer b.ours.close()
+	defer b.floor.close()
+	fmt.Printf("everything is up after %s\n", time.Since(began).Round(time.Second))
+	r = newResult(s)
+	if r.Paths, err = b.paths(ctx); err != nil {
+		return nil, err
+	}
+	if err := b.race(ctx, r); err != nil {
+		return nil, err
+	}
+	if s.Signals > 0 {
+		if err := b.callbacks(ctx, r); err != nil {
+			return nil, err
+		}
+	}
+	r.Memory, err = b.memory()
+	return r, err
+}

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"os"
+	"runtime"
+	"slices"
+	"time"
+
+	"durablekyc.example/dev/stack/cost"
+)
+
+// result is what a run ends with. Rates are cases or callbacks a second.
+type result struct {
+	Store     string               `json:"store"`
+	CPUs      int                  `json:"cpus"`
+	Cases     int                  `json:"casesARound"`
+	Clients   int                  `json:"clients"`
+	Rounds    []round              `json:"rounds"`
+	Ratio     float64              `json:"ratio"`         // of the times that all rounds took
+	Deviation float64              `json:"ratioStdError"` // of the mean of the rounds' ratios
+	Ours      side                 `json:"ours"`
+	Floor     side                 `json:"floor"`
+	Paths     map[string]cost.Cost `json:"paths"`
+	Callbacks []round              `json:"callbacks"`
+	Webhook   accepted             `json:"webhook"`
+	Raw       accepted             `json:"raw"`
+	Memory    map[string]int       `json:"memoryBytes"` // resident, by process, at the end
+
+	laps map[string][]lap
+	sent map[string][]signals
+}
+
+type round struct {
+	Ours  float64 `json:"ours"`
+	Floor float64 `json:"floor"`
+	Ratio float64 `json:"ratio"`
+}
+
+// side is one contender over all rounds.
+type side struct {
+	Rate   float64            `json:"casesPerSecond"`
+	Median float64            `json:"decisionMedianSeconds"` // from the callback to the end of the case
+	P99    float64            `json:"decisionP99Seconds"`
+	CPU    map[string]float64 `json:"cpuSecondsPerCase"` // by process, and all of them
+}
+
+type accepted struct {
+	Rate   float64 `json:"perSecond"`
+	Median float64 `json:"medianSeconds"`
+	P99    float64 `json:"p99Seconds"`
+}
+
+func newResult(s settings) *result {
+	r := &result{Store: "sqlite", CPUs: runtime.NumCPU(), Cases: s.Cases, Clients: s.Clients, laps: map[string][]lap{}, sent: map[string][]signals{}}
+	if s.Postgres != "" {
+		r.Store = "postgresql"
+	}
+	return r
+}
+
+func (r *result) add(ours, floor lap) {
+	r.Rounds = append(r.Rounds, round{ours.rate(), floor.rate(), ours.rate() / floor.rate()})
+	r.laps["ours"], r.laps["floor"] = append(r.laps["ours"], ours), append(r.laps["floor"], floor)
+	r.Ours, r.Floor = sum(r.laps["ours"]), sum(r.laps["floor"])
+	r.Ratio, r.Deviation = r.Ours.Rate/r.Floor.Rate, stdError(r.Rounds)
+}
+
+func sum(laps []lap) (s side) {
+	var (
+		cases   int
+		took    time.Duration
+		decided []time.Duration
+	)
+	s.CPU = map[string]float64{}
+	for _, l := range laps {
+		cases, took, decided = cases+l.cases, took+l.took, append(decided, l.decided...)
+		for name, seconds := range l.cpu {
+			s.CPU[name] += seconds
+			s.CPU["all"] += seconds
+		}
+	}
+	for name := range s.CPU {
+		s.CPU[name] /= float64(cases)
+	}
+	s.Rate = float64(cases) / took.Seconds()
+	s.Median, s.P99 = quantiles(decided)
+	return s
+}
+
+func (r *result) addSignals(webhook, raw signals) {
+	r.Callbacks = append(r.Callbacks, round{webhook.rate(), raw.rate(), webhook.rate() / raw.rate()})
+	for name, s := range map[string]signals{"webhook": webhook, "raw": raw} {
+		r.sent[name] = append(r.sent[name], s)
+	}
+	r.Webhook, r.Raw = accept(r.sent["webhook"]), accept(r.sent["raw"])
+}
+
+func accept(rounds []signals) (a accepted) {
+	var (
+		took time.Duration
+		each []time.Duration
+	)
+	for _, s := range rounds {
+		took, each = took+s.took, append(each, s.each...)
+	}
+	a.Rate = float64(len(each)) / took.Seconds()
+	a.Median, a.P99 = quantiles(each)
+	return a
+}
+
+// quantiles are the median and the 99th percentile, in seconds.
+func quantiles(all []time.Duration) (median, p99 float64) {
+	if len(all) == 0 {
+		return 0, 0
+	}
+	slices.Sort(all)
+	return all[len(all)/2].Seconds(), all[len(all)*99/100].Seconds()
+}
+
+// stdError is of the mean of the rounds' ratios.
+func stdError(rounds []round) float64 {
+	var mean, squares float64
+	for _, r := range rounds {
+		mean += r.Ratio / float64(len(rounds))
+	}
+	for _, r := range rounds {
+		squares += (r.Ratio - mean) * (r.Ratio - mean)
+	}
+	if len(rounds) < 2 {
+		return 0
+	}
+	return math.Sqrt(squares / float64(len(rounds)-1) / float64(len(rounds)))
+}
+
+func (b *bench) cpu() (map[string]float64, error) {
+	all := map[string]float64{}
+	for _, p := range b.Fleet {
+		u, err := p.Usage()
+		if err != nil {
+			return nil, err
+		}
+		all[p.Name] = u.CPU
+	}
+	return all, nil
+}
+
+func (b *bench) memory() (map[string]int, error) {
+	all := map[string]int{}
+	for _, p := range b.Fleet {
+		u, err := p.Usage()
+		if err != nil {
+			return nil, err
+		}
+		all[p.Name] = u.Memory
+	}
+	return all, nil
+}
+
+func (r *result) write(path string) error {
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(text, '\n'), 0o644)
+}
+
+func (r *result) print(out io.Writer) {
+	fmt.Fprintf(out, "\non %s, %d processors, %d cases a round, %d at once\n\nwhat a path costs\n", r.Store, r.CPUs, r.Cases, r.Clients)
+	for _, name := range slices.Sorted(maps.Keys(r.Paths)) {
+		fmt.Fprintf(out, "  %-26s %s\n", name, r.Paths[name])
+	}
+	fmt.Fprintln(out, "\n            cases/s   callback to decision     CPU of a case")
+	for _, s := range []struct {
+		name string
+		side
+	}{{"ours", r.Ours}, {"floor", r.Floor}} {
+		fmt.Fprintf(out, "  %-8s %8.1f   median %3.0f p99 %4.0f ms   %5.1f ms:", s.name, s.Rate, s.Median*1000, s.P99*1000, s.CPU["all"]*1000)
+		for _, name := range slices.Sorted(maps.Keys(s.CPU)) {
+			if name != "all" {
+				fmt.Fprintf(out, " %s %.1f", name, s.CPU[name]*1000)
+			}
+		}
+		fmt.Fprintln(out)
+	}
+	if len(r.Callbacks) > 0 {
+		fmt.Fprintln(out, "\ncallbacks")
+		for _, a := range []struct {
+			name string
+			accepted
+		}{{"webhook", r.Webhook}, {"raw", r.Raw}} {
+			fmt.Fprintf(out, "  %-8s %8.0f/s   median %5.1f p99 %5.1f ms\n", a.name, a.Rate, a.Median*1000, a.P99*1000)
+		}
+		fmt.Fprintf(out, "  ratio webhook/raw %.3f, of p99 %.2f\n", r.Webhook.Rate/r.Raw.Rate, r.Webhook.P99/r.Raw.P99)
+	}
+	fmt.Fprintln(out, "\nresident at the end")
+	for _, name := range slices.Sorted(maps.Keys(r.Memory)) {
+		fmt.Fprintf(out, "  %-10s %4d MB\n", name, r.Memory[name]>>20)
+	}
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, each := range r.Rounds {
+		low, high = min(low, each.Ratio), max(high, each.Ratio)
+	}
+	fmt.Fprintf(out, "\n%d rounds, their ratios from %.3f to %.3f, standard error %.3f\nratio ours/floor %.3f\n", len(r.Rounds), low, high, r.Deviation, r.Ratio)
+}
