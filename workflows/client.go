@@ -47,11 +47,7 @@ func (c Client) Start(ctx context.Context, o Order) (kyc.View, error) {
 	if err := o.Validate(); err != nil {
 		return kyc.View{}, &RefusedError{Type: RefusedInvalid, Reason: err.Error()}
 	}
-	options := startOptions(o, time.Now())
-	operation := c.Temporal.NewWithStartWorkflowOperation(options, Type, Input{
-		Reference: o.Reference, CustomerID: o.CustomerID, SyncMode: o.SyncMode,
-		WebhookURL: o.WebhookURL, Notify: o.Notify, Policy: o.Policy,
-	})
+	operation := c.Temporal.NewWithStartWorkflowOperation(startOptions(o, time.Now()), Type, input(o))
 	view, err := finish(ctx)(c.Temporal.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
 		StartWorkflowOperation: operation, UpdateOptions: startUpdate(o),
 	}))

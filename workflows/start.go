@@ -66,6 +66,12 @@ func startOptions(o Order, now time.Time) client.StartWorkflowOptions {
 	}
 }
 
+// input is what an order makes the case's own.
+func input(o Order) Input {
+	return Input{Reference: o.Reference, CustomerID: o.CustomerID, SyncMode: o.SyncMode,
+		WebhookURL: o.WebhookURL, Notify: o.Notify, Policy: o.Policy}
+}
+
 // startUpdate asks the case for its first status. One id per customer: any
 // number of callers share one update, since ten may be in flight per case.
 func startUpdate(o Order) client.UpdateWorkflowOptions {

@@ -31,15 +31,11 @@ type startCommand struct {
 // Run starts the case or finds it. One reference is one case for ever, so it
 // can be repeated as often as it takes.
 func (c startCommand) Run(ctx context.Context, a *app) error {
-	policy, err := a.policy()
+	order, err := a.order()
 	if err != nil {
 		return err
 	}
-	notify, err := a.notify()
-	if err != nil {
-		return err
-	}
-	order := workflows.Order{Reference: c.Reference, CustomerID: c.Customer, SyncMode: c.SyncMode, Notify: notify, Policy: policy}
+	order.Reference, order.CustomerID, order.SyncMode = c.Reference, c.Customer, c.SyncMode
 	if err := order.Validate(); err != nil {
 		return usage("start", "%w", err)
 	}
@@ -55,6 +51,31 @@ func (c startCommand) Run(ctx context.Context, a *app) error {
 		return a.out.view(view)
 	}
 	return a.follow(ctx, c.Reference)
+}
+
+// order is what all cases have in common that this program starts.
+func (a *app) order() (workflows.Order, error) {
+	policy, err := a.policy()
+	if err != nil {
+		return workflows.Order{}, err
+	}
+	notify, err := a.notify()
+	return workflows.Order{Notify: notify, Policy: policy}, err
+}
+
+// begin is how cases are started that nobody waits for.
+func (a *app) begin(ctx context.Context) (func(context.Context, workflows.Order) (found bool, err error), error) {
+	cases, err := a.cases(ctx)
+	if err != nil {
+		return nil, err
+	}
+	lookup, err := a.lookup()
+	if err != nil {
+		return nil, err
+	}
+	keyset, err := a.keyset(ctx, lookup)
+	data := keyset.Converters().Data
+	return func(ctx context.Context, o workflows.Order) (bool, error) { return cases.Begin(ctx, o, data) }, err
 }
 
 // start starts a case, or finds it, and tells where it stands. The answer to a

@@ -48,6 +48,7 @@ type commands struct {
 	JSON bool `help:"Print JSON, errors too." name:"json"`
 
 	Start    startCommand    `cmd:"" help:"Start a case, or find it, and print its first status."`
+	Batch    batchCommand    `cmd:"" help:"Start the cases of a whole file of customers."`
 	Show     showCommand     `cmd:"" help:"Tell one case."`
 	Watch    watchCommand    `cmd:"" help:"Follow one case to its end."`
 	List     listCommand     `cmd:"" help:"List the cases, newest first."`
@@ -66,15 +67,16 @@ type commands struct {
 // app is what the commands share.
 type app struct {
 	out         printer
+	stdin       io.Reader
 	environment env.Lookup
 	variables   env.Lookup // the environment, and DevFile behind it; nil until asked for
 	dialed      client.Client
 }
 
 // Run runs one command and returns the exit code. lookup is the environment;
-// DevFile in the working directory comes after it. Nothing is read from stdin
-// yet.
-func Run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer, lookup func(string) (string, bool)) int {
+// DevFile in the working directory comes after it. Only batch reads stdin, and
+// only if it is told to.
+func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, lookup func(string) (string, bool)) int {
 	out := newPrinter(stdout, stderr, lookup, slices.Contains(args, "--json"))
 	if len(args) > 0 && args[0] == "help" {
 		args = append(slices.Clone(args[1:]), "--help")
@@ -82,7 +84,7 @@ func Run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 	var (
 		all   commands
 		asked bool
-		a     = &app{out: out, environment: lookup}
+		a     = &app{out: out, stdin: stdin, environment: lookup}
 	)
 	parser, err := kong.New(&all, kong.Name("starter"), kong.Description(description),
 		kong.Writers(stdout, stderr), kong.Exit(func(int) { asked = true }),

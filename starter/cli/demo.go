@@ -28,11 +28,7 @@ type demoCommand struct{}
 
 // Run walks both customers, one after the other, so that the story can be read.
 func (demoCommand) Run(ctx context.Context, a *app) error {
-	policy, err := a.policy()
-	if err != nil {
-		return err
-	}
-	notify, err := a.notify()
+	order, err := a.order()
 	if err != nil {
 		return err
 	}
@@ -50,8 +46,8 @@ func (demoCommand) Run(ctx context.Context, a *app) error {
 	bounded, cancel := context.WithTimeout(ctx, demoWithin)
 	defer cancel()
 	for _, page := range pageCustomers {
-		w := walk{app: a, sent: map[string]int{}, begun: time.Now(), order: workflows.Order{
-			Reference: page.reference, CustomerID: page.customer, Notify: notify, Policy: policy}}
+		order.Reference, order.CustomerID = page.reference, page.customer
+		w := walk{app: a, sent: map[string]int{}, begun: time.Now(), order: order}
 		view, err := w.run(bounded, page.who)
 		if ctx.Err() == nil && bounded.Err() != nil {
 			return &problem{err: fmt.Errorf("the demo ran out of time: %s is not decided after %s", page.reference, demoWithin),

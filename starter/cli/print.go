@@ -25,8 +25,8 @@ import (
 //     try after "try:". A word that is nearly right is answered with the right
 //     one.
 //   - --json prints the same for machines: one value a line, a case exactly as
-//     kyc.View has it; errors as {"error","next"} on standard error. The exit
-//     codes are the same. Asides are left out.
+//     kyc.View has it; errors as {"error","next"}, with "details" where there
+//     are several, on standard error. The exit codes are the same. Asides are left out.
 //   - Colour and a line that moves only on a terminal; NO_COLOR or TERM=dumb
 //     turn them off. Nothing is told by colour alone.
 //   - Words that came from elsewhere may hold anything: no character that
@@ -35,6 +35,7 @@ type printer struct {
 	stdout, stderr io.Writer
 	json           bool
 	live           bool // stdout is a terminal that takes escapes
+	moves          bool // stderr is one
 	clock          func() time.Time
 	zone           *time.Location
 }
@@ -42,8 +43,9 @@ type printer struct {
 func newPrinter(stdout, stderr io.Writer, lookup func(string) (string, bool), json bool) printer {
 	noColour, _ := lookup("NO_COLOR")
 	term, _ := lookup("TERM")
+	escapes := !json && noColour == "" && term != "dumb"
 	return printer{stdout: stdout, stderr: stderr, json: json, clock: time.Now, zone: time.Local,
-		live: !json && noColour == "" && term != "dumb" && terminal(stdout)}
+		live: escapes && terminal(stdout), moves: escapes && terminal(stderr)}
 }
 
 func terminal(w io.Writer) bool {
@@ -62,18 +64,31 @@ func (p printer) fail(err error) int {
 		return end.code()
 	}
 	code, next := exitError, "starter --help"
+	var details []string
 	var known *problem
 	if errors.As(err, &known) {
 		code, next = max(known.code, exitError), known.next
+		for _, detail := range known.details {
+			details = append(details, sentence(detail))
+		}
 	}
-	sentence := harmless(strings.ReplaceAll(err.Error(), "\n", "; "))
 	if p.json {
-		_ = json.NewEncoder(p.stderr).Encode(map[string]string{"error": sentence, "next": next})
+		_ = json.NewEncoder(p.stderr).Encode(struct {
+			Error   string   `json:"error"`
+			Details []string `json:"details,omitempty"`
+			Next    string   `json:"next"`
+		}{sentence(err), details, next})
 		return code
 	}
-	fmt.Fprintf(p.stderr, "starter: %s\ntry: %s\n", sentence, next)
+	for _, detail := range details {
+		fmt.Fprintln(p.stderr, "starter: "+detail)
+	}
+	fmt.Fprintf(p.stderr, "starter: %s\ntry: %s\n", sentence(err), next)
 	return code
 }
+
+// sentence is an error on one line.
+func sentence(err error) string { return harmless(strings.ReplaceAll(err.Error(), "\n", "; ")) }
 
 // aside says something that was not asked for.
 func (p printer) aside(format string, args ...any) {
@@ -93,11 +108,22 @@ func (p printer) value(v any) error { return json.NewEncoder(p.stdout).Encode(v)
 // footer keeps one line up to date below everything else, on a terminal.
 func (p printer) footer(line string) {
 	if p.live {
-		if runes := []rune(harmless(line)); len(runes) > 78 {
-			line = string(runes[:77]) + "…"
-		}
-		fmt.Fprint(p.stdout, "\r\x1b[K"+harmless(line))
+		redraw(p.stdout, line)
 	}
+}
+
+// progress keeps one line up to date on standard error, on a terminal.
+func (p printer) progress(line string) {
+	if p.moves {
+		redraw(p.stderr, line)
+	}
+}
+
+func redraw(w io.Writer, line string) {
+	if runes := []rune(harmless(line)); len(runes) > 78 {
+		line = string(runes[:77]) + "…"
+	}
+	fmt.Fprint(w, "\r\x1b[K"+harmless(line))
 }
 
 // view tells a case.

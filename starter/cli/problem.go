@@ -27,9 +27,10 @@ const (
 // problem is what went wrong, with the next command to try. A code of zero is
 // exitError.
 type problem struct {
-	err  error
-	next string
-	code int
+	err     error
+	next    string
+	code    int
+	details []error // each a sentence of its own, told before
 }
 
 func (p *problem) Error() string { return p.err.Error() }

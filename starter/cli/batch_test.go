@@ -1,0 +1,346 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/common/v1"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/errordetails/v1"
+	"go.temporal.io/api/history/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"durablekyc.example/starter/cli"
+	"durablekyc.example/workflows"
+)
+
+// register is a frontend that starts cases and knows those it has, without any
+// worker.
+type register struct {
+	workflowservice.UnimplementedWorkflowServiceServer
+	address, notifyTo, dir string
+
+	mu      sync.Mutex
+	cases   map[string]*common.Payloads // what each was started with, by workflow id
+	order   []string                    // the ids, as they came
+	broken  map[string]codes.Code       // what starts of an id end in
+	onStart func(n int)                 // after the nth start
+	last    *workflowservice.StartWorkflowExecutionRequest
+}
+
+func registered(t *testing.T) *register {
+	t.Helper()
+	r := &register{dir: t.TempDir(), cases: map[string]*common.Payloads{}, broken: map[string]codes.Code{}}
+	r.address = listen(t, r)
+	return r
+}
+
+func (r *register) GetSystemInfo(context.Context, *workflowservice.GetSystemInfoRequest) (*workflowservice.GetSystemInfoResponse, error) {
+	return &workflowservice.GetSystemInfoResponse{}, nil
+}
+
+func (r *register) StartWorkflowExecution(_ context.Context, q *workflowservice.StartWorkflowExecutionRequest) (*workflowservice.StartWorkflowExecutionResponse, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	id := q.GetWorkflowId()
+	if code, is := r.broken[id]; is {
+		return nil, status.Error(code, "no")
+	}
+	if r.cases[id] != nil {
+		there, err := status.New(codes.AlreadyExists, "it is there").WithDetails(&errordetails.WorkflowExecutionAlreadyStartedFailure{RunId: "run"})
+		if err != nil || q.GetWorkflowIdConflictPolicy() != enums.WORKFLOW_ID_CONFLICT_POLICY_FAIL || q.GetWorkflowIdReusePolicy() != enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE {
+			return nil, status.Error(codes.Internal, "it is there, and would be taken for new")
+		}
+		return nil, there.Err()
+	}
+	r.cases[id], r.last, r.order = q.GetInput(), q, append(r.order, id)
+	if r.onStart != nil {
+		r.onStart(len(r.order))
+	}
+	return &workflowservice.StartWorkflowExecutionResponse{RunId: "run", Started: true}, nil
+}
+
+func (r *register) GetWorkflowExecutionHistory(_ context.Context, q *workflowservice.GetWorkflowExecutionHistoryRequest) (*workflowservice.GetWorkflowExecutionHistoryResponse, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &history.History{Events: []*history.HistoryEvent{{
+		EventType: enums.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
+		Attributes: &history.HistoryEvent_WorkflowExecutionStartedEventAttributes{WorkflowExecutionStartedEventAttributes: &history.WorkflowExecutionStartedEventAttributes{
+			Input: r.cases[q.GetExecution().GetWorkflowId()]}}}}}}, nil
+}
+
+func (r *register) path(name string) string { return filepath.Join(r.dir, name) }
+
+func (r *register) write(t *testing.T, name, text string) string {
+	t.Helper()
+	require.NoError(t, os.WriteFile(r.path(name), []byte(text), 0o600))
+	return r.path(name)
+}
+
+func (r *register) run(ctx context.Context, stdin string, args ...string) (code int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	code = cli.Run(ctx, append([]string{"batch", "--rate", "1000"}, args...), strings.NewReader(stdin), &out, &errs, func(name string) (string, bool) {
+		value, ok := map[string]string{"TEMPORAL_ADDRESS": r.address, "TEMPORAL_CONFIG_FILE": os.DevNull, "KYC_NOTIFY_URL": r.notifyTo, "KYC_KEYSET": keyset(), "KYC_POLICY": `{"documents":"48h"}`}[name]
+		return value, ok
+	})
+	return code, out.String(), errs.String()
+}
+
+type outcome struct {
+	Line                                 int
+	Reference, CustomerID, Result, Error string
+}
+
+// results are what a result file says, sorted by line.
+func (r *register) results(t *testing.T, name string) (all []outcome) {
+	t.Helper()
+	file, err := os.Open(r.path(name))
+	require.NoError(t, err)
+	defer file.Close()
+	for decoder := json.NewDecoder(file); decoder.More(); {
+		var o outcome
+		require.NoError(t, decoder.Decode(&o))
+		all = append(all, o)
+	}
+	slices.SortStableFunc(all, func(a, b outcome) int { return a.Line - b.Line })
+	return all
+}
+
+func TestAWaveIsStarted(t *testing.T) {
+	r := registered(t)
+	r.notifyTo = "http://127.0.0.1:1"
+	file := r.write(t, "wave.csv", "\xef\xbb\xbfcustomerId,reference,syncMode\r\ncstap_1,A1,\r\ncstab_2,A2,TRUE\r\ncstap_1,A1,\r\n")
+	code, out, errs := r.run(t.Context(), "", file, "--parallel", "1")
+	require.Zero(t, code, errs)
+	require.Empty(t, errs)
+	require.Equal(t, "3 lines: 2 started, 1 found; "+file+".results.ndjson has each\n", out)
+	text, err := os.ReadFile(file + ".results.ndjson")
+	require.NoError(t, err)
+	require.Equal(t, `{"line":2,"reference":"A1","customerId":"cstap_1","result":"started"}
+{"line":3,"reference":"A2","customerId":"cstab_2","result":"started"}
+{"line":4,"reference":"A1","customerId":"cstap_1","result":"found"}
+`, string(text))
+	info, err := os.Stat(file + ".results.ndjson")
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode())
+
+	require.Equal(t, []string{"kyc-A1", "kyc-A2"}, r.order)
+	require.Equal(t, "KYC", r.last.GetWorkflowType().GetName())
+	var in workflows.Input
+	require.NoError(t, sealed("kyc-A2").FromPayloads(r.cases["kyc-A2"], &in))
+	require.Equal(t, "cstab_2", in.CustomerID)
+	require.True(t, *in.SyncMode)
+	require.True(t, in.Notify)
+	require.Equal(t, 48*time.Hour, time.Duration(in.Policy.Documents))
+}
+
+func TestAReferenceOfSomebodyElseIsAConflict(t *testing.T) {
+	r := registered(t)
+	file := r.write(t, "wave.ndjson", `{"customerId":"cstap_1","reference":"A1"}`+"\n"+`{"customerId":"cstap_2","reference":"A2"}`+"\n")
+	code, _, errs := r.run(t.Context(), "", file)
+	require.Zero(t, code, errs)
+	other := r.write(t, "other.ndjson", `{"customerId":"cstap_1","reference":"A1"}`+"\n"+`{"customerId":"cstap_3","reference":"A2"}`+"\n")
+	for range 2 { // nothing to remember about it: it is asked again
+		code, out, errs := r.run(t.Context(), "", other, "--json")
+		require.Equal(t, 1, code)
+		var told map[string]any
+		require.NoError(t, json.Unmarshal([]byte(out), &told))
+		require.Equal(t, 1.0, told["conflict"])
+		require.Equal(t, `{"error":"1 of 2 references belong to other customers: every check needs a reference of its own","next":"grep conflict `+other+`.results.ndjson"}`+"\n", errs)
+	}
+	require.Equal(t, []outcome{{1, "A1", "cstap_1", "found", ""}, {2, "A2", "cstap_3", "conflict", "the reference belongs to another customer"},
+		{2, "A2", "cstap_3", "conflict", "the reference belongs to another customer"}}, r.results(t, "other.ndjson.results.ndjson"))
+	require.Len(t, r.cases, 2)
+}
+
+// Whatever a killed run has left of its last line, the next one goes on behind
+// the whole ones.
+func TestAKilledRunIsGoneOnWith(t *testing.T) {
+	const (
+		head   = "customerId,reference\n"
+		before = `{"line":2,"reference":"A1","customerId":"cstap_1","result":"started"}` + "\n" +
+			`{"line":3,"reference":"A2","customerId":"cstap_2","result":"failed","error":"no"}` + "\n" +
+			`{"line":9,"reference":"A9","customerId":"cstap_9","result":"started"}` + "\n" // taken out of the file since
+		torn = `{"line":4,"reference":"A3","customerId":"cstap_3","result":"started"}`
+	)
+	for n := 0; n <= len(torn); n += 23 {
+		r := registered(t)
+		file := r.write(t, "wave.csv", head+"cstap_1,A1\ncstap_2,A2\ncstap_3,A3\n")
+		r.write(t, "wave.csv.results.ndjson", before+torn[:n])
+		code, out, errs := r.run(t.Context(), "", file, "--parallel", "1")
+		require.Zero(t, code, errs)
+		require.Equal(t, "3 lines: 2 started, 0 found, 1 done before; "+file+".results.ndjson has each\n", out)
+		require.Equal(t, []string{"kyc-A2", "kyc-A3"}, r.order)
+		text, err := os.ReadFile(file + ".results.ndjson")
+		require.NoError(t, err)
+		require.Equal(t, before+`{"line":3,"reference":"A2","customerId":"cstap_2","result":"started"}`+"\n"+torn+"\n", string(text))
+
+		r.write(t, "wave.csv", head+"cstap_3,A3\ncstap_4,A1\n") // moved, and another customer
+		code, out, _ = r.run(t.Context(), "", file)
+		require.Zero(t, code)
+		require.Contains(t, out, "2 lines: 1 started, 0 found, 1 done before;")
+		require.Equal(t, "kyc-A1", r.order[2])
+	}
+}
+
+// What is no result file stays as it is, whatever it looks like.
+func TestOnlyAResultFileIsAddedTo(t *testing.T) {
+	r := registered(t)
+	file := r.write(t, "wave.ndjson", `{"customerId":"cstap_1","reference":"A1"}`)
+	for name, test := range map[string]struct{ text, says string }{
+		"notes":           {"hello", "line 1 of NAME is no result of a batch, so nothing is added to it"},
+		"lines":           {"hello\nworld\n", "line 1 of NAME is no result"},
+		"customers":       {`{"customerId":"cstap_1","reference":"A1"}` + "\n", "line 1 of NAME is no result"},
+		"events":          {`{"line":1,"result":"started","what":"else"}` + "\n", "line 1 of NAME is no result"},
+		"one long line":   {`{"line":1` + strings.Repeat(" ", 1<<17), "line 1 of NAME is no result"},
+		"a line in it":    {`{"line":1,"reference":"A1","customerId":"cstap_1","result":"started"}` + "\n\n", "line 2 of NAME is no result"},
+		"the file itself": {"", "wave.ndjson is the file to start from: its results need another"},
+		"a directory":     {"", "is no file that results can be read from again"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			results := r.path("results")
+			switch {
+			case name == "the file itself":
+				results = file
+			case name == "a directory":
+				results = r.dir
+			default:
+				r.write(t, "results", test.text)
+			}
+			code, out, errs := r.run(t.Context(), "", file, "--results", results)
+			require.Equal(t, 2, code)
+			require.Empty(t, out)
+			require.Contains(t, errs, strings.ReplaceAll(test.says, "NAME", results))
+			require.Contains(t, errs, "try: starter batch "+file+" --results ANOTHER\n")
+			if test.text != "" {
+				text, err := os.ReadFile(results)
+				require.NoError(t, err)
+				require.Equal(t, test.text, string(text))
+			}
+		})
+	}
+	require.Empty(t, r.order)
+}
+
+func TestWhatIsWrongStartsNothing(t *testing.T) {
+	r := registered(t)
+	file := r.write(t, "wave.csv", "customerId,reference\ncstap_1,A1\ncstap_2,a_b\ncstap_3,A1\n")
+	code, out, errs := r.run(t.Context(), "", file)
+	require.Equal(t, 2, code)
+	require.Empty(t, out)
+	require.Equal(t, "starter: line 3: the reference must be 1 to 32 letters or digits (no underscore, hyphen or space)\n"+
+		"starter: line 4: the reference A1 is that of line 2, for another customer\n"+
+		"starter: 2 of the 3 lines of "+file+" cannot be used, so nothing was started\ntry: starter batch --help\n", errs)
+	code, out, errs = r.run(t.Context(), "", file, "--json")
+	require.Equal(t, 2, code)
+	require.Empty(t, out)
+	require.Equal(t, `{"error":"2 of the 3 lines of `+file+` cannot be used, so nothing was started","details":["line 3: the reference must be 1 to 32 letters or digits (no underscore, hyphen or space)",`+
+		`"line 4: the reference A1 is that of line 2, for another customer"],"next":"starter batch --help"}`+"\n", errs)
+	require.Empty(t, r.order)
+	require.NoFileExists(t, file+".results.ndjson")
+}
+
+func TestAPipeIsCheckedAsWell(t *testing.T) {
+	r := registered(t)
+	t.Setenv("TMPDIR", t.TempDir())
+	results := r.path("results")
+	args := []string{"-", "--format", "ndjson", "--results", results}
+	code, _, errs := r.run(t.Context(), `{"customerId":"cstap_1","reference":"A1"}`+"\n{}\n", args...)
+	require.Equal(t, 2, code)
+	require.Contains(t, errs, "1 of the 2 lines of standard input cannot be used, so nothing was started")
+	require.Empty(t, r.order)
+
+	code, out, errs := r.run(t.Context(), `{"customerId":"cstap_1","reference":"A1"}`, args...)
+	require.Zero(t, code, errs)
+	require.Equal(t, "1 lines: 1 started, 0 found; "+results+" has each\n", out)
+	left, err := os.ReadDir(os.TempDir())
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+// A terminal that nobody types at can be stopped, too.
+func TestAStopDoesNotWaitForAPipe(t *testing.T) {
+	r := registered(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	pipe, end := io.Pipe()
+	defer end.Close()
+	var out, errs bytes.Buffer
+	code := cli.Run(ctx, []string{"batch", "-", "--format", "csv", "--results", r.path("results")}, pipe, &out, &errs,
+		func(name string) (string, bool) { return "", false })
+	require.Equal(t, 1, code)
+	require.Equal(t, "starter: stopped before anything was started\ntry: starter batch - --format csv --results "+r.path("results")+"\n", errs.String())
+}
+
+func TestAStoppedRunSaysHowToGoOn(t *testing.T) {
+	r := registered(t)
+	var text strings.Builder
+	for i := range 40 {
+		fmt.Fprintf(&text, "{\"customerId\":\"cstap_1\",\"reference\":\"A%d\"}\n", i)
+	}
+	file := r.write(t, "wave.jsonl", text.String())
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r.onStart = func(n int) {
+		if n == 10 {
+			cancel()
+		}
+	}
+	code, out, errs := r.run(ctx, "", file, "--json")
+	require.Equal(t, 1, code)
+	var told struct{ Lines, Started, Left int }
+	require.NoError(t, json.Unmarshal([]byte(out), &told))
+	require.GreaterOrEqual(t, told.Started, 10)
+	require.Positive(t, told.Left)
+	require.Equal(t, 40, told.Started+told.Left)
+	require.Len(t, r.order, told.Started, "every one that was begun is heard of")
+	require.Len(t, r.results(t, "wave.jsonl.results.ndjson"), told.Started)
+	require.Equal(t, fmt.Sprintf(`{"error":"stopped with %d of 40 lines left: the same command goes on from there","next":"starter batch %s"}`+"\n", told.Left, file), errs)
+
+	code, out, errs = r.run(t.Context(), "", file)
+	require.Zero(t, code, errs)
+	require.Equal(t, fmt.Sprintf("40 lines: %d started, 0 found, %d done before; %s.results.ndjson has each\n", told.Left, told.Started, file), out)
+	require.Len(t, r.order, 40)
+}
+
+func TestAFailedLineIsTriedByTheNextRun(t *testing.T) {
+	r := registered(t)
+	r.broken["kyc-A1"] = codes.PermissionDenied
+	file := r.write(t, "wave.csv", "customerId,reference\ncstap_1,A1\ncstap_2,A2\n")
+	code, out, errs := r.run(t.Context(), "", file)
+	require.Equal(t, 1, code)
+	require.Equal(t, "2 lines: 1 started, 0 found, 1 failed; "+file+".results.ndjson has each\n", out)
+	require.Equal(t, "starter: 1 of 2 lines failed: the same command tries them again, and nothing twice\ntry: starter batch "+file+"\n", errs)
+	require.Contains(t, r.results(t, "wave.csv.results.ndjson"), outcome{2, "A1", "cstap_1", "failed", "Temporal refuses these credentials for the namespace"})
+	delete(r.broken, "kyc-A1")
+	code, out, _ = r.run(t.Context(), "", file)
+	require.Zero(t, code)
+	require.Contains(t, out, "2 lines: 1 started, 0 found, 1 done before;")
+}
+
+func TestATemporalThatTakesNothingStopsIt(t *testing.T) {
+	r := registered(t)
+	var text strings.Builder
+	for i := range 100 {
+		fmt.Fprintf(&text, "{\"customerId\":\"cstap_1\",\"reference\":\"A%d\"}\n", i)
+		r.broken[fmt.Sprintf("kyc-A%d", i)] = codes.PermissionDenied
+	}
+	file := r.write(t, "wave.ndjson", text.String())
+	code, out, errs := r.run(t.Context(), "", file, "--parallel", "1")
+	require.Equal(t, 1, code)
+	require.Contains(t, out, "100 lines: 0 started, 0 found, 20 failed, 80 left;")
+	require.Equal(t, "starter: stopped after 20 failures in a row, the last one: Temporal refuses these credentials for the namespace; 80 of 100 lines are left\ntry: starter batch "+file+"\n", errs)
+}

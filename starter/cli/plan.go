@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+
+	"durablekyc.example/workflows"
+)
+
+const (
+	mostLines    = 100_000 // of which some 140 bytes each are remembered
+	problemsTold = 20
+)
+
+// plan is what a batch remembers of a file that was checked.
+type plan struct {
+	lines int
+	cases map[string]planned // by reference
+}
+
+type planned struct {
+	customer string
+	line     int  // the first one
+	syncMode int8 // 0 none, 1 false, 2 true: a pointer would be an object for each
+	through  bool
+}
+
+// check reads a file to its end and says everything that is wrong with it.
+func (c batchCommand) check(all iter.Seq2[line, error], common workflows.Order) (*plan, error) {
+	p := &plan{cases: map[string]planned{}}
+	var problems []error
+	bad := 0
+	for l, err := range all {
+		var one *lineError
+		if err != nil && !errors.As(err, &one) {
+			return nil, c.unfit(problems, "%s cannot be used, so nothing was started: %w", c.name(), err)
+		}
+		if p.lines++; p.lines > mostLines {
+			return nil, c.unfit(nil, "%s has more than %d customers: split it", c.name(), mostLines)
+		}
+		if err == nil {
+			err = p.add(l, common)
+		}
+		if err != nil {
+			if bad++; bad <= problemsTold {
+				problems = append(problems, err)
+			}
+		}
+	}
+	switch {
+	case bad > problemsTold:
+		problems = append(problems, fmt.Errorf("and %d more", bad-problemsTold))
+		fallthrough
+	case bad > 0:
+		return nil, c.unfit(problems, "%d of the %d lines of %s cannot be used, so nothing was started", bad, p.lines, c.name())
+	case p.lines == 0:
+		return nil, c.unfit(nil, "%s names no customer", c.name())
+	}
+	return p, nil
+}
+
+func (c batchCommand) unfit(details []error, format string, args ...any) error {
+	return &problem{err: fmt.Errorf(format, args...), details: details, code: exitUsage, next: "starter batch --help"}
+}
+
+// add takes in a line, or says why not. The same line twice is one case, and no
+// mistake.
+func (p *plan) add(l line, common workflows.Order) error {
+	if err := l.order(common).Validate(); err != nil {
+		return &lineError{l.number, err}
+	}
+	now := planned{customer: l.customer, line: l.number}
+	if l.syncMode != nil {
+		now.syncMode = 1
+		if *l.syncMode {
+			now.syncMode = 2
+		}
+	}
+	before, known := p.cases[l.reference]
+	switch {
+	case !known:
+		p.cases[l.reference] = now
+	case before.customer != now.customer:
+		return &lineError{l.number, fmt.Errorf("the reference %s is that of line %d, for another customer", l.reference, before.line)}
+	case before.syncMode != now.syncMode:
+		return &lineError{l.number, fmt.Errorf("the reference %s is that of line %d, with another syncMode", l.reference, before.line)}
+	}
+	return nil
+}
