@@ -47,6 +47,27 @@ func TestAReviewOf89Days(t *testing.T) {
 	require.LessOrEqual(t, l.commands, 4)
 }
 
+// What waiting for a reviewer costs, were no callback ever to come: an action
+// for each look, beside the five of any review, and not one command more.
+func TestWhatWaitingCosts(t *testing.T) {
+	for _, wait := range []struct {
+		days, actions int
+	}{{6, 40}, {30, 140}} {
+		t.Run(fmt.Sprintf("%d days", wait.days), func(t *testing.T) {
+			l := newLab(t, drawnKeyset(t), "review")
+			defer l.close()
+			l.RegisterDelayedCallback(func() { l.move("completed", "approved") }, time.Duration(wait.days)*day)
+			v := l.live(kyc.DefaultPolicy())
+			require.Equal(t, kyc.Approved, v.Stage)
+			actions := 5 + len(l.looks) // start, identification, two upserts, a timer
+			t.Logf("%d looks, %d actions, %d commands", len(l.looks), actions, l.commands)
+			require.LessOrEqual(t, actions, wait.actions)
+			require.GreaterOrEqual(t, len(l.looks), 4*wait.days, "never more than six hours late")
+			require.LessOrEqual(t, l.commands, 4)
+		})
+	}
+}
+
 // The last look is taken at the deadline, neither before nor after, and what it
 // finds counts.
 func TestTheLastLookIsAtTheDeadline(t *testing.T) {
