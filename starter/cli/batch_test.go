@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -20,9 +21,11 @@ import (
 	"go.temporal.io/api/errordetails/v1"
 	"go.temporal.io/api/history/v1"
 	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/converter"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"durablekyc.example/internal/seal"
 	"durablekyc.example/starter/cli"
 	"durablekyc.example/workflows"
 )
@@ -266,6 +269,18 @@ func TestAPipeIsCheckedAsWell(t *testing.T) {
 	code, out, errs := r.run(t.Context(), `{"customerId":"cstap_1","reference":"A1"}`, args...)
 	require.Zero(t, code, errs)
 	require.Equal(t, "1 lines: 1 started, 0 found; "+results+" has each\n", out)
+
+	// So is one that has a name, as shells give it.
+	pipe, in, err := os.Pipe()
+	require.NoError(t, err)
+	defer pipe.Close()
+	_, err = in.WriteString(`{"customerId":"cstap_2","reference":"A2"}`)
+	require.NoError(t, errors.Join(err, in.Close()))
+	args[0] = fmt.Sprintf("/dev/fd/%d", pipe.Fd())
+	code, out, errs = r.run(t.Context(), "", args...)
+	require.Zero(t, code, errs)
+	require.Equal(t, "1 lines: 1 started, 0 found; "+results+" has each\n", out)
+
 	left, err := os.ReadDir(os.TempDir())
 	require.NoError(t, err)
 	require.Empty(t, left)
@@ -343,4 +358,23 @@ func TestATemporalThatTakesNothingStopsIt(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Contains(t, out, "100 lines: 0 started, 0 found, 20 failed, 80 left;")
 	require.Equal(t, "starter: stopped after 20 failures in a row, the last one: Temporal refuses these credentials for the namespace; 80 of 100 lines are left\ntry: starter batch "+file+"\n", errs)
+}
+
+// Whose a case is that another keyset sealed is unknown, and that is told.
+func TestACaseThatDoesNotOpenIsNobodys(t *testing.T) {
+	r := registered(t)
+	text, err := seal.NewKeyset()
+	require.NoError(t, err)
+	other, err := seal.ParseKeyset(text)
+	require.NoError(t, err)
+	in, err := converter.WithDataConverterSerializationContext(other.Converters().Data, converter.WorkflowSerializationContext{WorkflowID: "kyc-A1"}).
+		ToPayloads(workflows.Input{CustomerID: "cstap_1"})
+	require.NoError(t, err)
+	r.cases["kyc-A1"] = in
+	file := r.write(t, "wave.csv", "customerId,reference\ncstap_1,A1\n")
+	code, _, errs := r.run(t.Context(), "", file)
+	require.Equal(t, 1, code, errs)
+	o := r.results(t, "wave.csv.results.ndjson")[0]
+	require.Equal(t, "failed", o.Result)
+	require.Regexp(t, `^the case exists, and whose it is cannot be read: .*sealed with key`, o.Error)
 }

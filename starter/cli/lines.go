@@ -87,14 +87,12 @@ func csvLines(text io.Reader) iter.Seq2[line, error] {
 	return func(yield func(line, error) bool) {
 		in := &portion{text, longestLine}
 		records := csv.NewReader(in)
-		records.ReuseRecord = true
 		header, err := records.Read()
 		switch {
 		case errors.Is(err, io.EOF):
 			yield(line{}, errors.New("the file is empty"))
 			return
 		case err == nil:
-			header = slices.Clone(header)
 			err = checkHeader(header)
 		}
 		if err != nil {

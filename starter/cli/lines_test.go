@@ -123,8 +123,8 @@ func TestEverythingIsCheckedFirst(t *testing.T) {
 // notes how much memory lives while it is read.
 type many struct {
 	lines, padding, at int
-	rest      string
-	most      uint64
+	rest               string
+	most               uint64
 }
 
 func (m *many) Read(b []byte) (int, error) {

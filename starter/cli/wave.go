@@ -65,8 +65,9 @@ func (w *wave) run(ctx context.Context, all iter.Seq2[line, error], p *plan) err
 	done := make(chan struct{})
 	var telling sync.WaitGroup
 	telling.Go(func() { w.tell(done) })
-	// The rate is that of new cases. A lost place in it is not made up for, so
-	// no second has more of them.
+	// A lost place in the rate is not made up for, so no second has more. It is
+	// the rate of starts: cases that wait for a worker reach ConnectFi as fast
+	// as one takes them up.
 	pace := rate.NewLimiter(rate.Limit(w.rate), 1)
 	var under errgroup.Group
 	under.SetLimit(w.parallel)

@@ -177,8 +177,8 @@ func TestAStopLeavesTheRest(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		var attempts atomic.Int64
 		w, written, _ := begun(1000, 4, func(ctx context.Context, nth int) (bool, error) {
-			if attempts.Add(1); nth == 4 {
-				stop()
+			if attempts.Add(1); nth == 4 { // with the fifth waiting for a place
+				time.AfterFunc(500*time.Millisecond, stop)
 			}
 			select {
 			case <-ctx.Done():
