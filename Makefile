@@ -9,7 +9,7 @@ POSTGRES = $(if $(shell ls /usr/lib/postgresql/*/bin/postgres 2>/dev/null || com
 TAGS = -tags "$(BROWSER) $(NODE) $(POSTGRES)"
 AXIOS = 1.21.1
 
-.PHONY: test tools check root stack chaos fuzz pictures build dev
+.PHONY: test tools check root stack chaos bench fuzz pictures build dev
 
 test: tools check root stack
 
@@ -48,11 +48,15 @@ root:
 
 # The Temporal server is compiled once, so without the race detector. All of it on PostgreSQL: make stack ON="-postgres own"
 stack:
-	cd dev/stack && go vet $(TAGS) ./... && go test $(TAGS) -timeout 20m . $(ON) && go test -timeout 10m ./chaos
+	cd dev/stack && go vet $(TAGS) ./... && go test $(TAGS) -timeout 20m . $(ON) && go test -timeout 10m ./bench ./chaos
 
 # Everything that can happen, to real processes: docs/reliability.md. ARGS="--lost --postgres URL"
 chaos:
 	cd dev/stack && go run ./chaos --json ../../chaos.json $(ARGS)
+
+# Ours beside the leanest workflow that could do the same, in turns: docs/performance.md. ARGS="--postgres URL"
+bench:
+	cd dev/stack && go run ./bench --json ../../bench.json $(ARGS)
 
 # Every fuzz target for this long. What they found before runs with make test;
 # what they find now lands in testdata/fuzz, to be fixed and committed.
