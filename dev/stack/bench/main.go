@@ -22,7 +22,7 @@ type settings struct {
 	Cases    int    `default:"150" help:"How many cases are a round."`
 	Clients  int    `default:"64" help:"How many cases are under way at once, and how many clients signal."`
 	Signals  int    `default:"6000" help:"How many signals are a round of callbacks; 0 leaves them out."`
-	Postgres string `placeholder:"URL" help:"Temporal keeps its data in PostgreSQL instead of an SQLite file: postgres://USER:PASSWORD@HOST:PORT/NAME, where NAME begins the names of the databases that are made."`
+	Postgres string `placeholder:"URL" help:"Temporal keeps its data in PostgreSQL instead of SQLite in memory: postgres://USER:PASSWORD@HOST:PORT/NAME, where NAME begins the names of the databases that are made."`
 	JSON     string `name:"json" default:"bench.json" type:"path" help:"Where the result goes."`
 	Work     string `placeholder:"DIR" type:"path" help:"Where logs and data stay; a directory that is removed without it."`
 
@@ -75,7 +75,8 @@ func run(ctx context.Context, s settings) (r *result, err error) {
 		}
 	}()
 	began := time.Now()
-	if b.System, err = fleet.Up(ctx, fleet.Options{Work: work, Postgres: s.Postgres, Workers: 1, Webhooks: 1, Delay: callbackDelay}); err != nil {
+	if b.System, err = fleet.Up(ctx, fleet.Options{Work: work, Postgres: s.Postgres, Workers: 1, Webhooks: 1, Delay: callbackDelay,
+		Memory: s.Postgres == ""}); err != nil {
 		return nil, err
 	}
 	if err := b.contend(ctx); err != nil {

@@ -56,7 +56,7 @@ type accepted struct {
 }
 
 func newResult(s settings) *result {
-	r := &result{Store: "sqlite", CPUs: runtime.NumCPU(), Cases: s.Cases, Clients: s.Clients, laps: map[string][]lap{}, sent: map[string][]signals{}}
+	r := &result{Store: "sqlite in memory", CPUs: runtime.NumCPU(), Cases: s.Cases, Clients: s.Clients, laps: map[string][]lap{}, sent: map[string][]signals{}}
 	if s.Postgres != "" {
 		r.Store = "postgresql"
 	}

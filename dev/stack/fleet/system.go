@@ -26,7 +26,8 @@ import (
 // Options of a System.
 type Options struct {
 	Work     string            // directory of everything: data of a run before are removed
-	Postgres string            // URL of Temporal's databases, which are made anew; empty is an SQLite file
+	Postgres string            // URL of Temporal's databases, which are made anew; empty is SQLite
+	Memory   bool              // SQLite keeps all of it in memory instead of a file
 	Workers  int               // how many
 	Webhooks int               // how many
 	Vars     map[string]string // of all programs
@@ -100,7 +101,11 @@ func Up(ctx context.Context, o Options) (*System, error) {
 	if database != "" { // of its own: keys and cases of another run would be in its way
 		database = strings.TrimRight(database, "/") + fmt.Sprintf("_%d", time.Now().Unix())
 	}
-	if err := s.Add(ctx, &Program{Name: "temporal", Path: self, Args: []string{"temporal", fmt.Sprintf("--port=%d", temporalAt), "--data=" + s.data},
+	args := []string{"temporal", fmt.Sprintf("--port=%d", temporalAt)}
+	if !o.Memory {
+		args = append(args, "--data="+s.data)
+	}
+	if err := s.Add(ctx, &Program{Name: "temporal", Path: self, Args: args,
 		Env: map[string]string{asTemporal: "1", "FLEET_DATABASE": database}, Ready: s.temporalIsReady}); err != nil {
 		return s, err
 	}
