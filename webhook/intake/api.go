@@ -165,6 +165,7 @@ func decodeUpTo[T interface{ Validate() []connectfi.Problem }](a *api, c *gin.Co
 	if err != nil && !errors.Is(err, errMalformed) { // what broke off is no JSON, either
 		return none, err
 	}
+	defer a.alone()()
 	request, problems := connectfi.Decode[T](body)
 	if len(problems) > 0 {
 		return none, invalid(problems)
