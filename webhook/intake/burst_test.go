@@ -3,16 +3,19 @@ package intake_test
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"durablekyc.example/connectfi"
 	"durablekyc.example/internal/seal"
 	"durablekyc.example/internal/serve"
 	"durablekyc.example/webhook/intake"
@@ -211,4 +214,19 @@ func TestAFullListenerLeavesTheOperatorsAlone(t *testing.T) {
 	for _, c := range silent {
 		over(t, c, c)
 	}
+}
+
+// What is wrong with a body is told up to a point: the answer must not be worth
+// a hundred bodies.
+func TestThousandsOfProblemsAreNotTold(t *testing.T) {
+	b := newBackend(t)
+	body := `{"a":1`
+	for len(body) < 60<<10 {
+		body += `,"` + strconv.Itoa(len(body)) + `":1`
+	}
+	answer := b.answer(b.asked("POST /akepa/list", strings.NewReader(body+"}")))
+	require.Equal(t, http.StatusBadRequest, answer.Code)
+	var said struct{ Context []connectfi.Problem }
+	require.NoError(t, json.Unmarshal(answer.Body.Bytes(), &said))
+	require.Len(t, said.Context, 100)
 }
