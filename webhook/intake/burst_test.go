@@ -141,9 +141,24 @@ func served(t *testing.T, change func(*intake.Config)) (e edge, public, admin st
 }
 
 // half is a callback that has sent half of its body.
-func (e edge) half(t *testing.T, public string) net.Conn {
+func (e edge) half(t *testing.T, public string, headers ...string) net.Conn {
 	t.Helper()
-	return wire(t, public, httptest.NewRequest(http.MethodPost, e.path(reference), nil), "Content-Length: 1000\r\n\r\n", printed)
+	return wire(t, public, httptest.NewRequest(http.MethodPost, e.path(reference), nil),
+		strings.Join(headers, "")+"Content-Length: 1000\r\n\r\n", printed)
+}
+
+// holds is half a callback that has got its place: the server bids it go on when
+// its body is read.
+func (e edge) holds(t *testing.T, public string) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	c := e.half(t, public, "Expect: 100-continue\r\n")
+	reader := bufio.NewReader(c)
+	line, err := reader.ReadString('\n')
+	require.NoError(t, err)
+	require.Contains(t, line, "100 Continue")
+	_, err = reader.ReadString('\n')
+	require.NoError(t, err)
+	return c, reader
 }
 
 // takes waits until a whole callback is answered so. A new connection each time.
@@ -164,14 +179,14 @@ func TestWhoeverIsTurnedAwayHearsSoAtOnce(t *testing.T) {
 	e, public, _ := served(t, func(c *intake.Config) {
 		c.BodyTimeout, c.Times = time.Minute, serve.Times{Read: time.Minute}
 	})
-	holder := e.half(t, public)
-	e.takes(t, public, http.StatusServiceUnavailable)
-
-	turned := e.half(t, public) // wire gives it 5 s
+	holder, _ := e.holds(t, public)
+	began := time.Now()
+	turned := e.half(t, public)
 	reader := bufio.NewReader(turned)
 	response, err := http.ReadResponse(reader, nil)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusServiceUnavailable, response.StatusCode)
+	require.Less(t, time.Since(began), time.Second, "which its body has before it is cut off")
 	require.Equal(t, "5", response.Header.Get("Retry-After"))
 	require.True(t, response.Close)
 	_, err = io.Copy(io.Discard, response.Body)
@@ -184,9 +199,8 @@ func TestWhoeverIsTurnedAwayHearsSoAtOnce(t *testing.T) {
 
 func TestASlowBodyGivesItsPlaceBack(t *testing.T) {
 	e, public, _ := served(t, func(c *intake.Config) { c.BodyTimeout = 300 * time.Millisecond })
-	slow := e.half(t, public)
-	e.takes(t, public, http.StatusServiceUnavailable)
-	response, err := http.ReadResponse(bufio.NewReader(slow), nil)
+	_, slow := e.holds(t, public)
+	response, err := http.ReadResponse(slow, nil)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusRequestTimeout, response.StatusCode)
 	e.takes(t, public, http.StatusAccepted)
