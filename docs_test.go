@@ -85,3 +85,16 @@ func tests(t *testing.T, folder string) string {
 	}
 	return all.String()
 }
+
+// Whoever sizes a container reads the same in both places.
+func TestTheMemoryBoundIsWhatComposeSets(t *testing.T) {
+	page, err := os.ReadFile("docs/reliability.md")
+	require.NoError(t, err)
+	compose, err := os.ReadFile("docker-compose.yml")
+	require.NoError(t, err)
+	for _, setting := range []string{"GOMEMLIMIT", "mem_limit"} {
+		found := regexp.MustCompile(`(?m)^ +`+setting+`: (\S+)$`).FindAllStringSubmatch(string(compose), -1)
+		require.Len(t, found, 1, setting)
+		require.Contains(t, string(page), found[0][1], setting)
+	}
+}

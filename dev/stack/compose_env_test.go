@@ -30,6 +30,7 @@ func TestComposeVariablesAreKnownToOurPrograms(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			known := variables(t, filepath.Join(root, program))
 			require.NotEmpty(t, known)
+			known = append(known, "GOMEMLIMIT") // read by Go's runtime
 			// Read by Temporal's own envconfig, and by gRPC below it.
 			if program != "sandbox" {
 				known = append(known, "TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "GRPC_ENABLE_TXT_SERVICE_CONFIG")

@@ -32,6 +32,16 @@ type Times struct {
 // its own accord before it answers 431.
 const mostHeader = 16 << 10
 
+// narrow bounds what a connection of HTTP/2 may keep here. Go's own bounds, 250
+// requests, 1 MB of bodies and another of a frame, would make any number of
+// connections a number of gigabytes. A page of ours is five requests.
+var narrow = http.HTTP2Config{
+	MaxConcurrentStreams:          8,
+	MaxReadFrameSize:              16 << 10, // the least there is, as is the next
+	MaxReceiveBufferPerConnection: 64 << 10, // 64 KB on the way: 20 MB in 5 min would come through even a second away
+	MaxReceiveBufferPerStream:     64 << 10,
+}
+
 // HTTP serves h on ln until ctx ends, then lets the requests under way finish
 // within Grace. It takes the listener over and returns when all it started has
 // ended: nil after a clean stop. A handler that needs other times than these
@@ -42,6 +52,10 @@ func HTTP(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger
 
 // HTTP is the function of that name with times of one's own.
 func (t Times) HTTP(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger) error {
+	return t.serve(ctx, ln, h, log, func(*http.Server) {})
+}
+
+func (t Times) serve(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger, change func(*http.Server)) error {
 	grace := cmp.Or(t.Grace, Grace)
 	// Requests outlive ctx for a while; they end with this one at the latest.
 	requests, abandon := context.WithCancel(context.WithoutCancel(ctx))
@@ -53,9 +67,11 @@ func (t Times) HTTP(ctx context.Context, ln net.Listener, h http.Handler, log *s
 		WriteTimeout:      cmp.Or(t.Write, 60*time.Second),
 		IdleTimeout:       cmp.Or(t.Idle, 2*time.Minute),
 		MaxHeaderBytes:    mostHeader,
+		HTTP2:             &narrow,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		BaseContext:       func(net.Listener) context.Context { return requests },
 	}
+	change(server)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ln) }()
 	select {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,6 +71,10 @@ const (
 	mostCall  = 64 << 10
 	mostLogin = 4 << 10
 )
+
+// mostProblems is how many things that are wrong with a body are told. 64 KB can
+// have thousands, which are megabytes until the caller has taken the answer.
+const mostProblems = 100
 
 // api is the API at work. It keeps nothing that another instance would miss.
 type api struct {
@@ -165,9 +170,10 @@ func decodeUpTo[T interface{ Validate() []connectfi.Problem }](a *api, c *gin.Co
 	if err != nil && !errors.Is(err, errMalformed) { // what broke off is no JSON, either
 		return none, err
 	}
+	defer a.alone()()
 	request, problems := connectfi.Decode[T](body)
 	if len(problems) > 0 {
-		return none, invalid(problems)
+		return none, invalid(slices.Clone(problems[:min(len(problems), mostProblems)]))
 	}
 	return request, nil
 }

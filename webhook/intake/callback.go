@@ -20,32 +20,69 @@ import (
 // (C); an application with a hundred entities stays below.
 const mostCallback = 64 << 10
 
+// leaving is how long a caller who was turned away may go on sending: if its
+// connection were cut at once, it might never see the answer.
+const leaving = time.Second
+
 // callback takes ConnectFi's one unsigned, unrepeated POST. The URL is the
 // credential, so it is judged before anything else costs us; the body is a
-// hint, and of its text only two well-formed ids go on.
+// hint, and of its text only two well-formed ids go on. Where more come than can
+// be taken, the rest is turned away while it costs nothing: a case reads its
+// status without them, a little later.
 func (s *Server) callback(c *gin.Context) {
 	reference := c.Param("reference")
 	if !s.config.Keys.Valid(seal.Callback, reference, c.Param("token")) {
 		s.answer(c, errUnknown)
 		return
 	}
-	body, err := s.body(c, mostCallback)
+	about, hint, err := s.hear(c)
 	if err != nil {
 		s.answer(c, err)
 		return
 	}
-	application, requestID, err := connectfi.ParseCallback(body)
-	if err != nil {
-		s.answer(c, errMalformed)
-		return
-	}
-	err = s.signal(c.Request.Context(), reference, workflows.Callback{
-		RequestID: onlyID(requestID), ApplicationID: onlyID(application.ApplicationID),
-	})
-	if named := application.Reference; err == nil && named != "" && named != reference {
+	err = s.signal(c.Request.Context(), reference, hint)
+	if err == nil && about != "" && about != reference {
 		err = errForeign
 	}
 	s.answer(c, err)
+}
+
+// hear reads a callback: whom it is about, and the hint. It takes a place for
+// as long as the body may be in memory and gives it back before Temporal is
+// asked, so a body that comes slowly takes no slot of a signal.
+func (s *Server) hear(c *gin.Context) (about string, hint workflows.Callback, err error) {
+	select {
+	case s.coming <- struct{}{}:
+		defer func() { <-s.coming }()
+	default:
+		s.unread(c)
+		return "", hint, errBusy
+	}
+	body, err := s.body(c, mostCallback)
+	if err != nil {
+		return "", hint, err
+	}
+	defer s.alone()()
+	application, requestID, err := connectfi.ParseCallback(body)
+	if err != nil {
+		return "", hint, errMalformed
+	}
+	return application.Reference, workflows.Callback{RequestID: onlyID(requestID), ApplicationID: onlyID(application.ApplicationID)}, nil
+}
+
+// unread has the answer sent at once, whose body nobody will read: Go's server
+// would otherwise wait for that body first. In HTTP/2 it does not wait.
+func (s *Server) unread(c *gin.Context) {
+	if c.Request.ProtoMajor == 1 {
+		c.Header("Connection", "close")
+	}
+	_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(leaving)) // nothing is lost where there is none
+}
+
+// alone waits until few others make sense of a body, and returns what ends it.
+func (s *Server) alone() (done func()) {
+	s.parsing <- struct{}{}
+	return func() { <-s.parsing }
 }
 
 // body reads so many bytes at most, for at most BodyTimeout.

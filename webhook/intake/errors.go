@@ -33,6 +33,9 @@ type reply struct {
 	detail string // for a person; none where the status is no refusal
 }
 
+// detailLater is for a callback that may be good.
+const detailLater = "The callback cannot be stored right now. Send it again later."
+
 // retryAfter is how many seconds a caller is asked to wait before it tries again.
 const retryAfter = "5"
 
@@ -64,12 +67,14 @@ func replyTo(err error) reply {
 		return reply{http.StatusRequestEntityTooLarge, resultTooLarge, "The body may have at most 65536 bytes."}
 	case errors.As(err, new(tooFast)):
 		return reply{http.StatusTooManyRequests, resultUnavailable, "Too many requests at once: wait as Retry-After says."}
+	case errors.Is(err, errBusy):
+		return reply{http.StatusServiceUnavailable, resultShed, detailLater}
 	case errors.Is(err, errBroken):
 		return reply{http.StatusInternalServerError, resultUnavailable, "Something broke here; it was written to the log."}
 	}
-	// Too many at once, Temporal away, busy, late, or in a state nobody
-	// foresaw: never a 4xx, for the callback may be good.
-	return reply{http.StatusServiceUnavailable, resultUnavailable, "The callback cannot be stored right now. Send it again later."}
+	// Temporal away, busy, late, or in a state nobody foresaw: never a 4xx, for
+	// the callback may be good.
+	return reply{http.StatusServiceUnavailable, resultUnavailable, detailLater}
 }
 
 // refuse answers with a problem (RFC 9457) and ends the request.
@@ -110,7 +115,7 @@ type problem struct {
 func (s *Server) answer(c *gin.Context, err error) {
 	r := replyTo(err)
 	s.metrics.callbacks.WithLabelValues(r.result).Inc()
-	if r.result == resultUnavailable {
+	if r.result == resultUnavailable || r.result == resultShed {
 		s.config.Logger.Warn("a callback was not stored", "cause", err)
 	}
 	if r.detail == "" {

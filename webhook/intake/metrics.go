@@ -20,6 +20,7 @@ const (
 	resultMalformed   = "malformed"
 	resultUnknown     = "unknown"
 	resultTooLarge    = "too_large"
+	resultShed        = "shed" // more came than are taken at once
 	resultUnavailable = "unavailable"
 )
 
@@ -39,7 +40,7 @@ func newMetrics(registry prometheus.Registerer) (metrics, error) {
 		}, []string{"route", "status"}),
 	}
 	for _, result := range []string{resultAccepted, resultForeign, resultClosed, resultMalformed,
-		resultUnknown, resultTooLarge, resultUnavailable} {
+		resultUnknown, resultTooLarge, resultShed, resultUnavailable} {
 		m.callbacks.WithLabelValues(result) // a rate over a series that is not there yet misses its first event
 	}
 	if err := errors.Join(registry.Register(m.callbacks), registry.Register(m.requests)); err != nil {

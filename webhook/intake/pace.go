@@ -42,7 +42,7 @@ func (e tooFast) Error() string { return "too many requests" }
 
 // pace holds up an address that asks more often than any crowd of applicants.
 // It stands before every route but the callback's, which ConnectFi calls once
-// and never again (slots bound that one), and the API's, which looks for a token
+// and never again (places and slots bound that one), and the API's, which looks for a token
 // first: see api.admit.
 func (s *Server) pace(c *gin.Context) {
 	wait := s.addresses.wait(address(c))

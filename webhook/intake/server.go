@@ -45,9 +45,14 @@ type Config struct {
 	Logger     *slog.Logger
 	Telemetry  *telemetry.Telemetry
 
-	// MostSignals is how many callbacks may be on their way to Temporal at
-	// once; zero is 64. More are told to come back.
-	MostSignals int
+	// MostConnections is how many connections the public listener has at once;
+	// zero is 1024, which is more than all of what follows can use. More wait:
+	// see serve.Times.Crowd.
+	MostConnections int
+	// MostCallbacks is how many callbacks may come in at once, and MostSignals
+	// how many of them may be on their way to Temporal then; zero is 256 and 64.
+	// More are told to come back.
+	MostCallbacks, MostSignals int
 	// SignalTimeout is how long Temporal may take for one; zero is 5 s.
 	SignalTimeout time.Duration
 	// BodyTimeout is how long a caller may take for its body; zero is 10 s.
@@ -88,6 +93,8 @@ type Server struct {
 	public  *gin.Engine
 	metrics metrics
 	pages   *page.Pages
+	coming  chan struct{} // one taken for each callback that is being read, up to 64 KB each
+	parsing chan struct{} // one taken for each body that is made sense of, up to 8 MB each
 	slots   chan struct{} // one taken for each signal on its way
 
 	crossOrigin *http.CrossOriginProtection
@@ -100,6 +107,11 @@ type Server struct {
 
 	api *api // nil if it is off
 }
+
+// mostParsing is how many bodies of JSON are made sense of at once: 64 KB of
+// little things become up to 8 MB. Nobody else is waited for meanwhile, so it
+// takes milliseconds.
+const mostParsing = 4
 
 // How much is done at once for applicants.
 const (
@@ -129,6 +141,12 @@ func New(c Config) (*Server, error) {
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
+	}
+	if c.MostConnections <= 0 {
+		c.MostConnections = 1024
+	}
+	if c.MostCallbacks <= 0 {
+		c.MostCallbacks = 256
 	}
 	if c.MostSignals <= 0 {
 		c.MostSignals = 64
@@ -163,7 +181,8 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{config: c, metrics: metrics, pages: pages, slots: make(chan struct{}, c.MostSignals),
+	s := &Server{config: c, metrics: metrics, pages: pages,
+		coming: make(chan struct{}, c.MostCallbacks), parsing: make(chan struct{}, mostParsing), slots: make(chan struct{}, c.MostSignals),
 		crossOrigin: http.NewCrossOriginProtection(),
 		uploads:     newLimiter(c.UploadEvery, c.UploadBurst),
 		looks:       newLimiter(500*time.Millisecond, 60),
@@ -235,11 +254,13 @@ func (s *Server) Admin() http.Handler {
 }
 
 // Serve serves both listeners until ctx ends, and lets the requests under way
-// finish: nil after a clean stop.
+// finish: nil after a clean stop. The connections of the public one are bounded,
+// so that the operator is answered however many strangers there are.
 func (s *Server) Serve(ctx context.Context, public, admin net.Listener) error {
 	group, ctx := errgroup.WithContext(ctx)
-	public = serve.SecureListener(public, s.config.TLS)
-	group.Go(func() error { return s.config.Times.HTTP(ctx, public, s.public, s.config.Logger) })
+	group.Go(func() error {
+		return s.config.Times.Crowd(ctx, public, s.config.MostConnections, s.config.TLS, s.public, s.config.Logger)
+	})
 	group.Go(func() error { return s.config.Times.HTTP(ctx, admin, s.Admin(), s.config.Logger) })
 	return group.Wait()
 }

@@ -1,0 +1,58 @@
+package serve
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+
+	"golang.org/x/net/netutil"
+)
+
+// Crowd is HTTP for a listener that strangers reach: over TLS unless config is
+// nil, and with so many connections at once. More of them wait in the kernel's
+// queue, not in our memory, until one has ended. So that nobody waits for
+// somebody who only might ask again, a connection is not kept for that while
+// three quarters of the places are taken.
+func (t Times) Crowd(ctx context.Context, ln net.Listener, most int, config *tls.Config, h http.Handler, log *slog.Logger) error {
+	// The bound is below TLS: whoever is shaking hands counts, and Go's server
+	// must see a TLS connection to speak HTTP/2 over it.
+	ln = SecureListener(netutil.LimitListener(ln, most), config)
+	return t.serve(ctx, ln, h, log, func(server *http.Server) {
+		server.ConnState = (&crowd{server: server, most: most, log: log}).note
+	})
+}
+
+// crowd counts a server's connections.
+type crowd struct {
+	server *http.Server
+	most   int
+	log    *slog.Logger
+
+	mu    sync.Mutex
+	open  int
+	dense bool // three quarters were reached, and a half was not since
+}
+
+// note is http.Server.ConnState.
+func (c *crowd) note(_ net.Conn, state http.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch state {
+	case http.StateNew:
+		c.open++
+	case http.StateClosed, http.StateHijacked:
+		c.open--
+	}
+	switch {
+	case !c.dense && c.open >= c.most*3/4:
+		c.dense = true
+		c.log.Warn("connections are close to their bound: none is kept after its answer", "open", c.open, "most", c.most)
+		c.server.SetKeepAlivesEnabled(false) // those that are idle now are closed as well; of HTTP/2, once they were asked again
+	case c.dense && c.open <= c.most/2:
+		c.dense = false
+		c.server.SetKeepAlivesEnabled(true)
+	}
+}
