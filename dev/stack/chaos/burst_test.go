@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"durablekyc.example/connectfi"
+	"durablekyc.example/dev/stack/fleet"
 	"durablekyc.example/sandbox/standin"
 )
 
@@ -162,7 +163,7 @@ func callbacks(w *world, applications []standin.ApplicationEntry) (all [][]byte)
 	for _, a := range applications {
 		head := fmt.Sprintf(`{"code":"0","requestId":"burst","data":{"reference":%q,"applicationId":%q,"status":"waiting_review","entityApplications":[`, a.Reference, a.ApplicationID)
 		body := head + strings.TrimSuffix(strings.Repeat("{},", (64<<10-len(head)-4)/3), ",") + "]}}"
-		path := strings.TrimPrefix(a.WebhookURL, w.vars["KYC_PUBLIC_URL"])
+		path := strings.TrimPrefix(a.WebhookURL, w.Vars["KYC_PUBLIC_URL"])
 		all = append(all, fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: webhook\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", path, len(body), body))
 	}
 	return all
@@ -172,7 +173,7 @@ func callbacks(w *world, applications []standin.ApplicationEntry) (all [][]byte)
 // never in memory beyond the bound of docs/reliability.md or in a lost decision.
 // Half of the cases are never called back, so polling alone finds theirs.
 func TestABurstIsShed(t *testing.T) {
-	root, err := rootModule()
+	root, err := fleet.Root()
 	require.NoError(t, err)
 	page, err := os.ReadFile(root + "/docs/reliability.md")
 	require.NoError(t, err)
@@ -189,7 +190,7 @@ func TestABurstIsShed(t *testing.T) {
 	w, err := newWorld(ctx, settings{Cases: 60, Lost: true, Seed: 3}, t.TempDir())
 	require.NoError(t, err)
 	defer func() { require.NoError(t, w.stop()) }()
-	require.NoError(t, w.control(ctx, http.MethodPut, "/sandbox/faults", map[string]any{"drop_callbacks": 1.0}, nil))
+	require.NoError(t, w.Control(ctx, http.MethodPut, "/sandbox/faults", map[string]any{"drop_callbacks": 1.0}, nil))
 	var starts errgroup.Group
 	for i, s := range w.all() {
 		starts.Go(func() error { w.begin(ctx, s, i); return nil })
@@ -198,7 +199,7 @@ func TestABurstIsShed(t *testing.T) {
 	var applications []standin.ApplicationEntry
 	require.Eventually(t, func() bool {
 		applications = nil
-		if w.control(ctx, http.MethodGet, "/sandbox/applications", nil, &applications) != nil {
+		if w.Control(ctx, http.MethodGet, "/sandbox/applications", nil, &applications) != nil {
 			return false
 		}
 		waiting := 0
@@ -210,15 +211,15 @@ func TestABurstIsShed(t *testing.T) {
 		return waiting == w.Cases
 	}, time.Minute, 200*time.Millisecond)
 
-	webhook, temporal := w.fleet.named("webhook-1"), w.fleet.named("temporal")
-	admin := webhook.env["KYC_ADMIN_LISTEN"]
+	webhook, temporal := w.Named("webhook-1"), w.Named("temporal")
+	admin := webhook.Env["KYC_ADMIN_LISTEN"]
 	client := &http.Client{Timeout: 5 * time.Second} // as long as the container's health check
 	defer client.CloseIdleConnections()
 	idle, err := health(ctx, client, admin)
 	require.NoError(t, err)
 
 	began := time.Now()
-	b := &burst{address: webhook.env["KYC_LISTEN"], calls: callbacks(w, applications[:len(applications)/2]), heard: map[string]int{}}
+	b := &burst{address: webhook.Env["KYC_LISTEN"], calls: callbacks(w, applications[:len(applications)/2]), heard: map[string]int{}}
 	raging, calm := context.WithTimeout(ctx, burstLasts)
 	defer calm()
 	var watched sync.WaitGroup
@@ -229,9 +230,9 @@ func TestABurstIsShed(t *testing.T) {
 	var frozen atomic.Bool
 	watched.Go(func() {
 		<-time.After(burstLasts / 6)
-		frozen.Store(temporal.signal(syscall.SIGSTOP)) // signals hang now, and their slots fill
+		frozen.Store(temporal.Signal(syscall.SIGSTOP)) // signals hang now, and their slots fill
 		<-time.After(burstLasts * 6 / 10)              // longer than a signal may take
-		temporal.signal(syscall.SIGCONT)
+		temporal.Signal(syscall.SIGCONT)
 	})
 	reviewing, cease := context.WithCancel(ctx)
 	defer cease()
