@@ -63,16 +63,6 @@ func newWorld(ctx context.Context, s settings, work string) (w *world, err error
 			err = errors.Join(err, w.stop())
 		}
 	}()
-	for i, side := range []string{"front", "back"} {
-		picture, err := docstore.Specimen("chaos", side)
-		if err != nil {
-			return w, err
-		}
-		w.image[i] = filepath.Join(work, side+".png")
-		if err := os.WriteFile(w.image[i], picture, 0o600); err != nil {
-			return w, err
-		}
-	}
 	if w.receiver, err = newReceiver(w.dice); err != nil {
 		return w, err
 	}
@@ -86,6 +76,16 @@ func newWorld(ctx context.Context, s settings, work string) (w *world, err error
 		}})
 	if err != nil {
 		return w, err
+	}
+	for i, side := range []string{"front", "back"} {
+		picture, err := docstore.Specimen("chaos", side)
+		if err != nil {
+			return w, err
+		}
+		w.image[i] = filepath.Join(work, side+".png")
+		if err := os.WriteFile(w.image[i], picture, 0o600); err != nil {
+			return w, err
+		}
 	}
 	secrets, err := w.Secret("notify_secret")
 	if err != nil {
