@@ -50,10 +50,7 @@ func TestWhatACaseCosts(t *testing.T) {
 			if path.scenario != "review" { // our own call tells it: a callback, which may come first, would be a signal more
 				faults(t, map[string]any{"drop_callbacks": 1.0})
 			}
-			order := map[string]any{"type": path.kind, "scenario": path.scenario, "count": 1}
-			if path.representatives > 0 {
-				order["representatives"] = path.representatives
-			}
+			order := map[string]any{"type": path.kind, "scenario": path.scenario, "representatives": path.representatives}
 			var made struct{ CustomerIDs []string }
 			sandbox(t, http.MethodPost, "/sandbox/customers", order, &made)
 			reference := fmt.Sprintf("cost%s%s%d", path.kind, letters(path.scenario), path.representatives)

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,7 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"durablekyc.example/internal/docstore"
+	"durablekyc.example/dev/stack/fleet"
 	"durablekyc.example/internal/env"
 	"durablekyc.example/kyc"
 	"durablekyc.example/starter/cli"
@@ -212,14 +211,9 @@ func stepUp(t *testing.T, v kyc.View) {
 // writeLicence draws a licence that is nobody's: another one for every seed.
 func writeLicence(t *testing.T, dir, seed string) (front, back string) {
 	t.Helper()
-	paths := map[string]string{}
-	for _, side := range []string{"front", "back"} {
-		picture, err := docstore.Specimen(seed, side)
-		require.NoError(t, err)
-		paths[side] = filepath.Join(dir, side+".png")
-		require.NoError(t, os.WriteFile(paths[side], picture, 0o600))
-	}
-	return paths["front"], paths["back"]
+	sides, err := fleet.Licence(dir, seed)
+	require.NoError(t, err)
+	return sides[0], sides[1]
 }
 
 // letters keeps what a reference may hold.

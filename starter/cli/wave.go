@@ -78,7 +78,7 @@ func (w *wave) run(ctx context.Context, all iter.Seq2[line, error], p *plan) err
 			break
 		}
 		if c.through {
-			w.count(func(t *tally) { t.Earlier++ })
+			w.passOver()
 			continue
 		}
 		if pace.Wait(ctx) != nil {
@@ -171,11 +171,12 @@ func (w *wave) note(r result, failure error) {
 	w.failed = 0
 }
 
-func (w *wave) count(how func(*tally)) {
+// passOver leaves out a line that an earlier run has brought through.
+func (w *wave) passOver() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.tally.Left--
-	how(&w.tally)
+	w.tally.Earlier++
 }
 
 // tell says how far it is, on a line of its own that moves or in a log.

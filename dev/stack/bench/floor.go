@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"os"
@@ -125,5 +124,3 @@ func floorReceiver(c client.Client) http.Handler {
 }
 
 func floorID(reference string) string { return "floor-" + reference }
-
-var errNoCase = errors.New("a case has not ended")

@@ -46,7 +46,7 @@ func main() {
 	}
 	r, err := run(ctx, s)
 	parsed.FatalIfErrorf(err)
-	parsed.FatalIfErrorf(r.write(s.JSON))
+	parsed.FatalIfErrorf(fleet.WriteJSON(s.JSON, r))
 	r.print(os.Stdout)
 }
 
@@ -61,13 +61,6 @@ type bench struct {
 const callbackDelay = 200 * time.Millisecond
 
 func run(ctx context.Context, s settings) (r *result, err error) {
-	work := s.Work
-	if work == "" {
-		if work, err = os.MkdirTemp("", "durablekyc-bench-"); err != nil {
-			return nil, err
-		}
-		defer os.RemoveAll(work)
-	}
 	b := &bench{settings: s}
 	defer func() {
 		if b.System != nil {
@@ -75,7 +68,7 @@ func run(ctx context.Context, s settings) (r *result, err error) {
 		}
 	}()
 	began := time.Now()
-	if b.System, err = fleet.Up(ctx, fleet.Options{Work: work, Postgres: s.Postgres, Workers: 1, Webhooks: 1, Delay: callbackDelay,
+	if b.System, err = fleet.Up(ctx, fleet.Options{Work: s.Work, Postgres: s.Postgres, Workers: 1, Webhooks: 1, Delay: callbackDelay,
 		Memory: s.Postgres == ""}); err != nil {
 		return nil, err
 	}
@@ -97,6 +90,9 @@ func run(ctx context.Context, s settings) (r *result, err error) {
 			return nil, err
 		}
 	}
-	r.Memory, err = b.memory()
+	used, err := b.usage()
+	for name, u := range used {
+		r.Memory[name] = u.Memory
+	}
 	return r, err
 }

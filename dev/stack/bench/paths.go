@@ -2,14 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"time"
 
 	"durablekyc.example/dev/stack/cost"
-	"durablekyc.example/internal/docstore"
+	"durablekyc.example/dev/stack/fleet"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
@@ -17,10 +16,7 @@ import (
 // paths counts what each way through a case costs. ConnectFi calls back where
 // it decides by itself, and not where an answer of its own has told.
 func (b *bench) paths(ctx context.Context) (map[string]cost.Cost, error) {
-	if err := b.Control(ctx, http.MethodPut, "/sandbox/faults", map[string]any{"drop_callbacks": 1}, nil); err != nil {
-		return nil, err
-	}
-	images, err := b.licence()
+	images, err := fleet.Licence(b.Temporary, "bench")
 	if err != nil {
 		return nil, err
 	}
@@ -36,27 +32,19 @@ func (b *bench) paths(ctx context.Context) (map[string]cost.Cost, error) {
 		{name: "business, 3 stepping up", kind: "business", scenario: "step_up", representatives: 3},
 		{name: "business, 20 stepping up", kind: "business", scenario: "step_up", representatives: 20},
 	} {
-		if path.scenario == "running" {
-			if err := b.Control(ctx, http.MethodPut, "/sandbox/faults", map[string]any{}, nil); err != nil {
-				return nil, err
-			}
+		dial := map[string]any{}
+		if path.scenario != "running" {
+			dial["drop_callbacks"] = 1
 		}
-		order := map[string]any{"type": path.kind, "scenario": path.scenario, "count": 1}
-		if path.representatives > 0 {
-			order["representatives"] = path.representatives
-		}
-		var made struct{ CustomerIDs []string }
-		if err := b.Control(ctx, http.MethodPost, "/sandbox/customers", order, &made); err != nil {
+		if err := b.Control(ctx, http.MethodPut, "/sandbox/faults", dial, nil); err != nil {
 			return nil, err
 		}
-		reference := fmt.Sprintf("path%d", i)
-		if costs[path.name], err = b.path(ctx, reference, made.CustomerIDs[0], images); err != nil {
-			return nil, fmt.Errorf("%s: %w", path.name, err)
+		made, err := b.Customers(ctx, path.kind, path.scenario, 1, path.representatives)
+		if err != nil {
+			return nil, err
 		}
-		if path.scenario == "running" {
-			if err := b.Control(ctx, http.MethodPut, "/sandbox/faults", map[string]any{"drop_callbacks": 1}, nil); err != nil {
-				return nil, err
-			}
+		if costs[path.name], err = b.path(ctx, fmt.Sprintf("path%d", i), made[0], images); err != nil {
+			return nil, fmt.Errorf("%s: %w", path.name, err)
 		}
 	}
 	return costs, b.Control(ctx, http.MethodPut, "/sandbox/faults", map[string]any{}, nil)
@@ -85,20 +73,5 @@ func (b *bench) path(ctx context.Context, reference, customer string, images [2]
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	return cost.Cost{}, errNoCase
-}
-
-// licence draws both sides of one that is nobody's.
-func (b *bench) licence() (images [2]string, err error) {
-	for i, side := range []string{"front", "back"} {
-		picture, err := docstore.Specimen("bench", side)
-		if err != nil {
-			return images, err
-		}
-		images[i] = filepath.Join(b.Temporary, side+".png")
-		if err := os.WriteFile(images[i], picture, 0o600); err != nil {
-			return images, err
-		}
-	}
-	return images, nil
+	return cost.Cost{}, errors.New("it has not ended within half a minute")
 }

@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"slices"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/workflow"
 	"golang.org/x/sync/errgroup"
 
 	"durablekyc.example/dev/stack/embedded"
@@ -38,7 +38,12 @@ func (b *bench) contend(ctx context.Context) error {
 		return err
 	}
 	address := fmt.Sprintf("127.0.0.1:%d", ports[0])
-	if err := b.Add(ctx, fleet.Itself("floor", []string{"floor", "--listen=" + address}, address, "/healthz")); err != nil {
+	process, err := fleet.Itself("floor", "floor", "--listen="+address)
+	if err != nil {
+		return err
+	}
+	process.Ready = fleet.Answers(address, "/healthz")
+	if err := b.Add(ctx, process); err != nil {
 		return err
 	}
 	clear, err := cluster.Dial(ctx, cluster.Options{Lookup: env.Map(b.Vars), Logger: slog.New(slog.DiscardHandler)})
@@ -105,11 +110,11 @@ type lap struct {
 func (l lap) rate() float64 { return float64(l.cases) / l.took.Seconds() }
 
 func (b *bench) lap(ctx context.Context, c contender, round int) (l lap, err error) {
-	var made struct{ CustomerIDs []string }
-	if err := b.Control(ctx, http.MethodPost, "/sandbox/customers", map[string]any{"type": "individual", "scenario": "running", "count": b.Cases}, &made); err != nil {
+	customers, err := b.Customers(ctx, "individual", "running", b.Cases, 0)
+	if err != nil {
 		return l, err
 	}
-	before, err := b.cpu()
+	before, err := b.usage()
 	if err != nil {
 		return l, err
 	}
@@ -117,7 +122,7 @@ func (b *bench) lap(ctx context.Context, c contender, round int) (l lap, err err
 	all.SetLimit(b.Clients)
 	reference := func(i int) string { return fmt.Sprintf("%s%dn%d", c.name, round, i) }
 	began := time.Now()
-	for i, customer := range made.CustomerIDs {
+	for i, customer := range customers {
 		all.Go(func() error {
 			ctx, cancel := context.WithTimeout(ctx, time.Minute)
 			defer cancel()
@@ -131,15 +136,15 @@ func (b *bench) lap(ctx context.Context, c contender, round int) (l lap, err err
 		return l, err
 	}
 	l = lap{cases: b.Cases, took: time.Since(began)}
-	after, err := b.cpu()
+	after, err := b.usage()
 	if err != nil {
 		return l, err
 	}
 	l.cpu = map[string]float64{}
 	for name := range after {
-		l.cpu[name] = after[name] - before[name]
+		l.cpu[name] = after[name].CPU - before[name].CPU
 	}
-	for i := range made.CustomerIDs {
+	for i := range customers {
 		d, err := c.decision(ctx, reference(i))
 		if err != nil {
 			return l, err
@@ -151,24 +156,20 @@ func (b *bench) lap(ctx context.Context, c contender, round int) (l lap, err err
 
 // decision is how long a case took from its callback to its end.
 func (c contender) decision(ctx context.Context, reference string) (time.Duration, error) {
+	lived, err := workflows.Client{Temporal: c.temporal}.History(ctx, workflow.Execution{ID: c.id(reference)})
+	if err != nil {
+		return 0, err
+	}
 	var called time.Time
-	events := c.temporal.GetWorkflowHistory(ctx, c.id(reference), "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	for events.HasNext() {
-		event, err := events.Next()
-		if err != nil {
-			return 0, err
-		}
-		switch event.GetEventType() {
-		case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
-			if called.IsZero() {
-				called = event.GetEventTime().AsTime()
-			}
-		case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:
-			if called.IsZero() {
-				return 0, fmt.Errorf("%s ended without a callback", reference)
-			}
-			return event.GetEventTime().AsTime().Sub(called), nil
+	for _, event := range lived.Events {
+		if event.GetEventType() == enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED {
+			called = event.GetEventTime().AsTime()
+			break
 		}
 	}
-	return 0, fmt.Errorf("%s: %w", reference, errNoCase)
+	end := lived.Events[len(lived.Events)-1]
+	if called.IsZero() || end.GetEventType() != enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED {
+		return 0, fmt.Errorf("%s was not ended by a callback", reference)
+	}
+	return end.GetEventTime().AsTime().Sub(called), nil
 }

@@ -1,17 +1,16 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"math"
-	"os"
 	"runtime"
 	"slices"
 	"time"
 
 	"durablekyc.example/dev/stack/cost"
+	"durablekyc.example/dev/stack/fleet"
 )
 
 // result is what a run ends with. Rates are cases or callbacks a second.
@@ -56,7 +55,7 @@ type accepted struct {
 }
 
 func newResult(s settings) *result {
-	r := &result{Store: "sqlite in memory", CPUs: runtime.NumCPU(), Cases: s.Cases, Clients: s.Clients, laps: map[string][]lap{}, sent: map[string][]signals{}}
+	r := &result{Store: "sqlite in memory", CPUs: runtime.NumCPU(), Memory: map[string]int{}, Cases: s.Cases, Clients: s.Clients, laps: map[string][]lap{}, sent: map[string][]signals{}}
 	if s.Postgres != "" {
 		r.Store = "postgresql"
 	}
@@ -137,36 +136,17 @@ func stdError(rounds []round) float64 {
 	return math.Sqrt(squares / float64(len(rounds)-1) / float64(len(rounds)))
 }
 
-func (b *bench) cpu() (map[string]float64, error) {
-	all := map[string]float64{}
+// usage is what every process has used up so far, by its name.
+func (b *bench) usage() (map[string]fleet.Usage, error) {
+	all := map[string]fleet.Usage{}
 	for _, p := range b.Fleet {
 		u, err := p.Usage()
 		if err != nil {
 			return nil, err
 		}
-		all[p.Name] = u.CPU
+		all[p.Name] = u
 	}
 	return all, nil
-}
-
-func (b *bench) memory() (map[string]int, error) {
-	all := map[string]int{}
-	for _, p := range b.Fleet {
-		u, err := p.Usage()
-		if err != nil {
-			return nil, err
-		}
-		all[p.Name] = u.Memory
-	}
-	return all, nil
-}
-
-func (r *result) write(path string) error {
-	text, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, append(text, '\n'), 0o644)
 }
 
 func (r *result) print(out io.Writer) {

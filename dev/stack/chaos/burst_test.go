@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,6 +29,7 @@ const (
 	burstBound   = 340 // MB that docs/reliability.md promises of callbacks; the page and this are compared
 	burstCallers = 3000
 	burstLasts   = 10 * time.Second
+	megabyte     = 1 << 20
 )
 
 // burst is a crowd that calls back on one webhook and counts what it hears.
@@ -105,42 +105,26 @@ func (b *burst) call(request []byte, hold time.Duration) {
 	}
 }
 
-// gauges are what a service says of its own process.
-type gauges struct{ memory, goroutines float64 }
-
-var gauge = regexp.MustCompile(`(?m)^(process_resident_memory_bytes|go_goroutines) (\S+)$`)
-
 // health asks as an operator does, by both of the ways that a watchdog has.
-func health(ctx context.Context, client *http.Client, admin string) (g gauges, err error) {
-	for _, path := range []string{"/healthz", "/metrics"} {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+admin+path, nil)
-		if err != nil {
-			return g, err
-		}
-		response, err := client.Do(request)
-		if err != nil {
-			return g, err
-		}
-		text, err := io.ReadAll(response.Body)
-		response.Body.Close()
-		if err != nil || response.StatusCode != http.StatusOK {
-			return g, fmt.Errorf("%s answers %s: %w", path, response.Status, err)
-		}
-		for _, found := range gauge.FindAllStringSubmatch(string(text), -1) {
-			value, _ := strconv.ParseFloat(found[2], 64)
-			if found[1] == "go_goroutines" {
-				g.goroutines = value
-			} else {
-				g.memory = value / (1 << 20)
-			}
-		}
+func health(ctx context.Context, client *http.Client, admin string) (b burden, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+admin+"/healthz", nil)
+	if err != nil {
+		return b, err
 	}
-	return g, nil
+	response, err := client.Do(request)
+	if err != nil {
+		return b, err
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return b, fmt.Errorf("/healthz answers %s", response.Status)
+	}
+	return weigh(ctx, client, admin)
 }
 
 // watch samples until ctx ends and answers with the most of everything, and
 // with how long an answer took at the most.
-func watch(ctx context.Context, client *http.Client, admin string) (most gauges, slowest time.Duration, err error) {
+func watch(ctx context.Context, client *http.Client, admin string) (most burden, slowest time.Duration, err error) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -148,7 +132,7 @@ func watch(ctx context.Context, client *http.Client, admin string) (most gauges,
 		now, failed := health(context.WithoutCancel(ctx), client, admin)
 		err = errors.Join(err, failed)
 		slowest = max(slowest, time.Since(began))
-		most = gauges{max(most.memory, now.memory), max(most.goroutines, now.goroutines)}
+		most = burden{goroutines: max(most.goroutines, now.goroutines), memory: max(most.memory, now.memory)}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -163,7 +147,7 @@ func callbacks(w *world, applications []standin.ApplicationEntry) (all [][]byte)
 	for _, a := range applications {
 		head := fmt.Sprintf(`{"code":"0","requestId":"burst","data":{"reference":%q,"applicationId":%q,"status":"waiting_review","entityApplications":[`, a.Reference, a.ApplicationID)
 		body := head + strings.TrimSuffix(strings.Repeat("{},", (64<<10-len(head)-4)/3), ",") + "]}}"
-		path := strings.TrimPrefix(a.WebhookURL, w.Vars["KYC_PUBLIC_URL"])
+		path := strings.TrimPrefix(a.WebhookURL, w.Public)
 		all = append(all, fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: webhook\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", path, len(body), body))
 	}
 	return all
@@ -179,15 +163,8 @@ func TestABurstIsShed(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(page), fmt.Sprintf("**%d MB**", burstBound))
 
-	drawn := scenarios
-	defer func() { scenarios = drawn }()
-	scenarios = scenarios[:0:0]
-	scenarios = append(scenarios, drawn[4])
-	scenarios[0].share = 100
-	require.Equal(t, "review", scenarios[0].name)
-
 	ctx := t.Context()
-	w, err := newWorld(ctx, settings{Cases: 60, Lost: true, Seed: 3}, t.TempDir())
+	w, err := newWorld(ctx, settings{Cases: 60, Lost: true, Seed: 3, Scenario: "review", Work: t.TempDir()})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, w.stop()) }()
 	require.NoError(t, w.Control(ctx, http.MethodPut, "/sandbox/faults", map[string]any{"drop_callbacks": 1.0}, nil))
@@ -223,7 +200,7 @@ func TestABurstIsShed(t *testing.T) {
 	raging, calm := context.WithTimeout(ctx, burstLasts)
 	defer calm()
 	var watched sync.WaitGroup
-	var most gauges
+	var most burden
 	var slowest time.Duration
 	var unanswered error
 	watched.Go(func() { most, slowest, unanswered = watch(raging, client, admin) })
@@ -242,13 +219,13 @@ func TestABurstIsShed(t *testing.T) {
 	require.True(t, frozen.Load())
 	t.Logf("%d callers for %s: %v", burstCallers, time.Since(began).Round(time.Second), b.heard)
 	t.Logf("memory %.0f MB before, %.0f MB at the most; goroutines %.0f, %.0f; the operator waited %s at the most",
-		idle.memory, most.memory, idle.goroutines, most.goroutines, slowest.Round(time.Millisecond))
+		idle.memory/megabyte, most.memory/megabyte, idle.goroutines, most.goroutines, slowest.Round(time.Millisecond))
 	require.NoError(t, unanswered, "the operator was always answered")
 	require.Empty(t, b.others)
 	require.NotZero(t, b.heard["202"])
 	require.NotZero(t, b.heard["503"])
 	require.Zero(t, b.heard["cut"], "whoever gets a connection gets an answer")
-	require.Less(t, most.memory, float64(burstBound), "MB")
+	require.Less(t, most.memory/megabyte, float64(burstBound), "MB")
 
 	w.settle(ctx, time.Minute, os.Stdout)
 	cease()
@@ -257,10 +234,10 @@ func TestABurstIsShed(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, r.Violations)
 	require.Equal(t, w.Cases, r.Ended["approved"]+r.Ended["denied"])
-	var after gauges
+	var after burden
 	require.Eventually(t, func() bool {
 		after, err = health(ctx, client, admin)
 		return err == nil && after.goroutines <= idle.goroutines+16
 	}, 30*time.Second, 200*time.Millisecond, "what the burst began has ended")
-	t.Logf("afterwards %.0f MB and %.0f goroutines; decisions known after %.1f s, the slowest", after.memory, after.goroutines, r.Slowest)
+	t.Logf("afterwards %.0f MB and %.0f goroutines; decisions known after %.1f s, the slowest", after.memory/megabyte, after.goroutines, r.Slowest)
 }

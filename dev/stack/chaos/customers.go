@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 )
 
 // scenarios and how often each is drawn, of a hundred.
@@ -21,10 +20,11 @@ func (w *world) customers(ctx context.Context) error {
 			kind = "business"
 		}
 		for _, s := range scenarios {
-			if at -= s.share; at < 0 {
+			if w.Scenario == s.name || w.Scenario == "" && at < s.share {
 				wanted[[2]string{kind, s.name}]++
 				break
 			}
+			at -= s.share
 		}
 	}
 	for _, kind := range []string{"individual", "business"} {
@@ -33,11 +33,11 @@ func (w *world) customers(ctx context.Context) error {
 			if count == 0 {
 				continue
 			}
-			var made struct{ CustomerIDs []string }
-			if err := w.Control(ctx, http.MethodPost, "/sandbox/customers", map[string]any{"type": kind, "scenario": s.name, "count": count}, &made); err != nil {
+			ids, err := w.Customers(ctx, kind, s.name, count, 0)
+			if err != nil {
 				return err
 			}
-			for _, id := range made.CustomerIDs {
+			for _, id := range ids {
 				reference := fmt.Sprintf("c%dn%d", w.Seed, len(w.cases))
 				outcome := "approved"
 				if w.dice.pick(3) == 0 {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -270,14 +269,6 @@ func (w *world) unanswered() (n int) {
 func openCases(ctx context.Context, c client.Client) (int64, error) {
 	n, err := c.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Query: "WorkflowType = 'KYC' AND ExecutionStatus = 'Running'"})
 	return n.GetCount(), err
-}
-
-func (r *result) write(path string) error {
-	text, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, append(text, '\n'), 0o644)
 }
 
 func (r *result) print(out io.Writer) {

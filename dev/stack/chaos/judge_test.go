@@ -21,7 +21,7 @@ import (
 
 // TestMain is Temporal's process, too: chaos starts itself a second time.
 func TestMain(m *testing.M) {
-	if fleet.IsTemporal() {
+	if fleet.IsAnother() {
 		main()
 		return
 	}
@@ -115,7 +115,7 @@ func TestAShortRunHasNoViolations(t *testing.T) {
 	r, err := run(t.Context(), settings{Cases: 60, Kills: 8, Over: 25 * time.Second, Within: 4 * time.Minute, Seed: 1}, os.Stdout)
 	require.NoError(t, err)
 	r.print(os.Stdout)
-	require.NoError(t, r.write(into))
+	require.NoError(t, fleet.WriteJSON(into, r))
 	require.Empty(t, r.Violations)
 	require.GreaterOrEqual(t, r.Kills, 8)
 	require.Equal(t, 60, r.Ended["approved"]+r.Ended["denied"])

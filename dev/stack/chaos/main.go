@@ -24,6 +24,7 @@ type settings struct {
 	Over     time.Duration `default:"3m" help:"How long the load and the faults go on."`
 	Within   time.Duration `default:"5m" help:"How long after the faults a case may take to end: the bound that is promised."`
 	Lost     bool          `help:"Every callback is lost: polling alone finds the decisions."`
+	Scenario string        `help:"Only this one; all of them without it."`
 	Seed     uint64        `default:"1" help:"Of scenarios, outcomes and faults."`
 	Postgres string        `placeholder:"URL" help:"Temporal keeps its data in PostgreSQL instead of an SQLite file: postgres://USER:PASSWORD@HOST:PORT/NAME, where NAME begins the names of the databases that are made."`
 	JSON     string        `name:"json" default:"chaos.json" type:"path" help:"Where the result goes."`
@@ -44,7 +45,7 @@ func main() {
 	}
 	result, err := run(ctx, s, os.Stdout)
 	if err == nil {
-		err = result.write(s.JSON)
+		err = fleet.WriteJSON(s.JSON, result)
 	}
 	parsed.FatalIfErrorf(err)
 	result.print(os.Stdout)
@@ -55,15 +56,8 @@ func main() {
 
 // run brings everything up, lets it happen, waits for the end and judges.
 func run(ctx context.Context, s settings, out *os.File) (r *result, err error) {
-	work := s.Work
-	if work == "" {
-		if work, err = os.MkdirTemp("", "durablekyc-chaos-"); err != nil {
-			return nil, err
-		}
-		defer os.RemoveAll(work)
-	}
 	began := time.Now()
-	w, err := newWorld(ctx, s, work)
+	w, err := newWorld(ctx, s)
 	if err != nil {
 		return nil, err
 	}

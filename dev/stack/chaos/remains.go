@@ -16,7 +16,7 @@ import (
 )
 
 // burden is what a process holds on to.
-type burden struct{ goroutines, files float64 }
+type burden struct{ goroutines, files, memory float64 } // memory in bytes
 
 // spare is what an idle process may hold more than when it was idle at first:
 // connections that are kept for the next call, and pollers that came with the load.
@@ -26,7 +26,7 @@ const spare = 100
 func (w *world) burdens(ctx context.Context) (map[string]burden, error) {
 	all := map[string]burden{}
 	for name, address := range w.Admins {
-		b, err := w.burden(ctx, address)
+		b, err := weigh(ctx, w.HTTP, address)
 		if err != nil {
 			return nil, fmt.Errorf("%s does not tell its metrics: %w", name, err)
 		}
@@ -35,12 +35,13 @@ func (w *world) burdens(ctx context.Context) (map[string]burden, error) {
 	return all, nil
 }
 
-func (w *world) burden(ctx context.Context, address string) (b burden, err error) {
+// weigh asks a service by its admin listener.
+func weigh(ctx context.Context, client *http.Client, address string) (b burden, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", nil)
 	if err != nil {
 		return b, err
 	}
-	response, err := w.HTTP.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return b, err
 	}
@@ -50,7 +51,7 @@ func (w *world) burden(ctx context.Context, address string) (b burden, err error
 	if err != nil {
 		return b, err
 	}
-	for into, name := range map[*float64]string{&b.goroutines: "go_goroutines", &b.files: "process_open_fds"} {
+	for into, name := range map[*float64]string{&b.goroutines: "go_goroutines", &b.files: "process_open_fds", &b.memory: "process_resident_memory_bytes"} {
 		metrics := families[name].GetMetric()
 		if len(metrics) != 1 {
 			return b, fmt.Errorf("there is no %s", name)

@@ -5,15 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"durablekyc.example/dev/stack/fleet"
-	"durablekyc.example/internal/docstore"
 	"durablekyc.example/kyc"
 )
 
@@ -56,7 +53,7 @@ type dice struct {
 func (d *dice) float() float64 { d.mu.Lock(); defer d.mu.Unlock(); return d.rand.Float64() }
 func (d *dice) pick(n int) int { d.mu.Lock(); defer d.mu.Unlock(); return d.rand.IntN(n) }
 
-func newWorld(ctx context.Context, s settings, work string) (w *world, err error) {
+func newWorld(ctx context.Context, s settings) (w *world, err error) {
 	w = &world{settings: s, cases: map[string]*subject{}, dice: &dice{rand: rand.New(rand.NewPCG(s.Seed, s.Seed))}, counter: make(chan struct{}, 16)}
 	defer func() {
 		if err != nil {
@@ -66,7 +63,7 @@ func newWorld(ctx context.Context, s settings, work string) (w *world, err error
 	if w.receiver, err = newReceiver(w.dice); err != nil {
 		return w, err
 	}
-	w.System, err = fleet.Up(ctx, fleet.Options{Work: work, Postgres: s.Postgres, Workers: 2, Webhooks: 2,
+	w.System, err = fleet.Up(ctx, fleet.Options{Work: s.Work, Postgres: s.Postgres, Workers: 2, Webhooks: 2,
 		Vars: map[string]string{"KYC_NOTIFY_URL": w.receiver.URL, "KYC_NOTIFY_ALLOW_PRIVATE": "true", "KYC_POLICY": policy, "KYC_READS_PER_SECOND": "500"},
 		Front: func(webhooks ...string) (string, error) {
 			if w.balancer, err = newBalancer(webhooks...); err != nil {
@@ -77,15 +74,8 @@ func newWorld(ctx context.Context, s settings, work string) (w *world, err error
 	if err != nil {
 		return w, err
 	}
-	for i, side := range []string{"front", "back"} {
-		picture, err := docstore.Specimen("chaos", side)
-		if err != nil {
-			return w, err
-		}
-		w.image[i] = filepath.Join(work, side+".png")
-		if err := os.WriteFile(w.image[i], picture, 0o600); err != nil {
-			return w, err
-		}
+	if w.image, err = fleet.Licence(w.System.Work, "chaos"); err != nil {
+		return w, err
 	}
 	secrets, err := w.Secret("notify_secret")
 	if err != nil {

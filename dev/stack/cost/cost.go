@@ -9,6 +9,9 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/workflow"
+
+	"durablekyc.example/workflows"
 )
 
 // Cost is what one run has cost.
@@ -37,12 +40,11 @@ func Of(ctx context.Context, c client.Client, id string) (Cost, error) {
 	for _, a := range d.GetPendingActivities() {
 		cost.Actions += int(a.GetAttempt())
 	}
-	events := c.GetWorkflowHistory(ctx, id, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	for events.HasNext() {
-		event, err := events.Next()
-		if err != nil {
-			return Cost{}, err
-		}
+	lived, err := workflows.Client{Temporal: c}.History(ctx, workflow.Execution{ID: id})
+	if err != nil {
+		return Cost{}, err
+	}
+	for _, event := range lived.Events {
 		cost.Actions += Actions(event)
 		if event.GetEventType() == enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED {
 			cost.Tasks++

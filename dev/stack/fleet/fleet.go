@@ -80,15 +80,17 @@ func (p *Program) forget(command *exec.Cmd) {
 	}
 }
 
-// Itself is another process of the running program, which is ready when it
-// answers at the address.
-func Itself(name string, args []string, address, path string) *Program {
+// Itself is another process of the running program, be that a test.
+func Itself(name string, args ...string) (*Program, error) {
 	self, err := os.Executable()
-	if err != nil {
-		self = os.Args[0]
-	}
-	return &Program{Name: name, Path: self, Args: args, Ready: isReady(address, path)}
+	return &Program{Name: name, Path: self, Args: args, Env: map[string]string{another: "1"}}, err
 }
+
+// another is set for a process that Itself describes.
+const another = "FLEET_ANOTHER"
+
+// IsAnother reports whether this is such a process: a test is to run main then.
+func IsAnother() bool { return os.Getenv(another) != "" }
 
 // Usage is what a process has used up, and holds.
 type Usage struct {
@@ -165,8 +167,8 @@ func (f Fleet) Named(name string) *Program {
 	return f[slices.IndexFunc(f, func(p *Program) bool { return p.Name == name })]
 }
 
-// isReady asks a service as its container's health check would.
-func isReady(address, path string) func(context.Context) error {
+// Answers is for Ready: it asks a service as its container's health check would.
+func Answers(address, path string) func(context.Context) error {
 	return func(ctx context.Context) error { return serve.Check(ctx, serve.LocalURL(address, path)) }
 }
 

@@ -25,7 +25,7 @@ import (
 
 // Options of a System.
 type Options struct {
-	Work     string            // directory of everything: data of a run before are removed
+	Work     string            // directory of everything: data of a run before are removed; empty is one that Stop removes
 	Postgres string            // URL of Temporal's databases, which are made anew; empty is SQLite
 	Memory   bool              // SQLite keeps all of it in memory instead of a file
 	Workers  int               // how many
@@ -42,14 +42,15 @@ type System struct {
 	Vars      map[string]string // what the programs were given: of use to the starter, too
 	Sandbox   string            // base URL
 	Public    string            // base URL of what is in front of the webhooks
+	Work      string            // directory of everything
 	Documents string            // directory of the bucket
 	Temporary string            // directory for what is not finished
 	Keys      string            // directory of the secrets
 	Bin       string            // directory of the programs
-	Root      string            // directory of the services' module
 	Admins    map[string]string // addresses of those who tell their metrics, by name
 	HTTP      *http.Client
 	data, log string
+	removed   string // by Stop
 }
 
 var errNoRoot = errors.New("this is not within the module durablekyc.example")
@@ -57,9 +58,17 @@ var errNoRoot = errors.New("this is not within the module durablekyc.example")
 // Up builds the services and starts everything: it returns once all are ready.
 // Stop what it returns even with an error.
 func Up(ctx context.Context, o Options) (*System, error) {
+	removed := ""
+	if o.Work == "" {
+		var err error
+		if o.Work, err = os.MkdirTemp("", "durablekyc-fleet-"); err != nil {
+			return &System{HTTP: http.DefaultClient}, err
+		}
+		removed = o.Work
+	}
 	in := func(name string) string { return filepath.Join(o.Work, name) }
-	s := &System{Keys: in("keys"), Bin: in("bin"), data: in("data"), log: in("log"), Documents: filepath.Join(in("data"), "documents"),
-		Temporary: filepath.Join(in("data"), "temporary"), Admins: map[string]string{}, HTTP: &http.Client{Timeout: 10 * time.Second}}
+	s := &System{Work: o.Work, Keys: in("keys"), Bin: in("bin"), data: in("data"), log: in("log"), Documents: filepath.Join(in("data"), "documents"),
+		Temporary: filepath.Join(in("data"), "temporary"), Admins: map[string]string{}, removed: removed, HTTP: &http.Client{Timeout: 10 * time.Second}}
 	if err := s.prepare(ctx); err != nil {
 		return s, err
 	}
@@ -72,7 +81,6 @@ func Up(ctx context.Context, o Options) (*System, error) {
 		ports = ports[1:]
 		return fmt.Sprintf("127.0.0.1:%d", port)
 	}
-	temporalAt := ports[0]
 	temporal, sandbox := take(), take()
 	webhooks := make([]string, o.Webhooks)
 	for i := range webhooks {
@@ -93,45 +101,49 @@ func Up(ctx context.Context, o Options) (*System, error) {
 	for name, value := range o.Vars {
 		s.Vars[name] = value
 	}
-	self, err := os.Executable()
+	programs, err := s.programs(o, temporal, sandbox, webhooks, take)
 	if err != nil {
 		return s, err
 	}
-	database := o.Postgres
-	if database != "" { // of its own: keys and cases of another run would be in its way
-		database = strings.TrimRight(database, "/") + fmt.Sprintf("_%d", time.Now().Unix())
-	}
-	args := []string{"temporal", fmt.Sprintf("--port=%d", temporalAt)}
-	if !o.Memory {
-		args = append(args, "--data="+s.data)
-	}
-	if err := s.Add(ctx, &Program{Name: "temporal", Path: self, Args: args,
-		Env: map[string]string{asTemporal: "1", "FLEET_DATABASE": database}, Ready: s.temporalIsReady}); err != nil {
-		return s, err
-	}
-	var slow []string
-	if o.Delay > 0 {
-		slow = []string{"--delay=" + o.Delay.String()}
-	}
-	if err := s.Add(ctx, &Program{Name: "sandbox", Path: s.program("sandbox"), Args: slow, Env: map[string]string{"KYC_LISTEN": sandbox}, Ready: isReady(sandbox, "/healthz")}); err != nil {
-		return s, err
-	}
-	for i, address := range webhooks {
-		if err := s.service(ctx, "webhook", i, take(), map[string]string{"KYC_LISTEN": address}); err != nil {
-			return s, err
-		}
-	}
-	for i := range o.Workers {
-		if err := s.service(ctx, "worker", i, take(), map[string]string{}); err != nil {
+	for _, p := range programs {
+		if err := s.Add(ctx, p); err != nil {
 			return s, err
 		}
 	}
 	return s, nil
 }
 
+// programs are all of them, in the order in which they are started.
+func (s *System) programs(o Options, temporal, sandbox string, webhooks []string, take func() string) ([]*Program, error) {
+	first, err := Itself("temporal", "temporal", "--port="+temporal[strings.LastIndex(temporal, ":")+1:])
+	if err != nil {
+		return nil, err
+	}
+	if !o.Memory {
+		first.Args = append(first.Args, "--data="+s.data)
+	}
+	if o.Postgres != "" { // of its own: keys and cases of another run would be in its way
+		first.Env["FLEET_DATABASE"] = strings.TrimRight(o.Postgres, "/") + fmt.Sprintf("_%d", time.Now().Unix())
+	}
+	first.Ready = s.temporalIsReady
+	provider := &Program{Name: "sandbox", Path: s.program("sandbox"), Env: map[string]string{"KYC_LISTEN": sandbox}, Ready: Answers(sandbox, "/healthz")}
+	if o.Delay > 0 {
+		provider.Args = []string{"--delay=" + o.Delay.String()}
+	}
+	all := []*Program{first, provider}
+	for i, address := range webhooks {
+		all = append(all, s.service("webhook", i, take(), map[string]string{"KYC_LISTEN": address}))
+	}
+	for i := range o.Workers {
+		all = append(all, s.service("worker", i, take(), map[string]string{}))
+	}
+	return all, nil
+}
+
 // prepare makes directories, programs and secrets.
-func (s *System) prepare(ctx context.Context) (err error) {
-	if s.Root, err = Root(); err != nil {
+func (s *System) prepare(ctx context.Context) error {
+	root, err := Root()
+	if err != nil {
 		return err
 	}
 	if err := os.RemoveAll(s.data); err != nil { // of a run before: ConnectFi knows nothing of it any more
@@ -142,7 +154,7 @@ func (s *System) prepare(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if err := build(ctx, s.Root, s.Bin, "worker", "webhook", "sandbox"); err != nil {
+	if err := build(ctx, root, s.Bin, "worker", "webhook", "sandbox"); err != nil {
 		return err
 	}
 	if code := cli.Run(ctx, []string{"keys", "init", s.Keys}, strings.NewReader(""), io.Discard, os.Stderr, env.Map(nil)); code != 0 {
@@ -153,12 +165,12 @@ func (s *System) prepare(ctx context.Context) (err error) {
 
 func (s *System) program(name string) string { return filepath.Join(s.Bin, name) }
 
-// service starts the i-th process of a service that has an admin listener.
-func (s *System) service(ctx context.Context, service string, i int, admin string, vars map[string]string) error {
+// service is the i-th process of a service that has an admin listener.
+func (s *System) service(service string, i int, admin string, vars map[string]string) *Program {
 	name := fmt.Sprintf("%s-%d", service, i+1)
 	vars["KYC_ADMIN_LISTEN"] = admin
 	s.Admins[name] = admin
-	return s.Add(ctx, &Program{Name: name, Path: s.program(service), Env: vars, Ready: isReady(admin, "/readyz")})
+	return &Program{Name: name, Path: s.program(service), Env: vars, Ready: Answers(admin, "/readyz")}
 }
 
 // Add starts one more program: it gets the variables of all beside its own.
@@ -182,7 +194,7 @@ func (s *System) Add(ctx context.Context, p *Program) error {
 func (s *System) Stop() error {
 	err := s.Fleet.Stop()
 	s.HTTP.CloseIdleConnections()
-	return err
+	return errors.Join(err, os.RemoveAll(s.removed)) // of an empty path it removes nothing
 }
 
 func (s *System) temporalIsReady(ctx context.Context) error {
@@ -244,6 +256,15 @@ func (s *System) Control(ctx context.Context, method, path string, body, answer 
 		err = json.Unmarshal(said, answer)
 	}
 	return err
+}
+
+// Customers makes some at the sandbox. Of a business so many representatives
+// play the scenario; zero is one.
+func (s *System) Customers(ctx context.Context, kind, scenario string, count, representatives int) ([]string, error) {
+	var made struct{ CustomerIDs []string }
+	err := s.Control(ctx, http.MethodPost, "/sandbox/customers",
+		map[string]any{"type": kind, "scenario": scenario, "count": count, "representatives": representatives}, &made)
+	return made.CustomerIDs, err
 }
 
 // Starter runs a command of the starter with the secrets as they are now.

@@ -18,13 +18,6 @@ type Temporal struct {
 	Database string `env:"FLEET_DATABASE" help:"URL of a PostgreSQL; empty is the file."` // not for the list of processes: it has a password
 }
 
-// asTemporal is set for a process that is to be Temporal, whatever else the
-// program is: a test, say.
-const asTemporal = "FLEET_TEMPORAL"
-
-// IsTemporal reports whether this process was started to be Temporal.
-func IsTemporal() bool { return os.Getenv(asTemporal) != "" }
-
 // Run serves until ctx ends.
 func (t Temporal) Run(ctx context.Context) error {
 	server, err := embedded.Start(ctx, embedded.Options{Port: t.Port, Data: t.Data, Postgres: t.Database})

@@ -1,0 +1,53 @@
+//go:build linux
+
+package main // on Linux: it tells what a process has used up
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"durablekyc.example/dev/stack/fleet"
+)
+
+// TestMain is Temporal's process and the floor's, too.
+func TestMain(m *testing.M) {
+	if fleet.IsAnother() {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// A short run of the whole: both carry all their cases, and what is told of
+// them adds up.
+func TestAShortRunMeasures(t *testing.T) {
+	r, err := run(t.Context(), settings{Rounds: 2, Cases: 12, Clients: 6, Signals: 60})
+	require.NoError(t, err)
+	r.print(os.Stdout)
+	require.Len(t, r.Rounds, 2)
+	require.Len(t, r.Callbacks, turns)
+	require.InDelta(t, r.Ours.Rate/r.Floor.Rate, r.Ratio, 1e-9)
+	require.Len(t, r.laps["ours"][1].decided, 12)
+	require.Len(t, r.sent["raw"][0].each, 60)
+	for _, s := range []side{r.Ours, r.Floor} {
+		require.Positive(t, s.Median)
+		require.LessOrEqual(t, s.Median, s.P99)
+		require.Positive(t, s.CPU["temporal"])
+	}
+	require.Greater(t, r.Ours.CPU["worker-1"], r.Floor.CPU["worker-1"], "each contender has a worker of its own")
+	require.Greater(t, r.Floor.CPU["floor"], r.Ours.CPU["floor"])
+	require.Len(t, r.Paths, 6)
+	require.Equal(t, 7, r.Paths["review"].Actions)
+	require.Positive(t, r.Memory["webhook-1"])
+	into := filepath.Join(t.TempDir(), "bench.json")
+	require.NoError(t, fleet.WriteJSON(into, r))
+	text, err := os.ReadFile(into)
+	require.NoError(t, err)
+	var read result
+	require.NoError(t, json.Unmarshal(text, &read))
+	require.Equal(t, r.Ratio, read.Ratio)
+}
