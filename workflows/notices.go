@@ -46,7 +46,7 @@ func pending(events []Event, activities []*workflowpb.PendingActivityInfo) []Eve
 		for i := range events {
 			for j := range events[i].Receipts {
 				r := &events[i].Receipts[j]
-				if !r.Wanted || deliveryID(events[i].ID, r.Receiver) != a.GetActivityId() {
+				if !r.Wanted || !delivers(a.GetActivityId(), events[i].ID, r.Receiver) {
 					continue
 				}
 				if answer := a.GetLastFailure().GetApplicationFailureInfo().GetType(); answer != "" {

@@ -3,6 +3,7 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -28,7 +29,7 @@ func NotifyID(reference string) string { return "kyc-notify-" + reference }
 // receiver, every receiver by itself. It outlives its case, which is closed at
 // its decision, and ends once the final notice was delivered or given up.
 func KYCNotify(ctx workflow.Context, ledger Ledger) (Ledger, error) {
-	n := &notifier{Ledger: ledger, inbox: workflow.GetSignalChannel(ctx, SignalNotices),
+	n := &notifier{Ledger: ledger, inbox: workflow.GetSignalChannel(ctx, SignalNotices), sent: map[string]int{},
 		lanes: []*lane{{receiver: activities.Everybodys}, {receiver: activities.Callers}}}
 	err := workflow.SetQueryHandlerWithOptions(ctx, QueryEvents, func() ([]Event, error) { return n.Events(), nil },
 		workflow.QueryHandlerOptions{Description: "what was sent, to whom, how often, and what was answered"})
@@ -46,7 +47,8 @@ type notifier struct {
 	inbox   workflow.ReceiveChannel
 	lanes   []*lane // in fixed order
 	end     workflow.Future
-	asked   int // how often something was to be sent again
+	sent    map[string]int // deliveries of this run, by what their names begin with
+	asked   int            // how often something was to be sent again
 	details string
 }
 
@@ -188,7 +190,7 @@ func (n *notifier) send(ctx workflow.Context, l *lane, notice kyc.Notice) {
 		request.WebhookURL = n.WebhookURL
 	}
 	ctx, l.stop = workflow.WithCancel(workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		ActivityID:          deliveryID(notice.ID, l.receiver),
+		ActivityID:          n.nextDelivery(notice.ID, l.receiver),
 		StartToCloseTimeout: 30 * time.Second, // the receiver has 15
 		// An attempt that is under way is waited for: its answer counts.
 		WaitForCancellation: true,
@@ -199,10 +201,29 @@ func (n *notifier) send(ctx workflow.Context, l *lane, notice kyc.Notice) {
 	l.id, l.future = notice.ID, workflow.ExecuteActivity(ctx, do.Notify, request)
 }
 
-// deliveryID names the activity of a delivery, so that its attempts can be
-// found while the server counts them.
+// nextDelivery names the activity of the next delivery of a notice, so that its
+// attempts can be found while the server counts them. No name is used twice: the
+// SDK does not forget an activity that ended in another way than cancelled after
+// it was called off, and would not go on (v1.50.0: its command stays in
+// CompletedAfterCancellationCommandSent).
+func (n *notifier) nextDelivery(notice string, receiver activities.Receiver) string {
+	id := deliveryID(notice, receiver)
+	n.sent[id]++
+	if times := n.sent[id]; times > 1 {
+		return fmt.Sprintf("%s-%d", id, times)
+	}
+	return id
+}
+
+// deliveryID is what the names of all deliveries of a notice to a receiver begin with.
 func deliveryID(notice string, receiver activities.Receiver) string {
 	return notice + "-" + string(receiver)
+}
+
+// delivers reports whether an activity of this name is one of them.
+func delivers(activity, notice string, receiver activities.Receiver) bool {
+	id := deliveryID(notice, receiver)
+	return activity == id || strings.HasPrefix(activity, id+"-")
 }
 
 func (n *notifier) checkResend(id string) error {

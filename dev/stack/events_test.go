@@ -2,12 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -132,4 +134,46 @@ func TestTheReceiverOfAllHearsOfEveryCase(t *testing.T) {
 	code, out, stderr := starter(t, "resend", "allapprove", "evt_allapprove_1")
 	require.Zero(t, code, stderr)
 	require.Contains(t, out, "evt_allapprove_1")
+}
+
+// Whoever asks for an event again while an attempt at it is under way hears of
+// it, however that attempt ends: refused, or cut off with its worker. And what
+// was delivered then can be asked for once more.
+func TestAnEventIsSentAgainWhileAnAttemptIsUnderWay(t *testing.T) {
+	for name, first := range map[string]int{"the attempt is refused": http.StatusInternalServerError, "the attempt is taken": http.StatusOK} {
+		t.Run(name, func(t *testing.T) {
+			var (
+				begun   = make(chan struct{})
+				release = make(chan struct{})
+				heard   atomic.Int64
+			)
+			receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if heard.Add(1) == 1 {
+					close(begun)
+					<-release
+					w.WriteHeader(first)
+				}
+			}))
+			defer receiver.Close()
+			reference := "again" + fmt.Sprint(first)
+			_, err := one.cases.Start(t.Context(), workflows.Order{Reference: reference, CustomerID: customers(t, "individual", "review", 1)[0],
+				WebhookURL: receiver.URL, Policy: patient()})
+			require.NoError(t, err)
+			<-begun
+			_, err = one.cases.Resend(t.Context(), reference, "")
+			require.NoError(t, err)
+			close(release)
+			delivered := func() bool {
+				events, err := one.cases.Notices(t.Context(), reference)
+				return err == nil && len(events) == 1 && !events[0].Receipts[0].DeliveredAt.IsZero()
+			}
+			require.Eventually(t, delivered, 20*time.Second, 50*time.Millisecond)
+			before := heard.Load()
+			_, err = one.cases.Resend(t.Context(), reference, "evt_"+reference+"_1")
+			require.NoError(t, err)
+			require.Eventually(t, func() bool { return heard.Load() > before && delivered() }, 20*time.Second, 50*time.Millisecond)
+			_, err = one.cases.Withdraw(t.Context(), reference)
+			require.NoError(t, err)
+		})
+	}
 }
