@@ -13,7 +13,7 @@ import (
 // with the first one. It waits until the server has them, not until anybody
 // outside does. Where nobody receives, nothing is started and nothing is kept.
 func (f *flow) handOn(ctx workflow.Context) {
-	c := f.kase()
+	c, pause := f.kase(), time.Minute
 	for len(c.Notices) > 0 { // another may come while one is handed on
 		count := len(c.Notices)
 		var wanted []kyc.Notice
@@ -25,7 +25,14 @@ func (f *flow) handOn(ctx workflow.Context) {
 		}
 		if len(wanted) > 0 && !f.entrust(ctx, wanted) {
 			workflow.GetLogger(ctx).Error("notices could not be handed on", "reference", c.Reference, "count", len(wanted))
-			return // the next turn tries again
+			if !c.Stage.Final() {
+				return // the next turn tries again
+			}
+			// There is none after this: the case stays until somebody has its last word.
+			rested, _ := workflow.NewDisconnectedContext(ctx)
+			_ = workflow.Sleep(rested, pause) // which nothing cancels
+			pause = min(2*pause, patience)
+			continue
 		}
 		c.HandedOn(count)
 	}

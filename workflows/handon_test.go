@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -113,6 +114,29 @@ func TestACancelledCaseHasItsLastWord(t *testing.T) {
 	require.Equal(t, kyc.Withdrawn, s.runWith(workflows.Input{Notify: true}).Stage)
 	require.Len(t, h.signals, 1)
 	require.Equal(t, kyc.NoticeWithdrawn, h.signals[0][0].Type)
+}
+
+// A case whose last word nobody takes stays until somebody does: there is no
+// turn after it that could try again.
+func TestACaseDoesNotCloseBeforeItsLastWordIsTaken(t *testing.T) {
+	s, _ := listening(t, forLong)
+	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("completed", "approved"), nil).Once()
+	s.OnSignalExternalWorkflow(mock.Anything, workflows.NotifyID("A1"), mock.Anything, workflows.SignalNotices, mock.Anything).Return(errors.New("not taken"))
+	var tries []time.Time
+	var taken workflows.Ledger
+	s.OnWorkflow(workflows.NotifyType, mock.Anything, mock.Anything).Return(func(_ workflow.Context, l workflows.Ledger) (workflows.Ledger, error) {
+		if tries = append(tries, s.Now()); len(tries) <= 6 {
+			return l, testsuite.ErrMockStartChildWorkflowFailed
+		}
+		taken = l
+		return l, nil
+	})
+	view := s.runWith(workflows.Input{Notify: true})
+	require.Equal(t, kyc.Approved, view.Stage)
+	require.Less(t, view.EndedAt.Sub(view.StartedAt), time.Minute, "it was decided all the same")
+	require.Len(t, tries, 7, "three in a row, three a minute later, and two minutes later the one that is taken")
+	require.InDelta(t, 3*time.Minute, tries[6].Sub(tries[0]), float64(time.Second))
+	require.True(t, taken.Ended)
 }
 
 // A notifier that somebody ended gets a successor, with the new notices.
