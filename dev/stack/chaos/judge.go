@@ -147,8 +147,13 @@ func (w *world) judge(ctx context.Context, n *nemesis, took time.Duration) (*res
 			e.runs = append(e.runs, h)
 		}
 		r.Histories += len(e.runs)
-		for _, wrong := range examine(e, workflows.Replayer(keyset.WorkerConverters())) {
-			r.Violations = append(r.Violations, violation{s.reference, s.scenario + ": " + wrong})
+		wrong := examine(e, workflows.Replayer(keyset.WorkerConverters()))
+		if e.view != nil && missing(e) != "" {
+			notices, err := cases.Notices(ctx, s.reference)
+			wrong = append(wrong, fmt.Sprintf("its notifier says %+v (%v)", notices, err))
+		}
+		for _, what := range wrong {
+			r.Violations = append(r.Violations, violation{s.reference, s.scenario + ": " + what})
 		}
 		if e.view != nil {
 			r.Ended[string(e.view.Stage)]++
