@@ -110,18 +110,17 @@ func sandbox(t *testing.T, method, path string, body, answer any) {
 
 func faults(t *testing.T, dial map[string]any) {
 	sandbox(t, http.MethodPut, "/sandbox/faults", dial, nil)
-	t.Cleanup(func() {
-		for name := range dial {
-			dial[name] = 0
+	t.Cleanup(func() { faultless(one.sandbox) })
+}
+
+// faultless is the dial turned back, for when no test can fail any more.
+func faultless(sandbox string) {
+	r, err := http.NewRequest(http.MethodPut, sandbox+"/sandbox/faults", strings.NewReader("{}"))
+	if err == nil {
+		if response, err := http.DefaultClient.Do(r); err == nil {
+			response.Body.Close()
 		}
-		request, _ := json.Marshal(dial)
-		r, err := http.NewRequest(http.MethodPut, one.sandbox+"/sandbox/faults", bytes.NewReader(request))
-		if err == nil {
-			if response, err := http.DefaultClient.Do(r); err == nil {
-				response.Body.Close()
-			}
-		}
-	})
+	}
 }
 
 func customers(t *testing.T, kind, scenario string, count int) []string {

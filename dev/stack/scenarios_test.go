@@ -67,7 +67,8 @@ var scenarios = []scenario{
 type day struct {
 	name  string
 	dial  map[string]any
-	exact bool // nothing is repeated, so the whole timeline is known
+	exact bool          // nothing is repeated, so the whole timeline is known
+	lasts time.Duration // of the dial; zero is until all have ended
 }
 
 var calm = day{name: "calm", exact: true}
@@ -78,7 +79,10 @@ var calm = day{name: "calm", exact: true}
 func TestScenarios(t *testing.T) {
 	for _, d := range []day{
 		calm,
-		{name: "lost", dial: map[string]any{"error_after": 0.5}},
+		// Eleven attempts fit into the two minutes in which a first status must be
+		// known, and in one run of twenty some case of these would need a twelfth:
+		// after a minute, and nine attempts, every answer arrives.
+		{name: "lost", dial: map[string]any{"error_after": 0.5}, lasts: time.Minute},
 		{name: "silent", dial: map[string]any{"drop_callbacks": 1}, exact: true},
 	} {
 		t.Run(d.name, d.drive)
@@ -99,6 +103,9 @@ func (d day) drive(t *testing.T) {
 	}
 	if d.dial != nil {
 		faults(t, d.dial)
+	}
+	if at := one.sandbox; d.lasts > 0 {
+		defer time.AfterFunc(d.lasts, func() { faultless(at) }).Stop()
 	}
 	t.Run("all", func(t *testing.T) { // ends when the parallel ones have
 		for _, o := range all {
