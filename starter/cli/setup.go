@@ -87,7 +87,7 @@ func (p *preparation) dial(ctx context.Context, options cluster.Options) (c clie
 		if !errors.As(err, &away) {
 			return false
 		}
-		if !said {
+		if !said && p.command.Wait > 0 {
 			said = true
 			p.out.aside("waiting for Temporal at %s", away.Address)
 		}
