@@ -51,6 +51,7 @@ func TestDoctorIsContentWithARunningSystem(t *testing.T) {
 	own := beside(t, options{work: work, notify: "http://127.0.0.1:1/events"})
 	begin(t, "healthy1", customers(t, "individual", "approve", 1)[0], patient())
 	until(t, "healthy1", final)
+	polled(t, one.client)
 
 	code, out, stderr := starter(t, "doctor")
 	require.Zero(t, code, "%s%s", out, stderr)
@@ -106,6 +107,18 @@ func idle(t *testing.T, namespace, build string, flags ...string) {
 		require.NoError(t, w.Start())
 		t.Cleanup(w.Stop)
 	}
+	polled(t, c)
+}
+
+// polled waits until Temporal has heard of workers on both queues.
+func polled(t *testing.T, c client.Client) {
+	t.Helper()
+	for queue, kind := range map[string]enums.TaskQueueType{workflows.TaskQueue: enums.TASK_QUEUE_TYPE_WORKFLOW, workflows.ReadsQueue: enums.TASK_QUEUE_TYPE_ACTIVITY} {
+		require.Eventually(t, func() bool {
+			d, err := c.DescribeTaskQueue(t.Context(), queue, kind)
+			return err == nil && len(d.GetPollers()) > 0
+		}, 30*time.Second, 50*time.Millisecond, queue)
+	}
 }
 
 // quiet is a logger that says nothing.
@@ -153,6 +166,7 @@ func TestDoctorNamesTheFault(t *testing.T) {
 	work := t.TempDir()
 	own := beside(t, options{work: work})
 	begin(t, "ill1", customers(t, "individual", "review", 1)[0], patient())
+	polled(t, one.client)
 	idle(t, "lacking", "")
 	without(t, "lacking", "KycDeadline", enums.INDEXED_VALUE_TYPE_UNSPECIFIED)
 	idle(t, "typed", "")
