@@ -141,9 +141,12 @@ func (w *scaling) fill(ctx context.Context, count int) error {
 		all.SetLimit(w.Clients)
 		for _, customer := range customers {
 			all.Go(func() error {
-				ctx, cancel := context.WithTimeout(ctx, time.Minute)
-				defer cancel()
-				return w.begin(ctx, customer[len(customer)-22:], customer)
+				for deadline := time.Now().Add(patience); ; {
+					if err := w.begin(ctx, customer[len(customer)-22:], customer); err == nil || time.Now().After(deadline) {
+						return err
+					}
+					time.Sleep(time.Second) // a start that is repeated finds its case
+				}
 			})
 		}
 		if err := all.Wait(); err != nil {
