@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/rand"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +34,9 @@ func only(namespace string) map[string]string {
 	return map[string]string{"TEMPORAL_ADDRESS": one.temporal.Address, "TEMPORAL_NAMESPACE": namespace, "TEMPORAL_CONFIG_FILE": "/dev/null"}
 }
 
+// unheardOf is the name of a namespace that no other run has made.
+func unheardOf(name string) string { return name + "-" + strings.ToLower(rand.Text()) }
+
 func retentionOf(t *testing.T, namespace string) time.Duration {
 	t.Helper()
 	d, err := one.client.WorkflowService().DescribeNamespace(t.Context(), &workflowservice.DescribeNamespaceRequest{Namespace: namespace})
@@ -41,18 +45,19 @@ func retentionOf(t *testing.T, namespace string) time.Duration {
 }
 
 func TestSetupPreparesANamespace(t *testing.T) {
-	code, out, stderr := starterWith(t, only("fresh"), "setup")
+	fresh := unheardOf("fresh")
+	code, out, stderr := starterWith(t, only(fresh), "setup")
 	require.Zero(t, code, "%s%s", out, stderr)
-	require.Equal(t, `created        namespace fresh: closed cases stay for 30 days
+	require.Equal(t, `created        namespace `+fresh+`: closed cases stay for 30 days
 created        search attribute KycCustomerType: Keyword
 created        search attribute KycDeadline: Datetime
 created        search attribute KycStage: Keyword
 created        search attribute KycWaitingOn: Keyword
 `, out)
-	require.Equal(t, 30*24*time.Hour, retentionOf(t, "fresh"))
+	require.Equal(t, 30*24*time.Hour, retentionOf(t, fresh))
 
 	// A case can be started with them, and found by them, at once.
-	c, err := client.Dial(client.Options{HostPort: one.temporal.Address, Namespace: "fresh"})
+	c, err := client.Dial(client.Options{HostPort: one.temporal.Address, Namespace: fresh})
 	require.NoError(t, err)
 	defer c.Close()
 	_, err = workflows.Client{Temporal: c}.Begin(t.Context(), workflows.Order{Reference: "A1", CustomerID: "cstap_6reGTr3k8vpAu8uFV7EdiN", Policy: patient()}, converter.GetDefaultDataConverter())
@@ -63,32 +68,33 @@ created        search attribute KycWaitingOn: Keyword
 		return found.GetCount() == 1
 	}, 30*time.Second, 50*time.Millisecond)
 
-	code, out, stderr = starterWith(t, only("fresh"), "setup", "--retention", "240h")
+	code, out, stderr = starterWith(t, only(fresh), "setup", "--retention", "240h")
 	require.Zero(t, code, "%s%s", out, stderr)
 	require.Equal(t, 5, strings.Count(out, "already there"), out)
-	require.Equal(t, 30*24*time.Hour, retentionOf(t, "fresh"), "it is never shortened")
+	require.Equal(t, 30*24*time.Hour, retentionOf(t, fresh), "it is never shortened")
 
-	code, out, stderr = starterWith(t, only("fresh"), "setup", "--retention", "960h")
+	code, out, stderr = starterWith(t, only(fresh), "setup", "--retention", "960h")
 	require.Zero(t, code, "%s%s", out, stderr)
-	require.Contains(t, out, "changed        namespace fresh: closed cases stay for 40 days now; it was 30 days\n")
-	require.Equal(t, 40*24*time.Hour, retentionOf(t, "fresh"))
+	require.Contains(t, out, "changed        namespace "+fresh+": closed cases stay for 40 days now; it was 30 days\n")
+	require.Equal(t, 40*24*time.Hour, retentionOf(t, fresh))
 }
 
 func TestSetupRefusesAnotherType(t *testing.T) {
+	taken := unheardOf("taken")
 	_, err := one.client.WorkflowService().RegisterNamespace(t.Context(), &workflowservice.RegisterNamespaceRequest{
-		Namespace: "taken", WorkflowExecutionRetentionPeriod: durationpb.New(30 * 24 * time.Hour)})
+		Namespace: taken, WorkflowExecutionRetentionPeriod: durationpb.New(30 * 24 * time.Hour)})
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
-		_, err := one.client.OperatorService().AddSearchAttributes(t.Context(), &operatorservice.AddSearchAttributesRequest{Namespace: "taken",
+		_, err := one.client.OperatorService().AddSearchAttributes(t.Context(), &operatorservice.AddSearchAttributesRequest{Namespace: taken,
 			SearchAttributes: map[string]enums.IndexedValueType{"KycStage": enums.INDEXED_VALUE_TYPE_TEXT}})
 		return err == nil
 	}, 30*time.Second, 100*time.Millisecond)
 
-	code, out, stderr := starterWith(t, only("taken"), "setup", "--wait", "30s")
+	code, out, stderr := starterWith(t, only(taken), "setup", "--wait", "30s")
 	require.Equal(t, 1, code, "%s%s", out, stderr)
 	require.Empty(t, stderr)
 	require.Contains(t, out, `NOT DONE       search attribute KycStage: it is there as Text and has to be Keyword
-               try: temporal operator search-attribute remove --namespace taken --name KycStage, unless somebody else needs it, and starter setup again
+               try: temporal operator search-attribute remove --namespace `+taken+` --name KycStage, unless somebody else needs it, and starter setup again
 `)
 	require.Equal(t, 3, strings.Count(out, "created  "), "the rest is done: %s", out)
 }
