@@ -39,6 +39,7 @@ check:
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -checks inherit,-ST1005 ./... # some errors begin with a name
 	go run go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0 ./workflows/...
 	cd dev/lint && go vet . && go run . rules.yaml ../../webhook/intake/openapi.yaml
+	cd dev/chart && go vet . && go test .
 
 root:
 	@test -n "$(RACE)" || echo "no C compiler: the race detector is left out"
