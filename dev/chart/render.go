@@ -10,6 +10,7 @@ import (
 	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/common/util"
 	"helm.sh/helm/v4/pkg/chart/v2/lint"
+	"helm.sh/helm/v4/pkg/chart/v2/lint/support"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	"helm.sh/helm/v4/pkg/engine"
 	releaseutil "helm.sh/helm/v4/pkg/release/v1/util"
@@ -90,7 +91,7 @@ func render(directory string, files ...string) (*release, error) {
 	return made, nil
 }
 
-// findings is `helm lint --strict`: what it has against the chart with these values.
+// findings is `helm lint --strict`: what it has against the chart with these values. Hints (there is no icon) are none.
 func findings(directory string, files ...string) ([]string, error) {
 	values, err := read(files)
 	if err != nil {
@@ -102,7 +103,9 @@ func findings(directory string, files ...string) ([]string, error) {
 	}
 	var all []string
 	for _, message := range lint.RunAll(directory, values, namespace, lint.WithKubeVersion(kube)).Messages {
-		all = append(all, message.Error())
+		if message.Severity > support.InfoSev {
+			all = append(all, message.Error())
+		}
 	}
 	return all, nil
 }
