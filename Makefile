@@ -40,7 +40,7 @@ check:
 	go run go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0 ./workflows/...
 	cd dev/lint && go vet . && go run . rules.yaml ../../webhook/intake/openapi.yaml
 	cd dev/chart && go vet . && go test .
-	cd dev/release && go vet . && go test .
+	cd dev/release && go vet . && go test -timeout 30m .
 
 root:
 	@test -n "$(RACE)" || echo "no C compiler: the race detector is left out"
