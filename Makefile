@@ -9,7 +9,7 @@ POSTGRES = $(if $(shell ls /usr/lib/postgresql/*/bin/postgres 2>/dev/null || com
 TAGS = -tags "$(BROWSER) $(NODE) $(POSTGRES)"
 AXIOS = 1.21.1
 
-.PHONY: test tools check root stack chaos bench scale fuzz pictures build dev
+.PHONY: test tools check root stack chaos bench scale fuzz pictures build release reproducible dev
 
 test: tools check root stack
 
@@ -39,6 +39,8 @@ check:
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -checks inherit,-ST1005 ./... # some errors begin with a name
 	go run go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0 ./workflows/...
 	cd dev/lint && go vet . && go run . rules.yaml ../../webhook/intake/openapi.yaml
+	cd dev/chart && go vet . && go test .
+	cd dev/release && go vet . && go test -timeout 30m .
 
 root:
 	@test -n "$(RACE)" || echo "no C compiler: the race detector is left out"
@@ -78,6 +80,14 @@ pictures:
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./worker ./webhook ./starter ./sandbox
+
+# What is given away, in dist: docs/operations.md, "Cutting a release". VERSION=1.4.0
+release:
+	cd dev/release && go run . -version "$(VERSION)"
+
+# All programs twice, from two directories and two caches: the same bytes. make test does it with the smallest.
+reproducible:
+	cd dev/release && go test -count 1 -timeout 60m -run Reproducible -v . -everything
 
 dev:
 	go run ./dev

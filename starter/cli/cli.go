@@ -20,6 +20,7 @@ import (
 	"durablekyc.example/internal/env"
 	"durablekyc.example/internal/seal"
 	"durablekyc.example/internal/serve"
+	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
@@ -45,7 +46,8 @@ KYC_NOTIFY_URL, if it is set, says that the worker's receiver hears of them. set
 wants all that the worker has. All but the first four also as NAME_FILE. .dev/env of a running "go run ./dev" comes after them.`
 
 type commands struct {
-	JSON bool `help:"Print JSON, errors too." name:"json"`
+	JSON    bool             `help:"Print JSON, errors too." name:"json"`
+	Version kong.VersionFlag `help:"Print the version, and end."`
 
 	Start    startCommand    `cmd:"" help:"Start a case, or find it, and print its first status."`
 	Batch    batchCommand    `cmd:"" help:"Start the cases of a whole file of customers."`
@@ -88,7 +90,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		asked bool
 		a     = &app{out: out, stdin: stdin, environment: lookup}
 	)
-	parser, err := kong.New(&all, kong.Name("starter"), kong.Description(description),
+	parser, err := kong.New(&all, kong.Name("starter"), kong.Description(description), kong.Vars{"version": telemetry.Version},
 		kong.Writers(stdout, stderr), kong.Exit(func(int) { asked = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Bind(a), kong.BindTo(ctx, (*context.Context)(nil)))
@@ -96,7 +98,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return out.fail(err)
 	}
 	command, err := parser.Parse(serve.Arguments(args))
-	if asked { // for help, which is printed
+	if asked { // for help or the version, which is printed
 		return exitOK
 	}
 	if err != nil {

@@ -1,0 +1,241 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"debug/buildinfo"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// module is a library in our programs, of one version.
+type module struct {
+	Path, Version string
+	Sum           string // go.sum's
+}
+
+// inside lists what is linked into each of the programs in a directory.
+func inside(directory string) (map[string][]module, error) {
+	all := map[string][]module{}
+	for _, program := range programs {
+		info, err := buildinfo.ReadFile(filepath.Join(directory, program))
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range info.Deps { // in order of their paths
+			if m.Replace != nil {
+				return nil, fmt.Errorf("%s is replaced: what is linked then is nobody's release", m.Path)
+			}
+			all[program] = append(all[program], module{m.Path, m.Version, m.Sum})
+		}
+	}
+	return all, nil
+}
+
+// together is every module of all programs, once and in order.
+func together(linked map[string][]module) (all []module) {
+	for _, modules := range linked {
+		all = append(all, modules...)
+	}
+	slices.SortFunc(all, func(a, b module) int { return cmp.Compare(a.Path, b.Path) })
+	return slices.Compact(all)
+}
+
+// linked is the same without a build, by what the programs import here.
+func linked(ctx context.Context, source string) ([]module, error) {
+	args := []string{"list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}}{{end}}{{end}}"}
+	for _, program := range programs {
+		args = append(args, "./"+program)
+	}
+	command := exec.CommandContext(ctx, "go", args...)
+	command.Dir, command.Env = source, append(os.Environ(), "GOFLAGS=", "GOOS=linux", "CGO_ENABLED=0")
+	output, err := command.Output()
+	if err != nil {
+		return nil, err
+	}
+	var all []module
+	for line := range strings.Lines(string(output)) {
+		if path, version, ok := strings.Cut(strings.TrimSpace(line), " "); ok {
+			all = append(all, module{Path: path, Version: version})
+		}
+	}
+	slices.SortFunc(all, func(a, b module) int { return cmp.Compare(a.Path, b.Path) })
+	return slices.Compact(all), nil
+}
+
+// unstated are the modules that come without a licence, each in the version that
+// was looked at, and why we have it all the same. A release says NOASSERTION.
+var unstated = map[string]string{
+	"github.com/nexus-rpc/nexus-proto-annotations@v0.1.0": "generated constants that go.temporal.io/api imports; what else nexus-rpc gives away is under MIT",
+}
+
+// noAssertion is SPDX's word for it.
+const noAssertion = "NOASSERTION"
+
+// phrases tell licences apart, the narrower ones first. A licence that has none
+// of these is for a person to read.
+var phrases = []struct {
+	licence string
+	all     []string
+}{
+	{"MPL-2.0", []string{"Mozilla Public License Version 2.0"}},
+	{"Apache-2.0", []string{"Apache License", "Version 2.0, January 2004"}},
+	{"Apache-2.0", []string{`Licensed under the Apache License, Version 2.0 (the "License")`}},
+	{"BSD-3-Clause", []string{"Redistribution and use in source and binary forms", "be used to endorse or promote"}},
+	{"BSD-2-Clause", []string{"Redistribution and use in source and binary forms"}},
+	{"MIT", []string{"Permission is hereby granted, free of charge, to any person obtaining a copy"}},
+	{"ISC", []string{"Permission to use, copy, modify, and"}},
+}
+
+// licence names one by its text.
+func licence(text string) (string, bool) {
+	text = strings.Join(strings.Fields(text), " ")
+	for _, known := range phrases {
+		if !slices.ContainsFunc(known.all, func(phrase string) bool { return !strings.Contains(text, phrase) }) {
+			return known.licence, true
+		}
+	}
+	return "", false
+}
+
+// legal is a page that has to go along with a copy.
+var legal = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice|patents)([.-].*)?$`)
+
+// pages are a module's texts, by the names of their files.
+func pages(directory string) (map[string]string, error) {
+	files, err := os.ReadDir(directory)
+	if err != nil {
+		return nil, err
+	}
+	texts := map[string]string{}
+	for _, file := range files {
+		if file.Type().IsRegular() && legal.MatchString(file.Name()) && filepath.Ext(file.Name()) != ".go" {
+			text, err := os.ReadFile(filepath.Join(directory, file.Name()))
+			if err != nil {
+				return nil, err
+			}
+			texts[file.Name()] = strings.ReplaceAll(string(text), "\r\n", "\n")
+		}
+	}
+	return texts, nil
+}
+
+// under is which licences the texts of a module are, in order. Notices and
+// patents are none, and a module with a text that nobody knows is refused.
+func under(path string, texts map[string]string) (string, error) {
+	found := map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		is, known := licence(texts[name])
+		switch {
+		case known:
+			found[is] = true
+		case !regexp.MustCompile(`(?i)^(notice|patents)`).MatchString(name):
+			return "", fmt.Errorf("nobody knows the licence %s of %s: read it, and teach it to dev/release if we may have it", name, path)
+		}
+	}
+	if len(found) == 0 {
+		return "", fmt.Errorf("%s has no licence: we may not have it", path)
+	}
+	return strings.Join(slices.Sorted(maps.Keys(found)), " AND "), nil
+}
+
+// directories are where modules lie on this machine, by path.
+func directories(ctx context.Context, source string, modules []module) (map[string]string, error) {
+	args := []string{"mod", "download", "-json"}
+	for _, m := range modules {
+		args = append(args, m.Path+"@"+m.Version)
+	}
+	command := exec.CommandContext(ctx, "go", args...)
+	command.Dir = source
+	output, err := command.Output()
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]string{}
+	for decoder := json.NewDecoder(bytes.NewReader(output)); ; {
+		var m struct{ Path, Dir string }
+		if err := decoder.Decode(&m); errors.Is(err, io.EOF) {
+			return all, nil
+		} else if err != nil {
+			return nil, err
+		}
+		all[m.Path] = m.Dir
+	}
+}
+
+// library is a module with what has to go along with a copy of it.
+type library struct {
+	module
+	licence string
+	texts   map[string]string // by the names of their files
+}
+
+// libraries reads the licences of modules, from where the Go command keeps them.
+func libraries(ctx context.Context, source string, modules []module) (all []library, err error) {
+	dirs, err := directories(ctx, source, modules)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range modules {
+		l := library{module: m}
+		if l.texts, err = pages(dirs[m.Path]); err != nil {
+			return nil, err
+		}
+		if unstated[m.Path+"@"+m.Version] != "" && len(l.texts) == 0 {
+			l.licence = noAssertion
+		} else if l.licence, err = under(m.Path, l.texts); err != nil {
+			return nil, err
+		}
+		all = append(all, l)
+	}
+	return all, nil
+}
+
+// table is docs/licences.md.
+func table(all []library) string {
+	by := map[string][]string{}
+	for _, l := range all {
+		by[l.licence] = append(by[l.licence], l.Path)
+	}
+	var page strings.Builder
+	page.WriteString("# Licences\n\nWhat the four programs are linked from, besides Go's own library (BSD-3-Clause), and under which licences. A release has all the texts, in `THIRD_PARTY_LICENSES`.\n" +
+		"`cd dev/release && go run . -licences ../../docs/licences.md` writes this page; a test compares.\n\n| licence | modules |\n| --- | --- |\n")
+	for _, is := range slices.Sorted(maps.Keys(by)) {
+		fmt.Fprintf(&page, "| %s | %s |\n", is, strings.Join(by[is], ", "))
+	}
+	return page.String()
+}
+
+// notices are the texts of all of them, Go's own first.
+func notices(ctx context.Context, all []library) ([]byte, error) {
+	root, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
+	if err != nil {
+		return nil, err
+	}
+	own, err := pages(strings.TrimSpace(string(root)))
+	if err != nil {
+		return nil, err
+	}
+	if _, there := own["LICENSE"]; !there {
+		return nil, fmt.Errorf("the Go in %s has no LICENSE: build the release with one that has", strings.TrimSpace(string(root)))
+	}
+	var page bytes.Buffer
+	for _, l := range append([]library{{module: module{Path: "Go's library", Version: runtime.Version()}, licence: "BSD-3-Clause", texts: own}}, all...) {
+		fmt.Fprintf(&page, "%s\n%s %s (%s)\n", strings.Repeat("=", 80), l.Path, l.Version, l.licence)
+		for _, name := range slices.Sorted(maps.Keys(l.texts)) {
+			fmt.Fprintf(&page, "\n--- %s\n\n%s\n", name, strings.TrimSpace(l.texts[name]))
+		}
+	}
+	return page.Bytes(), nil
+}

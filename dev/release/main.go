@@ -1,0 +1,68 @@
+// Command release makes what a release consists of: the programs for every
+// platform, the chart, and what is in them and under which licences. The same
+// commit makes the same bytes, in any directory, on any machine and at any
+// time. It is a module of its own, as it is no part of what it releases.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "release:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("release", flag.ContinueOnError)
+	version := flags.String("version", "", "what is released, such as 1.4.0: CHANGELOG.md and Chart.yaml must say the same")
+	source := flags.String("source", "../..", "the root of the repository")
+	directory := flags.String("out", "../../dist", "where it goes; what was there is replaced")
+	platforms := flags.String("platforms", "linux/amd64,linux/arm64,darwin/arm64", "separated by commas")
+	licences := flags.String("licences", "", "write the table of licences to this `file`, and end")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *licences != "" {
+		modules, err := linked(ctx, *source)
+		if err != nil {
+			return err
+		}
+		all, err := libraries(ctx, *source, modules)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(*licences, []byte(table(all)), 0o644)
+	}
+	warning, err := announced(*source, *version)
+	if err != nil {
+		return err
+	}
+	if warning != "" {
+		fmt.Fprintln(out, warning)
+	}
+	if err := os.RemoveAll(*directory); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(*directory, 0o755); err != nil {
+		return err
+	}
+	absolute, err := filepath.Abs(*directory)
+	if err != nil {
+		return err
+	}
+	return release{version: *version, source: *source, out: absolute, told: out}.make(ctx, strings.Split(*platforms, ","))
+}

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	cdx "github.com/CycloneDX/cyclonedx-go"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/stretchr/testify/require"
+)
+
+const root = "../.."
+
+// everything has all programs built twice, which takes minutes: make reproducible.
+var everything = flag.Bool("everything", false, "build all programs twice, and not only the smallest")
+
+func read(t *testing.T, path ...string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(append([]string{root}, path...)...))
+	require.NoError(t, err)
+	return string(text)
+}
+
+// What may be linked, and given away with what.
+var allowed = regexp.MustCompile(`^(MIT|BSD-2-Clause|BSD-3-Clause|Apache-2\.0|ISC|MPL-2\.0)( AND (MIT|BSD-2-Clause|BSD-3-Clause|Apache-2\.0|ISC|MPL-2\.0))*$`)
+
+func TestEveryLibraryMayBeLinked(t *testing.T) {
+	modules, err := linked(t.Context(), root)
+	require.NoError(t, err)
+	all, err := libraries(t.Context(), root, modules)
+	require.NoError(t, err)
+	require.Greater(t, len(all), 50)
+	for _, l := range all {
+		if l.licence != noAssertion { // which is in a list, with its reason
+			require.Regexp(t, allowed, l.licence, l.Path)
+		}
+	}
+	require.Equal(t, read(t, "docs", "licences.md"), table(all), "cd dev/release && go run . -licences ../../docs/licences.md")
+}
+
+func TestLicencesAreToldApart(t *testing.T) {
+	for text, is := range map[string]string{
+		"Permission is hereby granted, free of charge, to any person\nobtaining a copy":                          "MIT",
+		"Redistribution and use in source and binary forms ... may be\n used to endorse or promote products":     "BSD-3-Clause",
+		"Redistribution and use in source and binary forms, with or without":                                     "BSD-2-Clause",
+		"Apache License\n Version 2.0, January 2004":                                                             "Apache-2.0",
+		"Mozilla Public License Version 2.0\n ... Secondary License means either the GNU General Public License": "MPL-2.0",
+		"Permission to use, copy, modify, and/or distribute this software":                                       "ISC",
+		"GNU AFFERO GENERAL PUBLIC LICENSE Version 3":                                                            "",
+		"All rights reserved.": "",
+	} {
+		name, known := licence(text)
+		require.Equal(t, is, name, text)
+		require.Equal(t, is != "", known)
+	}
+	const mit = "Permission is hereby granted, free of charge, to any person obtaining a copy"
+	is, err := under("m", map[string]string{"LICENSE": mit, "LICENSE.apache": "Apache License Version 2.0, January 2004", "NOTICE": "made by somebody"})
+	require.NoError(t, err)
+	require.Equal(t, "Apache-2.0 AND MIT", is)
+	_, err = under("m", map[string]string{"NOTICE": "made by somebody"})
+	require.EqualError(t, err, "m has no licence: we may not have it")
+	_, err = under("m", map[string]string{"LICENSE": mit, "COPYING": "GNU GENERAL PUBLIC LICENSE"})
+	require.ErrorContains(t, err, "nobody knows the licence COPYING of m")
+}
+
+// The same files are the same archive, whenever and by whomever they were written.
+func TestArchivesHoldNothingOfTheMachine(t *testing.T) {
+	packed := func(mode os.FileMode, when time.Time, turn bool) []byte {
+		directory := t.TempDir()
+		for _, name := range []string{"a", "b"} {
+			file := filepath.Join(directory, name)
+			require.NoError(t, os.WriteFile(file, []byte(name), mode))
+			require.NoError(t, os.Chtimes(file, when, when))
+		}
+		all, err := below(directory, "under")
+		require.NoError(t, err)
+		if turn {
+			all[0], all[1] = all[1], all[0]
+		}
+		to := filepath.Join(t.TempDir(), "archive.tar.gz")
+		require.NoError(t, pack(to, all))
+		archive, err := os.ReadFile(to)
+		require.NoError(t, err)
+		return archive
+	}
+	require.Equal(t, packed(0o600, time.Unix(1, 0), false), packed(0o644, time.Now(), true))
+}
+
+func TestTheBillIsOne(t *testing.T) {
+	a, b := module{"example.com/a", "v1.0.0", "h1:a="}, module{"example.com/b", "v2.0.0+incompatible", "h1:b="}
+	linked := map[string][]module{"worker": {a, b}, "webhook": {a}, "starter": {b}, "sandbox": nil}
+	licences := map[string]string{a.Path: noAssertion, b.Path: "Apache-2.0 AND MIT"}
+	r := release{version: "1.2.3"}
+	bill, err := r.bill(linked, licences)
+	require.NoError(t, err)
+	again, err := r.bill(linked, licences)
+	require.NoError(t, err)
+	require.Equal(t, string(bill), string(again))
+
+	var decoded cdx.BOM
+	require.NoError(t, cdx.NewBOMDecoder(bytes.NewReader(bill), cdx.BOMFileFormatJSON).Decode(&decoded))
+	there := map[string]bool{decoded.Metadata.Component.BOMRef: true}
+	for _, c := range *decoded.Components {
+		require.False(t, there[c.BOMRef], "%s is there twice", c.BOMRef)
+		there[c.BOMRef] = true
+	}
+	require.Len(t, there, 1+4+1+2)
+	for _, d := range *decoded.Dependencies {
+		require.True(t, there[d.Ref])
+		for _, needed := range *d.Dependencies {
+			require.True(t, there[needed], "%s needs %s, which is not there", d.Ref, needed)
+		}
+	}
+
+	// As CycloneDX's own schema says, which lies in the library's module.
+	list := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/CycloneDX/cyclonedx-go")
+	directory, err := list.Output()
+	require.NoError(t, err)
+	compiler := jsonschema.NewCompiler()
+	for _, name := range []string{"bom-1.6.schema.json", "spdx.schema.json", "jsf-0.82.schemax.json"} {
+		text, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(directory)), "schema", name))
+		require.NoError(t, err)
+		document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+		require.NoError(t, err)
+		require.NoError(t, compiler.AddResource("http://cyclonedx.org/schema/"+strings.Replace(name, "schemax", "schema", 1), document))
+	}
+	schema, err := compiler.Compile("http://cyclonedx.org/schema/bom-1.6.schema.json")
+	require.NoError(t, err)
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(bill))
+	require.NoError(t, err)
+	require.NoError(t, schema.Validate(document))
+	document.(map[string]any)["components"].([]any)[0].(map[string]any)["type"] = json.Number("1")
+	require.Error(t, schema.Validate(document))
+}
+
+func TestAVersionIsAnnounced(t *testing.T) {
+	tree := func(changes, chart string) string {
+		directory := t.TempDir()
+		require.NoError(t, os.MkdirAll(filepath.Join(directory, "deploy", "helm"), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(directory, "CHANGELOG.md"), []byte(changes), 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(directory, "deploy", "helm", "Chart.yaml"), []byte(chart), 0o600))
+		return directory
+	}
+	const chart = "name: x\nversion: 1.2.3\nappVersion: \"1.2.3\"\n"
+	for says, c := range map[string][3]string{
+		"":                                    {"## [1.2.3] - 2026-01-02\n", chart, "1.2.3"},
+		"is no version":                       {"## [1.2.3] - 2026-01-02\n", chart, "v1.2.3"},
+		"CHANGELOG.md has nothing of 1.2.3":   {"## [1.2.2] - 2026-01-02\n", chart, "1.2.3"},
+		"deploy/helm/Chart.yaml is not of 1.": {"## [1.2.3] - 2026-01-02\n", strings.Replace(chart, "n: 1.2.3", "n: 1.2.2", 1), "1.2.3"},
+	} {
+		warning, err := announced(tree(c[0], c[1]), c[2])
+		require.Empty(t, warning)
+		if says == "" {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, says)
+		}
+	}
+	warning, err := announced(tree("## [1.2.3] - unreleased\n", chart), "1.2.3")
+	require.NoError(t, err)
+	require.Equal(t, "CHANGELOG.md has no date for 1.2.3 yet", warning)
+
+	// What this repository is about to release can be.
+	version := regexp.MustCompile(`(?m)^## \[(\d[^\]]*)\]`).FindStringSubmatch(read(t, "CHANGELOG.md"))
+	_, err = announced(root, version[1])
+	require.NoError(t, err)
+	require.Contains(t, read(t, "Dockerfile"), "-X "+stamp+"=${VERSION}", "images say the same of themselves")
+}
+
+// From two directories, the same programs; with -everything also from two
+// caches, so that nothing of one build can be in the other. One cache is enough
+// to find what a build takes along of where it is made.
+func TestBuildsAreReproducible(t *testing.T) {
+	few := []string{"sandbox"}
+	if *everything {
+		few = programs
+	}
+	platform := runtime.GOOS + "/" + runtime.GOARCH
+	here, there := t.TempDir(), t.TempDir()
+	require.NoError(t, release{version: "1.2.3", source: root}.build(t.Context(), platform, here, few))
+
+	copied := filepath.Join(t.TempDir(), "another", "name")
+	files := exec.CommandContext(t.Context(), "git", "ls-files", "-z", "*.go", "go.mod", "go.sum", "webhook", "sandbox", "starter", "internal")
+	files.Dir = root
+	list, err := files.Output()
+	require.NoError(t, err)
+	for file := range strings.SplitSeq(strings.TrimRight(string(list), "\x00"), "\x00") {
+		content, err := os.ReadFile(filepath.Join(root, file))
+		if os.IsNotExist(err) { // and not committed yet
+			continue
+		}
+		require.NoError(t, err)
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(copied, file)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(copied, file), content, 0o600))
+	}
+	if *everything {
+		t.Setenv("GOCACHE", t.TempDir())
+	}
+	t.Setenv("GOFLAGS", "-buildvcs=auto") // of whoever builds
+	require.NoError(t, release{version: "1.2.3", source: copied}.build(t.Context(), platform, there, few))
+	for _, program := range few {
+		one, err := hash(filepath.Join(here, program))
+		require.NoError(t, err)
+		two, err := hash(filepath.Join(there, program))
+		require.NoError(t, err)
+		require.Equal(t, one, two, program)
+		said, err := exec.CommandContext(t.Context(), filepath.Join(here, program), "--version").CombinedOutput()
+		require.NoError(t, err, "%s", said)
+		require.Equal(t, "1.2.3\n", string(said), program)
+		t.Log(program, one)
+	}
+}
