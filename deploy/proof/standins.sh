@@ -59,7 +59,7 @@ postgres() {
 	(cd / && find "${bin%/bin}/lib" -name '*.so' ! -name 'llvmjit*' -exec cp -L --parents {} "$tree" \;)
 	libraries "$bin/postgres" "$bin/initdb" "$bin/pg_ctl" "$bin/pg_isready" "$bin/psql"
 	version=$(basename "${bin%/bin}")
-	cp -rL --parents "/usr/share/postgresql/$version" /usr/share/zoneinfo "$tree"
+	cp -rL --parents "/usr/share/postgresql/$version" /usr/share/zoneinfo /usr/lib/locale/C.utf8 "$tree"
 	install -m 755 "$here/postgres-entrypoint.sh" "$tree/usr/local/bin/docker-entrypoint.sh"
 	build postgres "$1" --build-arg "BIN=$bin"
 }
