@@ -1,6 +1,6 @@
 // Package deploy_test runs what production runs beside our programs: the
-// scripts of the one-shot jobs, against programs that stand in for Temporal's
-// own tools, record how they were called, and fail when told to.
+// script of a one-shot job, against programs that stand in for Temporal's own
+// tools, record how they were called, and fail when told to.
 package deploy_test
 
 import (
@@ -35,7 +35,7 @@ func run(t *testing.T, script string, environment ...string) outcome {
 	t.Helper()
 	bin := t.TempDir()
 	calls := filepath.Join(bin, "calls")
-	for _, name := range []string{"temporal", "temporal-sql-tool", "sleep"} {
+	for _, name := range []string{"temporal-sql-tool", "sleep"} {
 		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte(tool), 0o755))
 	}
 	var stdout, stderr strings.Builder
@@ -64,7 +64,6 @@ func run(t *testing.T, script string, environment ...string) outcome {
 
 var (
 	database = []string{"SQL_PLUGIN=postgres12", "SQL_HOST=postgres", "SQL_PORT=5432", "SQL_USER=temporal", "SQL_PASSWORD=hunter2"}
-	frontend = []string{"TEMPORAL_ADDRESS=temporal:7233"}
 
 	schemaCalls = []string{
 		"temporal-sql-tool --database temporal create-database",
@@ -74,13 +73,6 @@ var (
 		"temporal-sql-tool --database temporal_visibility setup-schema --version 0.0",
 		"temporal-sql-tool --database temporal_visibility update-schema --schema-name postgresql/v12/visibility",
 	}
-
-	health     = "temporal operator cluster health --command-timeout 10s"
-	describe   = "temporal operator namespace describe --namespace default --command-timeout 10s"
-	create     = "temporal operator namespace create --retention 720h --namespace default --command-timeout 10s"
-	retention  = "temporal operator namespace update --retention 720h --namespace default --command-timeout 10s"
-	attributes = "temporal operator search-attribute create --name KycStage --type Keyword --name KycWaitingOn --type Keyword" +
-		" --name KycCustomerType --type Keyword --name KycDeadline --type Datetime --namespace default --command-timeout 10s"
 )
 
 func TestScriptsDoTheirWork(t *testing.T) {
@@ -97,21 +89,6 @@ func TestScriptsDoTheirWork(t *testing.T) {
 			"schema.sh", append([]string{"REFUSED=temporal create-database", "REFUSALS=2"}, database...),
 			append([]string{schemaCalls[0], "sleep 2", schemaCalls[0], "sleep 2"}, schemaCalls...), "the schema is up to date\n",
 		},
-		"a namespace that exists is not created again": {
-			"namespace.sh", frontend, []string{health, describe, retention, attributes}, "namespace default is ready\n",
-		},
-		"a namespace that is missing is created": {
-			"namespace.sh", append([]string{"REFUSED=describe", "REFUSALS=1"}, frontend...),
-			[]string{health, describe, create, retention, attributes}, "namespace default is ready\n",
-		},
-		"a frontend that is not healthy yet is waited for": {
-			"namespace.sh", append([]string{"REFUSED=cluster health", "REFUSALS=2", "PAUSE=7"}, frontend...),
-			[]string{health, "sleep 7", health, "sleep 7", health, describe, retention, attributes}, "namespace default is ready\n",
-		},
-		"search attributes that cannot be made at once are tried again": {
-			"namespace.sh", append([]string{"REFUSED=search-attribute", "REFUSALS=1"}, frontend...),
-			[]string{health, describe, retention, attributes, "sleep 2", attributes}, "namespace default is ready\n",
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := run(t, c.script, c.environment...)
@@ -120,16 +97,6 @@ func TestScriptsDoTheirWork(t *testing.T) {
 			require.Equal(t, c.says, o.stdout)
 		})
 	}
-}
-
-func TestNamespaceIsTheOneAskedFor(t *testing.T) {
-	o := run(t, "namespace.sh", append([]string{"TEMPORAL_NAMESPACE=kyc", "KYC_RETENTION=96h"}, frontend...)...)
-	require.Zero(t, o.code, o.stderr)
-	require.Equal(t, "namespace kyc is ready\n", o.stdout)
-	for _, call := range o.calls[1:] {
-		require.Contains(t, call, " --namespace kyc ")
-	}
-	require.Contains(t, o.calls[2], "update --retention 96h ")
 }
 
 func TestScriptsGiveUp(t *testing.T) {
@@ -146,22 +113,6 @@ func TestScriptsGiveUp(t *testing.T) {
 		"a schema that cannot be applied is not tried again": {
 			"schema.sh", append([]string{"REFUSED=update-schema"}, database...), 1,
 			"refused: --database temporal update-schema --schema-name postgresql/v12/temporal",
-		},
-		"no frontend": {
-			"namespace.sh", append([]string{"REFUSED=cluster health", "TRIES=4"}, frontend...), 4,
-			"gave up after 4 tries: Temporal at temporal:7233 is not healthy",
-		},
-		"a namespace that can be neither seen nor made": {
-			"namespace.sh", append([]string{"REFUSED=operator namespace", "TRIES=3"}, frontend...), 6,
-			"gave up after 3 tries: namespace default could not be created",
-		},
-		"a retention that is refused": {
-			"namespace.sh", append([]string{"REFUSED=namespace update", "TRIES=2"}, frontend...), 2,
-			"gave up after 2 tries: the retention of namespace default could not be set to 720h",
-		},
-		"a search attribute that exists with another type": {
-			"namespace.sh", append([]string{"REFUSED=search-attribute", "TRIES=2"}, frontend...), 2,
-			"gave up after 2 tries: the search attributes of namespace default could not be created",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -194,7 +145,6 @@ func TestScriptsRefuseToStartWithoutWhatTheyNeed(t *testing.T) {
 		"no password":        {"schema.sh", []string{"SQL_HOST=postgres"}, "SQL_PASSWORD is not set"},
 		"an empty password":  {"schema.sh", []string{"SQL_HOST=postgres", "SQL_PASSWORD="}, "SQL_PASSWORD is not set"},
 		"no database's host": {"schema.sh", []string{"SQL_PASSWORD=hunter2"}, "SQL_HOST is not set"},
-		"no address":         {"namespace.sh", nil, "TEMPORAL_ADDRESS is not set"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := run(t, c.script, c.environment...)

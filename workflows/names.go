@@ -1,6 +1,9 @@
 package workflows
 
-import "go.temporal.io/sdk/temporal"
+import (
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+)
 
 // The names that users, dashboards and other programs rely on.
 const (
@@ -24,6 +27,16 @@ var (
 	AttributeCustomerType = temporal.NewSearchAttributeKeyKeyword("KycCustomerType")
 	AttributeDeadline     = temporal.NewSearchAttributeKeyTime("KycDeadline")
 )
+
+// SearchAttributes are the names and types that a namespace has to have.
+func SearchAttributes() map[string]enums.IndexedValueType {
+	return map[string]enums.IndexedValueType{
+		AttributeStage.GetName():        AttributeStage.GetValueType(),
+		AttributeWaitingOn.GetName():    AttributeWaitingOn.GetValueType(),
+		AttributeCustomerType.GetName(): AttributeCustomerType.GetValueType(),
+		AttributeDeadline.GetName():     AttributeDeadline.GetValueType(),
+	}
+}
 
 // ID is the workflow id of the case with this reference. One reference is one
 // case, for ever.

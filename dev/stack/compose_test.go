@@ -22,7 +22,7 @@ var root = filepath.Join("..", "..")
 
 // programs are the services that run a binary of ours, and which one.
 var programs = map[string]string{
-	"keys": "starter", "sandbox": "sandbox", "worker": "worker", "webhook": "webhook", "demo": "starter",
+	"namespace": "starter", "keys": "starter", "sandbox": "sandbox", "worker": "worker", "webhook": "webhook", "demo": "starter",
 }
 
 // jobs are the services that end by themselves.
@@ -101,10 +101,9 @@ func TestComposeRunsTheTemporalWeTest(t *testing.T) {
 	module := text(t, "dev", "stack", "go.mod")
 	services := compose(t).Services
 	for service, path := range map[string]string{
-		"temporal":  "go.temporal.io/server",
-		"schema":    "go.temporal.io/server",
-		"namespace": "go.temporal.io/server",
-		"ui":        "github.com/temporalio/ui-server/v2",
+		"temporal": "go.temporal.io/server",
+		"schema":   "go.temporal.io/server",
+		"ui":       "github.com/temporalio/ui-server/v2",
 	} {
 		_, tag, _ := strings.Cut(services[service].Image, ":")
 		require.True(t, strings.Contains(module, path+" v"+tag+"\n"), "%s runs %s, dev/stack/go.mod another release", service, tag)

@@ -58,6 +58,10 @@ func TestANewBuildTakesOver(t *testing.T) {
 	rests(t, "before")
 	require.NoError(t, own.stopWorker())
 
+	code, out, stderr := starter(t, "setup", "--promote", "1")
+	require.Equal(t, 1, code, stderr)
+	require.Contains(t, out, "NOT DONE       worker deployment kyc: no worker of this deployment has come yet\n")
+
 	// A version that is not current gets no task.
 	first := startProcess(t, filepath.Join(bin, "1"))
 	known(t, "1")
@@ -83,7 +87,10 @@ func TestANewBuildTakesOver(t *testing.T) {
 	// Version 2 is there, and is let through; version 1 still carries everything.
 	second := startProcess(t, filepath.Join(bin, "2"))
 	known(t, "2")
-	code, out, stderr := starter(t, "replay", "--open")
+	code, out, stderr = starter(t, "setup", "--promote", "3")
+	require.Equal(t, 1, code, stderr)
+	require.Contains(t, out, "NOT DONE       worker deployment kyc: no worker of build 3 has come yet\n")
+	code, out, stderr = starter(t, "replay", "--open")
 	require.Zero(t, code, "%s%s", out, stderr)
 	code, _, stderr = starter(t, "refresh", "held")
 	require.Zero(t, code, stderr)
@@ -203,12 +210,14 @@ func known(t *testing.T, build string) {
 	}, 30*time.Second, 50*time.Millisecond, "version %s does not come", build)
 }
 
-// promote does what temporal worker deployment set-current-version does.
+// promote has the starter do it, twice.
 func promote(t *testing.T, build string) {
 	t.Helper()
-	known(t, build)
-	_, err := handle().SetCurrentVersion(t.Context(), client.WorkerDeploymentSetCurrentVersionOptions{BuildID: build})
-	require.NoError(t, err)
+	for _, says := range []string{"changed        worker deployment kyc: " + build + " is the current version now", "already there  worker deployment kyc: " + build + " is the current version"} {
+		code, out, stderr := starter(t, "setup", "--promote", build, "--wait", "30s")
+		require.Zero(t, code, "%s%s", out, stderr)
+		require.Contains(t, out, says)
+	}
 }
 
 // unanswered starts a case that no worker takes up.

@@ -76,6 +76,15 @@ func Join(ctx context.Context, dialed client.Client, o Options) (client.Client, 
 	return client.NewClientFromExistingWithContext(ctx, dialed, options)
 }
 
+// Target says which Temporal these Options name, without asking it anything.
+func (o Options) Target() (address, namespace string, err error) {
+	options, err := o.client()
+	if options.Namespace == "" {
+		options.Namespace = client.DefaultNamespace
+	}
+	return options.HostPort, options.Namespace, err
+}
+
 func (o Options) client() (client.Options, error) {
 	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{EnvLookup: variables{o}})
 	if err != nil {

@@ -61,6 +61,7 @@ type commands struct {
 	Withdraw withdrawCommand `cmd:"" help:"End a case without a decision."`
 	Demo     demoCommand     `cmd:"" help:"Walk the two customers of ConnectFi's page to a decision, acting as the applicant."`
 	Replay   replayCommand   `cmd:"" help:"Replay open cases on this build: the gate before its worker is deployed."`
+	Setup    setupCommand    `cmd:"" help:"Prepare a Temporal: namespace, search attributes, and which build carries the cases."`
 	Keys     keysCommand     `cmd:"" help:"Make secrets."`
 }
 

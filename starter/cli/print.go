@@ -63,6 +63,9 @@ func (p printer) fail(err error) int {
 	if errors.As(err, &end) {
 		return end.code()
 	}
+	if errors.As(err, &allSaid{}) {
+		return exitError
+	}
 	code, next := exitError, "starter --help"
 	var details []string
 	var known *problem

@@ -99,7 +99,7 @@ func (a *app) advise(ctx context.Context, err error) error {
 		invalid   *serviceerror.InvalidArgument
 		denied    *serviceerror.PermissionDenied
 	)
-	if errors.As(err, &end) || errors.As(err, &known) {
+	if errors.As(err, &end) || errors.As(err, &known) || errors.As(err, &allSaid{}) {
 		return err
 	}
 	reference := "REFERENCE"
@@ -135,7 +135,7 @@ func (a *app) advise(ctx context.Context, err error) error {
 	case errors.As(err, &denied):
 		return p("TEMPORAL_API_KEY_FILE=… starter …", "Temporal refuses these credentials for the namespace")
 	case errors.As(err, &invalid):
-		return p("deploy/temporal/namespace.sh", "Temporal refuses this, which mostly means that the namespace has not been prepared: %s", invalid.Message)
+		return p("starter setup", "Temporal refuses this, which mostly means that the namespace has not been prepared: %s", invalid.Message)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, workflows.ErrNoAnswer):
 		return p("go run ./dev", "Temporal did not answer in time")
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
@@ -19,18 +18,11 @@ const Namespace = "default"
 
 const retention = 30 * 24 * time.Hour
 
-var attributes = map[string]enumspb.IndexedValueType{
-	workflows.AttributeStage.GetName():        workflows.AttributeStage.GetValueType(),
-	workflows.AttributeWaitingOn.GetName():    workflows.AttributeWaitingOn.GetValueType(),
-	workflows.AttributeCustomerType.GetName(): workflows.AttributeCustomerType.GetValueType(),
-	workflows.AttributeDeadline.GetName():     workflows.AttributeDeadline.GetValueType(),
-}
-
 // createNamespace writes the namespace, unless it is there, so that no service
 // of the server has to notice it later. Temporal's function is named after
 // SQLite and speaks to whatever the configuration names.
 func createNamespace(sql *config.SQL) error {
-	namespace, err := schema.NewNamespaceConfig("active", Namespace, false, attributes)
+	namespace, err := schema.NewNamespaceConfig("active", Namespace, false, workflows.SearchAttributes())
 	if err != nil {
 		return err
 	}
@@ -42,10 +34,10 @@ func createNamespace(sql *config.SQL) error {
 // else created, or an older build, and tells whether it can be asked by them.
 func complete(ctx context.Context, c client.Client) error {
 	if _, err := c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
-		Namespace: Namespace, SearchAttributes: attributes}); err != nil {
+		Namespace: Namespace, SearchAttributes: workflows.SearchAttributes()}); err != nil {
 		return err
 	}
-	for name := range attributes {
+	for name := range workflows.SearchAttributes() {
 		if _, err := c.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: Namespace, Query: name + " IS NULL"}); err != nil {
 			return err
 		}

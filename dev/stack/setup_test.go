@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"durablekyc.example/internal/env"
+	"durablekyc.example/starter/cli"
+	"durablekyc.example/workflows"
+)
+
+// starterWith runs the starter with these variables alone.
+func starterWith(t *testing.T, variables map[string]string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = cli.Run(t.Context(), args, strings.NewReader(""), &out, &errs, env.Map(variables))
+	return code, out.String(), errs.String()
+}
+
+// only is the way to the shared Temporal and to a namespace there, and nothing
+// else: setup has no use for a secret.
+func only(namespace string) map[string]string {
+	return map[string]string{"TEMPORAL_ADDRESS": one.temporal.Address, "TEMPORAL_NAMESPACE": namespace, "TEMPORAL_CONFIG_FILE": "/dev/null"}
+}
+
+func retentionOf(t *testing.T, namespace string) time.Duration {
+	t.Helper()
+	d, err := one.client.WorkflowService().DescribeNamespace(t.Context(), &workflowservice.DescribeNamespaceRequest{Namespace: namespace})
+	require.NoError(t, err)
+	return d.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration()
+}
+
+func TestSetupPreparesANamespace(t *testing.T) {
+	code, out, stderr := starterWith(t, only("fresh"), "setup")
+	require.Zero(t, code, "%s%s", out, stderr)
+	require.Equal(t, `created        namespace fresh: closed cases stay for 30 days
+created        search attribute KycCustomerType: Keyword
+created        search attribute KycDeadline: Datetime
+created        search attribute KycStage: Keyword
+created        search attribute KycWaitingOn: Keyword
+`, out)
+	require.Equal(t, 30*24*time.Hour, retentionOf(t, "fresh"))
+
+	// A case can be started with them, and found by them, at once.
+	c, err := client.Dial(client.Options{HostPort: one.temporal.Address, Namespace: "fresh"})
+	require.NoError(t, err)
+	defer c.Close()
+	_, err = workflows.Client{Temporal: c}.Begin(t.Context(), workflows.Order{Reference: "A1", CustomerID: "cstap_6reGTr3k8vpAu8uFV7EdiN", Policy: patient()}, converter.GetDefaultDataConverter())
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		found, err := c.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{Query: "KycStage = 'identifying' AND KycDeadline > '2026-01-01T00:00:00Z'"})
+		require.NoError(t, err)
+		return found.GetCount() == 1
+	}, 30*time.Second, 50*time.Millisecond)
+
+	code, out, stderr = starterWith(t, only("fresh"), "setup", "--retention", "240h")
+	require.Zero(t, code, "%s%s", out, stderr)
+	require.Equal(t, 5, strings.Count(out, "already there"), out)
+	require.Equal(t, 30*24*time.Hour, retentionOf(t, "fresh"), "it is never shortened")
+
+	code, out, stderr = starterWith(t, only("fresh"), "setup", "--retention", "960h")
+	require.Zero(t, code, "%s%s", out, stderr)
+	require.Contains(t, out, "changed        namespace fresh: closed cases stay for 40 days now; it was 30 days\n")
+	require.Equal(t, 40*24*time.Hour, retentionOf(t, "fresh"))
+}
+
+func TestSetupRefusesAnotherType(t *testing.T) {
+	_, err := one.client.WorkflowService().RegisterNamespace(t.Context(), &workflowservice.RegisterNamespaceRequest{
+		Namespace: "taken", WorkflowExecutionRetentionPeriod: durationpb.New(30 * 24 * time.Hour)})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		_, err := one.client.OperatorService().AddSearchAttributes(t.Context(), &operatorservice.AddSearchAttributesRequest{Namespace: "taken",
+			SearchAttributes: map[string]enums.IndexedValueType{"KycStage": enums.INDEXED_VALUE_TYPE_TEXT}})
+		return err == nil
+	}, 30*time.Second, 100*time.Millisecond)
+
+	code, out, stderr := starterWith(t, only("taken"), "setup", "--wait", "30s")
+	require.Equal(t, 1, code, "%s%s", out, stderr)
+	require.Empty(t, stderr)
+	require.Contains(t, out, `NOT DONE       search attribute KycStage: it is there as Text and has to be Keyword
+               try: temporal operator search-attribute remove --namespace taken --name KycStage, unless somebody else needs it, and starter setup again
+`)
+	require.Equal(t, 3, strings.Count(out, "created  "), "the rest is done: %s", out)
+}

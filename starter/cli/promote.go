@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.temporal.io/sdk/client"
+
+	"durablekyc.example/workflows"
+)
+
+// notUpError is a version whose worker is not there yet, which may pass.
+type notUpError struct{ says string }
+
+func (e *notUpError) Error() string { return e.says }
+
+// promote routes the cases to a build, once its worker polls both queues: made
+// current any earlier, it would leave the tasks of one of them lying.
+func (p *preparation) promote(ctx context.Context, deployment string) {
+	check, build := "worker deployment "+deployment, p.command.Promote
+	handle := p.temporal.WorkerDeploymentClient().GetHandle(deployment)
+	var was string
+	err := p.patiently(ctx, p.until, func(err error) bool {
+		var absent *notUpError
+		return passing(err) || errors.As(err, &absent)
+	}, func(ctx context.Context) error {
+		d, err := handle.Describe(ctx, client.WorkerDeploymentDescribeOptions{})
+		if missing(err) {
+			return &notUpError{"no worker of this deployment has come yet"}
+		}
+		if err != nil {
+			return err
+		}
+		if was = current(d); was == build {
+			return nil
+		}
+		if err := standsBy(ctx, handle, build); err != nil {
+			return err
+		}
+		_, err = handle.SetCurrentVersion(ctx, client.WorkerDeploymentSetCurrentVersionOptions{BuildID: build, ConflictToken: d.ConflictToken})
+		return err
+	})
+	var absent *notUpError
+	switch {
+	case errors.As(err, &absent):
+		p.add(finding{check, notDone, absent.says, fmt.Sprintf("start a worker of build %s with KYC_DEPLOYMENT=%s, and starter setup --promote %s --wait 2m", build, deployment, build)})
+	case err != nil:
+		p.refused(check, "promote "+build, err, fmt.Sprintf("temporal worker deployment set-current-version --namespace %s --deployment-name %s --build-id %s, with write access to the namespace",
+			p.namespace, deployment, build))
+	case was == build:
+		p.add(finding{check, alreadyThere, build + " is the current version", ""})
+	case was == "":
+		p.add(finding{check, changed, build + " is the current version now; no version was", ""})
+	default:
+		p.add(finding{check, changed, fmt.Sprintf("%s is the current version now; it was %s", build, was), ""})
+	}
+}
+
+// current is the build that the cases go to; empty are workers without versioning.
+func current(d client.WorkerDeploymentDescribeResponse) string {
+	if v := d.Info.RoutingConfig.CurrentVersion; v != nil {
+		return v.BuildID
+	}
+	return ""
+}
+
+// standsBy reports a version whose worker is not there, or not on both queues.
+func standsBy(ctx context.Context, handle client.WorkerDeploymentHandle, build string) error {
+	v, err := handle.DescribeVersion(ctx, client.WorkerDeploymentDescribeVersionOptions{BuildID: build})
+	if missing(err) {
+		return &notUpError{"no worker of build " + build + " has come yet"}
+	}
+	if err != nil {
+		return err
+	}
+	without := []string{workflows.TaskQueue, workflows.ReadsQueue}
+	for _, queue := range v.Info.TaskQueuesInfos {
+		without = slices.DeleteFunc(without, func(name string) bool { return name == queue.Name })
+	}
+	if len(without) > 0 {
+		return &notUpError{fmt.Sprintf("the worker of build %s does not poll %s yet", build, strings.Join(without, " and "))}
+	}
+	return nil
+}

@@ -1,0 +1,253 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"go.temporal.io/api/namespace/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"durablekyc.example/internal/cluster"
+)
+
+// setupCommand prepares a Temporal. It is the one-shot job of docker-compose,
+// so it needs nothing but the way there: no keyset, no bucket, no ConnectFi.
+type setupCommand struct {
+	Retention time.Duration `default:"720h" help:"How long a closed case can still be told from one that never was: the answer to a late callback. A namespace that keeps them longer is left alone."`
+	Promote   string        `placeholder:"BUILD" help:"Make this build the current version of the worker deployment KYC_DEPLOYMENT."`
+	Wait      time.Duration `default:"0s" help:"How long to wait for a Temporal that is starting, or for the worker that is to be promoted."`
+}
+
+const (
+	leastRetention = 24 * time.Hour  // Temporal's own least
+	settles        = 2 * time.Minute // what was written is known to all of Temporal: its slowest cache is read anew every minute
+	pause          = time.Second
+)
+
+// preparation is one run of setup.
+type preparation struct {
+	findings
+	command   setupCommand
+	temporal  client.Client
+	namespace string
+	cloud     bool
+	until     time.Time // patience with what is starting
+}
+
+func (c setupCommand) Run(ctx context.Context, a *app) error {
+	if c.Retention < leastRetention {
+		return usage("setup", "--retention must be %s or more", leastRetention)
+	}
+	lookup, err := a.lookup()
+	if err != nil {
+		return err
+	}
+	deployment, _, err := lookup.Value("KYC_DEPLOYMENT")
+	if err != nil {
+		return err
+	}
+	if c.Promote != "" && deployment == "" {
+		return &problem{err: errors.New("KYC_DEPLOYMENT is not set: it names the worker deployment whose version is promoted"), code: exitUsage,
+			next: "KYC_DEPLOYMENT=kyc starter setup --promote " + c.Promote}
+	}
+	options := cluster.Options{Lookup: lookup, Logger: slog.New(slog.DiscardHandler)}
+	address, name, err := options.Target()
+	if err != nil {
+		return err
+	}
+	p := &preparation{findings: findings{out: a.out}, command: c, namespace: name, cloud: onCloud(address), until: time.Now().Add(c.Wait)}
+	if p.temporal, err = p.dial(ctx, options); err != nil {
+		return err
+	}
+	defer p.temporal.Close()
+	if p.prepareNamespace(ctx) {
+		p.prepareAttributes(ctx)
+		if c.Promote != "" {
+			p.promote(ctx, deployment)
+		}
+	}
+	if ctx.Err() != nil {
+		return &problem{err: errors.New("stopped before everything was looked at"), next: "starter setup"}
+	}
+	return p.end(notDone)
+}
+
+// dial waits for a Temporal that does not answer yet, and for nothing else.
+func (p *preparation) dial(ctx context.Context, options cluster.Options) (c client.Client, err error) {
+	said := false
+	err = p.patiently(ctx, p.until, func(err error) bool {
+		var away *cluster.UnreachableError
+		if !errors.As(err, &away) {
+			return false
+		}
+		if !said {
+			said = true
+			p.out.aside("waiting for Temporal at %s", away.Address)
+		}
+		return true
+	}, func(ctx context.Context) error {
+		c, err = cluster.Dial(ctx, options)
+		return err
+	})
+	return c, err
+}
+
+// prepareNamespace says whether there is a namespace to go on with.
+func (p *preparation) prepareNamespace(ctx context.Context) bool {
+	check := "namespace " + p.namespace
+	for {
+		is, err := p.described(ctx)
+		if err == nil {
+			return p.prepareRetention(ctx, check, is.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration())
+		}
+		if !missing(err) {
+			p.refused(check, "see it", err, p.byHand("temporal operator namespace describe --namespace %s", "tcld namespace get --namespace %s", p.namespace))
+			return false
+		}
+		err = p.patiently(ctx, p.until, passing, func(ctx context.Context) error {
+			_, err := p.temporal.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
+				Namespace: p.namespace, Description: "KYC and KYB cases", WorkflowExecutionRetentionPeriod: durationpb.New(p.command.Retention)})
+			return err
+		})
+		var raced *serviceerror.NamespaceAlreadyExists
+		if errors.As(err, &raced) {
+			continue
+		}
+		if err != nil {
+			short, _, _ := strings.Cut(p.namespace, ".") // Temporal Cloud adds the account behind it
+			p.refused(check, "create it", err, map[bool]string{
+				false: fmt.Sprintf("temporal operator namespace create --namespace %s --retention %s, as an admin of Temporal", p.namespace, hours(p.command.Retention)),
+				true: fmt.Sprintf("tcld namespace create --namespace %s --region YOUR-REGION --retention-days %d, or \"Create Namespace\" in the Temporal Cloud UI, as a developer of the account; then this again",
+					short, days(p.command.Retention)),
+			}[p.cloud])
+			return false
+		}
+		// Its other services learn of it some seconds later.
+		if err := p.patiently(ctx, time.Now().Add(settles), unsettled, func(ctx context.Context) error { return p.countable(ctx, "") }); err != nil {
+			p.refused(check, "use it although it was created", err, "starter setup --wait 2m")
+			return false
+		}
+		p.add(finding{check, created, "closed cases stay for " + span(p.command.Retention), ""})
+		return true
+	}
+}
+
+func (p *preparation) described(ctx context.Context) (d *workflowservice.DescribeNamespaceResponse, err error) {
+	err = p.patiently(ctx, p.until, passing, func(ctx context.Context) error {
+		d, err = p.temporal.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: p.namespace})
+		return err
+	})
+	return d, err
+}
+
+// prepareRetention brings a shorter one up. A namespace that lacks it can be
+// gone on with.
+func (p *preparation) prepareRetention(ctx context.Context, check string, is time.Duration) bool {
+	if is >= p.command.Retention {
+		p.add(finding{check, alreadyThere, "closed cases stay for " + span(is), ""})
+		return true
+	}
+	err := p.patiently(ctx, p.until, passing, func(ctx context.Context) error {
+		_, err := p.temporal.WorkflowService().UpdateNamespace(ctx, &workflowservice.UpdateNamespaceRequest{Namespace: p.namespace,
+			Config: &namespace.NamespaceConfig{WorkflowExecutionRetentionTtl: durationpb.New(p.command.Retention)}})
+		return err
+	})
+	if err != nil {
+		p.refused(check, fmt.Sprintf("keep closed cases for %s, where it is %s,", span(p.command.Retention), span(is)), err,
+			longerRetention(p.namespace, p.command.Retention, p.cloud))
+		return true
+	}
+	p.add(finding{check, changed, fmt.Sprintf("closed cases stay for %s now; it was %s", span(p.command.Retention), span(is)), ""})
+	return true
+}
+
+func longerRetention(namespace string, retention time.Duration, cloud bool) string {
+	if cloud {
+		return fmt.Sprintf("tcld namespace retention set --namespace %s --retention-days %d, or \"Retention Policy\" of the namespace in the Temporal Cloud UI, as its admin", namespace, days(retention))
+	}
+	return fmt.Sprintf("temporal operator namespace update --namespace %s --retention %s, as an admin of the namespace", namespace, hours(retention))
+}
+
+// refused is what Temporal did not let us do, with who may do it and how.
+func (p *preparation) refused(check, what string, err error, byHand string) {
+	says := fmt.Sprintf("Temporal did not %s: %s", what, sentence(err))
+	if forbidden(err) {
+		says = fmt.Sprintf("these credentials have no permission to %s", strings.TrimSuffix(what, ","))
+		if p.cloud {
+			says += ", which Temporal Cloud lets nobody do from here"
+		}
+	}
+	p.add(finding{check, notDone, says, byHand})
+}
+
+func (p *preparation) byHand(selfHosted, cloud string, args ...any) string {
+	return fmt.Sprintf(map[bool]string{false: selfHosted, true: cloud}[p.cloud], args...)
+}
+
+// onCloud tells Temporal Cloud by its addresses: what prepares a namespace
+// there is another API, with credentials of its own.
+func onCloud(address string) bool {
+	host, _, _ := strings.Cut(address, ":")
+	return strings.HasSuffix(host, ".tmprl.cloud") || strings.HasSuffix(host, ".api.temporal.io")
+}
+
+// patiently makes one bounded call after the other for as long as it fails in a
+// way that may pass.
+func (p *preparation) patiently(ctx context.Context, until time.Time, passes func(error) bool, call func(context.Context) error) error {
+	for {
+		bounded, cancel := context.WithTimeout(ctx, answerWithin)
+		err := call(bounded)
+		cancel()
+		if err == nil || !passes(err) || !time.Now().Before(until) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+// passing is a failure of a Temporal that is starting or busy.
+func passing(err error) bool {
+	switch serviceerror.ToStatus(err).Code().String() {
+	case "Unavailable", "ResourceExhausted", "DeadlineExceeded", "Internal", "Aborted":
+		return true
+	}
+	return errors.Is(err, context.DeadlineExceeded)
+}
+
+// unsettled is a failure of a Temporal that does not know everywhere yet what
+// it was told.
+func unsettled(err error) bool {
+	var invalid *serviceerror.InvalidArgument
+	return passing(err) || missing(err) || errors.As(err, &invalid)
+}
+
+func missing(err error) bool {
+	var none *serviceerror.NamespaceNotFound
+	var nothing *serviceerror.NotFound
+	return errors.As(err, &none) || errors.As(err, &nothing)
+}
+
+// forbidden is what credentials do not allow, or what this Temporal allows
+// nobody: Temporal Cloud lacks some methods altogether.
+func forbidden(err error) bool {
+	switch serviceerror.ToStatus(err).Code().String() {
+	case "PermissionDenied", "Unauthenticated", "Unimplemented":
+		return true
+	}
+	return false
+}
+
+// Retention as Temporal's tools take it: Go's hours, and Temporal Cloud's days.
+func hours(d time.Duration) string { return fmt.Sprintf("%.0fh", d.Hours()) }
+func days(d time.Duration) int     { return int((d + 24*time.Hour - 1) / (24 * time.Hour)) }
