@@ -37,13 +37,12 @@ clear_away() {
 	compose down --volumes --remove-orphans --timeout 10 >>"$log" 2>&1 || code=1
 	if [ -z "${KEEP:-}" ]; then
 		docker image ls --quiet --filter reference='durable-kyc/*:proof' | sort -u | xargs -r docker image rm --force >>"$log" 2>&1 || code=1
-		docker image prune --force --filter label=kyc-proof >>"$log" 2>&1 || true
 		"$here/standins.sh" remove || code=1
 	fi
 	exit "$code"
 }
 
-# stands: nothing on the engine carries the project's label.
+# nothing_left: no container, volume or network of the project's is on the engine.
 nothing_left() {
 	mine=label=com.docker.compose.project=$COMPOSE_PROJECT_NAME
 	[ -z "$(docker ps -aq --filter "$mine")$(docker volume ls -q --filter "$mine")$(docker network ls -q --filter "$mine")" ]
@@ -117,20 +116,20 @@ say "up from nothing: two cases decided"
 
 starter start --customer "$(customer review)" --reference open >>"$log" || fail "the case in review does not start"
 # The sandbox forgets its applications, so it is the last, after the open case's decision.
-for service in $($COMPOSE config --services); do
-	[ "$(docker inspect --format '{{.State.Running}}' "$(container "$service")")" = true ] || continue
+for service in $(compose config --services); do
+	[ "$service" != sandbox ] && [ "$(docker inspect --format '{{.State.Running}}' "$(container "$service")")" = true ] || continue
 	docker restart --time 30 "$(container "$service")" >/dev/null
 	healthy "$service"
-	one_more "after-$service"
+	one_more "after$service"
 	say "$service restarted: one more case decided"
 done
-by_the_api by-the-api
+by_the_api bytheapi
 say "a case came in by the API and is decided"
 decide open
 say "the case that was open meanwhile heard of its decision"
 docker restart --time 30 "$(container sandbox)" >/dev/null
 healthy sandbox
-one_more after-sandbox
+one_more aftersandbox
 say "sandbox restarted: one more case decided"
 
 compose down >>"$log" 2>&1

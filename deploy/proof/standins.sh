@@ -130,10 +130,12 @@ provide() {
 	echo "$1: ${what:-the real image}"
 }
 
+# remove also what was built from them: an image takes over the labels of the one that it is built from.
 remove() {
-	for image in $(docker image ls --quiet --filter label=standin | sort -u); do
+	for image in $(docker image ls --filter label=standin --filter dangling=false --format '{{.Repository}}:{{.Tag}}'); do
 		docker image rm --force "$image" >/dev/null
 	done
+	docker image prune --force --filter label=standin >/dev/null
 }
 
 case ${1:-} in
