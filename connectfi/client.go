@@ -92,6 +92,14 @@ func transport() *http.Transport {
 	}
 }
 
+// SignIn fetches a token, a fresh one, whether or not there is one already: so
+// that it can be told whether ConnectFi takes the login before anything depends
+// on it. POST /auth/get-token (C).
+func (c *Client) SignIn(ctx context.Context) error {
+	_, err := c.getToken(ctx)
+	return err
+}
+
 // Identify starts an identification: POST /akepa/identification (S).
 func (c *Client) Identify(ctx context.Context, r IdentificationRequest) (Application, error) {
 	return post[Application](ctx, c, "/akepa/identification", r)

@@ -1,4 +1,4 @@
-# Sourced by the scripts beside it; defines one word and runs nothing.
+# Sourced by the script beside it; defines one word and runs nothing.
 #
 #   patiently "what is awaited, in words" command argument…
 #

@@ -60,7 +60,14 @@ func (p *preparation) prepareAttributes(ctx context.Context) {
 			p.refused(check, "find a case by it", err, "starter setup")
 			continue
 		}
-		p.add(finding{check, map[bool]state{false: created, true: alreadyThere}[there], wanted[name].String(), ""})
+		switch {
+		case !there:
+			p.add(finding{check, created, wanted[name].String(), ""})
+		case as == enums.INDEXED_VALUE_TYPE_UNSPECIFIED:
+			p.add(finding{check, alreadyThere, unseenType, ""})
+		default:
+			p.add(finding{check, alreadyThere, as.String(), ""})
+		}
 	}
 }
 
@@ -106,6 +113,8 @@ func attributes(ctx context.Context, c client.Client, namespace string, names []
 	}
 	return found, nil
 }
+
+const unseenType = "these credentials may not see its type"
 
 func wrongType(is, wanted enums.IndexedValueType) string {
 	return fmt.Sprintf("it is there as %s and has to be %s", is, wanted)

@@ -41,8 +41,8 @@ Exit codes: 0 done, or approved where a case is followed to its end; 3 denied; 4
 
 Variables: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS… and profiles find Temporal; KYC_KEYSET, opened by KYC_KEYSET_KEK if that is set, encrypts
 the cases, and the images in the bucket KYC_DOCUMENTS; KYC_PUBLIC_URL and KYC_LINK_KEYS make links; KYC_POLICY is pinned in the cases this program starts, and
-KYC_NOTIFY_URL, if it is set, says that the worker's receiver hears of them. All but the first four also as
-NAME_FILE. .dev/env of a running "go run ./dev" comes after them.`
+KYC_NOTIFY_URL, if it is set, says that the worker's receiver hears of them. setup needs the first ones alone, and KYC_DEPLOYMENT to promote; doctor
+wants all that the worker has. All but the first four also as NAME_FILE. .dev/env of a running "go run ./dev" comes after them.`
 
 type commands struct {
 	JSON bool `help:"Print JSON, errors too." name:"json"`
@@ -62,6 +62,7 @@ type commands struct {
 	Demo     demoCommand     `cmd:"" help:"Walk the two customers of ConnectFi's page to a decision, acting as the applicant."`
 	Replay   replayCommand   `cmd:"" help:"Replay open cases on this build: the gate before its worker is deployed."`
 	Setup    setupCommand    `cmd:"" help:"Prepare a Temporal: namespace, search attributes, and which build carries the cases."`
+	Doctor   doctorCommand   `cmd:"" help:"Look whether everything is right, and say the way out of what is not."`
 	Keys     keysCommand     `cmd:"" help:"Make secrets."`
 }
 

@@ -131,7 +131,7 @@ func (a *app) advise(ctx context.Context, err error) error {
 	case errors.As(err, &away):
 		return p("go run ./dev", "Temporal does not answer at %s: start everything, or set TEMPORAL_ADDRESS", away.Address)
 	case errors.As(err, &namespace):
-		return p("TEMPORAL_NAMESPACE=default starter …", "Temporal has no namespace %q", namespace.Namespace)
+		return p("starter setup", "Temporal has no namespace %q: have it created, or set TEMPORAL_NAMESPACE", namespace.Namespace)
 	case errors.As(err, &denied):
 		return p("TEMPORAL_API_KEY_FILE=… starter …", "Temporal refuses these credentials for the namespace")
 	case errors.As(err, &invalid):

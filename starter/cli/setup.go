@@ -87,7 +87,7 @@ func (p *preparation) dial(ctx context.Context, options cluster.Options) (c clie
 		if !errors.As(err, &away) {
 			return false
 		}
-		if !said {
+		if !said && p.command.Wait > 0 {
 			said = true
 			p.out.aside("waiting for Temporal at %s", away.Address)
 		}
@@ -99,7 +99,7 @@ func (p *preparation) dial(ctx context.Context, options cluster.Options) (c clie
 	return c, err
 }
 
-// prepareNamespace says whether there is a namespace to go on with.
+// prepareNamespace says whether there is, or may be, a namespace to go on with.
 func (p *preparation) prepareNamespace(ctx context.Context) bool {
 	check := "namespace " + p.namespace
 	for {
@@ -109,7 +109,7 @@ func (p *preparation) prepareNamespace(ctx context.Context) bool {
 		}
 		if !missing(err) {
 			p.refused(check, "see it", err, p.byHand("temporal operator namespace describe --namespace %s", "tcld namespace get --namespace %s", p.namespace))
-			return false
+			return forbidden(err)
 		}
 		err = p.patiently(ctx, p.until, passing, func(ctx context.Context) error {
 			_, err := p.temporal.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{

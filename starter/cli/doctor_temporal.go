@@ -1,0 +1,201 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/taskqueue/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+
+	"durablekyc.example/internal/cluster"
+	"durablekyc.example/workflows"
+)
+
+const (
+	goodRetention = 30 * 24 * time.Hour // what setup creates
+	seenLately    = 2 * time.Minute     // a worker asks anew every minute at the latest
+)
+
+func (x *examination) seeTemporal(ctx context.Context) {
+	const check = "Temporal"
+	address, namespace, err := x.options().Target()
+	if err != nil {
+		x.bad(check, sentence(err), "TEMPORAL_ADDRESS=host:7233 TEMPORAL_NAMESPACE=name starter doctor")
+		return
+	}
+	x.namespace, x.cloud = namespace, onCloud(address)
+	c, err := cluster.Dial(ctx, x.options())
+	var away *cluster.UnreachableError
+	switch {
+	case errors.As(err, &away):
+		x.bad(check, "nothing answers at "+away.Address, "TEMPORAL_ADDRESS=host:7233 starter doctor")
+	case err != nil:
+		x.bad(check, sentence(err), "TEMPORAL_API_KEY_FILE=… or TEMPORAL_TLS_CLIENT_CERT_PATH=…, as for the worker")
+	default:
+		x.temporal = c
+		x.ok(check, "it answers at "+address)
+	}
+}
+
+func (x *examination) seeNamespace(ctx context.Context) {
+	check := "namespace " + x.namespace
+	if x.temporal == nil {
+		x.skip("namespace", "Temporal is not reached")
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	d, err := x.temporal.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: x.namespace})
+	retention := d.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration()
+	switch {
+	case missing(err):
+		x.bad(check, "Temporal has no such namespace", "starter setup, or TEMPORAL_NAMESPACE=the-right-one")
+	case forbidden(err):
+		x.bad(check, "Temporal refuses these credentials for it", "TEMPORAL_API_KEY_FILE=… or TEMPORAL_TLS_CLIENT_CERT_PATH=…, as for the worker")
+	case err != nil:
+		x.bad(check, "Temporal did not tell about it: "+sentence(err), "starter doctor, in a moment")
+	case retention < goodRetention:
+		x.named = true
+		x.warn(check, fmt.Sprintf("closed cases stay for %s only: a callback that comes later is told that its case never was", span(retention)),
+			longerRetention(x.namespace, goodRetention, x.cloud))
+	default:
+		x.named = true
+		x.ok(check, "closed cases stay for "+span(retention))
+	}
+}
+
+func (x *examination) seeAttributes(ctx context.Context) {
+	if !x.named {
+		x.skip("search attributes", "there is no namespace to look into")
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	wanted := workflows.SearchAttributes()
+	names := slices.Sorted(maps.Keys(wanted))
+	defined, err := attributes(ctx, x.temporal, x.namespace, names)
+	if err != nil {
+		x.bad("search attributes", "Temporal did not tell them: "+sentence(err), "starter doctor, in a moment")
+		return
+	}
+	for _, name := range names {
+		check := "search attribute " + name
+		switch as, there := defined[name]; {
+		case !there:
+			x.bad(check, "it is missing: no case can start", "starter setup")
+		case as == enums.INDEXED_VALUE_TYPE_UNSPECIFIED:
+			x.ok(check, "it is there; "+unseenType)
+		case as != wanted[name]:
+			x.bad(check, wrongType(as, wanted[name]), otherType(x.namespace, name, x.cloud))
+		default:
+			x.ok(check, as.String())
+		}
+	}
+}
+
+// seeWorkers asks who has polled lately. One queue alone is not enough: status
+// reads are on one of their own.
+func (x *examination) seeWorkers(ctx context.Context) {
+	if !x.named {
+		x.skip("workers", "there is no namespace to look into")
+		return
+	}
+	for _, queue := range []struct {
+		name string
+		kind enums.TaskQueueType
+	}{{workflows.TaskQueue, enums.TASK_QUEUE_TYPE_WORKFLOW}, {workflows.ReadsQueue, enums.TASK_QUEUE_TYPE_ACTIVITY}} {
+		check := "workers on " + queue.name
+		pollers, err := x.pollers(ctx, queue.name, queue.kind)
+		switch {
+		case err != nil:
+			x.bad(check, "Temporal did not tell them: "+sentence(err), "starter doctor, in a moment")
+		case len(pollers) == 0:
+			x.bad(check, "nobody has polled for "+span(seenLately)+": cases wait", "start the worker, with TEMPORAL_NAMESPACE="+x.namespace+"; its log says why it does not stay up")
+		case len(pollers) == 1:
+			x.ok(check, "one polls")
+		default:
+			x.ok(check, fmt.Sprintf("%d poll", len(pollers)))
+		}
+	}
+}
+
+func (x *examination) pollers(ctx context.Context, queue string, kind enums.TaskQueueType) ([]*taskqueue.PollerInfo, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	d, err := x.temporal.DescribeTaskQueue(ctx, queue, kind)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(d.GetPollers(), func(p *taskqueue.PollerInfo) bool {
+		return x.out.clock().Sub(p.GetLastAccessTime().AsTime()) > seenLately
+	}), nil
+}
+
+// seeDeployment looks whether the build that the cases go to is there. Workers
+// that poll as versions are looked at also where nobody named their deployment.
+func (x *examination) seeDeployment(ctx context.Context) {
+	const check = "worker deployment"
+	name, _, err := x.lookup.Value("KYC_DEPLOYMENT")
+	switch {
+	case err != nil:
+		x.bad("KYC_DEPLOYMENT", sentence(err), "set one of them, to what the worker has")
+		return
+	case !x.named:
+		x.skip(check, "there is no namespace to look into")
+		return
+	}
+	pollers, err := x.pollers(ctx, workflows.TaskQueue, enums.TASK_QUEUE_TYPE_WORKFLOW)
+	if err != nil {
+		x.bad(check, "Temporal did not tell who polls: "+sentence(err), "starter doctor, in a moment")
+		return
+	}
+	var builds []string // that poll, as versions of the deployment
+	for _, p := range pollers {
+		o := p.GetDeploymentOptions()
+		if o.GetWorkerVersioningMode() != enums.WORKER_VERSIONING_MODE_VERSIONED {
+			continue
+		}
+		if name == "" {
+			name = o.GetDeploymentName()
+		}
+		if name == o.GetDeploymentName() && !slices.Contains(builds, o.GetBuildId()) {
+			builds = append(builds, o.GetBuildId())
+		}
+	}
+	if name == "" {
+		x.skip(check, "KYC_DEPLOYMENT is not set, and no worker polls as a version")
+		return
+	}
+	x.seeVersion(ctx, check+" "+name, name, builds)
+}
+
+func (x *examination) seeVersion(ctx context.Context, check, name string, builds []string) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	d, err := x.temporal.WorkerDeploymentClient().GetHandle(name).Describe(ctx, client.WorkerDeploymentDescribeOptions{})
+	promote := "BUILD"
+	if len(builds) > 0 {
+		promote = slices.Max(builds)
+	}
+	fix := fmt.Sprintf("KYC_DEPLOYMENT=%s starter setup --promote %s", name, promote)
+	switch now := current(d); {
+	case missing(err):
+		x.bad(check, "no worker of it has ever come", "start a worker with KYC_DEPLOYMENT="+name+", or unset KYC_DEPLOYMENT here")
+	case err != nil:
+		x.bad(check, "Temporal did not tell about it: "+sentence(err), "starter doctor, in a moment")
+	case now == "" && len(builds) > 0:
+		x.bad(check, "no version is current: its workers get no task", fix)
+	case now == "":
+		x.bad(check, "no version is current, and the workers that poll are none of it", "start the workers with KYC_DEPLOYMENT="+name+", or unset KYC_DEPLOYMENT here")
+	case !slices.Contains(builds, now):
+		x.bad(check, now+" is the current version, and no worker of it polls: cases wait", fix+", or start the worker of "+now)
+	default:
+		x.ok(check, now+" is the current version, and its worker polls")
+	}
+}

@@ -1,0 +1,186 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"durablekyc.example/connectfi"
+	"durablekyc.example/internal/seal"
+)
+
+// mostSkew is by how much two clocks may differ: links and signatures of events
+// end to the minute.
+const mostSkew = 30 * time.Second
+
+// seeConnectFi fetches a token, which is all that can be asked without a
+// customer.
+func (x *examination) seeConnectFi(ctx context.Context) {
+	const check = "ConnectFi"
+	base, ok := x.value("CONNECTFI_BASE_URL", "it says where ConnectFi is")
+	login, ok1 := x.value("CONNECTFI_LOGIN", "it says who asks ConnectFi")
+	password, ok2 := x.value("CONNECTFI_PASSWORD", "it is the login's")
+	if !ok || !ok1 || !ok2 {
+		x.skip(check, "it cannot be asked without all three")
+		return
+	}
+	const credentials = "CONNECTFI_LOGIN=… and CONNECTFI_PASSWORD=…, as ConnectFi gave them"
+	if err := seal.Unprinted("CONNECTFI_PASSWORD", password); err != nil {
+		x.bad(check, sentence(err), credentials)
+		return
+	}
+	watch := &watch{next: http.DefaultTransport}
+	c, err := connectfi.New(connectfi.Config{BaseURL: base, Login: login, Password: password, Timeout: answerWithin, HTTP: &http.Client{Transport: watch}})
+	if err != nil {
+		x.bad(check, sentence(err), "CONNECTFI_BASE_URL=https://… and the login that ConnectFi gave you")
+		return
+	}
+	err = c.SignIn(ctx)
+	var said *connectfi.Error
+	switch {
+	case err == nil:
+		x.ok(check, "it takes the login")
+	case errors.As(err, &said) && said.Code == connectfi.CodeUnauthorized:
+		x.bad(check, "it refuses the login", credentials)
+	case errors.As(err, &said) && said.Code != "":
+		x.bad(check, sentence(err), "starter doctor, in a moment; then ask ConnectFi")
+	case errors.As(err, &said) && said.HTTPStatus != 0:
+		x.bad(check, "what answers at CONNECTFI_BASE_URL is not ConnectFi: "+sentence(err), "CONNECTFI_BASE_URL=https://…, as ConnectFi's pages have it")
+	default:
+		x.bad(check, "it cannot be reached: "+sentence(err), "CONNECTFI_BASE_URL=https://…, and let this machine out to it (HTTPS_PROXY)")
+	}
+	x.seeClock("ConnectFi", watch)
+}
+
+// seePublicURL proves with a link that has ended that the webhook is ours and
+// has these link keys. Such a link opens nothing, and nobody without the keys
+// can make one: to everybody else the answers are what they always were.
+func (x *examination) seePublicURL(ctx context.Context) {
+	const check = "KYC_PUBLIC_URL"
+	base, ok := x.value(check, "it is the webhook as applicants reach it")
+	if !ok || !x.address(check, base) {
+		return
+	}
+	w := &watch{next: http.DefaultTransport}
+	nowhere := w.ask(ctx, http.MethodGet, strings.TrimRight(base, "/")+"/starter-doctor-knocks", "")
+	x.seeClock("the webhook", w)
+	switch {
+	case nowhere.err != nil:
+		x.bad(check, "the webhook cannot be reached there, from here: "+sentence(nowhere.err), check+"=as applicants reach the webhook; its log says whether it is up")
+		return
+	case !nowhere.unknown():
+		x.bad(check, "it leads elsewhere: what answers is not our webhook"+nowhere.where(), check+"=as applicants reach the webhook")
+		return
+	case x.keys == seal.Keys{}:
+		x.skip(check, "the webhook is there; whether it has the same link keys cannot be told without them")
+		return
+	}
+	ended := w.ask(ctx, http.MethodGet, x.keys.Address(base, seal.Ticket{Subject: nobody, Expires: x.out.clock().Add(-24 * time.Hour)}), "")
+	switch {
+	case ended.err == nil && ended.status == http.StatusGone:
+		x.secure(check, base, "the webhook answers there, and has the same link keys")
+	case ended.err == nil && ended.status == http.StatusNotFound:
+		x.bad(check, "the webhook there has other link keys: no link that is made with these opens", "KYC_LINK_KEYS=the same for worker, webhook and starter")
+	default:
+		x.bad(check, "the webhook there does not take links"+ended.where(), "starter doctor, in a moment; the webhook's log")
+	}
+}
+
+// nobody is the reference of no case: ConnectFi's have no full stop.
+const nobody = "starter.doctor"
+
+// seeCallbackURL knocks where ConnectFi will: with a callback URL as the worker
+// makes them, of a case that nobody has, and a body that is none. The webhook
+// looks at the URL first, so the answer says whether it would be let in; nothing
+// is handed on.
+func (x *examination) seeCallbackURL(ctx context.Context) {
+	check := "KYC_CALLBACK_URL"
+	base, _, err := x.lookup.Value(check)
+	if err != nil {
+		x.bad(check, sentence(err), "set one of them, to what the worker has")
+		return
+	}
+	if base == "" {
+		if base, _, err = x.lookup.Value("KYC_PUBLIC_URL"); err != nil || base == "" {
+			x.skip(check, "it is not set, nor is KYC_PUBLIC_URL")
+			return
+		}
+		check += " (which is KYC_PUBLIC_URL)"
+	}
+	if !x.address(check, base) {
+		return
+	}
+	if (x.keys == seal.Keys{}) {
+		x.skip(check, "no callback URL can be made without link keys")
+		return
+	}
+	w := &watch{next: http.DefaultTransport}
+	knock := w.ask(ctx, http.MethodPost, strings.TrimRight(base, "/")+"/connectfi/callbacks/"+nobody+"/"+x.keys.Mint(seal.Callback, nobody), "starter doctor")
+	switch {
+	case knock.err != nil:
+		x.bad(check, "the webhook cannot be reached there, from here: "+sentence(knock.err), "KYC_CALLBACK_URL=as ConnectFi reaches the webhook")
+	case knock.problem() && knock.status == http.StatusBadRequest:
+		x.secure(check, base, "callbacks arrive at the webhook, and it has the same link keys")
+	case knock.unknown():
+		x.bad(check, "the webhook there has other link keys: every callback is refused, and cases only find out by asking", "KYC_LINK_KEYS=the same for worker and webhook")
+	case knock.problem():
+		x.bad(check, "the webhook there takes no callback now"+knock.where(), "starter doctor, in a moment; the webhook's log")
+	default:
+		x.bad(check, "it leads elsewhere: what answers is not our webhook"+knock.where(), "KYC_CALLBACK_URL=as ConnectFi reaches the webhook")
+	}
+}
+
+// address refuses what is no address to build on.
+func (x *examination) address(check, base string) bool {
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		x.bad(check, "it is no address such as https://kyc.example.com", strings.Fields(check)[0]+"=https://kyc.example.com")
+		return false
+	}
+	return true
+}
+
+// secure ends a look that went well, unless it was in clear through the world.
+func (x *examination) secure(check, base, says string) {
+	if u, _ := url.Parse(base); u.Scheme == "http" && !local(u.Hostname()) {
+		x.warn(check, says+"; but it is http, and what is in these addresses would travel in clear", strings.Fields(check)[0]+"=https://…")
+		return
+	}
+	x.ok(check, says)
+}
+
+// seeClock holds this machine's clock against that of somebody who answered.
+func (x *examination) seeClock(whose string, w *watch) {
+	check := "clock, against " + whose
+	off, ok := w.off()
+	switch ahead := "behind"; {
+	case !ok:
+		x.skip(check, "no answer told the time")
+	case off.Abs() > mostSkew:
+		if off > 0 {
+			ahead = "ahead of"
+		}
+		x.bad(check, fmt.Sprintf("this machine is %s %s %s", span(off.Abs()), ahead, whose), "timedatectl set-ntp true, here or there: links and signatures end to the minute")
+	default:
+		x.ok(check, "they agree")
+	}
+}
+
+// local is a host that no stranger reaches: of this machine, of a private
+// network, or a name that only such a network knows.
+func local(host string) bool {
+	if ip := net.ParseIP(host); ip != nil {
+		return ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast()
+	}
+	for _, end := range []string{".localhost", ".local", ".internal", ".svc"} {
+		if strings.HasSuffix(host, end) {
+			return true
+		}
+	}
+	return !strings.Contains(host, ".")
+}

@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// mostProbe is how many bytes of an answer are read.
+const mostProbe = 64 << 10
+
+// watch is a transport that reads the time off what comes back.
+type watch struct {
+	next http.RoundTripper
+	mu   sync.Mutex
+	skew time.Duration
+	told bool
+}
+
+func (w *watch) RoundTrip(r *http.Request) (*http.Response, error) {
+	before := time.Now()
+	answer, err := w.next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	if at, bad := http.ParseTime(answer.Header.Get("Date")); bad == nil {
+		after := time.Now()
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		// It was written at some moment of that second, and on the way.
+		w.skew, w.told = before.Add(after.Sub(before)/2).Sub(at.Add(time.Second/2)), true
+	}
+	return answer, nil
+}
+
+// off is by how much this machine is ahead; false if nobody told the time.
+func (w *watch) off() (time.Duration, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.skew, w.told
+}
+
+// heard is as much of an answer as doctor understands.
+type heard struct {
+	status int
+	kind   string
+	detail string // of a problem (RFC 9457)
+	err    error  // there was no answer
+}
+
+// ask makes one request and follows no redirect: ConnectFi might not either.
+func (w *watch) ask(ctx context.Context, method, address, body string) heard {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(body))
+	if err != nil {
+		return heard{err: errors.New("it is no address")}
+	}
+	c := http.Client{Transport: w, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	answer, err := c.Do(r)
+	if err != nil {
+		var about *url.Error // whose text has the address, and so a token
+		if errors.As(err, &about) {
+			err = about.Err
+		}
+		return heard{err: err}
+	}
+	defer answer.Body.Close()
+	h := heard{status: answer.StatusCode, kind: answer.Header.Get("Content-Type")}
+	var problem struct {
+		Detail string `json:"detail"`
+	}
+	if json.NewDecoder(io.LimitReader(answer.Body, mostProbe)).Decode(&problem) == nil {
+		h.detail = problem.Detail
+	}
+	return h
+}
+
+func (h heard) problem() bool {
+	return h.err == nil && h.kind == "application/problem+json" && h.detail != ""
+}
+
+// unknown is how our webhook says that there is nothing, and that a token is wrong.
+func (h heard) unknown() bool {
+	return h.problem() && h.status == http.StatusNotFound && h.detail == "There is nothing at this address."
+}
+
+func (h heard) where() string {
+	if h.err != nil {
+		return " (" + sentence(h.err) + ")"
+	}
+	return fmt.Sprintf(" (%d, %s)", h.status, cmp.Or(h.kind, "no content type"))
+}
