@@ -9,7 +9,7 @@ POSTGRES = $(if $(shell ls /usr/lib/postgresql/*/bin/postgres 2>/dev/null || com
 TAGS = -tags "$(BROWSER) $(NODE) $(POSTGRES)"
 AXIOS = 1.21.1
 
-.PHONY: test tools check root stack chaos bench scale fuzz pictures build release reproducible dev
+.PHONY: test tools check root stack chaos bench scale fuzz pictures build release reproducible dev compose
 
 test: tools check root stack
 
@@ -77,6 +77,10 @@ fuzz:
 # The README's pictures, taken anew.
 pictures:
 	cd dev/stack && go test $(TAGS) -run 'Shows|Refusal' -pictures .
+
+# docker-compose.yml on this machine's Docker engine, without a registry if need be: docs/operations.md.
+compose:
+	deploy/proof/prove.sh
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./worker ./webhook ./starter ./sandbox

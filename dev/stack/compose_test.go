@@ -29,16 +29,39 @@ var programs = map[string]string{
 var jobs = []string{"schema", "namespace", "keys", "demo"}
 
 // compose loads the file the way docker compose does, schema and consistency
-// checks included, with an empty environment: what `docker compose up` runs on
-// a machine where nothing is set.
+// checks included, with an empty environment and every profile.
 func compose(t *testing.T) *types.Project {
 	t.Helper()
-	options, err := cli.NewProjectOptions([]string{filepath.Join(root, "docker-compose.yml")}, cli.WithName("kyc"))
+	project := composed(t, "*")
+	require.Empty(t, project.DisabledServices, "a service hidden by a profile escapes these tests")
+	return project
+}
+
+// composed is what docker compose runs with these profiles on a machine where
+// nothing is set.
+func composed(t *testing.T, profiles ...string) *types.Project {
+	t.Helper()
+	options, err := cli.NewProjectOptions([]string{filepath.Join(root, "docker-compose.yml")}, cli.WithName("kyc"), cli.WithProfiles(profiles))
 	require.NoError(t, err)
 	project, err := options.LoadProject(context.Background())
 	require.NoError(t, err)
-	require.Empty(t, project.DisabledServices, "a service hidden by a profile escapes these tests")
 	return project
+}
+
+// Against ConnectFi itself nothing of the sandbox may run, nor be waited for:
+// a service that waits for a disabled one does not load. The demo would walk
+// the sandbox's customers there.
+func TestComposeRunsWithoutTheSandbox(t *testing.T) {
+	project := composed(t)
+	require.NotContains(t, project.Services, "sandbox")
+	require.NotContains(t, project.Services, "demo")
+	for name := range compose(t).Services {
+		if len(compose(t).Services[name].Profiles) == 0 {
+			require.Contains(t, project.Services, name)
+		}
+	}
+	require.Contains(t, composed(t, "sandbox").Services, "demo")
+	require.Contains(t, project.Services["keys"].Environment, "CONNECTFI_LOGIN", "ConnectFi's own login reaches the secrets by this job")
 }
 
 // environment is what a service is given; nothing is passed through from
@@ -159,7 +182,8 @@ func TestComposeStartsInOrder(t *testing.T) {
 		{"postgres", "schema", "temporal", "namespace", "worker", "demo"},
 		{"namespace", "webhook", "demo"},
 		{"namespace", "ui"},
-		{"keys", "sandbox", "worker"},
+		{"keys", "sandbox", "demo"},
+		{"keys", "worker"},
 		{"keys", "webhook"},
 	} {
 		for i := range len(chain) - 1 {

@@ -21,21 +21,23 @@ type keysCommand struct {
 }
 
 type keysInitCommand struct {
-	Directory string `arg:"" name:"dir" help:"Where the files go, readable by this user alone; what is there stays."`
+	Directory string `arg:"" name:"dir" help:"Where the files go, readable by this user alone; what is there stays, but for a login of ConnectFi's in CONNECTFI_LOGIN and CONNECTFI_PASSWORD, which is written over it."`
 }
 
 // secrets are the files that services read by their …_FILE variables, and how
-// each is drawn: within ConnectFi's rules for a login and a password (C).
+// each is drawn: within ConnectFi's rules for a login and a password (C). What
+// a variable gives is written in place of a draw: ConnectFi hands out its own.
 var secrets = []struct {
-	name string
-	draw func() (string, error)
+	name  string
+	draw  func() (string, error)
+	given string
 }{
-	{"link_keys", always(seal.NewKey)},
-	{"keyset", seal.NewKeyset},
-	{"notify_secret", always(hook.NewSecret)},
-	{"connectfi_login", always(func() string { return "kyc_" + rand.Text() })},
-	{"connectfi_password", always(rand.Text)},
-	{"api_tokens", always(seal.NewKey)},
+	{"link_keys", always(seal.NewKey), ""},
+	{"keyset", seal.NewKeyset, ""},
+	{"notify_secret", always(hook.NewSecret), ""},
+	{"connectfi_login", always(func() string { return "kyc_" + rand.Text() }), "CONNECTFI_LOGIN"},
+	{"connectfi_password", always(rand.Text), "CONNECTFI_PASSWORD"},
+	{"api_tokens", always(seal.NewKey), ""},
 }
 
 func always(draw func() string) func() (string, error) {
@@ -52,14 +54,23 @@ func (c keysInitCommand) Run(a *app) error {
 			break
 		}
 		path := filepath.Join(c.Directory, secret.name)
-		var drawn string
-		if drawn, err = secret.draw(); err != nil {
-			break
+		var text string
+		if secret.given != "" {
+			text, _, err = a.environment.Value(secret.given)
+		}
+		if err == nil && text != "" {
+			err = replace(path, text+"\n")
+			made[secret.name] = "given"
+			continue
+		}
+		if err == nil {
+			text, err = secret.draw()
 		}
 		var written bool
-		if written, err = writeOnce(path, drawn+"\n"); err == nil {
-			made[secret.name] = map[bool]string{true: "written", false: "kept"}[written]
+		if err == nil {
+			written, err = writeOnce(path, text+"\n")
 		}
+		made[secret.name] = map[bool]string{true: "written", false: "kept"}[written]
 	}
 	if err != nil {
 		return &problem{err: fmt.Errorf("the secrets cannot be written as user %d: %w", os.Getuid(), err),
