@@ -48,7 +48,12 @@ func run(s settings) (err error) {
 	if err != nil {
 		return fmt.Errorf("KYC_KEYSET, KYC_KEYSET_KEK: %w", err)
 	}
-	config, err := s.edge() // what is wrong with it is said before anything is opened
+	metrics, err := telemetry.New("webhook")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, metrics.Shutdown(context.WithoutCancel(ctx))) }()
+	config, err := s.edge(metrics.Calls("connectfi")) // what is wrong with it is said before anything is opened
 	if err != nil {
 		return err
 	}
@@ -62,11 +67,6 @@ func run(s settings) (err error) {
 	if err != nil {
 		return err
 	}
-	metrics, err := telemetry.New("webhook")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, metrics.Shutdown(context.WithoutCancel(ctx))) }()
 	temporal, err := cluster.Dial(ctx, cluster.Options{
 		Lookup: os.LookupEnv, Environ: os.Environ, Sealed: keyset.Converters(), Logger: log, Metrics: metrics.Temporal()})
 	if err != nil {

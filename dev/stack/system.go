@@ -142,7 +142,11 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 	if err != nil {
 		return err
 	}
-	if err := s.dial(ctx, o, keyset); err != nil {
+	metrics, err := telemetry.New("dev")
+	if err != nil {
+		return err
+	}
+	if err := s.dial(ctx, o, keyset, metrics); err != nil {
 		return err
 	}
 	signers, err := hook.ParseSecrets(secret.notify)
@@ -158,18 +162,14 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 	if err != nil {
 		return err
 	}
-	s.closers = append(s.closers, documents.Close)
-	metrics, err := telemetry.New("dev")
-	if err != nil {
-		return err
-	}
+	s.closers = append(s.closers, documents.Close, func() error { return metrics.Shutdown(context.WithoutCancel(ctx)) })
 	log := o.log
 	sandbox, err := standin.New(standin.Config{Login: secret.login, Password: secret.password, Logger: log, Seed: o.seed})
 	if err != nil {
 		return err
 	}
 	connect := func() (*connectfi.Client, error) {
-		return connectfi.New(connectfi.Config{BaseURL: s.sandbox, Login: secret.login, Password: secret.password})
+		return connectfi.New(connectfi.Config{BaseURL: s.sandbox, Login: secret.login, Password: secret.password, Watch: metrics.Calls("connectfi")})
 	}
 	passing, err := connect()
 	if err != nil {
@@ -216,8 +216,8 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 	return s.startWorker()
 }
 
-func (s *system) dial(ctx context.Context, o options, keyset seal.Keyset) (err error) {
-	to := cluster.Options{Address: s.temporal.Address, Namespace: embedded.Namespace, Logger: o.log}
+func (s *system) dial(ctx context.Context, o options, keyset seal.Keyset, metrics *telemetry.Telemetry) (err error) {
+	to := cluster.Options{Address: s.temporal.Address, Namespace: embedded.Namespace, Logger: o.log, Metrics: metrics.Temporal()}
 	sealed := [2]seal.Converters{keyset.Converters(), keyset.WorkerConverters()}
 	if o.clear {
 		sealed = [2]seal.Converters{}

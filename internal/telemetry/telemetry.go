@@ -10,10 +10,12 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel/attribute"
 	exporter "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.temporal.io/sdk/client"
@@ -49,7 +51,7 @@ func New(service string) (*Telemetry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
-	provider := metric.NewMeterProvider(metric.WithReader(reader), metric.WithView(buckets))
+	provider := metric.NewMeterProvider(metric.WithReader(reader), metric.WithView(view))
 	return &Telemetry{
 		Registry: registry,
 		provider: provider,
@@ -63,13 +65,27 @@ func New(service string) (*Telemetry, error) {
 	}, nil
 }
 
-// buckets suits the SDK's latencies: a long poll takes a minute, a workflow task milliseconds.
-var buckets = metric.NewView(
-	metric.Instrument{Kind: metric.InstrumentKindHistogram, Unit: "s"},
-	metric.Stream{Aggregation: metric.AggregationExplicitBucketHistogram{
-		Boundaries: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 3600},
-	}},
-)
+// view shapes what the meter counts. The SDK's latencies lie between a long poll
+// of a minute and a workflow task of milliseconds; ours between a call and the
+// months that a case may take. Of ours the SDK's own labels are dropped: which
+// queue and which workflow says nothing that the name does not.
+func view(i metric.Instrument) (metric.Stream, bool) {
+	shaped := metric.Stream{Name: i.Name, Description: i.Description, Unit: i.Unit}
+	ours := strings.HasPrefix(i.Name, "kyc_")
+	if ours {
+		shaped.AttributeFilter = attribute.NewDenyKeysFilter("activity_type", "client_name", "namespace", "task_queue", "worker_type", "workflow_type")
+	}
+	timer := i.Kind == metric.InstrumentKindHistogram && i.Unit == "s"
+	if timer {
+		bounds := []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 3600}
+		if ours {
+			const hour, day = 3600, 24 * 3600
+			bounds = []float64{.1, .5, 1, 5, 10, 30, 60, 300, 900, hour, 4 * hour, 12 * hour, day, 3 * day, 7 * day, 14 * day, 30 * day, 90 * day}
+		}
+		shaped.Aggregation = metric.AggregationExplicitBucketHistogram{Boundaries: bounds}
+	}
+	return shaped, ours || timer
+}
 
 // Handler serves the metrics in Prometheus' format.
 func (t *Telemetry) Handler() http.Handler {
