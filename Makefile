@@ -10,7 +10,7 @@ PROMETHEUS = $(if $(wildcard .dev/prometheus/usr/bin/promtool)$(shell command -v
 TAGS = -tags "$(BROWSER) $(NODE) $(POSTGRES) $(PROMETHEUS)"
 AXIOS = 1.21.1
 
-.PHONY: test tools check root stack chaos bench fuzz pictures build dev
+.PHONY: test tools check root stack chaos bench scale fuzz pictures build dev
 
 test: tools check root stack
 
@@ -64,6 +64,10 @@ chaos:
 # Ours beside the leanest workflow that could do the same, in turns: docs/performance.md. ARGS="--postgres URL"
 bench:
 	cd dev/stack && go run ./bench --json ../../bench.json $(ARGS)
+
+# Ever more open cases: docs/performance.md. ARGS="--postgres URL --sizes 1000,10000"
+scale:
+	cd dev/stack && go run ./bench --json ../../scale.json scale $(ARGS)
 
 # Every fuzz target for this long. What they found before runs with make test;
 # what they find now lands in testdata/fuzz, to be fixed and committed.

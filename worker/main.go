@@ -2,11 +2,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -81,7 +83,8 @@ func run(s settings) (err error) {
 	defer carrier.Close()
 	worker, err := taskqueue.New(taskqueue.Config{Temporal: temporal, Carrier: carrier, ConnectFi: provider, Documents: documents,
 		Keys: keys, CallbackURL: s.CallbackURL, PublicURL: s.PublicURL, NotifyURL: s.NotifyURL, NotifySecrets: secrets, NotifyPrivate: s.Private,
-		Grace: s.Grace, SweepEvery: s.Sweep, Deployment: s.Deployment, ReadsPerSecond: s.Reads, Logger: log, Telemetry: metrics})
+		Grace: s.Grace, SweepEvery: s.Sweep, Deployment: s.Deployment, ReadsPerSecond: s.Reads,
+		CachedCases: cmp.Or(s.Cached, taskqueue.CasesThatFit(debug.SetMemoryLimit(-1))), Logger: log, Telemetry: metrics})
 	if err != nil {
 		return err
 	}

@@ -30,6 +30,7 @@ type settings struct {
 	AdminListen string        `env:"KYC_ADMIN_LISTEN" default:"127.0.0.1:8082" help:"Address of /healthz, /readyz and /metrics."`
 	Deployment  string        `env:"KYC_DEPLOYMENT" placeholder:"NAME" help:"Turns on Temporal's worker versioning."`
 	Reads       float64       `name:"reads-per-second" env:"KYC_READS_PER_SECOND" default:"20" help:"Status reads of waiting cases, by all workers together."`
+	Cached      int           `name:"cached-cases" env:"KYC_CACHED_CASES" placeholder:"N" help:"Cases that stay in memory between their events; what fits into GOMEMLIMIT if not set, 10,000 at the most."`
 	Log         string        `env:"KYC_LOG" enum:"text,json" default:"text" help:"text or json."`
 
 	Check   bool             `help:"Ask the running worker whether it is ready, and end."`
@@ -49,6 +50,9 @@ func (s *settings) Validate() error {
 	}
 	if s.Sweep < time.Minute {
 		return errors.New("KYC_DOCUMENTS_SWEEP must be a minute at least, such as 1h")
+	}
+	if s.Cached < 0 {
+		return errors.New("KYC_CACHED_CASES must be more than 0")
 	}
 	if err := serve.Missing(
 		serve.Variable{Name: "CONNECTFI_BASE_URL", Value: s.BaseURL}, serve.Variable{Name: "CONNECTFI_LOGIN", Value: s.Login},

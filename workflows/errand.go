@@ -53,7 +53,42 @@ func (f *flow) start(ctx workflow.Context, need kyc.Need) errand {
 		}
 		return run(do.WatchStatus, request)
 	}
-	return run(do.ReadStatus, read)
+	return errand{need: need, stop: stop, future: glance(ctx, read)}
+}
+
+// glances is how long a read within a workflow task may take: the task has ten
+// seconds, and one that outlives them is begun anew.
+const glances = 4 * time.Second
+
+// glance reads the status within the workflow task that a callback has brought
+// about, which spares a task and five events where ConnectFi answers. It is
+// tried once: what fails is left to an activity, which has all the patience and
+// keeps no workflow task, after the pause that the failure asks for.
+func glance(ctx workflow.Context, read activities.ReadRequest) workflow.Future {
+	var do *activities.Activities
+	once := workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
+		ScheduleToCloseTimeout: glances, RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1}})
+	answer, answered := workflow.NewFuture(ctx)
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		var reading kyc.Reading
+		err := workflow.ExecuteLocalActivity(once, do.ReadStatus, read).Get(ctx, &reading)
+		var (
+			refused *temporal.ApplicationError
+			called  *temporal.CanceledError
+		)
+		switch {
+		case err == nil, errors.As(err, &called), errors.As(err, &refused) && refused.NonRetryable():
+			answered.Set(reading, err)
+			return
+		case refused != nil && refused.NextRetryDelay() > 0:
+			if err := workflow.Sleep(ctx, refused.NextRetryDelay()); err != nil {
+				answered.SetError(err)
+				return
+			}
+		}
+		answered.Chain(workflow.ExecuteActivity(ctx, do.ReadStatus, read))
+	})
+	return answer
 }
 
 // patience is what a call may last beyond the stage's end: the server gives up

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
 	"google.golang.org/protobuf/proto"
@@ -52,7 +53,7 @@ func TestThePartingIsNamed(t *testing.T) {
 			}
 		}
 	}
-	require.Greater(t, found, 80)
+	require.Greater(t, found, 50)
 }
 
 // next is the event by which the next workflow task is started.
@@ -76,16 +77,21 @@ func TestHowHistoriesPart(t *testing.T) {
 	}{
 		{"a timer is another", func(h *historypb.History) { h.Events[12].GetTimerStartedEventAttributes().TimerId = "other" },
 			"event 13, TimerStarted: [TMPRL1100] During replay, a matching Timer command was expected in history event position other."},
-		{"something was not done", func(h *historypb.History) { // the last thing of what was decided with event 38
-			h.Events = h.Events[:39]
-		}, "event 38, WorkflowTaskCompleted: [TMPRL1100] nondeterministic workflow: extra replay command for CancelTimer"},
+		{"something was not done", func(h *historypb.History) { // the last thing of what was decided with event 32
+			h.Events = h.Events[:34]
+		}, "event 32, WorkflowTaskCompleted: [TMPRL1100] nondeterministic workflow: extra replay command for CancelTimer"},
 		{"something was done that nobody would do", func(h *historypb.History) {
-			h.Events[38] = &historypb.HistoryEvent{EventId: 39, EventType: enumspb.EVENT_TYPE_TIMER_STARTED,
-				Attributes: &historypb.HistoryEvent_TimerStartedEventAttributes{TimerStartedEventAttributes: &historypb.TimerStartedEventAttributes{TimerId: "39", WorkflowTaskCompletedEventId: 38}}}
-		}, "event 39, TimerStarted: [TMPRL1100] During replay, a matching Timer command was expected"},
+			h.Events[34] = &historypb.HistoryEvent{EventId: 35, EventType: enumspb.EVENT_TYPE_TIMER_STARTED,
+				Attributes: &historypb.HistoryEvent_TimerStartedEventAttributes{TimerStartedEventAttributes: &historypb.TimerStartedEventAttributes{TimerId: "35", WorkflowTaskCompletedEventId: 32}}}
+		}, "event 35, TimerStarted: [TMPRL1100] During replay, a matching Timer command was expected"},
+		{"a read was an activity", func(h *historypb.History) { // as it was before reads were tried within the task
+			h.Events[32] = &historypb.HistoryEvent{EventId: 33, EventType: enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED,
+				Attributes: &historypb.HistoryEvent_ActivityTaskScheduledEventAttributes{ActivityTaskScheduledEventAttributes: &historypb.ActivityTaskScheduledEventAttributes{
+					ActivityId: "33", WorkflowTaskCompletedEventId: 32, ActivityType: &commonpb.ActivityType{Name: "ReadStatus"}}}}
+		}, "event 33, ActivityTaskScheduled: [TMPRL1100]"},
 		{"its end is another", func(h *historypb.History) {
-			h.Events[40].EventType = enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW
-		}, "event 41, WorkflowExecutionContinuedAsNew: replay workflow doesn't return the same result as the last event"},
+			h.Events[35].EventType = enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW
+		}, "event 36, WorkflowExecutionContinuedAsNew: replay workflow doesn't return the same result as the last event"},
 		{"its workflow is none of ours", func(h *historypb.History) {
 			h.Events[0].GetWorkflowExecutionStartedEventAttributes().WorkflowType.Name = "Order"
 		}, "event 1, WorkflowExecutionStarted: this build has no workflow of the type Order"},

@@ -106,10 +106,11 @@ func TestGoldenHistoriesCoverThePaths(t *testing.T) {
 	for _, e := range []enumspb.EventType{enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED,
 		enumspb.EVENT_TYPE_TIMER_FIRED, enumspb.EVENT_TYPE_TIMER_CANCELED, enumspb.EVENT_TYPE_ACTIVITY_TASK_FAILED,
 		enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW, enumspb.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED,
-		enumspb.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED, enumspb.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES} {
+		enumspb.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED, enumspb.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
+		enumspb.EVENT_TYPE_MARKER_RECORDED} {
 		require.True(t, seen[e], "%s", e)
 	}
-	for _, name := range []string{"Identify", "ReadStatus", "WatchStatus", "SubmitDocuments", "Notify"} {
+	for _, name := range []string{"Identify", "WatchStatus", "SubmitDocuments", "Notify"} {
 		require.True(t, types[name], name)
 	}
 }

@@ -40,6 +40,7 @@ func TestKilledWorkers(t *testing.T) {
 	}
 	uploading := begin(t, "killeduploading", customers(t, "individual", "step_up", 1)[0], patient())
 	reading := begin(t, "killedreading", customers(t, "individual", "review", 1)[0], patient())
+	glancing := begin(t, "killedglancing", customers(t, "individual", "review", 1)[0], patient())
 	processing := begin(t, "killedprocessing", customers(t, "individual", "running", 1)[0], patient())
 	require.Equal(t, kyc.Processing, processing.Stage)
 
@@ -58,12 +59,15 @@ func TestKilledWorkers(t *testing.T) {
 	for reference, activity := range map[string]string{order.Reference: "Identify", reading.Reference: "ReadStatus", uploading.Reference: "SubmitDocuments"} {
 		busy(t, reference, activity)
 	}
+	under.Go(func() { _, _ = one.cases.Refresh(t.Context(), glancing.Reference) })
+	pondering(t, glancing.Reference)
 	first.kill(t)
 	faults(t, map[string]any{"slow": "0s"})
 	for _, name := range []string{"review", "data_request", "unknown_status"} {
 		move(t, views[name], "completed", "denied") // told to nobody who runs
 	}
 	decide(t, reading, "denied")
+	decide(t, glancing, "denied")
 
 	startProcess(t, filepath.Join(bin, "worker"))
 	stepUp(t, until(t, views["step_up"].Reference, inStage(kyc.AwaitingDocuments)))
@@ -77,7 +81,7 @@ func TestKilledWorkers(t *testing.T) {
 		require.Equal(t, 1, ledger(t, v.Reference).Applications, v.Reference)
 	}
 	for reference, want := range map[string]kyc.Stage{order.Reference: kyc.Approved, uploading.Reference: kyc.Approved,
-		reading.Reference: kyc.Denied, processing.Reference: kyc.Approved} {
+		reading.Reference: kyc.Denied, glancing.Reference: kyc.Denied, processing.Reference: kyc.Approved} {
 		require.Equal(t, want, untilWithin(t, 3*time.Minute, reference, final).Stage)
 		require.Equal(t, 1, ledger(t, reference).Applications, reference)
 	}
@@ -100,6 +104,19 @@ func busy(t *testing.T, reference, activity string) {
 		}
 		return false
 	}, 20*time.Second, 20*time.Millisecond, "%s of %s is not under way", activity, reference)
+}
+
+// pondering waits until a worker has a workflow task of this case and reads the
+// status within it.
+func pondering(t *testing.T, reference string) {
+	t.Helper()
+	held := func() bool {
+		d, err := one.client.DescribeWorkflowExecution(t.Context(), workflows.ID(reference), "")
+		return err == nil && d.GetPendingWorkflowTask().GetState() == enums.PENDING_WORKFLOW_TASK_STATE_STARTED
+	}
+	require.Eventually(t, held, 20*time.Second, 20*time.Millisecond, "no worker has a workflow task of %s", reference)
+	time.Sleep(200 * time.Millisecond)
+	require.True(t, held(), "the workflow task of %s ended: it did not wait for ConnectFi", reference)
 }
 
 // process is one of our programs, as production runs it.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -148,8 +149,14 @@ func TestAGoldenHistoryIsRead(t *testing.T) {
 	}
 	d := open(t)
 	d.with(t, rotated)
-	history, err := os.ReadFile(histories + "v0.1/kyc-notified.1.json")
+	runs, err := filepath.Glob(histories + "v0.1/kyc-notified.*.json")
 	require.NoError(t, err)
+	var history []byte
+	for _, run := range runs {
+		text, err := os.ReadFile(run)
+		require.NoError(t, err)
+		history = append(history, text...)
+	}
 	payloads := regexp.MustCompile(`\{"metadata":\{"encoding":"YmluYXJ5L2VuY3J5cHRlZA=="[^{}]*\},"data":"[^"]*"\}`).FindAll(history, -1)
 	require.Greater(t, len(payloads), 10)
 	body := `{"payloads":[` + string(bytes.Join(payloads, []byte(","))) + `]}`

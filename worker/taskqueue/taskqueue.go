@@ -68,6 +68,11 @@ type Config struct {
 	// DefaultCensusEvery.
 	CensusEvery time.Duration
 
+	// CachedCases is how many cases stay in memory between their events, of all
+	// workers in this process: the first one that starts decides. Zero is
+	// MostCachedCases.
+	CachedCases int
+
 	// Deployment turns on Temporal's worker versioning under this name, with
 	// BuildID for a version (empty is telemetry.Version). Empty leaves it off:
 	// a versioned worker gets no task until somebody makes its version current.
@@ -126,6 +131,10 @@ func New(c Config) (*Worker, error) {
 	if c.Grace < 0 || c.SweepEvery < 0 || c.SweepEvery > 0 && c.SweepEvery < time.Minute {
 		errs = append(errs, errors.New("the grace of documents must not be negative, and a minute must lie between sweeps"))
 	}
+	if c.CachedCases < 0 {
+		errs = append(errs, errors.New("the number of cached cases must not be negative"))
+	}
+	c.CachedCases = cmp.Or(c.CachedCases, MostCachedCases)
 	c.Grace, c.SweepEvery = cmp.Or(c.Grace, DefaultGrace), cmp.Or(c.SweepEvery, DefaultSweepEvery)
 	if c.BuildID == "" {
 		c.BuildID = telemetry.Version
@@ -179,6 +188,7 @@ func (w *Worker) workers() []worker.Worker {
 	// Ten events of a short history name the build: its version says more than
 	// the SDK's checksum of the binary, and is shorter.
 	worker.SetBinaryChecksum(w.config.BuildID)
+	worker.SetStickyWorkflowCacheSize(w.config.CachedCases)
 	cases := worker.New(w.config.Carrier, workflows.TaskQueue, w.options())
 	workflows.Register(cases)
 	cases.RegisterActivity(w.activities)

@@ -228,10 +228,10 @@ func TestAdminAsksTemporal(t *testing.T) {
 }
 
 func TestNewNamesEverythingMissing(t *testing.T) {
-	_, err := New(Config{NotifyURL: "nowhere", ReadsPerSecond: -1, Grace: -1, Deployment: "kyc", BuildID: "dev"})
+	_, err := New(Config{NotifyURL: "nowhere", ReadsPerSecond: -1, Grace: -1, CachedCases: -1, Deployment: "kyc", BuildID: "dev"})
 	for _, says := range []string{"two Temporal clients", "a ConnectFi client", "a document store", "keys for callback URLs",
 		"secrets to sign events with", "the public URL must be", "KYC_NOTIFY_URL",
-		"a logger", "telemetry", "callback URL must be an http", "must not be negative", "grace of documents", "stamp telemetry.Version"} {
+		"a logger", "telemetry", "callback URL must be an http", "must not be negative", "grace of documents", "cached cases", "stamp telemetry.Version"} {
 		require.ErrorContains(t, err, says)
 	}
 }

@@ -30,16 +30,17 @@ func TestAShortRunMeasures(t *testing.T) {
 	r.print(os.Stdout)
 	require.Len(t, r.Rounds, 2)
 	require.Len(t, r.Callbacks, turns)
-	require.InDelta(t, r.Ours.Rate/r.Floor.Rate, r.Ratio, 1e-9)
+	require.InDelta(t, r.Sides[ours].Rate/r.Sides[lean].Rate, r.Ratio, 1e-9)
 	require.Len(t, r.laps["ours"][1].decided, 12)
 	require.Len(t, r.sent["raw"][0].each, 60)
-	for _, s := range []side{r.Ours, r.Floor} {
-		require.Positive(t, s.Median)
+	require.Len(t, r.Sides, 4)
+	for name, s := range r.Sides {
+		require.Positive(t, s.Median, name)
 		require.LessOrEqual(t, s.Median, s.P99)
 		require.Positive(t, s.CPU["temporal"])
 	}
-	require.Greater(t, r.Ours.CPU["worker-1"], r.Floor.CPU["worker-1"], "each contender has a worker of its own")
-	require.Greater(t, r.Floor.CPU["floor"], r.Ours.CPU["floor"])
+	require.Greater(t, r.Sides[ours].CPU["worker-1"], r.Sides[lean].CPU["worker-1"], "each contender has a worker of its own")
+	require.Greater(t, r.Sides[lean].CPU["floor"], r.Sides[ours].CPU["floor"])
 	require.Len(t, r.Paths, 6)
 	require.Equal(t, 7, r.Paths["review"].Actions)
 	require.Positive(t, r.Memory["webhook-1"])

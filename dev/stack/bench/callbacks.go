@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
+	"durablekyc.example/dev/stack/fleet"
 	"durablekyc.example/internal/seal"
 	"durablekyc.example/workflows"
 )
@@ -25,38 +27,16 @@ const turns = 6
 // callbacks compares callbacks through the webhook with raw signals of the same
 // size, by as many clients, to workflows that nobody carries.
 func (b *bench) callbacks(ctx context.Context, r *result) error {
-	text, err := b.Secret("link_keys")
+	caller, err := newCaller(b.System, b.Clients)
 	if err != nil {
 		return err
 	}
-	keys, err := seal.ParseKeys(text)
-	if err != nil {
-		return err
-	}
-	transport := &http.Transport{MaxIdleConnsPerHost: b.Clients}
-	defer transport.CloseIdleConnections()
-	caller := &http.Client{Transport: transport, Timeout: 10 * time.Second}
+	defer caller.http.CloseIdleConnections()
 	webhook := func(ctx context.Context, reference string, i int) error {
-		body := fmt.Sprintf(`{"code":"0","message":"success","requestId":"bench%d","data":{"reference":%q,"applicationId":"iapp_75NxeSA7PJYideusaSmiA6","status":"completed","outcome":"Approved"}}`, i, reference)
-		address := b.Public + "/connectfi/callbacks/" + reference + "/" + keys.Mint(seal.Callback, reference)
-		request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(body))
-		if err != nil {
-			return err
-		}
-		request.Header.Set("Content-Type", "application/json")
-		response, err := caller.Do(request)
-		if err != nil {
-			return err
-		}
-		defer response.Body.Close()
-		_, _ = io.Copy(io.Discard, response.Body)
-		if response.StatusCode >= 300 {
-			return fmt.Errorf("the webhook answers %d", response.StatusCode)
-		}
-		return nil
+		return caller.call(ctx, reference, "iapp_75NxeSA7PJYideusaSmiA6", i)
 	}
 	raw := func(ctx context.Context, reference string, i int) error {
-		return b.floor.temporal.SignalWorkflow(ctx, workflows.ID(reference), "", workflows.SignalCallback,
+		return b.clear.SignalWorkflow(ctx, workflows.ID(reference), "", workflows.SignalCallback,
 			workflows.Callback{RequestID: fmt.Sprintf("bench%d", i), ApplicationID: "iapp_75NxeSA7PJYideusaSmiA6"})
 	}
 	for turn := range turns + 1 {
@@ -82,6 +62,48 @@ func (b *bench) callbacks(ctx context.Context, r *result) error {
 	return nil
 }
 
+// caller calls back as ConnectFi does.
+type caller struct {
+	public string
+	keys   seal.Keys
+	http   *http.Client
+}
+
+var errBusy = errors.New("the webhook has no room")
+
+func newCaller(s *fleet.System, clients int) (caller, error) {
+	text, err := s.Secret("link_keys")
+	if err != nil {
+		return caller{}, err
+	}
+	keys, err := seal.ParseKeys(text)
+	return caller{s.Public, keys, &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}, Timeout: 10 * time.Second}}, err
+}
+
+// call tells of a decision. errBusy is a 503.
+func (c caller) call(ctx context.Context, reference, application string, i int) error {
+	body := fmt.Sprintf(`{"code":"0","message":"success","requestId":"bench%d","data":{"reference":%q,"applicationId":%q,"status":"completed","outcome":"Approved"}}`, i, reference, application)
+	address := c.public + "/connectfi/callbacks/" + reference + "/" + c.keys.Mint(seal.Callback, reference)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := c.http.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	_, _ = io.Copy(io.Discard, response.Body)
+	switch {
+	case response.StatusCode == http.StatusServiceUnavailable:
+		return errBusy
+	case response.StatusCode >= 300:
+		return fmt.Errorf("the webhook answers %d", response.StatusCode)
+	}
+	return nil
+}
+
 // signals is one round of one way.
 type signals struct {
 	took time.Duration
@@ -92,7 +114,7 @@ func (s signals) rate() float64 { return float64(len(s.each)) / s.took.Seconds()
 
 func (b *bench) signal(ctx context.Context, name string, send func(context.Context, string, int) error) (s signals, err error) {
 	for i := range b.Clients {
-		if _, err := b.floor.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: workflows.ID(fmt.Sprintf("%sc%d", name, i)), TaskQueue: nobody}, nobody); err != nil {
+		if _, err := b.clear.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: workflows.ID(fmt.Sprintf("%sc%d", name, i)), TaskQueue: nobody}, nobody); err != nil {
 			return s, err
 		}
 	}
@@ -114,7 +136,7 @@ func (b *bench) signal(ctx context.Context, name string, send func(context.Conte
 	err = all.Wait()
 	s.took = time.Since(began)
 	for i := range b.Clients { // nobody would ever end them
-		if gone := b.floor.temporal.TerminateWorkflow(ctx, workflows.ID(fmt.Sprintf("%sc%d", name, i)), "", "measured"); gone != nil && err == nil {
+		if gone := b.clear.TerminateWorkflow(ctx, workflows.ID(fmt.Sprintf("%sc%d", name, i)), "", "measured"); gone != nil && err == nil {
 			err = gone
 		}
 	}

@@ -23,24 +23,35 @@ import (
 // of ConnectFi's, made by the same client, and nothing else. No search
 // attributes, no sealing, no timeline, no deadline; a lost callback is a lost case.
 const (
-	floorType   = "Floor"
-	floorQueue  = "floor"
-	floorSignal = "callback"
+	floorType    = "Floor"
+	floorQueue   = "floor"
+	limitedQueue = "floor-limited" // with a rate, which is never reached: it turns eager activities off
+	floorSignal  = "callback"
 )
 
-// floorInput is all that it needs.
-type floorInput struct{ Reference, CustomerID string }
+// floorInput is all that it needs. Within reads the status in the workflow task,
+// as ours does.
+type floorInput struct {
+	Reference, CustomerID string
+	Within                bool
+}
 
 func floor(ctx workflow.Context, in floorInput) (connectfi.Outcome, error) {
 	var f *floorActivities
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: 30 * time.Second})
+	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{StartToCloseTimeout: 4 * time.Second})
 	var a connectfi.Application
 	if err := workflow.ExecuteActivity(ctx, f.Identify, in).Get(ctx, &a); err != nil {
 		return "", err
 	}
 	for a.Status != connectfi.StatusCompleted {
 		workflow.GetSignalChannel(ctx, floorSignal).Receive(ctx, nil)
-		if err := workflow.ExecuteActivity(ctx, f.Read, connectfi.StatusRequest{CustomerID: in.CustomerID, ApplicationID: a.ApplicationID}).Get(ctx, &a); err != nil {
+		read := connectfi.StatusRequest{CustomerID: in.CustomerID, ApplicationID: a.ApplicationID}
+		answer := workflow.ExecuteActivity
+		if in.Within {
+			answer = workflow.ExecuteLocalActivity
+		}
+		if err := answer(ctx, f.Read, read).Get(ctx, &a); err != nil {
 			return "", err
 		}
 	}
@@ -95,15 +106,17 @@ func (p floorProcess) run(ctx context.Context) error {
 		return err
 	}
 	pollers := worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{})
-	w := worker.New(c, floorQueue, worker.Options{WorkflowTaskPollerBehavior: pollers, ActivityTaskPollerBehavior: pollers})
-	w.RegisterWorkflowWithOptions(floor, workflow.RegisterOptions{Name: floorType})
 	f := &floorActivities{connectFi: provider, callback: "http://" + p.Listen + "/"}
-	w.RegisterActivityWithOptions(f.Identify, activity.RegisterOptions{Name: "Identify"})
-	w.RegisterActivityWithOptions(f.Read, activity.RegisterOptions{Name: "Read"})
-	if err := w.Start(); err != nil {
-		return err
+	for queue, rate := range map[string]float64{floorQueue: 0, limitedQueue: 1e5} {
+		w := worker.New(c, queue, worker.Options{WorkflowTaskPollerBehavior: pollers, ActivityTaskPollerBehavior: pollers, TaskQueueActivitiesPerSecond: rate})
+		w.RegisterWorkflowWithOptions(floor, workflow.RegisterOptions{Name: floorType})
+		w.RegisterActivityWithOptions(f.Identify, activity.RegisterOptions{Name: "Identify"})
+		w.RegisterActivityWithOptions(f.Read, activity.RegisterOptions{Name: "Read"})
+		if err := w.Start(); err != nil {
+			return err
+		}
+		defer w.Stop()
 	}
-	defer w.Stop()
 	listener, err := serve.Listen(p.Listen)
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"go.temporal.io/sdk/client"
 
 	"durablekyc.example/dev/stack/fleet"
 )
@@ -28,7 +29,13 @@ type settings struct {
 
 	Temporal fleet.Temporal `cmd:"" hidden:"" help:"Temporal's own process."`
 	Floor    floorProcess   `cmd:"" hidden:"" help:"The floor's own process."`
-	Measure  struct{}       `cmd:"" default:"1" hidden:""`
+	Measure  struct{}       `cmd:"" default:"1" help:"Ours and the floor in turns."`
+	Scale    scale          `cmd:"" help:"Ever more open cases, and a burst of callbacks at each size."`
+}
+
+type scale struct {
+	Sizes []int         `default:"1000,10000,100000" help:"How many cases are open at each step; more each time."`
+	Rest  time.Duration `default:"20s" help:"How long all sleep before they are looked at."`
 }
 
 func main() {
@@ -43,6 +50,12 @@ func main() {
 	case "floor":
 		parsed.FatalIfErrorf(s.Floor.run(ctx))
 		return
+	case "scale":
+		g, err := grow(ctx, s)
+		parsed.FatalIfErrorf(err)
+		parsed.FatalIfErrorf(fleet.WriteJSON(s.JSON, g))
+		g.print(os.Stdout)
+		return
 	}
 	r, err := run(ctx, s)
 	parsed.FatalIfErrorf(err)
@@ -54,7 +67,8 @@ func main() {
 type bench struct {
 	settings
 	*fleet.System
-	ours, floor contender
+	clear, sealed client.Client // as the floor speaks to Temporal, and as ours does
+	all           []contender   // ours first
 }
 
 // callbackDelay is how long the sandbox takes to decide after it was asked.
@@ -75,8 +89,8 @@ func run(ctx context.Context, s settings) (r *result, err error) {
 	if err := b.contend(ctx); err != nil {
 		return nil, err
 	}
-	defer b.ours.close()
-	defer b.floor.close()
+	defer b.clear.Close()
+	defer b.sealed.Close()
 	fmt.Printf("everything is up after %s\n", time.Since(began).Round(time.Second))
 	r = newResult(s)
 	if r.Paths, err = b.paths(ctx); err != nil {
@@ -90,7 +104,7 @@ func run(ctx context.Context, s settings) (r *result, err error) {
 			return nil, err
 		}
 	}
-	used, err := b.usage()
+	used, err := usage(b.Fleet)
 	for name, u := range used {
 		r.Memory[name] = u.Memory
 	}

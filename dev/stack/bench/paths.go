@@ -52,15 +52,15 @@ func (b *bench) paths(ctx context.Context) (map[string]cost.Cost, error) {
 
 // path drives one case to its end and counts.
 func (b *bench) path(ctx context.Context, reference, customer string, images [2]string) (cost.Cost, error) {
-	if err := b.ours.start(ctx, reference, customer); err != nil {
+	if err := b.all[0].start(ctx, reference, customer); err != nil {
 		return cost.Cost{}, err
 	}
-	cases := workflows.Client{Temporal: b.ours.temporal}
+	cases := workflows.Client{Temporal: b.sealed}
 	for range 600 {
 		v, err := cases.Show(ctx, reference)
 		switch {
 		case err == nil && v.Stage.Final():
-			return cost.Of(ctx, b.ours.temporal, workflows.ID(reference))
+			return cost.Of(ctx, b.sealed, workflows.ID(reference))
 		case err == nil && v.Stage == kyc.AwaitingDocuments:
 			for _, e := range v.Entities {
 				if !e.Status.WantsDocuments() {

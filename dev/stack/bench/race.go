@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -29,9 +30,16 @@ type contender struct {
 	id       func(reference string) string
 }
 
-func (c contender) close() { c.temporal.Close() }
+// Who takes part. The last two are the floor again: with its queue under a rate
+// limit, and reading the status within the workflow task.
+const (
+	ours    = "ours"
+	lean    = "floor"
+	limited = "limited"
+	within  = "within"
+)
 
-// contend starts the floor's process and makes both contenders.
+// contend starts the floor's process and makes all contenders.
 func (b *bench) contend(ctx context.Context) error {
 	ports, err := embedded.FreePorts(1)
 	if err != nil {
@@ -46,55 +54,61 @@ func (b *bench) contend(ctx context.Context) error {
 	if err := b.Add(ctx, process); err != nil {
 		return err
 	}
-	clear, err := cluster.Dial(ctx, cluster.Options{Lookup: env.Map(b.Vars), Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
+	if b.clear, err = cluster.Dial(ctx, cluster.Options{Lookup: env.Map(b.Vars), Logger: slog.New(slog.DiscardHandler)}); err != nil {
 		return err
 	}
-	b.floor = contender{name: "floor", temporal: clear, id: floorID,
-		start: func(ctx context.Context, reference, customer string) error {
-			_, err := clear.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: floorID(reference), TaskQueue: floorQueue}, floorType, floorInput{reference, customer})
-			return err
-		}}
 	keyset, err := b.Keyset()
 	if err != nil {
 		return err
 	}
-	sealed, err := b.Dial(ctx)
-	if err != nil {
+	if b.sealed, err = b.Dial(ctx); err != nil {
 		return err
 	}
-	b.ours = contender{name: "ours", temporal: sealed, id: workflows.ID, start: b.begin(workflows.Client{Temporal: sealed}, keyset.Converters().Data)}
+	b.all = []contender{
+		{name: ours, temporal: b.sealed, id: workflows.ID, start: plain(workflows.Client{Temporal: b.sealed}, keyset.Converters().Data)},
+		b.lean(lean, floorQueue, false), b.lean(limited, limitedQueue, false), b.lean(within, floorQueue, true),
+	}
 	return nil
 }
 
-// begin starts a case of ours as a wave is started: plainly.
-func (b *bench) begin(cases workflows.Client, data converter.DataConverter) func(context.Context, string, string) error {
+// lean is a contender of the floor's.
+func (b *bench) lean(name, queue string, within bool) contender {
+	return contender{name: name, temporal: b.clear, id: floorID,
+		start: func(ctx context.Context, reference, customer string) error {
+			_, err := b.clear.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: floorID(reference), TaskQueue: queue}, floorType,
+				floorInput{Reference: reference, CustomerID: customer, Within: within})
+			return err
+		}}
+}
+
+// plain starts a case of ours as a wave is started.
+func plain(cases workflows.Client, data converter.DataConverter) func(context.Context, string, string) error {
 	return func(ctx context.Context, reference, customer string) error {
 		_, err := cases.Begin(ctx, workflows.Order{Reference: reference, CustomerID: customer, Policy: kyc.DefaultPolicy()}, data)
 		return err
 	}
 }
 
-// race lets both carry the same cases in turns, one round to warm up before.
+// race lets all carry the same cases in turns, one round to warm up before.
 func (b *bench) race(ctx context.Context, r *result) error {
 	for round := range b.Rounds + 1 {
-		order := []contender{b.ours, b.floor}
+		order := slices.Clone(b.all)
 		if round%2 == 1 {
 			slices.Reverse(order)
 		}
-		pair := map[string]lap{}
+		laps := map[string]lap{}
 		for _, c := range order {
 			l, err := b.lap(ctx, c, round)
 			if err != nil {
 				return fmt.Errorf("%s, round %d: %w", c.name, round, err)
 			}
-			pair[c.name] = l
+			laps[c.name] = l
 		}
 		if round == 0 {
 			continue
 		}
-		r.add(pair["ours"], pair["floor"])
-		fmt.Printf("round %2d: ours %6.1f, floor %6.1f cases a second, ratio %.3f\n", round, pair["ours"].rate(), pair["floor"].rate(), pair["ours"].rate()/pair["floor"].rate())
+		r.add(laps)
+		fmt.Printf("round %2d: ours %6.1f, floor %6.1f cases a second, ratio %.3f\n", round, laps[ours].rate(), laps[lean].rate(), laps[ours].rate()/laps[lean].rate())
 	}
 	return nil
 }
@@ -114,7 +128,7 @@ func (b *bench) lap(ctx context.Context, c contender, round int) (l lap, err err
 	if err != nil {
 		return l, err
 	}
-	before, err := b.usage()
+	before, err := usage(b.Fleet)
 	if err != nil {
 		return l, err
 	}
@@ -136,7 +150,7 @@ func (b *bench) lap(ctx context.Context, c contender, round int) (l lap, err err
 		return l, err
 	}
 	l = lap{cases: b.Cases, took: time.Since(began)}
-	after, err := b.usage()
+	after, err := usage(b.Fleet)
 	if err != nil {
 		return l, err
 	}
@@ -145,7 +159,7 @@ func (b *bench) lap(ctx context.Context, c contender, round int) (l lap, err err
 		l.cpu[name] = after[name].CPU - before[name].CPU
 	}
 	for i := range customers {
-		d, err := c.decision(ctx, reference(i))
+		d, err := decision(ctx, c.temporal, c.id(reference(i)))
 		if err != nil {
 			return l, err
 		}
@@ -154,9 +168,11 @@ func (b *bench) lap(ctx context.Context, c contender, round int) (l lap, err err
 	return l, nil
 }
 
+var errNoCallback = errors.New("it was not ended by a callback")
+
 // decision is how long a case took from its callback to its end.
-func (c contender) decision(ctx context.Context, reference string) (time.Duration, error) {
-	lived, err := workflows.Client{Temporal: c.temporal}.History(ctx, workflow.Execution{ID: c.id(reference)})
+func decision(ctx context.Context, temporal client.Client, id string) (time.Duration, error) {
+	lived, err := workflows.Client{Temporal: temporal}.History(ctx, workflow.Execution{ID: id})
 	if err != nil {
 		return 0, err
 	}
@@ -169,7 +185,7 @@ func (c contender) decision(ctx context.Context, reference string) (time.Duratio
 	}
 	end := lived.Events[len(lived.Events)-1]
 	if called.IsZero() || end.GetEventType() != enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED {
-		return 0, fmt.Errorf("%s was not ended by a callback", reference)
+		return 0, fmt.Errorf("%s: %w", id, errNoCallback)
 	}
 	return end.GetEventTime().AsTime().Sub(called), nil
 }

@@ -22,8 +22,7 @@ type result struct {
 	Rounds    []round              `json:"rounds"`
 	Ratio     float64              `json:"ratio"`         // of the times that all rounds took
 	Deviation float64              `json:"ratioStdError"` // of the mean of the rounds' ratios
-	Ours      side                 `json:"ours"`
-	Floor     side                 `json:"floor"`
+	Sides     map[string]side      `json:"sides"`
 	Paths     map[string]cost.Cost `json:"paths"`
 	Callbacks []round              `json:"callbacks"`
 	Webhook   accepted             `json:"webhook"`
@@ -43,6 +42,7 @@ type round struct {
 // side is one contender over all rounds.
 type side struct {
 	Rate   float64            `json:"casesPerSecond"`
+	Ratio  float64            `json:"ratioToFloor"`
 	Median float64            `json:"decisionMedianSeconds"` // from the callback to the end of the case
 	P99    float64            `json:"decisionP99Seconds"`
 	CPU    map[string]float64 `json:"cpuSecondsPerCase"` // by process, and all of them
@@ -55,18 +55,31 @@ type accepted struct {
 }
 
 func newResult(s settings) *result {
-	r := &result{Store: "sqlite in memory", CPUs: runtime.NumCPU(), Memory: map[string]int{}, Cases: s.Cases, Clients: s.Clients, laps: map[string][]lap{}, sent: map[string][]signals{}}
-	if s.Postgres != "" {
-		r.Store = "postgresql"
-	}
-	return r
+	return &result{Store: store(s), CPUs: cpus, Memory: map[string]int{}, Cases: s.Cases, Clients: s.Clients, Sides: map[string]side{}, laps: map[string][]lap{}, sent: map[string][]signals{}}
 }
 
-func (r *result) add(ours, floor lap) {
-	r.Rounds = append(r.Rounds, round{ours.rate(), floor.rate(), ours.rate() / floor.rate()})
-	r.laps["ours"], r.laps["floor"] = append(r.laps["ours"], ours), append(r.laps["floor"], floor)
-	r.Ours, r.Floor = sum(r.laps["ours"]), sum(r.laps["floor"])
-	r.Ratio, r.Deviation = r.Ours.Rate/r.Floor.Rate, stdError(r.Rounds)
+var cpus = runtime.NumCPU()
+
+// store names where Temporal keeps its data.
+func store(s settings) string {
+	if s.Postgres != "" {
+		return "postgresql"
+	}
+	return "sqlite in memory"
+}
+
+func (r *result) add(laps map[string]lap) {
+	r.Rounds = append(r.Rounds, round{laps[ours].rate(), laps[lean].rate(), laps[ours].rate() / laps[lean].rate()})
+	for name, l := range laps {
+		r.laps[name] = append(r.laps[name], l)
+	}
+	floor := sum(r.laps[lean])
+	for name := range laps {
+		s := sum(r.laps[name])
+		s.Ratio = s.Rate / floor.Rate
+		r.Sides[name] = s
+	}
+	r.Ratio, r.Deviation = r.Sides[ours].Ratio, stdError(r.Rounds)
 }
 
 func sum(laps []lap) (s side) {
@@ -137,9 +150,9 @@ func stdError(rounds []round) float64 {
 }
 
 // usage is what every process has used up so far, by its name.
-func (b *bench) usage() (map[string]fleet.Usage, error) {
+func usage(of fleet.Fleet) (map[string]fleet.Usage, error) {
 	all := map[string]fleet.Usage{}
-	for _, p := range b.Fleet {
+	for _, p := range of {
 		u, err := p.Usage()
 		if err != nil {
 			return nil, err
@@ -154,19 +167,18 @@ func (r *result) print(out io.Writer) {
 	for _, name := range slices.Sorted(maps.Keys(r.Paths)) {
 		fmt.Fprintf(out, "  %-26s %s\n", name, r.Paths[name])
 	}
-	fmt.Fprintln(out, "\n            cases/s   callback to decision     CPU of a case")
-	for _, s := range []struct {
-		name string
-		side
-	}{{"ours", r.Ours}, {"floor", r.Floor}} {
-		fmt.Fprintf(out, "  %-8s %8.1f   median %3.0f p99 %4.0f ms   %5.1f ms:", s.name, s.Rate, s.Median*1000, s.P99*1000, s.CPU["all"]*1000)
-		for _, name := range slices.Sorted(maps.Keys(s.CPU)) {
-			if name != "all" {
-				fmt.Fprintf(out, " %s %.1f", name, s.CPU[name]*1000)
+	fmt.Fprintln(out, "\n            cases/s  of the floor   callback to decision     CPU of a case")
+	for _, name := range []string{ours, lean, limited, within} {
+		s := r.Sides[name]
+		fmt.Fprintf(out, "  %-8s %8.1f  %12.3f   median %3.0f p99 %4.0f ms   %5.1f ms:", name, s.Rate, s.Ratio, s.Median*1000, s.P99*1000, s.CPU["all"]*1000)
+		for _, process := range slices.Sorted(maps.Keys(s.CPU)) {
+			if process != "all" {
+				fmt.Fprintf(out, " %s %.1f", process, s.CPU[process]*1000)
 			}
 		}
 		fmt.Fprintln(out)
 	}
+	fmt.Fprintln(out, "  limited: the floor, its queue under a rate limit that is never reached; within: the floor, reading the status in the workflow task")
 	if len(r.Callbacks) > 0 {
 		fmt.Fprintln(out, "\ncallbacks")
 		for _, a := range []struct {

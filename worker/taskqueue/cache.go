@@ -1,0 +1,25 @@
+package taskqueue
+
+import "math"
+
+// A worker keeps cases in memory between two of their events, or it would have
+// to read and replay a case's history for each. How much that takes was
+// measured with 10,000 of them (docs/performance.md).
+const (
+	besideCases = 128 << 20 // bytes of a worker without one: activities, images on their way
+	perCase     = 48 << 10  // bytes of a case
+)
+
+// MostCachedCases is where more cached cases gain nothing: most of those that
+// wait have nothing to do for hours, and one that is not cached costs its next
+// event a few milliseconds.
+const MostCachedCases = 10_000
+
+// CasesThatFit is how many cases a worker may keep in so many bytes, such as
+// Go's memory limit: a hundred at the least. No limit is MostCachedCases.
+func CasesThatFit(limit int64) int {
+	if limit <= 0 || limit == math.MaxInt64 {
+		return MostCachedCases
+	}
+	return int(min(max((limit-besideCases)/perCase, 100), MostCachedCases))
+}
