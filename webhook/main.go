@@ -48,7 +48,8 @@ func run(s settings) (err error) {
 	if err != nil {
 		return fmt.Errorf("KYC_KEYSET, KYC_KEYSET_KEK: %w", err)
 	}
-	metrics, err := telemetry.New("webhook")
+	log := telemetry.Logger(os.Stderr, s.Log)
+	metrics, err := telemetry.Start("webhook", os.LookupEnv, log)
 	if err != nil {
 		return err
 	}
@@ -62,13 +63,12 @@ func run(s settings) (err error) {
 		return fmt.Errorf("KYC_DOCUMENTS: %w", err)
 	}
 	defer func() { err = errors.Join(err, documents.Close()) }()
-	log := telemetry.Logger(os.Stderr, s.Log)
 	codec, err := s.codec(keyset, log)
 	if err != nil {
 		return err
 	}
 	temporal, err := cluster.Dial(ctx, cluster.Options{
-		Lookup: os.LookupEnv, Environ: os.Environ, Sealed: keyset.Converters(), Logger: log, Metrics: metrics.Temporal()})
+		Lookup: os.LookupEnv, Environ: os.Environ, Sealed: keyset.Converters(), Logger: log, Metrics: metrics.Temporal(), Interceptors: metrics.Interceptors()})
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func run(s settings) (err error) {
 		return fmt.Errorf("KYC_NOTIFY_SECRET: %w", err)
 	}
 	log := telemetry.Logger(os.Stderr, s.Log)
-	metrics, err := telemetry.New("worker")
+	metrics, err := telemetry.Start("worker", os.LookupEnv, log)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func run(s settings) (err error) {
 		return err
 	}
 	defer temporal.Close()
-	options.Sealed = keyset.WorkerConverters()
+	options.Sealed, options.Interceptors = keyset.WorkerConverters(), metrics.Interceptors()
 	carrier, err := cluster.Join(ctx, temporal, options)
 	if err != nil {
 		return err

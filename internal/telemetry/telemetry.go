@@ -1,5 +1,5 @@
-// Package telemetry is how a service is watched: its metrics, its log, and
-// which build it is. Nothing in here is global, so several services can live
+// Package telemetry is how a service is watched: its metrics, its traces,
+// its log, and which build it is. Nothing in here is global, so several services can live
 // in one process and be told apart.
 package telemetry
 
@@ -18,17 +18,22 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	exporter "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/sdk/metric"
+	tracing "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/opentelemetry"
 )
 
-// Telemetry holds the metrics of one service.
+// Telemetry holds the metrics and the traces of one service.
 type Telemetry struct {
 	// Registry is where the service registers metrics of its own.
 	Registry *prometheus.Registry
 
 	provider *metric.MeterProvider
 	temporal client.MetricsHandler
+
+	traces *tracing.TracerProvider // nil if there are none
+	tracer trace.Tracer
 }
 
 // New prepares the metrics of a service: those of Go and of the process, which
@@ -95,12 +100,14 @@ func (t *Telemetry) Handler() http.Handler {
 // Temporal is for the options of a Temporal client.
 func (t *Telemetry) Temporal() client.MetricsHandler { return t.temporal }
 
-// Shutdown ends the collection. Doing it again does nothing.
+// Shutdown ends the collection, and has the spans that are left sent. Doing it
+// again does nothing.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
+	traces := t.flush(ctx)
 	if err := t.provider.Shutdown(ctx); err != nil && !errors.Is(err, metric.ErrReaderShutdown) {
-		return fmt.Errorf("metrics: %w", err)
+		return errors.Join(traces, fmt.Errorf("metrics: %w", err))
 	}
-	return nil
+	return traces
 }
 
 // Logger writes a line per event: JSON if format is "json", text otherwise.
