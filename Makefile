@@ -2,11 +2,12 @@
 CGO := $(shell command -v $${CC:-cc} gcc clang 2>/dev/null | head -n 1)
 RACE := $(if $(CGO),-race,)
 
-# What a machine may not have is behind a build tag: tests in a browser, on PostgreSQL, and of ConnectFi's example for node.
+# What a machine may not have is behind a build tag: tests in a browser, on PostgreSQL, with Prometheus, and of ConnectFi's example for node.
 BROWSER = $(if $(shell command -v chromium chromium-browser google-chrome 2>/dev/null),browser,)
 NODE = $(if $(shell test -d .dev/axios/node_modules/axios && command -v node),node,)
 POSTGRES = $(if $(shell ls /usr/lib/postgresql/*/bin/postgres 2>/dev/null || command -v postgres),postgres,)
-TAGS = -tags "$(BROWSER) $(NODE) $(POSTGRES)"
+PROMETHEUS = $(if $(wildcard .dev/prometheus/usr/bin/promtool)$(shell command -v promtool),prometheus,)
+TAGS = -tags "$(BROWSER) $(NODE) $(POSTGRES) $(PROMETHEUS)"
 AXIOS = 1.21.1
 
 .PHONY: test tools check root stack chaos bench scale fuzz pictures build release reproducible dev compose
@@ -31,6 +32,11 @@ tools:
 	    sed -i 's/^#*create_main_cluster .*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf && \
 	    apt-get install -y -qq --no-install-recommends postgresql >/dev/null; } || { \
 	  echo "no PostgreSQL: the tests on it are left out"; test -z "$$CI" || { echo "CI must not leave them out"; exit 1; }; }
+	@# Unpacked and not installed: Debian would start a Prometheus of its own with the package.
+	@test -x .dev/prometheus/usr/bin/promtool || command -v promtool >/dev/null || { \
+	  test -f /etc/debian_version && mkdir -p .dev/prometheus && cd .dev/prometheus && \
+	    { test "$$(id -u)" != 0 || apt-get update -qq; } && apt-get download -qq prometheus && dpkg -x prometheus_*.deb . && rm prometheus_*.deb; } || { \
+	  echo "no Prometheus: its tests of the alert rules are left out"; test -z "$$CI" || { echo "CI must not leave them out"; exit 1; }; }
 	@command -v curl >/dev/null || { echo "curl is missing: a test runs ConnectFi's own example with it"; exit 1; }
 
 check:
@@ -38,14 +44,15 @@ check:
 	go vet ./...
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -checks inherit,-ST1005 ./... # some errors begin with a name
 	go run go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0 ./workflows/...
-	cd dev/lint && go vet . && go run . rules.yaml ../../webhook/intake/openapi.yaml
+	cd dev/lint && go vet ./... && go run . rules.yaml ../../webhook/intake/openapi.yaml
+	cd dev/lint/queries && go test . && go run . $(addprefix ../../../deploy/observability/,metrics.txt kyc.json alerts.yaml)
 	cd dev/chart && go vet . && go test .
 	cd dev/release && go vet . && go test -timeout 30m .
 
 root:
 	@test -n "$(RACE)" || echo "no C compiler: the race detector is left out"
 	@test -n "$(RACE)" || test -z "$$CI" || { echo "CI must not leave the race detector out"; exit 1; }
-	go test $(RACE) ./...
+	go test $(RACE) $(TAGS) ./...
 	@test -z "$(RACE)" || go test ./internal/docstore # what the race detector would take minutes for
 
 # The Temporal server is compiled once, so without the race detector. All of it on PostgreSQL: make stack ON="-postgres own"

@@ -66,6 +66,29 @@ const longestWait = 24 * time.Hour
 // days of attempts leave no event in the history; it names no address, because
 // that may hold a secret of the receiver's.
 func (a *Activities) Notify(ctx context.Context, r NotifyRequest) (NotifyResult, error) {
+	result, err := a.notify(ctx, r)
+	answer := result.Answer
+	var failed *temporal.ApplicationError
+	if errors.As(err, &failed) {
+		answer = failed.Type()
+	}
+	activity.GetMetricsHandler(ctx).WithTags(map[string]string{"receiver": string(r.Receiver), "answer": class(answer)}).Counter(countAttempts).Inc(1)
+	return result, err
+}
+
+// countAttempts is what Prometheus has as kyc_notification_attempts_total.
+const countAttempts = "kyc_notification_attempts"
+
+// class puts the status codes that a receiver may think of into a few classes,
+// such as 5xx; words stay, and so does the code that ends a delivery.
+func class(answer string) string {
+	if _, err := strconv.Atoi(answer); err == nil && len(answer) == 3 && answer != AnswerGone {
+		return answer[:1] + "xx"
+	}
+	return answer
+}
+
+func (a *Activities) notify(ctx context.Context, r NotifyRequest) (NotifyResult, error) {
 	attempt := int(activity.GetInfo(ctx).Attempt)
 	address := r.WebhookURL
 	write := a.envelope

@@ -31,3 +31,10 @@ func TestTheScheduleOfStandardWebhooks(t *testing.T) {
 		require.Zero(t, e.NextRetryDelay())
 	}
 }
+
+// A receiver may answer with any status; there are few classes to count it in.
+func TestAnswersAreCountedInClasses(t *testing.T) {
+	for answer, counted := range map[string]string{"200": "2xx", "204": "2xx", "404": "4xx", "599": "5xx", "410": "410", AnswerNone: AnswerNone, AnswerAway: AnswerAway} {
+		require.Equal(t, counted, class(answer))
+	}
+}

@@ -23,6 +23,12 @@ type Config struct {
 	Password string
 	HTTP     *http.Client  // nil: one of its own. Whichever it is, no redirect is followed
 	Timeout  time.Duration // of one request, its answer included; zero is 15 s
+
+	// Watch is told of every exchange, by the path of its endpoint without any
+	// id, and what it returns is told how that ended: with Ending's word and
+	// the HTTP status, zero if there was none. Nil is nobody. The exchange is
+	// made with the context that Watch returns.
+	Watch func(ctx context.Context, op string) (within context.Context, done func(ending string, status int))
 }
 
 // Client makes one attempt a call, and one more after a fresh token where
@@ -35,6 +41,7 @@ type Client struct {
 	base     string
 	login    Login
 	timeout  time.Duration
+	watch    func(ctx context.Context, op string) (context.Context, func(ending string, status int))
 	sessions tokens
 }
 
@@ -64,7 +71,7 @@ func New(config Config) (*Client, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	c := &Client{base: strings.TrimRight(config.BaseURL, "/"), login: login, timeout: config.Timeout}
+	c := &Client{base: strings.TrimRight(config.BaseURL, "/"), login: login, timeout: config.Timeout, watch: config.Watch}
 	if c.timeout == 0 {
 		c.timeout = defaultTimeout
 	}

@@ -1,10 +1,14 @@
 package connectfi
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -69,6 +73,41 @@ func (e *Error) Temporary() bool { return !lasting[e.Code] }
 // down and not where (A).
 func (e *Error) Answered() bool {
 	return e.Code != "" && (e.HTTPStatus < 500 || lasting[e.Code] || e.Code == CodeExtAkepa || e.Code == CodeUnauthorized)
+}
+
+// What Ending calls an exchange that ended without a code of ConnectFi's that
+// the pages name.
+const (
+	EndingOK         = "ok"
+	EndingOther      = "other"      // ConnectFi refused with a code that its pages do not list
+	EndingUnreadable = "unreadable" // something answered, and not as ConnectFi does
+	EndingNoAnswer   = "noAnswer"
+	EndingCalledOff  = "calledOff" // by us: a case heard something meanwhile, or the program stops
+)
+
+// Endings lists every word that Ending has.
+func Endings() []string {
+	words := []string{EndingOK, EndingOther, EndingUnreadable, EndingNoAnswer, EndingCalledOff, CodeUnauthorized, CodeExtAkepa}
+	return slices.Concat(words, slices.Sorted(maps.Keys(lasting)))
+}
+
+// Ending is the one word for how a call ended, of a few: a code that the pages
+// name, or one of those above. It is for counting.
+func Ending(err error) string {
+	var e *Error
+	switch {
+	case err == nil:
+		return EndingOK
+	case errors.Is(err, context.Canceled):
+		return EndingCalledOff
+	case !errors.As(err, &e), e.HTTPStatus == 0:
+		return EndingNoAnswer
+	case e.Code == "":
+		return EndingUnreadable
+	case lasting[e.Code], e.Code == CodeUnauthorized, e.Code == CodeExtAkepa:
+		return e.Code
+	}
+	return EndingOther
 }
 
 // RetryAfter is how long ConnectFi asked to wait, or zero.

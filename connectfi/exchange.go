@@ -61,8 +61,22 @@ type answer struct {
 	data json.RawMessage
 }
 
-// send is one HTTP exchange.
+// send is one HTTP exchange, watched.
 func (c *Client) send(ctx context.Context, op, suffix, contentType, token string, body []byte) (answer, error) {
+	if c.watch == nil {
+		return c.exchange(ctx, op, suffix, contentType, token, body)
+	}
+	ctx, done := c.watch(ctx, op)
+	a, err := c.exchange(ctx, op, suffix, contentType, token, body)
+	var fail *Error
+	if !errors.As(err, &fail) {
+		fail = &a.fail
+	}
+	done(Ending(err), fail.HTTPStatus)
+	return a, err
+}
+
+func (c *Client) exchange(ctx context.Context, op, suffix, contentType, token string, body []byte) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+op+suffix, bytes.NewReader(body))

@@ -48,7 +48,13 @@ func run(s settings) (err error) {
 	if err != nil {
 		return fmt.Errorf("KYC_KEYSET, KYC_KEYSET_KEK: %w", err)
 	}
-	config, err := s.edge() // what is wrong with it is said before anything is opened
+	log := telemetry.Logger(os.Stderr, s.Log)
+	metrics, err := telemetry.Start("webhook", os.LookupEnv, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, metrics.Shutdown(context.WithoutCancel(ctx))) }()
+	config, err := s.edge(metrics.Calls("connectfi")) // what is wrong with it is said before anything is opened
 	if err != nil {
 		return err
 	}
@@ -57,18 +63,12 @@ func run(s settings) (err error) {
 		return fmt.Errorf("KYC_DOCUMENTS: %w", err)
 	}
 	defer func() { err = errors.Join(err, documents.Close()) }()
-	log := telemetry.Logger(os.Stderr, s.Log)
 	codec, err := s.codec(keyset, log)
 	if err != nil {
 		return err
 	}
-	metrics, err := telemetry.New("webhook")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, metrics.Shutdown(context.WithoutCancel(ctx))) }()
 	temporal, err := cluster.Dial(ctx, cluster.Options{
-		Lookup: os.LookupEnv, Environ: os.Environ, Sealed: keyset.Converters(), Logger: log, Metrics: metrics.Temporal()})
+		Lookup: os.LookupEnv, Environ: os.Environ, Sealed: keyset.Converters(), Logger: log, Metrics: metrics.Temporal(), Interceptors: metrics.Interceptors()})
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"durablekyc.example/connectfi"
 	"durablekyc.example/internal/seal"
 	"durablekyc.example/internal/serve"
+	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/internal/unseal"
 	"durablekyc.example/kyc"
 	"durablekyc.example/webhook/intake"
@@ -80,7 +81,7 @@ func (s *settings) strong() error {
 }
 
 // edge is what the variables say of the edge, but for the cases behind it.
-func (s *settings) edge() (c intake.Config, err error) {
+func (s *settings) edge(watch telemetry.Watch) (c intake.Config, err error) {
 	c.PublicURL = s.PublicURL
 	if c.TLS, err = serve.Certificate(s.TLSCert, s.TLSKey); err != nil {
 		return c, fmt.Errorf("KYC_TLS_CERT, KYC_TLS_KEY: %w", err)
@@ -88,7 +89,7 @@ func (s *settings) edge() (c intake.Config, err error) {
 	if c.TrustedProxies, err = intake.ParseProxies(s.Proxies); err != nil {
 		return c, fmt.Errorf("KYC_TRUSTED_PROXIES: %w", err)
 	}
-	c.API, err = s.api()
+	c.API, err = s.api(watch)
 	return c, err
 }
 
@@ -108,7 +109,7 @@ func (s *settings) codec(keyset seal.Keyset, log *slog.Logger) (http.Handler, er
 }
 
 // api is ConnectFi's API as configured, but for the cases: off where nobody may call it.
-func (s *settings) api() (api intake.API, err error) {
+func (s *settings) api(watch telemetry.Watch) (api intake.API, err error) {
 	if api.Credentials, err = intake.ParseCredentials(s.APITokens, s.APILogins); err != nil {
 		return api, fmt.Errorf("KYC_API_TOKENS, KYC_API_LOGINS: %w", err)
 	}
@@ -119,7 +120,7 @@ func (s *settings) api() (api intake.API, err error) {
 		return intake.API{}, nil
 	}
 	api.Notify = s.NotifyURL != ""
-	api.ConnectFi, err = connectfi.New(connectfi.Config{BaseURL: s.ConnectFi, Login: s.Login, Password: s.Password})
+	api.ConnectFi, err = connectfi.New(connectfi.Config{BaseURL: s.ConnectFi, Login: s.Login, Password: s.Password, Watch: watch})
 	if err != nil {
 		return api, fmt.Errorf("CONNECTFI_BASE_URL, CONNECTFI_LOGIN, CONNECTFI_PASSWORD: %w", err)
 	}

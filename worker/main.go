@@ -54,7 +54,13 @@ func run(s settings) (err error) {
 	if err != nil {
 		return fmt.Errorf("KYC_NOTIFY_SECRET: %w", err)
 	}
-	provider, err := connectfi.New(connectfi.Config{BaseURL: s.BaseURL, Login: s.Login, Password: s.Password})
+	log := telemetry.Logger(os.Stderr, s.Log)
+	metrics, err := telemetry.Start("worker", os.LookupEnv, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, metrics.Shutdown(context.WithoutCancel(ctx))) }()
+	provider, err := connectfi.New(connectfi.Config{BaseURL: s.BaseURL, Login: s.Login, Password: s.Password, Watch: metrics.Calls("connectfi")})
 	if err != nil {
 		return err
 	}
@@ -63,19 +69,13 @@ func run(s settings) (err error) {
 		return fmt.Errorf("KYC_DOCUMENTS: %w", err)
 	}
 	defer func() { err = errors.Join(err, documents.Close()) }()
-	log := telemetry.Logger(os.Stderr, s.Log)
-	metrics, err := telemetry.New("worker")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, metrics.Shutdown(context.WithoutCancel(ctx))) }()
 	options := cluster.Options{Lookup: os.LookupEnv, Environ: os.Environ, Sealed: keyset.Converters(), Logger: log, Metrics: metrics.Temporal()}
 	temporal, err := cluster.Dial(ctx, options)
 	if err != nil {
 		return err
 	}
 	defer temporal.Close()
-	options.Sealed = keyset.WorkerConverters()
+	options.Sealed, options.Interceptors = keyset.WorkerConverters(), metrics.Interceptors()
 	carrier, err := cluster.Join(ctx, temporal, options)
 	if err != nil {
 		return err

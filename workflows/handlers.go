@@ -54,7 +54,7 @@ func (f *flow) checkSubmission(s kyc.Submission) error {
 }
 
 func (f *flow) submitted(ctx workflow.Context, s kyc.Submission) (kyc.View, error) {
-	f.kase().Apply(kyc.Submitted{At: workflow.Now(ctx), Submission: s})
+	f.apply(ctx, kyc.Submitted{At: workflow.Now(ctx), Submission: s})
 	return f.once(ctx, func() bool { return f.kase().Handled(s.ID) })
 }
 
@@ -66,18 +66,18 @@ func (f *flow) checkOpen() error {
 }
 
 func (f *flow) refreshed(ctx workflow.Context) (kyc.View, error) {
-	f.kase().Apply(kyc.Hinted{At: workflow.Now(ctx), By: kyc.HintRefresh})
+	f.apply(ctx, kyc.Hinted{At: workflow.Now(ctx), By: kyc.HintRefresh})
 	mine := f.kase().Hints
 	return f.once(ctx, func() bool { return f.kase().Answered >= mine })
 }
 
 func (f *flow) revoked(ctx workflow.Context) (kyc.View, error) {
-	f.kase().Apply(kyc.LinksRevoked{At: workflow.Now(ctx)})
+	f.apply(ctx, kyc.LinksRevoked{At: workflow.Now(ctx)})
 	return f.kase().View(), nil
 }
 
 func (f *flow) withdrawn(ctx workflow.Context) (kyc.View, error) {
-	f.kase().Apply(kyc.Withdrawal{At: workflow.Now(ctx)})
+	f.apply(ctx, kyc.Withdrawal{At: workflow.Now(ctx)})
 	return f.kase().View(), nil
 }
 

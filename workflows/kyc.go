@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"time"
+
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
@@ -32,13 +34,18 @@ type flow struct {
 	errand    errand // what was asked of the world and is not answered
 	alarm     alarm  // the one timer
 	published published
+	heard     time.Time // when the first callback came that no answer covers yet; zero if none did
 }
 
 func newFlow(ctx workflow.Context, in Input) *flow {
 	f := &flow{in: in, inbox: workflow.GetSignalChannel(ctx, SignalCallback)}
 	if in.Carried != nil {
 		f.state = *in.Carried
+		if c := f.kase(); c.Hints > c.Answered {
+			f.heard = workflow.Now(ctx)
+		}
 	} else {
+		workflow.GetMetricsHandler(ctx).Counter(countStarted).Inc(1)
 		f.state.Case = kyc.New(in.Reference, in.CustomerID, in.Policy, workflow.Now(ctx))
 		f.published = startsAs(f.state.Case)
 	}
@@ -67,7 +74,7 @@ func (f *flow) run(ctx workflow.Context) (kyc.View, error) {
 			return f.inbox.Len() > 0 || f.errand.ready() || f.alarm.ready() || f.kase().Version != version ||
 				f.full(ctx) && !f.errand.running()
 		}); err != nil {
-			f.kase().Apply(kyc.Withdrawal{At: workflow.Now(ctx)}) // cancelled from the Temporal UI
+			f.apply(ctx, kyc.Withdrawal{At: workflow.Now(ctx)}) // cancelled from the Temporal UI
 			ctx, _ = workflow.NewDisconnectedContext(ctx)
 		}
 	}
@@ -77,13 +84,14 @@ func (f *flow) run(ctx workflow.Context) (kyc.View, error) {
 func (f *flow) takeIn(ctx workflow.Context) {
 	f.readInbox(ctx)
 	if f.errand.ready() {
+		need := f.errand.need
 		if event := f.errand.finish(ctx); event != nil {
-			f.kase().Apply(event)
+			f.answered(ctx, need, event)
 		}
 	}
 	if f.alarm.ready() {
 		f.alarm = alarm{}
-		f.kase().Apply(kyc.Elapsed{At: workflow.Now(ctx)})
+		f.apply(ctx, kyc.Elapsed{At: workflow.Now(ctx)})
 	}
 }
 
@@ -91,7 +99,7 @@ func (f *flow) takeIn(ctx workflow.Context) {
 func (f *flow) readInbox(ctx workflow.Context) {
 	var hint Callback
 	for f.inbox.ReceiveAsync(&hint) {
-		f.kase().Apply(kyc.Hinted{At: workflow.Now(ctx), By: kyc.HintCallback,
+		f.apply(ctx, kyc.Hinted{At: workflow.Now(ctx), By: kyc.HintCallback,
 			ID: hint.RequestID, ApplicationID: hint.ApplicationID})
 		hint = Callback{}
 	}

@@ -147,15 +147,21 @@ func (n *notifier) finish(ctx workflow.Context, l *lane) {
 	case err == nil:
 		receipt.settle(now, true, result)
 		receipt.GivenUpAt = time.Time{}
+		n.count(ctx, l.receiver, noticeDelivered)
 		return
 	case !errors.As(err, &failed) || failed.Details(&result) != nil:
 		// The last attempt died with its worker.
 		result = activities.NotifyResult{Attempts: activities.NotifyAttempts, Answer: activities.AnswerNone}
 	}
 	receipt.settle(now, false, result)
+	n.count(ctx, l.receiver, noticeGivenUp)
 	if result.Answer == activities.AnswerGone {
 		n.goneFrom(l.receiver, now)
 	}
+}
+
+func (n *notifier) count(ctx workflow.Context, receiver activities.Receiver, result string) {
+	workflow.GetMetricsHandler(ctx).WithTags(delivery(receiver, result)).Counter(countNotices).Inc(1)
 }
 
 // calledOff reports whether a delivery ended because it was stopped: at once

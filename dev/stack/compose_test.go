@@ -95,7 +95,7 @@ func TestComposeNeedsNoVariable(t *testing.T) {
 }
 
 func TestComposeServicesArePinnedAndConfined(t *testing.T) {
-	pinned := regexp.MustCompile(`^[a-z/-]+:(\d+\.\d+(\.\d+)?(-alpine)?|dev)$`)
+	pinned := regexp.MustCompile(`^[a-z/-]+:(v?\d+\.\d+(\.\d+)?(-alpine)?|dev)$`)
 	for name, service := range compose(t).Services {
 		t.Run(name, func(t *testing.T) {
 			require.Regexp(t, pinned, service.Image)
@@ -105,7 +105,7 @@ func TestComposeServicesArePinnedAndConfined(t *testing.T) {
 				require.Equal(t, "65532:65532", service.User)
 			} else {
 				require.Nil(t, service.Build)
-				require.Contains(t, []string{"postgres", "temporal"}, service.User, "the user its image makes for it")
+				require.Contains(t, []string{"postgres", "temporal", "nobody", "grafana"}, service.User, "the user its image makes for it")
 			}
 			require.True(t, service.ReadOnly, "read-only root")
 			require.Equal(t, []string{"ALL"}, service.CapDrop)
@@ -144,6 +144,7 @@ func TestComposePublishesTheAddressesOfTheReadme(t *testing.T) {
 	}
 	require.Equal(t, map[string]string{
 		"7233": "temporal:7233", "8233": "ui:8080", "8080": "webhook:8080", "8081": "webhook:8081", "8082": "worker:8082", "8090": "sandbox:8090",
+		"9090": "prometheus:9090", "3000": "grafana:3000",
 	}, published)
 }
 
@@ -185,6 +186,7 @@ func TestComposeStartsInOrder(t *testing.T) {
 		{"keys", "sandbox", "demo"},
 		{"keys", "worker"},
 		{"keys", "webhook"},
+		{"prometheus", "grafana"},
 	} {
 		for i := range len(chain) - 1 {
 			require.True(t, waitsFor(t, services, chain[i+1], chain[i], nil), "%s must wait for %s", chain[i+1], chain[i])
@@ -239,4 +241,26 @@ func TestComposeMounts(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Only who asks for dashboards gets them, and they find what they are pointed at.
+func TestComposeObserves(t *testing.T) {
+	services := compose(t).Services
+	scraped := text(t, "deploy", "observability", "prometheus.yml")
+	for _, admin := range []string{"worker:8082", "webhook:8081"} {
+		require.Contains(t, scraped, `["`+admin+`"]`)
+	}
+	for name, service := range services {
+		require.Equal(t, name == "prometheus" || name == "grafana", len(service.Profiles) > 0, name)
+	}
+	mounted := map[string]string{}
+	for _, volume := range append(services["prometheus"].Volumes, services["grafana"].Volumes...) {
+		mounted[volume.Target] = volume.Source
+	}
+	for file, dir := range map[string]string{"alerts.yaml": "/etc/prometheus", "prometheus.yml": "/etc/prometheus", "kyc.json": "/etc/grafana/dashboards"} {
+		require.FileExists(t, filepath.Join(mounted[dir], file))
+	}
+	require.Contains(t, scraped, "/etc/prometheus/alerts.yaml")
+	require.Contains(t, text(t, "deploy", "observability", "grafana", "dashboards", "kyc.yaml"), "path: /etc/grafana/dashboards\n")
+	require.Contains(t, text(t, "deploy", "observability", "grafana", "datasources", "kyc.yaml"), "url: http://prometheus:9090\n")
 }

@@ -63,7 +63,7 @@ func run(ctx context.Context, f flags) (code int, err error) {
 			return 1, err
 		}
 	}
-	s, err := startSystem(ctx, options{data: data, postgres: f.Postgres, work: work, withUI: true, notify: os.Getenv("KYC_NOTIFY_URL"),
+	s, err := startSystem(ctx, options{data: data, postgres: f.Postgres, work: work, withUI: true, lookup: os.LookupEnv, notify: os.Getenv("KYC_NOTIFY_URL"),
 		ports: ports{f.TemporalPort, f.UIPort, f.WebhookPort, f.AdminPort, f.SandboxPort}})
 	if err != nil {
 		return 1, err

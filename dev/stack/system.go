@@ -18,6 +18,7 @@ import (
 	"durablekyc.example/dev/stack/embedded"
 	"durablekyc.example/internal/cluster"
 	"durablekyc.example/internal/docstore"
+	"durablekyc.example/internal/env"
 	"durablekyc.example/internal/hook"
 	"durablekyc.example/internal/seal"
 	"durablekyc.example/internal/serve"
@@ -40,13 +41,14 @@ type options struct {
 	postgres    string // URL of Temporal's databases; empty is SQLite
 	work        string // where documents go if data is empty
 	withUI      bool
-	notify      string       // hears of all cases; empty is nobody
-	seed        uint64       // of the sandbox's faults
-	log         *slog.Logger // of the services; nil keeps quiet
-	keyset      string       // instead of one of its own
-	longHistory int          // after how many events a case is carried over; 0 is Temporal's own number
-	noCodec     bool         // the UI shows what is stored
-	clear       bool         // nothing is sealed, for tests of what sealing hides
+	notify      string                      // hears of all cases; empty is nobody
+	seed        uint64                      // of the sandbox's faults
+	log         *slog.Logger                // of the services; nil keeps quiet
+	keyset      string                      // instead of one of its own
+	longHistory int                         // after how many events a case is carried over; 0 is Temporal's own number
+	noCodec     bool                        // the UI shows what is stored
+	lookup      func(string) (string, bool) // of OpenTelemetry's variables; nil is none of them
+	clear       bool                        // nothing is sealed, for tests of what sealing hides
 }
 
 // system is production's own services around an embedded Temporal and the
@@ -81,6 +83,9 @@ type running struct {
 func startSystem(ctx context.Context, o options) (s *system, err error) {
 	if o.log == nil {
 		o.log = slog.New(slog.DiscardHandler)
+	}
+	if o.lookup == nil {
+		o.lookup = env.Map(nil)
 	}
 	s = &system{failed: make(chan error, 4)}
 	live, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -142,7 +147,11 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 	if err != nil {
 		return err
 	}
-	if err := s.dial(ctx, o, keyset); err != nil {
+	metrics, err := telemetry.Start("dev", o.lookup, o.log)
+	if err != nil {
+		return err
+	}
+	if err := s.dial(ctx, o, keyset, metrics); err != nil {
 		return err
 	}
 	signers, err := hook.ParseSecrets(secret.notify)
@@ -158,18 +167,14 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 	if err != nil {
 		return err
 	}
-	s.closers = append(s.closers, documents.Close)
-	metrics, err := telemetry.New("dev")
-	if err != nil {
-		return err
-	}
+	s.closers = append(s.closers, documents.Close, func() error { return metrics.Shutdown(context.WithoutCancel(ctx)) })
 	log := o.log
 	sandbox, err := standin.New(standin.Config{Login: secret.login, Password: secret.password, Logger: log, Seed: o.seed})
 	if err != nil {
 		return err
 	}
 	connect := func() (*connectfi.Client, error) {
-		return connectfi.New(connectfi.Config{BaseURL: s.sandbox, Login: secret.login, Password: secret.password})
+		return connectfi.New(connectfi.Config{BaseURL: s.sandbox, Login: secret.login, Password: secret.password, Watch: metrics.Calls("connectfi")})
 	}
 	passing, err := connect()
 	if err != nil {
@@ -216,8 +221,8 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 	return s.startWorker()
 }
 
-func (s *system) dial(ctx context.Context, o options, keyset seal.Keyset) (err error) {
-	to := cluster.Options{Address: s.temporal.Address, Namespace: embedded.Namespace, Logger: o.log}
+func (s *system) dial(ctx context.Context, o options, keyset seal.Keyset, metrics *telemetry.Telemetry) (err error) {
+	to := cluster.Options{Address: s.temporal.Address, Namespace: embedded.Namespace, Logger: o.log, Metrics: metrics.Temporal(), Interceptors: metrics.Interceptors()}
 	sealed := [2]seal.Converters{keyset.Converters(), keyset.WorkerConverters()}
 	if o.clear {
 		sealed = [2]seal.Converters{}

@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/log"
 
 	"durablekyc.example/internal/seal"
@@ -36,6 +37,8 @@ type Options struct {
 	Sealed  seal.Converters // of all that is stored; the zero Converters store it in clear
 	Logger  *slog.Logger
 	Metrics client.MetricsHandler // may be nil
+
+	Interceptors []interceptor.ClientInterceptor // around every call, and in the workers made with this client
 }
 
 // UnreachableError is a Temporal that does not answer.
@@ -99,7 +102,7 @@ func (o Options) client() (client.Options, error) {
 	if options.HostPort == "" {
 		options.HostPort = client.DefaultHostPort
 	}
-	options.MetricsHandler = o.Metrics
+	options.MetricsHandler, options.Interceptors = o.Metrics, o.Interceptors
 	options.Logger = log.NewStructuredLogger(o.Logger)
 	options.ConnectionOptions.GetSystemInfoTimeout = Patience
 	options.DataConverter, options.FailureConverter = o.Sealed.Data, o.Sealed.Failures

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -53,19 +54,22 @@ func newMetrics(registry prometheus.Registerer) (metrics, error) {
 // number, a login, or whose case an applicant's link or session is for.
 const who = "who"
 
-// watch logs and measures a request by the pattern of its route: the path
+// watch logs, measures and traces a request by the pattern of its route: the path
 // itself holds a capability, and a query could hold anything.
 func (s *Server) watch(c *gin.Context) {
-	start := time.Now()
+	start, route := time.Now(), cmp.Or(c.FullPath(), "none")
+	within, trace, done := s.config.Telemetry.Request(c.Request, method(c.Request.Method), route)
+	c.Request = c.Request.WithContext(within)
 	c.Next()
-	route, status, took := c.FullPath(), c.Writer.Status(), time.Since(start)
-	if route == "" {
-		route = "none"
-	}
+	status, took := c.Writer.Status(), time.Since(start)
+	done(status)
 	s.metrics.requests.WithLabelValues(route, strconv.Itoa(status)).Observe(took.Seconds())
 	line := []any{"method", method(c.Request.Method), "route", route, "status", status, "seconds", took.Seconds()}
 	if known := c.GetString(who); known != "" {
 		line = append(line, who, known)
+	}
+	if trace != "" {
+		line = append(line, "trace", trace)
 	}
 	s.config.Logger.Info("request", line...)
 }

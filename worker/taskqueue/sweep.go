@@ -63,24 +63,33 @@ type sweep struct {
 
 // register puts the sweep's metrics where the service's are. Two workers of
 // one process count in one place.
-func (s *sweep) register(registry prometheus.Registerer) error {
-	for _, counter := range []struct {
-		into             **prometheus.CounterVec
-		name, label, say string
-	}{
-		{&s.removed, "kyc_documents_swept_total", "what", "What sweeps removed from the document store: folders of owners, and single images."},
-		{&s.passes, "kyc_document_sweeps_total", "result", "Sweeps of the document store: complete, or failed in some part that the next one tries again."},
-	} {
-		*counter.into = prometheus.NewCounterVec(prometheus.CounterOpts{Name: counter.name, Help: counter.say}, []string{counter.label})
-		err := registry.Register(*counter.into)
-		var already prometheus.AlreadyRegisteredError
-		if errors.As(err, &already) {
-			*counter.into, _ = already.ExistingCollector.(*prometheus.CounterVec)
-		} else if err != nil {
-			return err
-		}
+func (s *sweep) register(registry prometheus.Registerer) (err error) {
+	s.removed, err = shared(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "kyc_documents_swept_total", Help: "What sweeps removed from the document store: folders of owners, and single images."}, []string{"what"}))
+	if err != nil {
+		return err
+	}
+	s.passes, err = shared(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "kyc_document_sweeps_total", Help: "Sweeps of the document store: complete, or failed in some part that the next one tries again."}, []string{"result"}))
+	if err != nil {
+		return err
+	}
+	for _, result := range []string{"complete", "failed"} {
+		s.passes.WithLabelValues(result) // a rate over a series that is not there yet misses its first event
 	}
 	return nil
+}
+
+// shared registers a metric, or takes the one that is registered already.
+func shared[C prometheus.Collector](registry prometheus.Registerer, metric C) (C, error) {
+	err := registry.Register(metric)
+	var already prometheus.AlreadyRegisteredError
+	if errors.As(err, &already) {
+		if known, ok := already.ExistingCollector.(C); ok {
+			return known, nil
+		}
+	}
+	return metric, err
 }
 
 // run sweeps until ctx ends: soon at first, then at every interval, each time

@@ -64,6 +64,10 @@ type Config struct {
 	Grace      time.Duration
 	SweepEvery time.Duration
 
+	// CensusEvery is the time between two counts of the open cases; zero is
+	// DefaultCensusEvery.
+	CensusEvery time.Duration
+
 	// CachedCases is how many cases stay in memory between their events, of all
 	// workers in this process: the first one that starts decides. Zero is
 	// MostCachedCases.
@@ -92,6 +96,7 @@ type Worker struct {
 	config     Config
 	activities *activities.Activities
 	sweep      *sweep
+	census     *census
 }
 
 // New checks the configuration, all of it at once, and starts nothing.
@@ -149,7 +154,12 @@ func New(c Config) (*Worker, error) {
 	if err := cleaner.register(c.Telemetry.Registry); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
-	return &Worker{config: c, sweep: cleaner, activities: activities.New(activities.Config{
+	counter := &census{count: workflows.Client{Temporal: c.Temporal}.Census, every: cmp.Or(c.CensusEvery, DefaultCensusEvery), log: c.Logger}
+	if err := counter.register(c.Telemetry.Registry); err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	workflows.Announce(c.Telemetry.Temporal())
+	return &Worker{config: c, sweep: cleaner, census: counter, activities: activities.New(activities.Config{
 		ConnectFi: c.ConnectFi, Documents: c.Documents, CallbackURL: callback,
 		Hooks: hooks, NotifyURL: c.NotifyURL, ApplicantURL: link,
 	})}, nil
@@ -158,10 +168,11 @@ func New(c Config) (*Worker, error) {
 // Serve carries cases until ctx ends, then takes no more tasks and finishes
 // those under way: nil after a clean stop, within 30 seconds. What could not
 // be finished is repeated by another worker. Meanwhile it sweeps the document
-// store.
+// store and counts the open cases.
 func (w *Worker) Serve(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { w.sweep.run(ctx); return nil })
+	group.Go(func() error { w.census.run(ctx); return nil })
 	for _, run := range w.workers() {
 		group.Go(func() error {
 			stop := make(chan any)

@@ -1,0 +1,79 @@
+package taskqueue
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"durablekyc.example/workflows"
+)
+
+// DefaultCensusEvery is the time between two counts of the open cases. A count
+// is seven calls to Temporal's visibility, which are no actions; of the 30 a
+// second that a namespace of Temporal Cloud has, a worker takes an eighth of one.
+const DefaultCensusEvery = time.Minute
+
+// census tells how many cases are open at each stage. Every worker counts, so
+// nobody has to be elected and nothing is missing when one goes: dashboards take
+// the largest of what they say.
+type census struct {
+	count func(context.Context, time.Time) (workflows.Census, error)
+	every time.Duration
+	log   *slog.Logger
+	cases *prometheus.GaugeVec
+	due   *prometheus.GaugeVec // without labels: a vector can be empty
+}
+
+// register puts its metrics where the service's are. Two workers of one process
+// count in one place.
+func (c *census) register(registry prometheus.Registerer) (err error) {
+	c.cases, err = shared(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "kyc_cases", Help: "Open cases by stage, as every worker counts them: take the largest."}, []string{"stage"}))
+	if err != nil {
+		return err
+	}
+	c.due, err = shared(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "kyc_cases_overdue", Help: "Open cases whose deadline passed more than an hour ago, as every worker counts them: take the largest."}, nil))
+	return err
+}
+
+// run counts until ctx ends: soon at first, then at every interval, each time a
+// little earlier or later than other workers.
+func (c *census) run(ctx context.Context) {
+	next := rand.N(c.every/60 + 1)
+	for {
+		timer := time.NewTimer(next)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+		if err := c.take(ctx); err != nil && ctx.Err() == nil {
+			c.log.Warn("the open cases could not be counted: the next try is in "+fmt.Sprint(c.every.Round(time.Second)), "error", err)
+		}
+		next = c.every - c.every/10 + rand.N(c.every/5+1)
+	}
+}
+
+// take counts once. What cannot be counted is not told: a number of an hour ago
+// would look like one of now.
+func (c *census) take(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	counted, err := c.count(ctx, time.Now())
+	if err != nil {
+		c.cases.Reset()
+		c.due.Reset()
+		return err
+	}
+	for stage, n := range counted.Stages {
+		c.cases.WithLabelValues(string(stage)).Set(float64(n))
+	}
+	c.due.WithLabelValues().Set(float64(counted.Overdue))
+	return nil
+}

@@ -1,0 +1,135 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/workflow"
+
+	"durablekyc.example/activities"
+	"durablekyc.example/kyc"
+)
+
+// What cases count of themselves, by the SDK's handler, which keeps quiet while
+// a history is replayed. As Prometheus has them, counters end in _total and
+// times in _seconds. docs/operations.md has a line for each.
+const (
+	countStarted    = "kyc_cases_started"
+	countEnded      = "kyc_cases_ended"             // by stage
+	countHeld       = "kyc_cases_held"              // by reason and, of a refusal, code
+	countLate       = "kyc_callbacks_late"          // read after the end
+	countLost       = "kyc_callbacks_lost"          // changes that a read found and no callback had announced
+	countHandedOver = "kyc_documents_handed_over"   // images
+	countRefused    = "kyc_documents_refused"       // submissions, by code
+	countNotices    = "kyc_notifications"           // by receiver and result
+	timeStage       = "kyc_stage_duration"          // by stage, when it ends
+	timeCase        = "kyc_case_duration"           // by stage it ended in
+	timeDecision    = "kyc_callback_decision_delay" // from a callback to the decision it announced
+)
+
+// What became of a notice.
+const (
+	noticeDelivered = "delivered"
+	noticeGivenUp   = "given_up"
+)
+
+// Announce makes the series whose labels are known beforehand: a rate over one
+// that is not there yet misses its first event.
+func Announce(metrics client.MetricsHandler) {
+	for _, name := range []string{countStarted, countLate, countLost, countHandedOver} {
+		metrics.Counter(name).Inc(0)
+	}
+	for _, stage := range kyc.Stages {
+		if stage.Final() {
+			metrics.WithTags(tag("stage", string(stage))).Counter(countEnded).Inc(0)
+		}
+	}
+	for _, ground := range kyc.Grounds {
+		if ground != kyc.GroundRefused {
+			metrics.WithTags(heldFor(ground, "none")).Counter(countHeld).Inc(0)
+		}
+	}
+	for _, receiver := range []activities.Receiver{activities.Everybodys, activities.Callers} {
+		for _, result := range []string{noticeDelivered, noticeGivenUp} {
+			metrics.WithTags(delivery(receiver, result)).Counter(countNotices).Inc(0)
+		}
+	}
+}
+
+func tag(name, value string) map[string]string { return map[string]string{name: value} }
+
+func heldFor(ground, code string) map[string]string {
+	return map[string]string{"reason": ground, "code": code}
+}
+
+func delivery(receiver activities.Receiver, result string) map[string]string {
+	return map[string]string{"receiver": string(receiver), "result": result}
+}
+
+// apply lets an event happen to the case, and counts what it did.
+func (f *flow) apply(ctx workflow.Context, e kyc.Event) {
+	c, now, meter := f.kase(), workflow.Now(ctx), workflow.GetMetricsHandler(ctx)
+	stage, ground, since, version, hints := c.Stage, c.Ground(), c.Since(), c.Version, c.Hints
+	c.Apply(e)
+	if hint, ok := e.(kyc.Hinted); ok && hint.By == kyc.HintCallback {
+		switch {
+		case stage.Final() && c.Version != version:
+			meter.Counter(countLate).Inc(1)
+		case c.Hints > hints && f.heard.IsZero():
+			f.heard = now
+		}
+	}
+	if held := c.Ground(); held != "" && held != ground {
+		code := "none"
+		if held == kyc.GroundRefused && c.Refusal != nil {
+			code = c.Refusal.Code // one of those that no repetition mends, or that there was none
+		}
+		meter.WithTags(heldFor(held, code)).Counter(countHeld).Inc(1)
+	}
+	if c.Stage == stage {
+		return
+	}
+	meter.WithTags(tag("stage", string(stage))).Timer(timeStage).Record(c.Since().Sub(since))
+	if c.Stage.Final() {
+		ended := meter.WithTags(tag("stage", string(c.Stage)))
+		ended.Counter(countEnded).Inc(1)
+		ended.Timer(timeCase).Record(c.EndedAt.Sub(c.StartedAt))
+	}
+}
+
+// answered is apply for what the world says to a need, and tells a change that
+// a callback announced from one that none did. ConnectFi calls back for no
+// change that a request caused, so only reads are looked at.
+func (f *flow) answered(ctx workflow.Context, need kyc.Need, e kyc.Event) {
+	c, meter := f.kase(), workflow.GetMetricsHandler(ctx)
+	before, known := c.ChangedAt, c.Reading.Status != "" // after a refusal every answer is a change
+	images := 0
+	if need.Submission != nil { // it points into the queue, which the answer shortens
+		images = len(need.Submission.Images)
+	}
+	f.apply(ctx, e)
+	switch said := e.(type) {
+	case kyc.Answered:
+		changed := known && !c.ChangedAt.Equal(before)
+		switch {
+		case need.Do == kyc.Submit:
+			meter.Counter(countHandedOver).Inc(int64(images))
+		case need.Do == kyc.Identify || !changed:
+		case f.heard.IsZero():
+			meter.Counter(countLost).Inc(1)
+		case c.Stage == kyc.Approved || c.Stage == kyc.Denied:
+			meter.Timer(timeDecision).Record(workflow.Now(ctx).Sub(f.heard))
+		}
+	case kyc.Refused:
+		if said.Step == kyc.StepDocuments {
+			meter.WithTags(tag("code", said.Code)).Counter(countRefused).Inc(1)
+		}
+	case kyc.GaveUp:
+		if said.Step == kyc.StepDocuments {
+			meter.WithTags(tag("code", kyc.CodeNoAnswer)).Counter(countRefused).Inc(1)
+		}
+	}
+	if c.Answered >= c.Hints {
+		f.heard = time.Time{}
+	}
+}
