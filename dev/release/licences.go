@@ -25,22 +25,27 @@ type module struct {
 	Sum           string // go.sum's
 }
 
-// inside lists what is linked into each of the programs in a directory.
-func inside(directory string) (map[string][]module, error) {
-	all := map[string][]module{}
+// inside adds what is linked into each of the programs in a directory, in order of their paths.
+func inside(directory string, linked map[string][]module) error {
 	for _, program := range programs {
 		info, err := buildinfo.ReadFile(filepath.Join(directory, program))
 		if err != nil {
-			return nil, err
+			return err
 		}
-		for _, m := range info.Deps { // in order of their paths
+		for _, m := range info.Deps {
 			if m.Replace != nil {
-				return nil, fmt.Errorf("%s is replaced: what is linked then is nobody's release", m.Path)
+				return fmt.Errorf("%s is replaced: what is linked then is nobody's release", m.Path)
 			}
-			all[program] = append(all[program], module{m.Path, m.Version, m.Sum})
+			linked[program] = append(linked[program], module{m.Path, m.Version, m.Sum})
 		}
+		linked[program] = once(linked[program])
 	}
-	return all, nil
+	return nil
+}
+
+func once(modules []module) []module {
+	slices.SortFunc(modules, func(a, b module) int { return cmp.Compare(a.Path, b.Path) })
+	return slices.Compact(modules)
 }
 
 // together is every module of all programs, once and in order.
@@ -48,8 +53,7 @@ func together(linked map[string][]module) (all []module) {
 	for _, modules := range linked {
 		all = append(all, modules...)
 	}
-	slices.SortFunc(all, func(a, b module) int { return cmp.Compare(a.Path, b.Path) })
-	return slices.Compact(all)
+	return once(all)
 }
 
 // linked is the same without a build, by what the programs import here.
@@ -58,20 +62,22 @@ func linked(ctx context.Context, source string) ([]module, error) {
 	for _, program := range programs {
 		args = append(args, "./"+program)
 	}
-	command := exec.CommandContext(ctx, "go", args...)
-	command.Dir, command.Env = source, append(os.Environ(), "GOFLAGS=", "GOOS=linux", "CGO_ENABLED=0")
-	output, err := command.Output()
-	if err != nil {
-		return nil, err
-	}
 	var all []module
-	for line := range strings.Lines(string(output)) {
-		if path, version, ok := strings.Cut(strings.TrimSpace(line), " "); ok {
-			all = append(all, module{Path: path, Version: version})
+	for platform := range strings.SplitSeq(platforms, ",") {
+		system, processor, _ := strings.Cut(platform, "/")
+		command := exec.CommandContext(ctx, "go", args...)
+		command.Dir, command.Env = source, append(os.Environ(), "GOFLAGS=", "GOOS="+system, "GOARCH="+processor, "CGO_ENABLED=0")
+		output, err := command.Output()
+		if err != nil {
+			return nil, err
+		}
+		for line := range strings.Lines(string(output)) {
+			if path, version, ok := strings.Cut(strings.TrimSpace(line), " "); ok {
+				all = append(all, module{Path: path, Version: version})
+			}
 		}
 	}
-	slices.SortFunc(all, func(a, b module) int { return cmp.Compare(a.Path, b.Path) })
-	return slices.Compact(all), nil
+	return once(all), nil
 }
 
 // unstated are the modules that come without a licence, each in the version that

@@ -31,7 +31,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	version := flags.String("version", "", "what is released, such as 1.4.0: CHANGELOG.md and Chart.yaml must say the same")
 	source := flags.String("source", "../..", "the root of the repository")
 	directory := flags.String("out", "../../dist", "where it goes; what was there is replaced")
-	platforms := flags.String("platforms", "linux/amd64,linux/arm64,darwin/arm64", "separated by commas")
+	chosen := flags.String("platforms", platforms, "separated by commas")
 	licences := flags.String("licences", "", "write the table of licences to this `file`, and end")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -64,5 +64,5 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return release{version: *version, source: *source, out: absolute, told: out}.make(ctx, strings.Split(*platforms, ","))
+	return release{version: *version, source: *source, out: absolute, told: out}.make(ctx, strings.Split(*chosen, ","))
 }

@@ -202,6 +202,13 @@ func TestBuildsAreReproducible(t *testing.T) {
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(copied, file)), 0o755))
 		require.NoError(t, os.WriteFile(filepath.Join(copied, file), content, 0o600))
 	}
+	// In a repository of its own, whose commit is another one.
+	for _, args := range [][]string{{"init", "-q"}, {"-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-q", "--allow-empty", "-m", "x"}} {
+		git := exec.CommandContext(t.Context(), "git", args...)
+		git.Dir = copied
+		said, err := git.CombinedOutput()
+		require.NoError(t, err, "%s", said)
+	}
 	if *everything {
 		t.Setenv("GOCACHE", t.TempDir())
 	}
