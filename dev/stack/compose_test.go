@@ -251,7 +251,7 @@ func TestComposeObserves(t *testing.T) {
 		require.Contains(t, scraped, `["`+admin+`"]`)
 	}
 	for name, service := range services {
-		require.Equal(t, name == "prometheus" || name == "grafana", len(service.Profiles) > 0, name)
+		require.Equal(t, name == "prometheus" || name == "grafana", slices.Contains(service.Profiles, "observability"), name)
 	}
 	mounted := map[string]string{}
 	for _, volume := range append(services["prometheus"].Volumes, services["grafana"].Volumes...) {
