@@ -142,10 +142,12 @@ func (w *scaling) fill(ctx context.Context, count int) error {
 		for _, customer := range customers {
 			all.Go(func() error {
 				for deadline := time.Now().Add(patience); ; {
-					if err := w.begin(ctx, customer[len(customer)-22:], customer); err == nil || time.Now().After(deadline) {
+					err := w.start(ctx, customer)
+					if err == nil || time.Now().After(deadline) {
 						return err
 					}
-					time.Sleep(time.Second) // a start that is repeated finds its case
+					fmt.Printf("  a start is repeated: %v\n", err) // and finds its case, should it have been done
+					time.Sleep(time.Second)
 				}
 			})
 		}
@@ -157,6 +159,13 @@ func (w *scaling) fill(ctx context.Context, count int) error {
 		}
 	}
 	return nil
+}
+
+// start starts one; its reference is the random part of the customer's id.
+func (w *scaling) start(ctx context.Context, customer string) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	return w.begin(ctx, customer[len(customer)-22:], customer)
 }
 
 // burst decides a tenth of the open cases and calls back about all of them at once.
