@@ -144,9 +144,6 @@ func variables(t *testing.T, program string) (known []string, secret map[string]
 		return nil
 	}))
 	require.NotEmpty(t, known)
-	if program == "starter" {
-		known = append(known, "KYC_DEPLOYMENT") // what setup --promote promotes a version of
-	}
 	return known, secret
 }
 

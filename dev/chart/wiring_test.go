@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"sigs.k8s.io/yaml"
 )
 
 // chosen are the names of the pods that a selector finds.
@@ -201,6 +202,26 @@ func TestAKeptVersionIsNotRestarted(t *testing.T) {
 	require.Equal(t, "durable-kyc/worker:1.3.0", all[old].Spec.Containers[0].Image)
 	require.Equal(t, "durable-kyc/worker:1.4.0", all[current].Spec.Containers[0].Image)
 	require.Equal(t, "durable-kyc/webhook:1.4.0", all["prod-durable-kyc-webhook"].Spec.Containers[0].Image)
+}
+
+// The file of alert rules that Prometheus reads is what its operator takes, too.
+func TestTheAlertRulesAreARule(t *testing.T) {
+	known, err := loadSchemas(t.Context())
+	require.NoError(t, err)
+	rules := text(t, "deploy", "observability", "alerts.yaml")
+	set, err := yaml.Marshal(map[string]any{"monitoring": map[string]any{"rules": rules}})
+	require.NoError(t, err)
+	found := false
+	for _, o := range made(t, plain, with(t, string(set))).objects {
+		if o.kind() == "PrometheusRule" {
+			found = true
+			require.NoError(t, known.check(o))
+			var groups map[string]any
+			require.NoError(t, yaml.Unmarshal([]byte(rules), &groups))
+			require.Equal(t, groups, o.fields["spec"])
+		}
+	}
+	require.True(t, found)
 }
 
 // The gate and the set-up come before anything is touched, the promotion after it.
