@@ -9,6 +9,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"durablekyc.example/connectfi"
+	"durablekyc.example/kyc"
 )
 
 // items are those of four chapters of OWASP's Application Security Verification
@@ -97,4 +100,78 @@ func TestTheMemoryBoundIsWhatComposeSets(t *testing.T) {
 		require.Len(t, found, 1, setting)
 		require.Contains(t, string(page), found[0][1], setting)
 	}
+}
+
+// section is a chapter of docs/operations.md, from its heading to the next one.
+func section(t *testing.T, heading string) string {
+	t.Helper()
+	page, err := os.ReadFile("docs/operations.md")
+	require.NoError(t, err)
+	_, rest, found := strings.Cut(string(page), "\n## "+heading+"\n")
+	require.True(t, found, heading)
+	text, _, _ := strings.Cut(rest, "\n## ")
+	return text
+}
+
+// Whoever is woken by an alert, or finds a held case, finds what to do.
+func TestTheRunbookHasARowForEverything(t *testing.T) {
+	rules, err := os.ReadFile("deploy/observability/alerts.yaml")
+	require.NoError(t, err)
+	book := section(t, "Runbook")
+	var alerts []string
+	for _, found := range regexp.MustCompile(`(?m)- alert: (\w+)$`).FindAllStringSubmatch(string(rules), -1) {
+		alerts = append(alerts, found[1])
+		require.Contains(t, book, `| <a id="`+strings.ToLower(found[1])+`"></a>**`+found[1]+"** |", "%s has no row", found[1])
+	}
+	require.Greater(t, len(alerts), 10)
+	for _, named := range regexp.MustCompile(`\bKYC[A-Z]\w+`).FindAllString(book, -1) {
+		require.Contains(t, alerts, named, "there is no such alert")
+	}
+	inventory := exported(t)
+	for _, reason := range inventory["kyc_cases_held_total"]["reason"] {
+		require.Contains(t, book, "\n| `"+reason+"` |", "%s has no row", reason)
+	}
+	for _, code := range inventory["kyc_cases_held_total"]["code"] {
+		require.True(t, code == "none" || regexp.MustCompile("\n\\| `refused` \\| [^|]*`"+code+"`").MatchString(book), "%s has no row", code)
+	}
+	require.ElementsMatch(t, kyc.Grounds, inventory["kyc_cases_held_total"]["reason"])
+}
+
+// The page tells every metric of ours, and none that there is not.
+func TestEveryMetricHasItsLine(t *testing.T) {
+	told := map[string]bool{}
+	for _, found := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\|").FindAllStringSubmatch(section(t, "Metrics and traces"), -1) {
+		told[found[1]] = true
+	}
+	inventory := exported(t)
+	for name := range inventory {
+		require.True(t, told[name] || !strings.HasPrefix(name, "kyc_"), "%s has no line", name)
+	}
+	for name := range told {
+		require.Contains(t, inventory, name)
+	}
+	words := inventory["kyc_connectfi_request_duration_seconds"]["code"]
+	require.ElementsMatch(t, connectfi.Endings(), words)
+}
+
+// exported are the labels, with their values, of everything that
+// deploy/observability/metrics.txt lists.
+func exported(t *testing.T) map[string]map[string][]string {
+	t.Helper()
+	text, err := os.ReadFile("deploy/observability/metrics.txt")
+	require.NoError(t, err)
+	all := map[string]map[string][]string{}
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		if len(fields) == 0 || strings.HasPrefix(line, "#") {
+			continue
+		}
+		all[fields[0]] = map[string][]string{}
+		for _, field := range fields[3:] {
+			label, values, _ := strings.Cut(field, "=")
+			all[fields[0]][label] = strings.Split(values, "|")
+		}
+	}
+	require.NotEmpty(t, all)
+	return all
 }

@@ -26,6 +26,11 @@ type Options struct {
 	Data     string // directory of SQLite's file; empty keeps it in memory
 	Postgres string // URL of databases in its stead, as Postgres describes it
 
+	// Shards of history, 0 is one. Each writes one thing at a time, which suits
+	// SQLite; a PostgreSQL gets more done beside each other. Fixed for the life of
+	// a database.
+	Shards int
+
 	LongHistory int // after how many events a workflow is to begin a new one; 0 is Temporal's 4096
 }
 
@@ -55,7 +60,7 @@ func Start(ctx context.Context, o Options) (s *Server, err error) {
 			s = nil
 		}
 	}()
-	server, err := temporal.NewServer(temporal.WithConfig(configuration(s.store, o.Port, ports)), temporal.ForServices(temporal.DefaultServices),
+	server, err := temporal.NewServer(temporal.WithConfig(configuration(s.store, o, ports)), temporal.ForServices(temporal.DefaultServices),
 		temporal.WithLogger(log.NewNoopLogger()), temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
 		temporal.WithClaimMapper(func(*config.Config) authorization.ClaimMapper { return authorization.NewNoopClaimMapper() }),
 		temporal.WithDynamicConfigClient(dynamic(o)))
@@ -107,13 +112,14 @@ func (s *Server) ready(ctx context.Context) error {
 	}
 }
 
-func configuration(s *store, port int, ports []int) *config.Config {
+func configuration(s *store, o Options, ports []int) *config.Config {
+	port := o.Port
 	address := fmt.Sprintf("127.0.0.1:%d", port)
 	service := func(grpc, membership int) config.Service {
 		return config.Service{RPC: config.RPC{GRPCPort: grpc, MembershipPort: membership, BindOnLocalHost: true}}
 	}
 	c := &config.Config{
-		Persistence: config.Persistence{DefaultStore: "main", VisibilityStore: "visibility", NumHistoryShards: 1,
+		Persistence: config.Persistence{DefaultStore: "main", VisibilityStore: "visibility", NumHistoryShards: int32(max(o.Shards, 1)),
 			DataStores: map[string]config.DataStore{"main": {SQL: s.main}, "visibility": {SQL: s.visibility}}},
 		ClusterMetadata: &cluster.Config{FailoverVersionIncrement: 10, MasterClusterName: "active", CurrentClusterName: "active",
 			ClusterInformation: map[string]cluster.ClusterInformation{

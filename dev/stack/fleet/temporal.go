@@ -18,9 +18,16 @@ type Temporal struct {
 	Database string `env:"FLEET_DATABASE" help:"URL of a PostgreSQL; empty is the file."` // not for the list of processes: it has a password
 }
 
+// shards of a PostgreSQL, whose databases are made anew for every System.
+const shards = 16
+
 // Run serves until ctx ends.
 func (t Temporal) Run(ctx context.Context) error {
-	server, err := embedded.Start(ctx, embedded.Options{Port: t.Port, Data: t.Data, Postgres: t.Database})
+	o := embedded.Options{Port: t.Port, Data: t.Data, Postgres: t.Database}
+	if o.Postgres != "" {
+		o.Shards = shards
+	}
+	server, err := embedded.Start(ctx, o)
 	if err != nil {
 		return err
 	}
