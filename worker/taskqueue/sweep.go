@@ -77,6 +77,9 @@ func (s *sweep) register(registry prometheus.Registerer) (err error) {
 	for _, result := range []string{"complete", "failed"} {
 		s.passes.WithLabelValues(result) // a rate over a series that is not there yet misses its first event
 	}
+	for _, what := range []string{"owner", "image"} {
+		s.removed.WithLabelValues(what)
+	}
 	return nil
 }
 
