@@ -49,6 +49,7 @@ func Announce(metrics client.MetricsHandler) {
 			metrics.WithTags(heldFor(ground, "none")).Counter(countHeld).Inc(0)
 		}
 	}
+	metrics.WithTags(tag("code", activities.TypeImageMissing)).Counter(countRefused).Inc(0)
 	for _, receiver := range []activities.Receiver{activities.Everybodys, activities.Callers} {
 		for _, result := range []string{noticeDelivered, noticeGivenUp} {
 			metrics.WithTags(delivery(receiver, result)).Counter(countNotices).Inc(0)

@@ -104,6 +104,21 @@ func TestARefusalIsCountedByItsCodeAndIsNoLostCallback(t *testing.T) {
 	require.NotContains(t, scrape(), "kyc_callbacks_lost_total")
 }
 
+// A status that was refused and is told again is no change that a callback should have announced.
+func TestAStatusThatIsToldAgainIsNoLostCallback(t *testing.T) {
+	s, scrape := measured(t)
+	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("waiting_review", ""), nil).Once()
+	no := temporal.NewNonRetryableApplicationError("no", "applicationNotFound", nil)
+	s.OnActivity(do.ReadStatus, mock.Anything, mock.Anything).Return(kyc.Reading{}, no).Once()
+	s.OnActivity(do.WatchStatus, mock.Anything, mock.Anything).Return(activities.WatchResult{Reading: single("waiting_review", "")}, nil).Once()
+	s.after(10*time.Second, func() { s.callback("r1") })
+	s.after(2*time.Minute, func() { s.update(workflows.UpdateWithdraw, "") })
+	s.OnActivity(do.WatchStatus, mock.Anything, mock.Anything).Return(activities.WatchResult{}, temporal.NewCanceledError()).Maybe()
+	require.Equal(t, kyc.Withdrawn, s.run().Stage)
+	says(t, scrape(), `kyc_cases_held_total{code="applicationNotFound",reason="refused"} 1`, `kyc_stage_duration_seconds_sum{stage="held"} 60`)
+	require.NotContains(t, scrape(), "kyc_callbacks_lost_total")
+}
+
 func TestDocumentsAndWhatHoldsACaseAreCounted(t *testing.T) {
 	s, scrape := measured(t)
 	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("pending_step_up", ""), nil).Once()
@@ -148,5 +163,5 @@ func TestAnnouncedSeriesAreThoseThatAreCounted(t *testing.T) {
 	w := httptest.NewRecorder()
 	metrics.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	says(t, ours(w.Body.String()), "kyc_callbacks_lost_total 0", "kyc_callbacks_late_total 0", `kyc_cases_ended_total{stage="denied"} 1`,
-		`kyc_cases_held_total{code="none",reason="contradictory_approval"} 0`, `kyc_notifications_total{receiver="all",result="given_up"} 0`)
+		`kyc_cases_held_total{code="none",reason="contradictory_approval"} 0`, `kyc_notifications_total{receiver="all",result="given_up"} 0`, `kyc_documents_refused_total{code="imageMissing"} 0`)
 }

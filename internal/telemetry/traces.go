@@ -156,7 +156,7 @@ func (t *Telemetry) Request(r *http.Request, method, route string) (within conte
 	if t.traces == nil {
 		return r.Context(), "", func(int) {}
 	}
-	options := []trace.SpanStartOption{trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindServer),
+	options := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer),
 		trace.WithAttributes(attribute.String("http.request.method", method), attribute.String("http.route", route))}
 	caller := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), propagation.HeaderCarrier(r.Header)))
 	if caller.IsValid() {
