@@ -72,7 +72,12 @@ func (e *Error) Temporary() bool { return !lasting[e.Code] }
 // cannot be read, or an unlisted code with a 5xx, which says that ConnectFi broke
 // down and not where (A).
 func (e *Error) Answered() bool {
-	return e.Code != "" && (e.HTTPStatus < 500 || lasting[e.Code] || e.Code == CodeExtAkepa || e.Code == CodeUnauthorized)
+	return e.Code != "" && (e.HTTPStatus < 500 || listed(e.Code))
+}
+
+// listed reports a code that the pages name.
+func listed(code string) bool {
+	return lasting[code] || code == CodeExtAkepa || code == CodeUnauthorized
 }
 
 // What Ending calls an exchange that ended without a code of ConnectFi's that
@@ -104,7 +109,7 @@ func Ending(err error) string {
 		return EndingNoAnswer
 	case e.Code == "":
 		return EndingUnreadable
-	case lasting[e.Code], e.Code == CodeUnauthorized, e.Code == CodeExtAkepa:
+	case listed(e.Code):
 		return e.Code
 	}
 	return EndingOther

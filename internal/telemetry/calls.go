@@ -2,7 +2,6 @@ package telemetry
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
@@ -18,14 +17,11 @@ type Watch func(ctx context.Context, operation string) (within context.Context, 
 // Calls measures and traces the calls to one peer: kyc_<peer>_request_duration_seconds, by
 // operation and code. Clients of one process are measured in one place.
 func (t *Telemetry) Calls(peer string) Watch {
-	took := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+	// Only a peer whose name no metric can have is refused, and still measured.
+	took, _ := Shared(t.Registry, prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "kyc_" + peer + "_request_duration_seconds", Help: "Calls by operation and by the code they were answered with.",
 		Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15},
-	}, []string{"operation", "code"})
-	var already prometheus.AlreadyRegisteredError
-	if errors.As(t.Registry.Register(took), &already) {
-		took, _ = already.ExistingCollector.(*prometheus.HistogramVec)
-	}
+	}, []string{"operation", "code"}))
 	return func(ctx context.Context, operation string) (context.Context, func(string, int)) {
 		begun := time.Now()
 		traced := func(string, int) {}

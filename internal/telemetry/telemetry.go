@@ -92,6 +92,19 @@ func view(i metric.Instrument) (metric.Stream, bool) {
 	return shaped, ours || timer
 }
 
+// Shared registers a metric, or takes the one that is registered already: what
+// there is twice in one process counts in one place.
+func Shared[C prometheus.Collector](registry prometheus.Registerer, metric C) (C, error) {
+	err := registry.Register(metric)
+	var already prometheus.AlreadyRegisteredError
+	if errors.As(err, &already) {
+		if known, ok := already.ExistingCollector.(C); ok {
+			return known, nil
+		}
+	}
+	return metric, err
+}
+
 // Handler serves the metrics in Prometheus' format.
 func (t *Telemetry) Handler() http.Handler {
 	return promhttp.HandlerFor(t.Registry, promhttp.HandlerOpts{Registry: t.Registry})

@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/workflows"
 )
 
@@ -31,33 +31,23 @@ type census struct {
 // register puts its metrics where the service's are. Two workers of one process
 // count in one place.
 func (c *census) register(registry prometheus.Registerer) (err error) {
-	c.cases, err = shared(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+	c.cases, err = telemetry.Shared(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "kyc_cases", Help: "Open cases by stage, as every worker counts them: take the largest."}, []string{"stage"}))
 	if err != nil {
 		return err
 	}
-	c.due, err = shared(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+	c.due, err = telemetry.Shared(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "kyc_cases_overdue", Help: "Open cases whose deadline passed more than an hour ago, as every worker counts them: take the largest."}, nil))
 	return err
 }
 
-// run counts until ctx ends: soon at first, then at every interval, each time a
-// little earlier or later than other workers.
+// run counts until ctx ends.
 func (c *census) run(ctx context.Context) {
-	next := rand.N(c.every/60 + 1)
-	for {
-		timer := time.NewTimer(next)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		case <-timer.C:
-		}
+	regularly(ctx, c.every, func() {
 		if err := c.take(ctx); err != nil && ctx.Err() == nil {
 			c.log.Warn("the open cases could not be counted: the next try is in "+fmt.Sprint(c.every.Round(time.Second)), "error", err)
 		}
-		next = c.every - c.every/10 + rand.N(c.every/5+1)
-	}
+	})
 }
 
 // take counts once. What cannot be counted is not told: a number of an hour ago

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
 
 	"durablekyc.example/internal/docstore"
+	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/workflows"
 )
 
@@ -64,12 +64,12 @@ type sweep struct {
 // register puts the sweep's metrics where the service's are. Two workers of
 // one process count in one place.
 func (s *sweep) register(registry prometheus.Registerer) (err error) {
-	s.removed, err = shared(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
+	s.removed, err = telemetry.Shared(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "kyc_documents_swept_total", Help: "What sweeps removed from the document store: folders of owners, and single images."}, []string{"what"}))
 	if err != nil {
 		return err
 	}
-	s.passes, err = shared(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
+	s.passes, err = telemetry.Shared(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "kyc_document_sweeps_total", Help: "Sweeps of the document store: complete, or failed in some part that the next one tries again."}, []string{"result"}))
 	if err != nil {
 		return err
@@ -83,37 +83,14 @@ func (s *sweep) register(registry prometheus.Registerer) (err error) {
 	return nil
 }
 
-// shared registers a metric, or takes the one that is registered already.
-func shared[C prometheus.Collector](registry prometheus.Registerer, metric C) (C, error) {
-	err := registry.Register(metric)
-	var already prometheus.AlreadyRegisteredError
-	if errors.As(err, &already) {
-		if known, ok := already.ExistingCollector.(C); ok {
-			return known, nil
-		}
-	}
-	return metric, err
-}
-
-// run sweeps until ctx ends: soon at first, then at every interval, each time
-// a little earlier or later than other workers.
+// run sweeps until ctx ends, which says nothing of the sweep it ends.
 func (s *sweep) run(ctx context.Context) {
-	next := rand.N(s.every / 60)
-	for {
-		timer := time.NewTimer(next)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		case <-timer.C:
-		}
+	regularly(ctx, s.every, func() {
 		done, err := s.pass(ctx)
-		if ctx.Err() != nil {
-			return
+		if ctx.Err() == nil {
+			s.report(done, err)
 		}
-		s.report(done, err)
-		next = s.every - s.every/10 + rand.N(s.every/5)
-	}
+	})
 }
 
 // tally counts what one sweep did.

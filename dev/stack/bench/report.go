@@ -55,10 +55,8 @@ type accepted struct {
 }
 
 func newResult(s settings) *result {
-	return &result{Store: store(s), CPUs: cpus, Memory: map[string]int{}, Cases: s.Cases, Clients: s.Clients, Sides: map[string]side{}, laps: map[string][]lap{}, sent: map[string][]signals{}}
+	return &result{Store: store(s), CPUs: runtime.NumCPU(), Memory: map[string]int{}, Cases: s.Cases, Clients: s.Clients, Sides: map[string]side{}, laps: map[string][]lap{}, sent: map[string][]signals{}}
 }
-
-var cpus = runtime.NumCPU()
 
 // store names where Temporal keeps its data.
 func store(s settings) string {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -85,7 +86,7 @@ func grow(ctx context.Context, s settings) (g *growth, err error) {
 	if err := w.Control(ctx, http.MethodPut, "/sandbox/faults", map[string]any{"drop_callbacks": 1}, nil); err != nil {
 		return nil, err // ours are sent by us
 	}
-	g = &growth{Store: store(s), CPUs: cpus}
+	g = &growth{Store: store(s), CPUs: runtime.NumCPU()}
 	for _, size := range s.Scale.Sizes {
 		step, err := w.step(ctx, size)
 		if err != nil {
@@ -236,8 +237,8 @@ func (w *scaling) sample(ctx context.Context, chosen []standin.ApplicationEntry,
 
 // lost counts the cases that are not what they should be.
 func (w *scaling) lost(ctx context.Context) (lost int, err error) {
-	all := w.decided
-	for stage, want := range map[kyc.Stage]int{kyc.Approved: w.decided, kyc.InReview: w.Scale.Sizes[len(w.Scale.Sizes)-1] - w.Scale.Sizes[len(w.Scale.Sizes)-1]/10} {
+	all, last := w.decided, w.Scale.Sizes[len(w.Scale.Sizes)-1]
+	for stage, want := range map[kyc.Stage]int{kyc.Approved: w.decided, kyc.InReview: last - last/10} {
 		have, err := w.count(ctx, stage)
 		if err != nil {
 			return 0, err
