@@ -17,6 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/server/common/config"
 	"go.temporal.io/server/common/dynamicconfig"
+
+	"durablekyc.example/dev/stack/embedded"
 )
 
 // Our programs are given no variable they do not read: a misspelt one would be
@@ -89,7 +91,7 @@ func TestComposeConfiguresTheTemporalServer(t *testing.T) {
 		loaded.Persistence.DefaultStore: "temporal", loaded.Persistence.VisibilityStore: "temporal_visibility",
 	} {
 		sql := loaded.Persistence.DataStores[store].SQL
-		require.Equal(t, "postgres12", sql.PluginName)
+		require.Equal(t, embedded.PostgresPlugin, sql.PluginName)
 		require.Equal(t, schema["SQL_PLUGIN"], sql.PluginName)
 		require.Equal(t, "postgres:5432", sql.ConnectAddr)
 		require.Equal(t, schema["SQL_HOST"]+":"+schema["SQL_PORT"], sql.ConnectAddr)

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	_ "github.com/lib/pq" // the driver that Temporal connects with
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver that Temporal connects with
 	"github.com/stretchr/testify/require"
 )
 
@@ -72,7 +72,7 @@ func admin(statements ...string) error {
 }
 
 func execute(address string, statements ...string) error {
-	db, err := sql.Open("postgres", address)
+	db, err := sql.Open("pgx", address)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func rows(t *testing.T, address string, places map[string][]byte) {
 	require.NoError(t, err)
 	for _, name := range []string{u.Path, u.Path + "_visibility"} {
 		u.Path, u.RawQuery = name, "sslmode=disable"
-		db, err := sql.Open("postgres", u.String())
+		db, err := sql.Open("pgx", u.String())
 		require.NoError(t, err)
 		defer db.Close()
 		for _, table := range strings.Fields(string(read(t, db, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))) {

@@ -104,7 +104,7 @@ func TestAnOlderSchemaIsUpgraded(t *testing.T) {
 // version is the schema's, of a database on the server of the tests.
 func version(t *testing.T, address, database string) (v string) {
 	t.Helper()
-	db, err := sql.Open("postgres", with(t, address, func(u *url.URL) { u.Path, u.RawQuery = "/"+database, "sslmode=disable" }))
+	db, err := sql.Open("pgx", with(t, address, func(u *url.URL) { u.Path, u.RawQuery = "/"+database, "sslmode=disable" }))
 	require.NoError(t, err)
 	defer db.Close()
 	require.NoError(t, db.QueryRow("SELECT curr_version FROM schema_version").Scan(&v))
@@ -151,10 +151,12 @@ func TestAnAdministratorMayCreateTheDatabases(t *testing.T) {
 	for _, name := range []string{p.Name, p.Name + "_visibility"} {
 		require.NoError(t, admin(`ALTER DATABASE "`+name+`" OWNER TO "`+role+`"`))
 	}
-	t.Setenv("PGPASSWORD", password)
+	file := filepath.Join(t.TempDir(), "pgpass")
+	require.NoError(t, os.WriteFile(file, []byte("*:*:*:*:"+strings.NewReplacer(`\`, `\\`, ":", `\:`).Replace(password)+"\n"), 0o600))
+	t.Setenv("PGPASSFILE", file)
 	o.postgres = with(t, address, func(u *url.URL) { u.User = url.User(role) })
 	own, err := startSystem(t.Context(), o)
-	require.NoError(t, err, "the password may also be in PGPASSWORD")
+	require.NoError(t, err, "the password may also be in a file of passwords")
 	require.NoError(t, own.stop())
 }
 
@@ -172,7 +174,7 @@ func TestWhatIsWrongWithPostgreSQLIsSaidInOneSentence(t *testing.T) {
 		"nobody listens":            {"postgres://kyc:" + password + "@" + freeAddress(t) + "/kyc", "does not answer at 127.0.0.1:"},
 		"nobody of that name":       {"postgres://kyc:" + password + "@host.invalid/kyc", "does not answer at host.invalid:5432"},
 		"a wrong password":          {with(t, address, func(u *url.URL) { u.User = url.UserPassword("kyc", password) }), `does not let user "kyc" in`},
-		"TLS where there is none":   {with(t, address, func(u *url.URL) { u.RawQuery = "sslmode=require" }), "SSL is not enabled on the server"},
+		"TLS where there is none":   {with(t, address, func(u *url.URL) { u.RawQuery = "sslmode=require" }), "server refused TLS connection"},
 		"a run at the same time":    {address, "another run uses database"},
 		"no URL":                    {"127.0.0.1:5432/" + password, "--postgres wants postgres://"},
 		"another scheme":            {"mysql://kyc:" + password + "@127.0.0.1/kyc", "--postgres wants postgres://"},

@@ -8,9 +8,11 @@ import (
 	"net/http"
 	"runtime"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
@@ -144,7 +146,7 @@ func (w *scaling) fill(ctx context.Context, count int) error {
 			all.Go(func() error {
 				for deadline := time.Now().Add(patience); ; {
 					err := w.start(ctx, customer)
-					if err == nil || time.Now().After(deadline) {
+					if !later(err) || time.Now().After(deadline) {
 						return err
 					}
 					fmt.Printf("  a start is repeated: %v\n", err) // and finds its case, should it have been done
@@ -162,11 +164,18 @@ func (w *scaling) fill(ctx context.Context, count int) error {
 	return nil
 }
 
-// start starts one; its reference is the random part of the customer's id.
+// start starts one; its reference is the customer's id without the prefix, of
+// 21 letters now and then.
 func (w *scaling) start(ctx context.Context, customer string) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	return w.begin(ctx, customer[len(customer)-22:], customer)
+	_, reference, _ := strings.Cut(customer, "_")
+	return w.begin(ctx, reference, customer)
+}
+
+// later says whether what failed may do so no more when it is tried again.
+func later(err error) bool {
+	return slices.Contains([]string{"DeadlineExceeded", "Unavailable", "ResourceExhausted"}, serviceerror.ToStatus(err).Code().String())
 }
 
 // burst decides a tenth of the open cases and calls back about all of them at once.
