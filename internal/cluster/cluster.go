@@ -105,6 +105,8 @@ func (o Options) client() (client.Options, error) {
 	options.MetricsHandler, options.Interceptors = o.Metrics, o.Interceptors
 	options.Logger = log.NewStructuredLogger(o.Logger)
 	options.ConnectionOptions.GetSystemInfoTimeout = Patience
+	// What there is to shorten was shortened before it was sealed.
+	options.ConnectionOptions.GrpcCompression = &client.GrpcCompressionNone{}
 	options.DataConverter, options.FailureConverter = o.Sealed.Data, o.Sealed.Failures
 	return options, nil
 }

@@ -5,30 +5,35 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"slices"
 	"strings"
 )
 
 // hidden is what stands where something was taken out.
 const hidden = "[hidden]"
 
-// telling are names of attributes whose values are never written, whatever
-// they are: who logs one has made a mistake already.
-var telling = regexp.MustCompile(`(?i)token|secret|password|passphrase|authorization|cookie|keyset|credential|payload|body|image|email|phone|birth|address_line|ssn|first_?name|last_?name|file_?name`)
+// telling are words in names of attributes whose values are never written,
+// whatever they are: who logs one has made a mistake already. Names are
+// compared in small letters and without their underscores.
+var telling = []string{"token", "secret", "password", "passphrase", "authorization", "cookie", "keyset", "credential", "payload", "body", "image", "email", "phone",
+	"birth", "addressline", "ssn", "firstname", "lastname", "filename"}
 
 // What is taken out of every text, messages and errors included. Their order
-// matters: an address is shortened before what was in it is looked at.
+// matters: an address is shortened before what was in it is looked at. Most texts
+// have none of the characters without which there is nothing to find.
 var patterns = []struct {
-	what *regexp.Regexp
-	with string
+	signs string
+	what  *regexp.Regexp
+	with  string
 }{
 	// Of an address, the path and the query may hold a capability or a
 	// receiver's secret, and the user information is one.
-	{regexp.MustCompile(`([a-z][a-z0-9+.-]*://)(?:[^\s/?#"'@]*@)?([^\s/?#"'@]+)[^\s"']*`), "$1$2/" + hidden},
+	{":", regexp.MustCompile(`([a-z][a-z0-9+.-]*://)(?:[^\s/?#"'@]*@)?([^\s/?#"'@]+)[^\s"']*`), "$1$2/" + hidden},
 	// So may the paths of ours, but as the log names them: by their route.
-	{regexp.MustCompile(`/(verify/link|connectfi/callbacks|codec)/[^\s"':][^\s"']*`), "/$1/" + hidden},
-	{regexp.MustCompile(`(?i)\b(bearer|basic)\s+[^\s"']+`), "$1 " + hidden},
-	{regexp.MustCompile(`\bwhsec_[A-Za-z0-9+/=_-]+`), hidden},
-	{regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+`), hidden},
+	{"/", regexp.MustCompile(`/(verify/link|connectfi/callbacks|codec)/[^\s"':][^\s"']*`), "/$1/" + hidden},
+	{" \t\n\f\r", regexp.MustCompile(`(?i)\b(bearer|basic)\s+[^\s"']+`), "$1 " + hidden},
+	{"_", regexp.MustCompile(`\bwhsec_[A-Za-z0-9+/=_-]+`), hidden},
+	{"@", regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+`), hidden},
 }
 
 // long is a key, a ticket or a token, of ours or of others: the longest id of
@@ -76,7 +81,8 @@ func clear(a slog.Attr) slog.Attr {
 		}
 		return slog.Attr{Key: a.Key, Value: slog.GroupValue(cleared...)}
 	}
-	if telling.MatchString(a.Key) {
+	name := strings.ReplaceAll(strings.ToLower(a.Key), "_", "")
+	if slices.ContainsFunc(telling, func(word string) bool { return strings.Contains(name, word) }) {
 		return slog.String(a.Key, hidden)
 	}
 	return slog.String(a.Key, redact(text(value)))
@@ -104,6 +110,9 @@ func text(value slog.Value) string {
 
 func redact(s string) string {
 	for _, p := range patterns {
+		if !strings.ContainsAny(s, p.signs) {
+			continue
+		}
 		s = p.what.ReplaceAllString(s, p.with)
 	}
 	return long.ReplaceAllStringFunc(s, func(token string) string {

@@ -108,6 +108,7 @@ func (c caller) call(ctx context.Context, reference, application string, i int) 
 type signals struct {
 	took time.Duration
 	each []time.Duration
+	cpu  map[string]float64 // seconds, by process
 }
 
 func (s signals) rate() float64 { return float64(len(s.each)) / s.took.Seconds() }
@@ -119,6 +120,10 @@ func (b *bench) signal(ctx context.Context, name string, send func(context.Conte
 		}
 	}
 	s.each = make([]time.Duration, b.Signals/b.Clients*b.Clients)
+	before, err := usage(b.Fleet)
+	if err != nil {
+		return s, err
+	}
 	var all errgroup.Group
 	began := time.Now()
 	for client := range b.Clients {
@@ -135,6 +140,8 @@ func (b *bench) signal(ctx context.Context, name string, send func(context.Conte
 	}
 	err = all.Wait()
 	s.took = time.Since(began)
+	after, used := usage(b.Fleet)
+	err, s.cpu = errors.Join(err, used), spent(before, after)
 	for i := range b.Clients { // nobody would ever end them
 		if gone := b.clear.TerminateWorkflow(ctx, workflows.ID(fmt.Sprintf("%sc%d", name, i)), "", "measured"); gone != nil && err == nil {
 			err = gone

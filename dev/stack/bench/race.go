@@ -154,10 +154,7 @@ func (b *bench) lap(ctx context.Context, c contender, round int) (l lap, err err
 	if err != nil {
 		return l, err
 	}
-	l.cpu = map[string]float64{}
-	for name := range after {
-		l.cpu[name] = after[name].CPU - before[name].CPU
-	}
+	l.cpu = spent(before, after)
 	for i := range customers {
 		d, err := decision(ctx, c.temporal, c.id(reference(i)))
 		if err != nil {

@@ -49,9 +49,10 @@ type side struct {
 }
 
 type accepted struct {
-	Rate   float64 `json:"perSecond"`
-	Median float64 `json:"medianSeconds"`
-	P99    float64 `json:"p99Seconds"`
+	Rate   float64            `json:"perSecond"`
+	Median float64            `json:"medianSeconds"`
+	P99    float64            `json:"p99Seconds"`
+	CPU    map[string]float64 `json:"cpuSecondsEach"` // by process
 }
 
 func newResult(s settings) *result {
@@ -115,8 +116,15 @@ func accept(rounds []signals) (a accepted) {
 		took time.Duration
 		each []time.Duration
 	)
+	a.CPU = map[string]float64{}
 	for _, s := range rounds {
 		took, each = took+s.took, append(each, s.each...)
+		for name, seconds := range s.cpu {
+			a.CPU[name] += seconds
+		}
+	}
+	for name := range a.CPU {
+		a.CPU[name] /= float64(len(each))
 	}
 	a.Rate = float64(len(each)) / took.Seconds()
 	a.Median, a.P99 = quantiles(each)
@@ -160,6 +168,15 @@ func usage(of fleet.Fleet) (map[string]fleet.Usage, error) {
 	return all, nil
 }
 
+// spent is the processor time between two looks, in seconds.
+func spent(before, after map[string]fleet.Usage) map[string]float64 {
+	cpu := map[string]float64{}
+	for name := range after {
+		cpu[name] = after[name].CPU - before[name].CPU
+	}
+	return cpu
+}
+
 func (r *result) print(out io.Writer) {
 	fmt.Fprintf(out, "\non %s, %d processors, %d cases a round, %d at once\n\nwhat a path costs\n", r.Store, r.CPUs, r.Cases, r.Clients)
 	for _, name := range slices.Sorted(maps.Keys(r.Paths)) {
@@ -183,7 +200,8 @@ func (r *result) print(out io.Writer) {
 			name string
 			accepted
 		}{{"webhook", r.Webhook}, {"raw", r.Raw}} {
-			fmt.Fprintf(out, "  %-8s %8.0f/s   median %5.1f p99 %5.1f ms\n", a.name, a.Rate, a.Median*1000, a.P99*1000)
+			fmt.Fprintf(out, "  %-8s %8.0f/s   median %5.1f p99 %5.1f ms   CPU of each: temporal %.2f, webhook-1 %.2f ms\n",
+				a.name, a.Rate, a.Median*1000, a.P99*1000, a.CPU["temporal"]*1000, a.CPU["webhook-1"]*1000)
 		}
 		fmt.Fprintf(out, "  ratio webhook/raw %.3f, of p99 %.2f\n", r.Webhook.Rate/r.Raw.Rate, r.Webhook.P99/r.Raw.P99)
 	}

@@ -107,7 +107,7 @@ func (w *scaling) step(ctx context.Context, size int) (s step, err error) {
 		return s, err
 	}
 	began := time.Now()
-	if err := w.fill(ctx, size-open); err != nil {
+	if err := w.fill(ctx, open, size-open); err != nil {
 		return s, err
 	}
 	if err := w.reach(ctx, kyc.InReview, size); err != nil {
@@ -132,10 +132,14 @@ func (w *scaling) step(ctx context.Context, size int) (s step, err error) {
 	return s, err
 }
 
-// fill starts so many cases, and says how far it is.
-func (w *scaling) fill(ctx context.Context, count int) error {
+// fill starts so many cases beside those that are open, and says how far it is.
+// No more than two thousand are on their way, as of a wave that is paced.
+func (w *scaling) fill(ctx context.Context, open, count int) error {
 	const chunk = 1000
 	for done := 0; done < count; done += chunk {
+		if err := w.reach(ctx, kyc.InReview, open+done-chunk); err != nil {
+			return err
+		}
 		customers, err := w.Customers(ctx, "individual", "review", min(chunk, count-done), 0)
 		if err != nil {
 			return err
