@@ -15,9 +15,10 @@ import (
 // errand is one need of the case that the world is working on. The zero errand
 // is none.
 type errand struct {
-	need   kyc.Need
-	future workflow.Future
-	stop   workflow.CancelFunc
+	need      kyc.Need
+	future    workflow.Future
+	stop      workflow.CancelFunc
+	calledOff bool
 }
 
 func (e *errand) running() bool { return e.future != nil }
@@ -25,6 +26,7 @@ func (e *errand) ready() bool   { return e.future != nil && e.future.IsReady() }
 func (e *errand) cancel() {
 	if e.stop != nil {
 		e.stop()
+		e.calledOff = true
 	}
 }
 
@@ -133,7 +135,9 @@ var steps = map[kyc.Do]string{kyc.Identify: kyc.StepIdentification, kyc.Submit: 
 	kyc.Read: kyc.StepStatus, kyc.Watch: kyc.StepStatus}
 
 // finish turns the end of an errand into the event it is to the case; nil if
-// it was called off.
+// it was called off. An attempt that was under way then ends as it would have
+// ended, but is not repeated: that it found nothing new, or found nobody, is no
+// answer of ConnectFi's.
 func (e *errand) finish(ctx workflow.Context) kyc.Event {
 	done, now := *e, workflow.Now(ctx)
 	*e = errand{}
@@ -159,10 +163,10 @@ func (e *errand) finish(ctx workflow.Context) kyc.Event {
 	switch {
 	case err == nil:
 		return kyc.Answered{At: now, Reading: result.Reading, Covers: done.need.Covers, Submission: submission}
-	case errors.As(err, &called):
-		return nil
 	case errors.As(err, &refused) && refused.NonRetryable():
 		return kyc.Refused{At: now, Step: step, Code: refused.Type(), Covers: done.need.Covers, Submission: submission}
+	case errors.As(err, &called), done.calledOff:
+		return nil
 	}
 	return kyc.GaveUp{At: now, Step: step, Covers: done.need.Covers, Submission: submission}
 }

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/workflow"
 
 	"durablekyc.example/kyc"
+	"durablekyc.example/workflows"
 )
 
 // Nobody acts and no callback comes: every case ends all the same, by a poll
@@ -33,6 +37,29 @@ func TestForgottenCasesEnd(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A callback calls the watch off; a look that was under way then, and found
+// nothing new, is no refusal of ConnectFi's.
+func TestACallbackDuringALook(t *testing.T) {
+	policy := hurried()
+	policy.Case = kyc.Duration(time.Hour)
+	v := begin(t, "lookedAt1", customers(t, "individual", "review", 1)[0], policy)
+	until(t, v.Reference, inStage(kyc.InReview))
+	faults(t, map[string]any{"slow": "2s"})
+	busy(t, v.Reference, "WatchStatus")
+	require.NoError(t, one.cases.Callback(t.Context(), v.Reference, workflows.Callback{RequestID: "early", ApplicationID: v.ApplicationID}))
+	until(t, v.Reference, func(v kyc.View) bool { return slices.Contains(whats(v), kyc.HintCallback) })
+	require.Eventually(t, func() bool { // the watch has ended, and so has the read of the callback
+		lived, err := one.cases.History(t.Context(), workflow.Execution{ID: workflows.ID(v.Reference)})
+		return err == nil && slices.ContainsFunc(lived.Events, func(e *historypb.HistoryEvent) bool { return e.GetMarkerRecordedEventAttributes() != nil })
+	}, 20*time.Second, 100*time.Millisecond)
+	faultless(one.sandbox)
+	decide(t, v, "approved")
+	v = until(t, v.Reference, final)
+	require.Equal(t, kyc.Approved, v.Stage)
+	require.NotContains(t, whats(v), kyc.WhatRefused)
+	require.NotContains(t, whats(v), string(kyc.Held))
 }
 
 // deadline of a stage under the hurried policy.
