@@ -89,8 +89,8 @@ var unstated = map[string]string{
 // noAssertion is SPDX's word for it.
 const noAssertion = "NOASSERTION"
 
-// phrases tell licences apart, the narrower ones first. A licence that has none
-// of these is for a person to read.
+// phrases tell licences apart. A text that has none of these is for a person to
+// read.
 var phrases = []struct {
 	licence string
 	all     []string
@@ -104,15 +104,20 @@ var phrases = []struct {
 	{"ISC", []string{"Permission to use, copy, modify, and"}},
 }
 
-// licence names one by its text.
-func licence(text string) (string, bool) {
+// licences names those that a text has, which may be more than one.
+func licences(text string) []string {
 	text = strings.Join(strings.Fields(text), " ")
+	var found []string
 	for _, known := range phrases {
-		if !slices.ContainsFunc(known.all, func(phrase string) bool { return !strings.Contains(text, phrase) }) {
-			return known.licence, true
+		if slices.ContainsFunc(known.all, func(phrase string) bool { return !strings.Contains(text, phrase) }) {
+			continue
+		}
+		// Three clauses begin as two.
+		if known.licence != "BSD-2-Clause" || !slices.Contains(found, "BSD-3-Clause") {
+			found = append(found, known.licence)
 		}
 	}
-	return "", false
+	return slices.Compact(found)
 }
 
 // legal is a page that has to go along with a copy.
@@ -142,11 +147,11 @@ func pages(directory string) (map[string]string, error) {
 func under(path string, texts map[string]string) (string, error) {
 	found := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
-		is, known := licence(texts[name])
-		switch {
-		case known:
+		all := licences(texts[name])
+		for _, is := range all {
 			found[is] = true
-		case !regexp.MustCompile(`(?i)^(notice|patents)`).MatchString(name):
+		}
+		if len(all) == 0 && !regexp.MustCompile(`(?i)^(notice|patents)`).MatchString(name) {
 			return "", fmt.Errorf("nobody knows the licence %s of %s: read it, and teach it to dev/release if we may have it", name, path)
 		}
 	}
