@@ -13,10 +13,10 @@ import (
 const hidden = "[hidden]"
 
 // telling are words in names of attributes whose values are never written,
-// whatever they are: who logs one has made a mistake already. Names are
-// compared in small letters and without their underscores.
+// whatever they are: who logs one has made a mistake already. They are looked
+// for in small letters.
 var telling = []string{"token", "secret", "password", "passphrase", "authorization", "cookie", "keyset", "credential", "payload", "body", "image", "email", "phone",
-	"birth", "addressline", "ssn", "firstname", "lastname", "filename"}
+	"birth", "address_line", "ssn", "firstname", "first_name", "lastname", "last_name", "filename", "file_name"}
 
 // What is taken out of every text, messages and errors included. Their order
 // matters: an address is shortened before what was in it is looked at. Most texts
@@ -81,7 +81,7 @@ func clear(a slog.Attr) slog.Attr {
 		}
 		return slog.Attr{Key: a.Key, Value: slog.GroupValue(cleared...)}
 	}
-	name := strings.ReplaceAll(strings.ToLower(a.Key), "_", "")
+	name := strings.ToLower(a.Key)
 	if slices.ContainsFunc(telling, func(word string) bool { return strings.Contains(name, word) }) {
 		return slog.String(a.Key, hidden)
 	}

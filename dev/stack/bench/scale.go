@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
@@ -150,7 +149,8 @@ func (w *scaling) fill(ctx context.Context, open, count int) error {
 			all.Go(func() error {
 				for deadline := time.Now().Add(patience); ; {
 					err := w.start(ctx, customer)
-					if !later(err) || time.Now().After(deadline) {
+					away := errors.Is(err, workflows.ErrNoAnswer) || errors.Is(err, workflows.ErrUnavailable)
+					if !away || time.Now().After(deadline) {
 						return err
 					}
 					fmt.Printf("  a start is repeated: %v\n", err) // and finds its case, should it have been done
@@ -175,11 +175,6 @@ func (w *scaling) start(ctx context.Context, customer string) error {
 	defer cancel()
 	_, reference, _ := strings.Cut(customer, "_")
 	return w.begin(ctx, reference, customer)
-}
-
-// later says whether what failed may do so no more when it is tried again.
-func later(err error) bool {
-	return slices.Contains([]string{"DeadlineExceeded", "Unavailable", "ResourceExhausted"}, serviceerror.ToStatus(err).Code().String())
 }
 
 // burst decides a tenth of the open cases and calls back about all of them at once.
