@@ -32,7 +32,10 @@ func TestAShortRunMeasures(t *testing.T) {
 	require.Len(t, r.Callbacks, turns)
 	require.InDelta(t, r.Sides[ours].Rate/r.Sides[lean].Rate, r.Ratio, 1e-9)
 	require.Len(t, r.laps["ours"][1].decided, 12)
-	require.Len(t, r.sent["raw"][0].each, 60)
+	require.Len(t, r.sent[raw][0].each, 60)
+	require.Len(t, r.Ways, len(ways))
+	require.Positive(t, r.Ways[webhook].CPU["webhook-1"])
+	require.InDelta(t, r.Ways[webhook].Rate/r.Ways[raw].Rate, r.Ways[webhook].Ratio, 1e-9)
 	require.Len(t, r.Sides, 4)
 	for name, s := range r.Sides {
 		require.Positive(t, s.Median, name)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -21,43 +20,56 @@ import (
 // nobody works on this queue: signals are accepted and nothing comes of them.
 const nobody = "nobody"
 
-// turns is how many rounds of callbacks each way takes.
-const turns = 6
+// turns is how many rounds of callbacks each way takes, one to warm up not counted.
+const turns = 12
+
+// The ways a callback can come in. Bare is the floor's receiver: what is left of
+// a webhook that believes whoever calls, encrypts nothing and writes no log.
+const (
+	webhook = "webhook"
+	bare    = "bare"
+	raw     = "raw"
+)
+
+// ways are in the order in which they are told of.
+var ways = []string{webhook, bare, raw}
 
 // callbacks compares callbacks through the webhook with raw signals of the same
-// size, by as many clients, to workflows that nobody carries.
+// content, by as many clients, to workflows that nobody carries.
 func (b *bench) callbacks(ctx context.Context, r *result) error {
 	caller, err := newCaller(b.System, b.Clients)
 	if err != nil {
 		return err
 	}
 	defer caller.http.CloseIdleConnections()
-	webhook := func(ctx context.Context, reference string, i int) error {
-		return caller.call(ctx, reference, "iapp_75NxeSA7PJYideusaSmiA6", i)
-	}
-	raw := func(ctx context.Context, reference string, i int) error {
-		return b.clear.SignalWorkflow(ctx, workflows.ID(reference), "", workflows.SignalCallback,
-			workflows.Callback{RequestID: fmt.Sprintf("bench%d", i), ApplicationID: "iapp_75NxeSA7PJYideusaSmiA6"})
+	const application = "iapp_75NxeSA7PJYideusaSmiA6"
+	send := map[string]func(context.Context, string, int) error{
+		webhook: func(ctx context.Context, reference string, i int) error {
+			return caller.call(ctx, reference, application, i)
+		},
+		bare: func(ctx context.Context, reference string, i int) error {
+			return caller.post(ctx, "http://"+b.receiver+"/callbacks/"+reference, reference, application, i)
+		},
+		raw: func(ctx context.Context, reference string, i int) error {
+			return b.clear.SignalWorkflow(ctx, workflows.ID(reference), "", workflows.SignalCallback,
+				workflows.Callback{RequestID: fmt.Sprintf("bench%d", i), ApplicationID: application})
+		},
 	}
 	for turn := range turns + 1 {
 		laps := map[string]signals{}
-		ways := []string{"webhook", "raw"}
-		if turn%2 == 1 {
-			slices.Reverse(ways)
-		}
-		for _, way := range ways {
-			send := map[string]func(context.Context, string, int) error{"webhook": webhook, "raw": raw}[way]
-			l, err := b.signal(ctx, fmt.Sprintf("%s%d", way, turn), send)
-			if err != nil {
+		for i := range ways { // each comes first, second and last as often
+			way := ways[(turn+i)%len(ways)]
+			if laps[way], err = b.signal(ctx, fmt.Sprintf("%s%d", way, turn), send[way]); err != nil {
 				return fmt.Errorf("%s: %w", way, err)
 			}
-			laps[way] = l
 		}
 		if turn == 0 {
 			continue
 		}
-		r.addSignals(laps["webhook"], laps["raw"])
-		fmt.Printf("callbacks %d: webhook %6.0f, raw %6.0f a second, ratio %.3f\n", turn, laps["webhook"].rate(), laps["raw"].rate(), laps["webhook"].rate()/laps["raw"].rate())
+		r.addSignals(laps)
+		told := r.Callbacks[turn-1]
+		fmt.Printf("callbacks %2d: webhook %6.0f, bare %6.0f, raw %6.0f a second, of raw %.3f and %.3f\n",
+			turn, told[webhook], told[bare], told[raw], told[webhook]/told[raw], told[bare]/told[raw])
 	}
 	return nil
 }
@@ -80,10 +92,13 @@ func newCaller(s *fleet.System, clients int) (caller, error) {
 	return caller{s.Public, keys, &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}, Timeout: 10 * time.Second}}, err
 }
 
-// call tells of a decision. errBusy is a 503.
+// call tells the webhook of a decision. errBusy is a 503.
 func (c caller) call(ctx context.Context, reference, application string, i int) error {
+	return c.post(ctx, c.public+"/connectfi/callbacks/"+reference+"/"+c.keys.Mint(seal.Callback, reference), reference, application, i)
+}
+
+func (c caller) post(ctx context.Context, address, reference, application string, i int) error {
 	body := fmt.Sprintf(`{"code":"0","message":"success","requestId":"bench%d","data":{"reference":%q,"applicationId":%q,"status":"completed","outcome":"Approved"}}`, i, reference, application)
-	address := c.public + "/connectfi/callbacks/" + reference + "/" + c.keys.Mint(seal.Callback, reference)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(body))
 	if err != nil {
 		return err

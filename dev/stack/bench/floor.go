@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"durablekyc.example/internal/cluster"
 	"durablekyc.example/internal/env"
 	"durablekyc.example/internal/serve"
+	"durablekyc.example/workflows"
 )
 
 // The floor is the least that carries a check to its decision: the same calls
@@ -124,10 +126,24 @@ func (p floorProcess) run(ctx context.Context) error {
 	return serve.HTTP(ctx, listener, floorReceiver(c), log)
 }
 
-// floorReceiver makes a signal of a callback.
+// floorReceiver makes a signal of a callback: to the floor, or to a case of ours.
 func floorReceiver(c client.Client) http.Handler {
 	routes := http.NewServeMux()
 	routes.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
+	routes.HandleFunc("POST /callbacks/{reference}", func(w http.ResponseWriter, r *http.Request) {
+		var body struct {
+			RequestID string
+			Data      struct{ ApplicationID string }
+		}
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		hint := workflows.Callback{RequestID: body.RequestID, ApplicationID: body.Data.ApplicationID}
+		if err := c.SignalWorkflow(r.Context(), workflows.ID(r.PathValue("reference")), "", workflows.SignalCallback, hint); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		}
+	})
 	routes.HandleFunc("POST /{reference}", func(w http.ResponseWriter, r *http.Request) {
 		if err := c.SignalWorkflow(r.Context(), floorID(path.Base(r.URL.Path)), "", floorSignal, nil); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -22,8 +23,9 @@ type settings struct {
 	Rounds   int    `default:"12" help:"How many rounds of cases each, ours and the floor's in turns."`
 	Cases    int    `default:"150" help:"How many cases are a round."`
 	Clients  int    `default:"64" help:"How many cases are under way at once, and how many clients signal."`
-	Signals  int    `default:"6000" help:"How many signals are a round of callbacks; 0 leaves them out."`
+	Signals  int    `default:"2000" help:"How many signals are a round of callbacks; 0 leaves them out."`
 	Postgres string `placeholder:"URL" help:"Temporal keeps its data in PostgreSQL instead of SQLite in memory: postgres://USER:PASSWORD@HOST:PORT/NAME, where NAME begins the names of the databases that are made."`
+	Apart    bool   `help:"Temporal has the first half of the processors for itself and everything else the other, as if on two machines; PostgreSQL is yours to confine."`
 	JSON     string `name:"json" default:"bench.json" type:"path" help:"Where the result goes."`
 	Work     string `placeholder:"DIR" type:"path" help:"Where logs and data stay; a directory that is removed without it."`
 
@@ -69,6 +71,7 @@ type bench struct {
 	*fleet.System
 	clear, sealed client.Client // as the floor speaks to Temporal, and as ours does
 	all           []contender   // ours first
+	receiver      string        // the floor's address
 }
 
 // callbackDelay is how long the sandbox takes to decide after it was asked.
@@ -91,6 +94,11 @@ func run(ctx context.Context, s settings) (r *result, err error) {
 	}
 	defer b.clear.Close()
 	defer b.sealed.Close()
+	if s.Apart {
+		if err := b.part(); err != nil {
+			return nil, err
+		}
+	}
 	fmt.Printf("everything is up after %s\n", time.Since(began).Round(time.Second))
 	r = newResult(s)
 	if r.Paths, err = b.paths(ctx); err != nil {
@@ -109,4 +117,24 @@ func run(ctx context.Context, s settings) (r *result, err error) {
 		r.Memory[name] = u.Memory
 	}
 	return r, err
+}
+
+// part gives Temporal the first half of the processors, and the other to all
+// else, these clients among them.
+func (b *bench) part() error {
+	all := runtime.NumCPU()
+	if all < 2 {
+		return errors.New("--apart needs two processors")
+	}
+	first, other := fmt.Sprintf("0-%d", all/2-1), fmt.Sprintf("%d-%d", all/2, all-1)
+	for _, p := range b.Fleet {
+		half := other
+		if p.Name == "temporal" {
+			half = first
+		}
+		if err := p.Confine(half); err != nil {
+			return err
+		}
+	}
+	return fleet.Confine(os.Getpid(), other)
 }

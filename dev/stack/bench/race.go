@@ -45,12 +45,12 @@ func (b *bench) contend(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	address := fmt.Sprintf("127.0.0.1:%d", ports[0])
-	process, err := fleet.Itself("floor", "floor", "--listen="+address)
+	b.receiver = fmt.Sprintf("127.0.0.1:%d", ports[0])
+	process, err := fleet.Itself("floor", "floor", "--listen="+b.receiver)
 	if err != nil {
 		return err
 	}
-	process.Ready = fleet.Answers(address, "/healthz")
+	process.Ready = fleet.Answers(b.receiver, "/healthz")
 	if err := b.Add(ctx, process); err != nil {
 		return err
 	}

@@ -24,9 +24,8 @@ type result struct {
 	Deviation float64              `json:"ratioStdError"` // of the mean of the rounds' ratios
 	Sides     map[string]side      `json:"sides"`
 	Paths     map[string]cost.Cost `json:"paths"`
-	Callbacks []round              `json:"callbacks"`
-	Webhook   accepted             `json:"webhook"`
-	Raw       accepted             `json:"raw"`
+	Callbacks []map[string]float64 `json:"callbacks"` // a second, by way, round by round
+	Ways      map[string]accepted  `json:"ways"`
 	Memory    map[string]int       `json:"memoryBytes"` // resident, by process, at the end
 
 	laps map[string][]lap
@@ -52,11 +51,13 @@ type accepted struct {
 	Rate   float64            `json:"perSecond"`
 	Median float64            `json:"medianSeconds"`
 	P99    float64            `json:"p99Seconds"`
+	Ratio  float64            `json:"ratioToRaw"`     // of the times that all rounds took
 	CPU    map[string]float64 `json:"cpuSecondsEach"` // by process
 }
 
 func newResult(s settings) *result {
-	return &result{Store: store(s), CPUs: runtime.NumCPU(), Memory: map[string]int{}, Cases: s.Cases, Clients: s.Clients, Sides: map[string]side{}, laps: map[string][]lap{}, sent: map[string][]signals{}}
+	return &result{Store: store(s), CPUs: runtime.NumCPU(), Memory: map[string]int{}, Cases: s.Cases, Clients: s.Clients, Sides: map[string]side{},
+		Ways: map[string]accepted{}, laps: map[string][]lap{}, sent: map[string][]signals{}}
 }
 
 // store names where Temporal keeps its data.
@@ -103,12 +104,18 @@ func sum(laps []lap) (s side) {
 	return s
 }
 
-func (r *result) addSignals(webhook, raw signals) {
-	r.Callbacks = append(r.Callbacks, round{webhook.rate(), raw.rate(), webhook.rate() / raw.rate()})
-	for name, s := range map[string]signals{"webhook": webhook, "raw": raw} {
-		r.sent[name] = append(r.sent[name], s)
+func (r *result) addSignals(laps map[string]signals) {
+	rates := map[string]float64{}
+	for way, s := range laps {
+		rates[way] = s.rate()
+		r.sent[way] = append(r.sent[way], s)
+		r.Ways[way] = accept(r.sent[way])
 	}
-	r.Webhook, r.Raw = accept(r.sent["webhook"]), accept(r.sent["raw"])
+	r.Callbacks = append(r.Callbacks, rates)
+	for way, a := range r.Ways {
+		a.Ratio = a.Rate / r.Ways[raw].Rate
+		r.Ways[way] = a
+	}
 }
 
 func accept(rounds []signals) (a accepted) {
@@ -196,14 +203,16 @@ func (r *result) print(out io.Writer) {
 	fmt.Fprintln(out, "  limited: the floor, its queue under a rate limit that is never reached; within: the floor, reading the status in the workflow task")
 	if len(r.Callbacks) > 0 {
 		fmt.Fprintln(out, "\ncallbacks")
-		for _, a := range []struct {
-			name string
-			accepted
-		}{{"webhook", r.Webhook}, {"raw", r.Raw}} {
-			fmt.Fprintf(out, "  %-8s %8.0f/s   median %5.1f p99 %5.1f ms   CPU of each: temporal %.2f, webhook-1 %.2f ms\n",
-				a.name, a.Rate, a.Median*1000, a.P99*1000, a.CPU["temporal"]*1000, a.CPU["webhook-1"]*1000)
+		for _, way := range ways {
+			a := r.Ways[way]
+			fmt.Fprintf(out, "  %-8s %6.0f/s   of raw %.3f   median %5.1f p99 %5.1f ms (of raw %.2f)   CPU of each:",
+				way, a.Rate, a.Ratio, a.Median*1000, a.P99*1000, a.P99/r.Ways[raw].P99)
+			for _, process := range []string{"temporal", "webhook-1", "floor"} {
+				fmt.Fprintf(out, " %s %.2f", process, a.CPU[process]*1000)
+			}
+			fmt.Fprintln(out, " ms")
 		}
-		fmt.Fprintf(out, "  ratio webhook/raw %.3f, of p99 %.2f\n", r.Webhook.Rate/r.Raw.Rate, r.Webhook.P99/r.Raw.P99)
+		fmt.Fprintln(out, "  bare: the floor's receiver, which believes whoever calls, encrypts nothing and writes no log")
 	}
 	fmt.Fprintln(out, "\nresident at the end")
 	for _, name := range slices.Sorted(maps.Keys(r.Memory)) {

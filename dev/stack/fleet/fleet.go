@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -111,6 +112,26 @@ func (p *Program) Usage() (Usage, error) {
 	}
 	stat, err := process.Stat()
 	return Usage{CPU: stat.CPUTime(), Memory: stat.ResidentMemory()}, err
+}
+
+// Confine has it use these processors alone, such as 0-1, from now on.
+func (p *Program) Confine(processors string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.command == nil {
+		return fmt.Errorf("%s does not run", p.Name)
+	}
+	return Confine(p.command.Process.Pid, processors)
+}
+
+// Confine has a process use these processors alone. Go's runtime, which counts
+// them, notices by itself.
+func Confine(pid int, processors string) error {
+	said, err := exec.Command("taskset", "--all-tasks", "--cpu-list", "--pid", processors, strconv.Itoa(pid)).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("taskset (of util-linux): %w: %s", err, said)
+	}
+	return nil
 }
 
 // Running reports whether it was started and has not been ended.

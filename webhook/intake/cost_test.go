@@ -1,0 +1,52 @@
+package intake_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"durablekyc.example/internal/telemetry"
+	"durablekyc.example/webhook/intake"
+	"durablekyc.example/workflows"
+)
+
+// mostAllocations is the budget of a callback between the network and Temporal,
+// the test's own request and recorder (about 15) included.
+const mostAllocations = 105
+
+func TestWhatACallbackAllocates(t *testing.T) {
+	least := testing.AllocsPerRun(100, taken(t)) // what collects garbage beside it may add some
+	for range 4 {
+		least = min(least, testing.AllocsPerRun(100, taken(t)))
+	}
+	require.LessOrEqual(t, least, float64(mostAllocations))
+}
+
+func BenchmarkCallback(b *testing.B) {
+	take := taken(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		take()
+	}
+}
+
+// taken has a Server take one callback after another, logged into nothing.
+func taken(t testing.TB) func() {
+	e := newEdge(t, deaf{}, func(c *intake.Config) { c.Logger = telemetry.Logger(io.Discard, "json") })
+	path := e.path(reference)
+	return func() {
+		answer := httptest.NewRecorder()
+		e.Public().ServeHTTP(answer, httptest.NewRequest(http.MethodPost, path, strings.NewReader(printed)))
+		require.Equal(t, http.StatusAccepted, answer.Code)
+	}
+}
+
+// deaf takes every hint and keeps none.
+type deaf struct{}
+
+func (deaf) Callback(context.Context, string, workflows.Callback) error { return nil }
