@@ -6,13 +6,15 @@
 #   deploy/proof/standins.sh remove   takes the stand-ins away again: nothing else should ever run on them
 #
 # A stand-in is made of what the image is made of, so it needs Go, and Debian's packages postgresql and busybox-static. It imitates
-# what the image documents: files, user, entrypoint, variables. What it is made in stays in .dev/proof, for the next time.
+# what the image documents: files, user, entrypoint, variables. What it is made in stays in .dev/proof, for the next time. One that was
+# made of other modules or by another recipe than lie here now is made anew.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 made=$root/.dev/proof
 
 tag() { sed -n "s|^ *image: \($1:[^ ]*\)\$|\1|p" "$root/docker-compose.yml" | sort -u; }
+ingredients=$(cd "$root" && cat go.mod go.sum dev/stack/go.mod dev/stack/go.sum deploy/proof/* | sha256sum | cut -c 1-16)
 golang=$(sed -n 's/^FROM \(golang:[^ ]*\) .*/\1/p' "$root/Dockerfile")
 
 fail() {
@@ -111,20 +113,21 @@ build() {
 	name=$1 image=$2
 	shift 2
 	# The engine's own builder: it needs no plugin beside the client.
-	DOCKER_BUILDKIT=0 docker build --quiet "$@" --tag "$image" --file "$here/$name.Dockerfile" "$made/$name" >/dev/null 2>"$made/$name.log" ||
+	DOCKER_BUILDKIT=0 docker build --quiet "$@" --label "made-of=$ingredients" --tag "$image" --file "$here/$name.Dockerfile" "$made/$name" >/dev/null 2>"$made/$name.log" ||
 		fail "$image could not be built: $(cat "$made/$name.log")"
 }
 
-standin() { docker image inspect --format '{{index .Config.Labels "standin"}}' "$1" 2>/dev/null; }
+# label IMAGE NAME: of the real images none, and an error where there is no image.
+label() { docker image inspect --format "{{index .Config.Labels \"$2\"}}" "$1" 2>/dev/null; }
 
 # provide IMAGE MAKER
 provide() {
-	what=$(standin "$1") || {
+	what=$(label "$1" standin) && { [ -z "$what" ] || [ "$(label "$1" made-of)" = "$ingredients" ]; } || {
 		if docker pull --quiet "$1" >/dev/null 2>&1; then
 			what=""
 		else
 			"$2" "$1"
-			what=$(standin "$1")
+			what=$(label "$1" standin)
 		fi
 	}
 	echo "$1: ${what:-the real image}"
