@@ -14,7 +14,7 @@ root=$(cd "$here/../.." && pwd)
 made=$root/.dev/proof
 
 tag() { sed -n "s|^ *image: \($1:[^ ]*\)\$|\1|p" "$root/docker-compose.yml" | sort -u; }
-ingredients=$(cd "$root" && cat go.mod go.sum dev/stack/go.mod dev/stack/go.sum deploy/proof/* | sha256sum | cut -c 1-16)
+ingredients=$(cd "$root" && cat go.mod go.sum dev/stack/go.mod dev/stack/go.sum deploy/proof/*.Dockerfile deploy/proof/postgres-entrypoint.sh deploy/proof/standins.sh | sha256sum | cut -c 1-16)
 golang=$(sed -n 's/^FROM \(golang:[^ ]*\) .*/\1/p' "$root/Dockerfile")
 
 fail() {
