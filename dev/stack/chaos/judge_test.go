@@ -125,11 +125,3 @@ func TestAShortRunHasNoViolations(t *testing.T) {
 	require.NoError(t, json.Unmarshal(text, &read))
 	require.Equal(t, *r, read)
 }
-
-func TestWhoQueuesIsNotLate(t *testing.T) {
-	began := time.Now()
-	after := func(d time.Duration) time.Time { return began.Add(d) }
-	require.Equal(t, after(8*time.Minute), bound(began, after(3*time.Minute), after(5*time.Minute), 5*time.Minute, 1), "the last was not taken in yet")
-	require.Equal(t, after(5*time.Minute), bound(began, after(3*time.Minute), after(5*time.Minute), 5*time.Minute, 0), "all were")
-	require.Equal(t, after(24*time.Minute), bound(began, after(20*time.Minute), after(24*time.Minute), 5*time.Minute, 1), "nobody queues for ever")
-}

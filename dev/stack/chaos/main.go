@@ -22,7 +22,7 @@ type settings struct {
 	Cases    int           `default:"2000" help:"How many cases."`
 	Kills    int           `default:"100" help:"How many processes are killed at the least."`
 	Over     time.Duration `default:"3m" help:"How long the load and the faults go on."`
-	Within   time.Duration `default:"5m" help:"How long after the faults, and after the last case was taken in, a case may take to end: the bound that is promised."`
+	Within   time.Duration `default:"5m" help:"How long after the faults a case may take to end: the bound that is promised."`
 	Lost     bool          `help:"Every callback is lost: polling alone finds the decisions."`
 	Scenario string        `help:"Only this one; all of them without it."`
 	Seed     uint64        `default:"1" help:"Of scenarios, outcomes and faults."`
