@@ -26,6 +26,9 @@ var (
 	ErrUnavailable = errors.New("Temporal cannot take this now")
 )
 
+// Transient reports whether an error is one to sit out: the same call may do better later.
+func Transient(err error) bool { return errors.Is(err, ErrNoAnswer) || errors.Is(err, ErrUnavailable) }
+
 // RefusedError is the case's own no to an update.
 type RefusedError struct {
 	Type   string // RefusedOtherCustomer, RefusedNotWanted, RefusedInvalid or RefusedEnded

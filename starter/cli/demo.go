@@ -91,7 +91,7 @@ func (w *walk) run(ctx context.Context, who string) (view kyc.View, err error) {
 	}
 	for pause := lookSoon; ; pause = min(2*pause, lookLate) {
 		switch {
-		case err != nil && !transient(err):
+		case err != nil && !workflows.Transient(err):
 			return view, of(w.order.Reference, err)
 		case err != nil:
 			w.step(time.Now(), "%s: waiting", away(err))

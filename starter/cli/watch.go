@@ -47,7 +47,7 @@ func (a *app) follow(ctx context.Context, reference string) error {
 	for {
 		now, view, err := a.look(ctx, cases, reference, seen)
 		switch {
-		case transient(err) && ctx.Err() == nil && time.Since(heard) < outage:
+		case workflows.Transient(err) && ctx.Err() == nil && time.Since(heard) < outage:
 			if !warned {
 				a.out.aside("%s; still watching", away(err))
 				warned = true
@@ -86,11 +86,6 @@ func (a *app) look(ctx context.Context, cases workflows.Client, reference, seen 
 		view, err = cases.Show(ctx, reference)
 	}
 	return now, view, err
-}
-
-// transient reports whether an error is one to sit out.
-func transient(err error) bool {
-	return errors.Is(err, workflows.ErrNoAnswer) || errors.Is(err, workflows.ErrUnavailable)
 }
 
 func away(err error) string {

@@ -106,7 +106,7 @@ func (w *wave) one(ctx context.Context, l line) {
 		return
 	}
 	found, err := w.attempt(ctx, l.order(w.common))
-	if transient(err) && ctx.Err() != nil {
+	if workflows.Transient(err) && ctx.Err() != nil {
 		return
 	}
 	r := result{Line: l.number, Reference: l.reference, CustomerID: l.customer, Result: resultStarted}
@@ -128,7 +128,7 @@ func (w *wave) attempt(ctx context.Context, o workflows.Order) (found bool, err 
 		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerWithin)
 		found, err = w.begin(within, o)
 		cancel()
-		if !transient(err) || attempt == len(pauses) {
+		if !workflows.Transient(err) || attempt == len(pauses) {
 			return found, err
 		}
 		select {

@@ -20,11 +20,7 @@ import (
 const mostAllocations = 105
 
 func TestWhatACallbackAllocates(t *testing.T) {
-	least := testing.AllocsPerRun(100, taken(t)) // what collects garbage beside it may add some
-	for range 4 {
-		least = min(least, testing.AllocsPerRun(100, taken(t)))
-	}
-	require.LessOrEqual(t, least, float64(mostAllocations))
+	require.LessOrEqual(t, testing.AllocsPerRun(100, taken(t)), float64(mostAllocations))
 }
 
 func BenchmarkCallback(b *testing.B) {
@@ -35,7 +31,8 @@ func BenchmarkCallback(b *testing.B) {
 	}
 }
 
-// taken has a Server take one callback after another, logged into nothing.
+// taken has a Server take one callback after another, logged into nothing and
+// held against no description, which would allocate as well.
 func taken(t testing.TB) func() {
 	e := newEdge(t, deaf{}, func(c *intake.Config) { c.Logger = telemetry.Logger(io.Discard, "json") })
 	path := e.path(reference)

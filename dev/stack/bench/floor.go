@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"path"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -145,7 +144,7 @@ func floorReceiver(c client.Client) http.Handler {
 		}
 	})
 	routes.HandleFunc("POST /{reference}", func(w http.ResponseWriter, r *http.Request) {
-		if err := c.SignalWorkflow(r.Context(), floorID(path.Base(r.URL.Path)), "", floorSignal, nil); err != nil {
+		if err := c.SignalWorkflow(r.Context(), floorID(r.PathValue("reference")), "", floorSignal, nil); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		}
 	})

@@ -149,8 +149,7 @@ func (w *scaling) fill(ctx context.Context, open, count int) error {
 			all.Go(func() error {
 				for deadline := time.Now().Add(patience); ; {
 					err := w.start(ctx, customer)
-					away := errors.Is(err, workflows.ErrNoAnswer) || errors.Is(err, workflows.ErrUnavailable)
-					if !away || time.Now().After(deadline) {
+					if !workflows.Transient(err) || time.Now().After(deadline) {
 						return err
 					}
 					fmt.Printf("  a start is repeated: %v\n", err) // and finds its case, should it have been done
