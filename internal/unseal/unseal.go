@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -21,6 +22,7 @@ import (
 
 	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/converter"
+	"golang.org/x/net/idna"
 
 	"durablekyc.example/internal/seal"
 )
@@ -39,15 +41,16 @@ var step = regexp.MustCompile(`^[A-Za-z0-9_-]{32,}$`)
 // Config is what an endpoint needs; all of it is required.
 type Config struct {
 	Keyset  seal.Keyset
-	Origins []string // of the Temporal UI, exactly as browsers say it: https://temporal.example:8233
+	Origins []string // of the Temporal UI: https://temporal.example:8233
 	Tokens  []string // each is a credential of at least 32 characters
 	Logger  *slog.Logger
 }
 
 type endpoint struct {
 	Config
-	tokens [][sha256.Size]byte
-	slots  chan struct{}
+	origins []string // as browsers serialise them
+	tokens  [][sha256.Size]byte
+	slots   chan struct{}
 }
 
 // Handler serves POST /decode and POST /<token>/decode below the prefix. The
@@ -60,9 +63,11 @@ func Handler(prefix string, c Config) (http.Handler, error) {
 		return nil, errors.New("the codec endpoint needs both, origins and tokens")
 	}
 	for _, origin := range c.Origins {
-		if u, err := url.Parse(origin); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Contains(origin, "*") || origin != u.Scheme+"://"+u.Host {
-			return nil, fmt.Errorf("%q is no origin: scheme, host and port are wanted, as in https://temporal.example:8233, and no wildcard", origin)
+		serialised, err := serialise(origin)
+		if err != nil {
+			return nil, err
 		}
+		e.origins = append(e.origins, serialised)
 	}
 	for i, token := range c.Tokens {
 		if !step.MatchString(token) {
@@ -78,6 +83,31 @@ func Handler(prefix string, c Config) (http.Handler, error) {
 	return mux, nil
 }
 
+// serialise writes an origin as browsers send it (HTML, "ASCII serialisation of
+// an origin"): in lower case, a name of another alphabet as punycode, and
+// without the port that its scheme has anyway.
+func serialise(origin string) (string, error) {
+	u, err := url.Parse(origin)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Contains(origin, "*") ||
+		!strings.EqualFold(origin, u.Scheme+"://"+u.Host) {
+		return "", fmt.Errorf("%q is not an origin: write scheme, host and port, as in https://temporal.example:8233, without a wildcard", origin)
+	}
+	host, port := u.Hostname(), u.Port()
+	if net.ParseIP(host) == nil {
+		if host, err = idna.Lookup.ToASCII(host); err != nil {
+			return "", fmt.Errorf("%q is not an origin: its host is not a name that browsers take", origin)
+		}
+	}
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	host = strings.ToLower(host)
+	if port == "" || port == map[string]string{"http": "80", "https": "443"}[u.Scheme] {
+		return u.Scheme + "://" + host, nil
+	}
+	return u.Scheme + "://" + host + ":" + port, nil
+}
+
 // allowed lets the page of a named origin read the answer, and reports whether
 // whoever asks is one.
 func (e *endpoint) allowed(w http.ResponseWriter, r *http.Request) bool {
@@ -85,7 +115,7 @@ func (e *endpoint) allowed(w http.ResponseWriter, r *http.Request) bool {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	origin := r.Header.Get("Origin")
-	if !slices.Contains(e.Origins, origin) {
+	if !slices.Contains(e.origins, origin) {
 		return false
 	}
 	w.Header().Set("Access-Control-Allow-Origin", origin)
@@ -101,6 +131,11 @@ func (e *endpoint) preflight(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Access-Control-Allow-Methods", http.MethodPost)
 	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Namespace")
 	w.Header().Set("Access-Control-Max-Age", "600")
+	// A Temporal UI on a public address may read a codec inside a private network
+	// (Private Network Access): the origin was named by whoever runs both.
+	if r.Header.Get("Access-Control-Request-Private-Network") == "true" {
+		w.Header().Set("Access-Control-Allow-Private-Network", "true")
+	}
 	w.WriteHeader(http.StatusNoContent)
 }
 

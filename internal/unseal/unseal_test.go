@@ -36,15 +36,15 @@ func open(t *testing.T) *desk {
 	text, err := seal.NewKeyset()
 	require.NoError(t, err)
 	d := &desk{text: text}
-	d.with(t, text)
+	d.with(t, text, ui)
 	return d
 }
 
-// with starts the endpoint anew with this keyset.
-func (d *desk) with(t *testing.T, text string) {
+// with starts the endpoint again with this keyset, for pages of one origin.
+func (d *desk) with(t *testing.T, text, origin string) {
 	t.Helper()
 	var err error
-	d.Handler, err = Handler("/codec", Config{Keyset: keyset(t, text), Origins: []string{ui}, Tokens: []string{token, older},
+	d.Handler, err = Handler("/codec", Config{Keyset: keyset(t, text), Origins: []string{origin}, Tokens: []string{token, older},
 		Logger: slog.New(slog.NewTextHandler(&d.log, nil))})
 	require.NoError(t, err)
 }
@@ -119,10 +119,10 @@ func TestWhatDoesNotOpenIsLeft(t *testing.T) {
 		d.text, err = seal.RotateKeyset(d.text)
 		require.NoError(t, err)
 	}
-	d.with(t, d.text)
+	d.with(t, d.text, ui)
 	require.Equal(t, []string{`"first"`}, read(t, d.post("/codec/"+token+"/decode", first, asUI)))
 
-	d.with(t, old)
+	d.with(t, old, ui)
 	var mixed, part commonpb.Payloads
 	for _, body := range []string{sealed(t, d.text, "kyc-A2", "later"), first, `{"payloads":[{"metadata":{"encoding":"anNvbi9wbGFpbg=="},"data":"ImNsZWFyIg=="}]}`} {
 		require.NoError(t, protojson.Unmarshal([]byte(body), &part))
@@ -148,7 +148,7 @@ func TestAGoldenHistoryIsRead(t *testing.T) {
 		require.NoError(t, err)
 	}
 	d := open(t)
-	d.with(t, rotated)
+	d.with(t, rotated, ui)
 	runs, err := filepath.Glob(histories + "v0.1/kyc-notified.*.json")
 	require.NoError(t, err)
 	var history []byte
@@ -214,7 +214,7 @@ func TestPreflight(t *testing.T) {
 
 // More than some at once is told to come back: each may need megabytes.
 func TestTooManyAtOnceComeBack(t *testing.T) {
-	e := &endpoint{slots: make(chan struct{}, 1), Config: Config{Origins: []string{ui}, Logger: slog.New(slog.DiscardHandler)}}
+	e := &endpoint{slots: make(chan struct{}, 1), origins: []string{ui}, Config: Config{Logger: slog.New(slog.DiscardHandler)}}
 	e.slots <- struct{}{}
 	e.tokens = append(e.tokens, sum(token))
 	request := httptest.NewRequest(http.MethodPost, "/codec/decode", strings.NewReader("{}"))
@@ -233,8 +233,8 @@ func TestWrongSettingsAreOneSentence(t *testing.T) {
 	}{
 		"no token":       {[]string{ui}, nil, "both, origins and tokens"},
 		"no origin":      {nil, []string{token}, "both, origins and tokens"},
-		"a wildcard":     {[]string{"*"}, []string{token}, `"*" is no origin`},
-		"with a path":    {[]string{ui + "/"}, []string{token}, "is no origin"},
+		"a wildcard":     {[]string{"*"}, []string{token}, `"*" is not an origin`},
+		"with a path":    {[]string{ui + "/"}, []string{token}, "is not an origin"},
 		"short token":    {[]string{ui}, []string{token, "Marker"}, "codec token 2 must have at least 32"},
 		"a step's token": {[]string{ui}, []string{strings.Repeat("a/b", 12)}, "letters, digits, hyphens or underscores"},
 	} {
@@ -244,4 +244,42 @@ func TestWrongSettingsAreOneSentence(t *testing.T) {
 			require.NotContains(t, err.Error(), "Marker")
 		})
 	}
+}
+
+// An origin is compared as browsers send it, however it was written.
+func TestOriginsAreSerialisedAsBrowsersDo(t *testing.T) {
+	for written, sent := range map[string]string{
+		"https://Temporal.Example:443":  "https://temporal.example",
+		"HTTP://temporal.example:80":    "http://temporal.example",
+		"https://temporal.example:80":   "https://temporal.example:80",
+		"http://127.0.0.1:8233":         "http://127.0.0.1:8233",
+		"http://[::1]:8233":             "http://[::1]:8233",
+		"https://bücher.example":        "https://xn--bcher-kva.example",
+		"https://xn--bcher-kva.example": "https://xn--bcher-kva.example",
+	} {
+		t.Run(written, func(t *testing.T) {
+			d := open(t)
+			d.with(t, d.text, written)
+			body := sealed(t, d.text, "kyc-A1", "Marker")
+			require.Len(t, read(t, d.post("/codec/"+token+"/decode", body, http.Header{"Origin": {sent}})), 1)
+			require.Equal(t, http.StatusForbidden, d.post("/codec/"+token+"/decode", body, http.Header{"Origin": {"https://other.example"}}).Code)
+		})
+	}
+}
+
+// A browser asks whether a public page may reach into a private network.
+func TestAPublicUIMayReachAPrivateCodec(t *testing.T) {
+	d := open(t)
+	ask := func(origin string, header http.Header) *httptest.ResponseRecorder {
+		request := httptest.NewRequest(http.MethodOptions, "/codec/decode", nil)
+		request.Header = header.Clone()
+		request.Header.Set("Origin", origin)
+		answer := httptest.NewRecorder()
+		d.ServeHTTP(answer, request)
+		return answer
+	}
+	private := http.Header{"Access-Control-Request-Private-Network": {"true"}}
+	require.Equal(t, "true", ask(ui, private).Header().Get("Access-Control-Allow-Private-Network"))
+	require.Empty(t, ask(ui, http.Header{}).Header().Get("Access-Control-Allow-Private-Network"))
+	require.Empty(t, ask("https://other.example", private).Header().Get("Access-Control-Allow-Private-Network"))
 }
