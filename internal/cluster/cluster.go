@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"go.temporal.io/api/serviceerror"
@@ -39,6 +38,11 @@ type Options struct {
 	Metrics client.MetricsHandler // may be nil
 
 	Interceptors []interceptor.ClientInterceptor // around every call, and in the workers made with this client
+
+	// Certificate, which may be nil, is called by Dial with the name of each
+	// certificate that is read from a file, and a function that returns when the
+	// newest one ends.
+	Certificate func(name string, ends func() time.Time)
 }
 
 // UnreachableError is a Temporal that does not answer.
@@ -47,9 +51,9 @@ type UnreachableError struct {
 	Err     error
 }
 
-// Error says where Temporal was looked for and what to do; the cause is for Unwrap.
+// Error says where Temporal was looked for, why it was not reached, and what to do.
 func (e *UnreachableError) Error() string {
-	return fmt.Sprintf("Temporal does not answer at %s: start everything with `go run ./dev`, or set TEMPORAL_ADDRESS", e.Address)
+	return fmt.Sprintf("Temporal does not answer at %s (%v): start everything with `go run ./dev`, or set TEMPORAL_ADDRESS", e.Address, e.Err)
 }
 
 func (e *UnreachableError) Unwrap() error { return e.Err }
@@ -62,9 +66,12 @@ func Dial(ctx context.Context, o Options) (client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := o.renew(&options); err != nil {
+		return nil, err
+	}
 	c, err := client.DialContext(ctx, options)
 	if err != nil {
-		return nil, explain(ctx, options.HostPort, err)
+		return nil, explain(ctx, options, err)
 	}
 	return c, nil
 }
@@ -89,18 +96,13 @@ func (o Options) Target() (address, namespace string, err error) {
 }
 
 func (o Options) client() (client.Options, error) {
-	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{EnvLookup: variables{o}})
+	profile, err := o.profile()
+	if err != nil {
+		return client.Options{}, err
+	}
+	options, err := profile.ToClientOptions(envconfig.ToClientOptionsRequest{})
 	if err != nil {
 		return options, fmt.Errorf("the Temporal configuration cannot be used: %w", err)
-	}
-	if o.Address != "" {
-		options.HostPort = o.Address
-	}
-	if o.Namespace != "" {
-		options.Namespace = o.Namespace
-	}
-	if options.HostPort == "" {
-		options.HostPort = client.DefaultHostPort
 	}
 	options.MetricsHandler, options.Interceptors = o.Metrics, o.Interceptors
 	options.Logger = log.NewStructuredLogger(o.Logger)
@@ -111,45 +113,66 @@ func (o Options) client() (client.Options, error) {
 	return options, nil
 }
 
-func explain(ctx context.Context, address string, err error) error {
+// renew has the files of certificates read again at each handshake.
+func (o Options) renew(options *client.Options) error {
+	profile, err := o.profile()
+	if err != nil {
+		return err
+	}
+	ends, err := renewTLS(options.ConnectionOptions.TLS, profile.TLS, options.HostPort, o.Logger)
+	if err != nil {
+		return err
+	}
+	if o.Certificate != nil {
+		for name, end := range ends {
+			o.Certificate(name, end)
+		}
+	}
+	return nil
+}
+
+// explain turns what the SDK says of a connection that was not made into one
+// sentence with its cause.
+func explain(ctx context.Context, options client.Options, err error) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return ctx.Err()
 	}
+	address := options.HostPort
 	switch serviceerror.ToStatus(err).Code().String() {
 	case "Unauthenticated", "PermissionDenied":
 		return fmt.Errorf("Temporal at %s refuses these credentials: check TEMPORAL_API_KEY, TEMPORAL_NAMESPACE and the TLS variables", address)
 	}
-	// gRPC hands a failed handshake on as text alone.
-	if strings.Contains(err.Error(), "authentication handshake failed") {
-		return fmt.Errorf("Temporal at %s and this program cannot agree on TLS: check TEMPORAL_TLS and its certificates", address)
+	switch cause := probe(ctx, options); {
+	case errors.Is(cause, errTLS):
+		return fmt.Errorf("Temporal at %s and this program cannot agree on %w: check TEMPORAL_TLS… and its certificates", address, cause)
+	case cause != nil:
+		return &UnreachableError{Address: address, Err: cause}
 	}
 	return &UnreachableError{Address: address, Err: err}
 }
 
-// Ready reports whether Temporal answers now, by its health check: nothing is
-// read and nothing is billed.
+// unusedID is a workflow id that is never used: reading it asks for the namespace
+// and for the right to read in it.
+const unusedID = "readiness"
+
+// Ready reports whether Temporal answers now, has the client's namespace and
+// lets the client read in it. Nothing is billed.
 func Ready(ctx context.Context, c client.Client) error {
 	ctx, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
 	if _, err := c.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
 		return fmt.Errorf("Temporal does not answer (%s)", serviceerror.ToStatus(err).Code())
 	}
-	return nil
-}
-
-// variables gives envconfig what it was handed, never the process' own.
-type variables struct{ options Options }
-
-func (v variables) LookupEnv(name string) (string, bool) {
-	if v.options.Lookup == nil {
-		return "", false
-	}
-	return v.options.Lookup(name)
-}
-
-func (v variables) Environ() []string {
-	if v.options.Environ == nil {
+	_, err := c.DescribeWorkflowExecution(ctx, unusedID, "")
+	var (
+		notFound  *serviceerror.NotFound
+		namespace *serviceerror.NamespaceNotFound
+	)
+	switch {
+	case err == nil, errors.As(err, &notFound):
 		return nil
+	case errors.As(err, &namespace):
+		return fmt.Errorf("Temporal has no namespace %q", namespace.Namespace)
 	}
-	return v.options.Environ()
+	return fmt.Errorf("Temporal refuses to be read (%s)", serviceerror.ToStatus(err).Code())
 }

@@ -7,9 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
@@ -29,9 +31,10 @@ import (
 // that says what it can do, and remembers what it was called with.
 type frontend struct {
 	workflowservice.UnimplementedWorkflowServiceServer
-	refuse codes.Code
-	seen   metadata.MD
-	signal *commonpb.Payloads
+	refuse    codes.Code
+	described error // of a workflow; nil is that there is none
+	seen      metadata.MD
+	signal    *commonpb.Payloads
 }
 
 func (f *frontend) GetSystemInfo(ctx context.Context, _ *workflowservice.GetSystemInfoRequest) (*workflowservice.GetSystemInfoResponse, error) {
@@ -40,6 +43,15 @@ func (f *frontend) GetSystemInfo(ctx context.Context, _ *workflowservice.GetSyst
 		return nil, status.Error(f.refuse, "no")
 	}
 	return &workflowservice.GetSystemInfoResponse{}, nil
+}
+
+func (f *frontend) DescribeWorkflowExecution(context.Context, *workflowservice.DescribeWorkflowExecutionRequest) (
+	*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	err := f.described
+	if err == nil {
+		err = serviceerror.NewNotFound("no such workflow")
+	}
+	return nil, serviceerror.ToStatus(err).Err()
 }
 
 func (f *frontend) SignalWorkflowExecution(_ context.Context, r *workflowservice.SignalWorkflowExecutionRequest) (*workflowservice.SignalWorkflowExecutionResponse, error) {
@@ -116,6 +128,12 @@ func TestDialRefuses(t *testing.T) {
 	stranger, _ := (&frontend{refuse: codes.Unauthenticated}).serve(t)
 	denied, _ := (&frontend{refuse: codes.PermissionDenied}).serve(t)
 
+	profile := func(line string) string {
+		file := filepath.Join(t.TempDir(), "temporal.toml")
+		require.NoError(t, os.WriteFile(file, []byte("[profile.default]\n"+line+"\n"), 0o600))
+		return file
+	}
+
 	for name, test := range map[string]struct {
 		variables map[string]string
 		says      []string
@@ -127,9 +145,24 @@ func TestDialRefuses(t *testing.T) {
 		"no such profile":         {variables: map[string]string{"TEMPORAL_PROFILE": "green"}, says: []string{"configuration", "green"}},
 		"a missing certificate": {variables: map[string]string{"TEMPORAL_TLS_CLIENT_CERT_PATH": "/nowhere", "TEMPORAL_TLS_CLIENT_KEY_PATH": "/nowhere"},
 			says: []string{"configuration", "/nowhere"}},
+		"TLS that is neither on nor off": {variables: map[string]string{"TEMPORAL_TLS": "yes"}, says: []string{"TEMPORAL_TLS must be true or false"}},
+		"a check that is neither on nor off": {variables: map[string]string{"TEMPORAL_TLS_DISABLE_HOST_VERIFICATION": "off"},
+			says: []string{"TEMPORAL_TLS_DISABLE_HOST_VERIFICATION must be true or false"}},
+		"a scheme":      {variables: map[string]string{"TEMPORAL_ADDRESS": "https://u:topsecret@t.example:7233"}, says: []string{"TEMPORAL_ADDRESS", "begins with a scheme"}},
+		"a slash":       {variables: map[string]string{"TEMPORAL_ADDRESS": "t.example:7233/"}, says: []string{"has a slash in it"}},
+		"quotes":        {variables: map[string]string{"TEMPORAL_ADDRESS": `"t.example:7233"`}, says: []string{"has quotes around it"}},
+		"a blank":       {variables: map[string]string{"TEMPORAL_ADDRESS": "t.example:7233 "}, says: []string{"has a blank in it"}},
+		"no port":       {variables: map[string]string{"TEMPORAL_ADDRESS": "t.example"}, says: []string{"lacks its host or its port"}},
+		"no host":       {variables: map[string]string{"TEMPORAL_ADDRESS": ":7233"}, says: []string{"lacks its host or its port"}},
+		"a bare IPv6":   {variables: map[string]string{"TEMPORAL_ADDRESS": "::1"}, says: []string{"lacks its host or its port"}},
+		"a named port":  {variables: map[string]string{"TEMPORAL_ADDRESS": "t.example:grpc"}, says: []string{"port that is not a number from 1 to 65535"}},
+		"no such port":  {variables: map[string]string{"TEMPORAL_ADDRESS": "t.example:99999"}, says: []string{"port that is not a number from 1 to 65535"}},
+		"a profile's":   {variables: map[string]string{"TEMPORAL_CONFIG_FILE": profile("address = \"t.example\"")}, says: []string{"or the address of the Temporal profile"}},
+		"port and path": {variables: map[string]string{"TEMPORAL_ADDRESS": "t.example/7233"}, says: []string{"has a slash in it"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := cluster.Dial(t.Context(), options(test.variables))
+			require.Error(t, err)
 			for _, says := range test.says {
 				require.ErrorContains(t, err, says)
 			}
@@ -137,6 +170,20 @@ func TestDialRefuses(t *testing.T) {
 			require.NotContains(t, err.Error(), "\n")
 		})
 	}
+}
+
+// What is set to nothing is not set.
+func TestEmptyVariablesAreNotSet(t *testing.T) {
+	f := &frontend{}
+	address, _ := f.serve(t)
+	c, err := cluster.Dial(t.Context(), options(map[string]string{"TEMPORAL_ADDRESS": address, "TEMPORAL_NAMESPACE": "", "TEMPORAL_API_KEY": "",
+		"TEMPORAL_TLS": "", "TEMPORAL_TLS_CLIENT_CERT_PATH": "", "TEMPORAL_TLS_CLIENT_KEY_DATA": "", "TEMPORAL_PROFILE": " "}))
+	require.NoError(t, err)
+	c.Close()
+	_, namespace, err := options(map[string]string{"TEMPORAL_ADDRESS": "dns:///t.example:7233", "TEMPORAL_NAMESPACE": ""}).Target()
+	require.NoError(t, err)
+	require.Equal(t, client.DefaultNamespace, namespace)
+	require.Empty(t, f.seen.Get("authorization"))
 }
 
 func TestUnreachableKeepsItsCause(t *testing.T) {
@@ -162,6 +209,26 @@ func TestReady(t *testing.T) {
 	require.NoError(t, cluster.Ready(t.Context(), c))
 	healthy.SetServingStatus("temporal.api.workflowservice.v1.WorkflowService", healthpb.HealthCheckResponse_NOT_SERVING)
 	require.ErrorContains(t, cluster.Ready(t.Context(), c), "Temporal does not answer")
+}
+
+// Temporal may be well and of no use: without the namespace, or the right to read in it.
+func TestNotReady(t *testing.T) {
+	for says, refusal := range map[string]error{
+		`Temporal has no namespace "cases"`:              serviceerror.NewNamespaceNotFound("cases"),
+		"Temporal refuses to be read (PermissionDenied)": serviceerror.NewPermissionDenied("no", "no"),
+		"Temporal refuses to be read (DeadlineExceeded)": context.DeadlineExceeded,
+	} {
+		t.Run(says, func(t *testing.T) {
+			f := &frontend{described: refusal}
+			address, _ := f.serve(t)
+			c, err := cluster.Dial(t.Context(), options(map[string]string{"TEMPORAL_ADDRESS": address}))
+			require.NoError(t, err)
+			defer c.Close()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			require.EqualError(t, cluster.Ready(ctx, c), says)
+		})
+	}
 }
 
 // What a client sends is sealed by its own converters, also where two share a connection.

@@ -129,7 +129,7 @@ func (a *app) advise(ctx context.Context, err error) error {
 	case errors.Is(err, workflows.ErrUnavailable):
 		return p(show, "Temporal cannot take this now: try again in a moment")
 	case errors.As(err, &away):
-		return p("go run ./dev", "Temporal does not answer at %s: start everything, or set TEMPORAL_ADDRESS", away.Address)
+		return p("go run ./dev", "Temporal does not answer at %s (%v): start everything, or set TEMPORAL_ADDRESS", away.Address, away.Err)
 	case errors.As(err, &namespace):
 		return p("starter setup", "Temporal has no namespace %q: have it created, or set TEMPORAL_NAMESPACE", namespace.Namespace)
 	case errors.As(err, &denied):
