@@ -54,7 +54,7 @@ func run(s settings) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, metrics.Shutdown(context.WithoutCancel(ctx))) }()
-	config, err := s.edge(metrics.Calls("connectfi")) // what is wrong with it is said before anything is opened
+	config, err := s.edge(os.LookupEnv, metrics, log) // what is wrong with it is said before anything is opened
 	if err != nil {
 		return err
 	}
@@ -68,12 +68,16 @@ func run(s settings) (err error) {
 		return err
 	}
 	temporal, err := cluster.Dial(ctx, cluster.Options{
-		Lookup: os.LookupEnv, Environ: os.Environ, Sealed: keyset.Converters(), Logger: log, Metrics: metrics.Temporal(), Interceptors: metrics.Interceptors()})
+		Lookup: os.LookupEnv, Environ: os.Environ, Sealed: keyset.Converters(), Logger: log, Metrics: metrics.Temporal(), Interceptors: metrics.Interceptors(),
+		Certificate: metrics.Certificate})
 	if err != nil {
 		return err
 	}
 	defer temporal.Close()
 	cases := workflows.Client{Temporal: temporal}
+	if err := cases.CheckAccess(ctx); err != nil {
+		return err
+	}
 	config.Cases, config.Applicants, config.API.Orders = cases, cases, cases
 	config.Documents, config.Keys, config.Logger, config.Telemetry = documents, keys, log, metrics
 	config.Codec = codec

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"durablekyc.example/connectfi"
+	"durablekyc.example/internal/env"
 	"durablekyc.example/internal/seal"
 	"durablekyc.example/internal/serve"
 	"durablekyc.example/internal/telemetry"
@@ -27,7 +29,7 @@ type settings struct {
 	Keyset      string `env:"KYC_KEYSET" placeholder:"SECRET" help:"Tink keyset, JSON on one line, that cases and images are encrypted with; starter keys init draws one."`
 	KEK         string `env:"KYC_KEYSET_KEK" placeholder:"URL" help:"Key that opens an encrypted KYC_KEYSET: awskms://, gcpkms://, azurekeyvault:// or base64key://; starter keys wrap encrypts one."`
 	Listen      string `env:"KYC_LISTEN" default:"127.0.0.1:8080" help:"Address that the world reaches."`
-	TLSCert     string `name:"tls-cert" env:"KYC_TLS_CERT" placeholder:"PEM" help:"Certificate of that address, with those that vouch for it behind it; plain HTTP without one. It is read at the start: restart for a renewed one."`
+	TLSCert     string `name:"tls-cert" env:"KYC_TLS_CERT" placeholder:"PEM" help:"Certificate of that address, with those that vouch for it behind it; plain HTTP without one. A file that is renewed is taken without a restart."`
 	TLSKey      string `name:"tls-key" env:"KYC_TLS_KEY" placeholder:"SECRET" help:"The certificate's key, PEM."`
 	Proxies     string `name:"trusted-proxies" env:"KYC_TRUSTED_PROXIES" placeholder:"LIST" help:"Addresses or ranges of proxies whose X-Forwarded-For is believed, separated by commas; nobody's if not set."`
 	AdminListen string `env:"KYC_ADMIN_LISTEN" default:"127.0.0.1:8081" help:"Address of /healthz, /readyz and /metrics."`
@@ -68,29 +70,70 @@ func (s *settings) Validate() error {
 
 // strong refuses secrets that anybody could guess.
 func (s *settings) strong() error {
+	return cmp.Or(
+		seal.Strong("KYC_LINK_KEYS", s.LinkKeys, 0), strongCredentials(s.APITokens, s.APILogins), seal.Strong("KYC_CODEC_TOKENS", s.CodecTokens, 0),
+		seal.Unprinted("KYC_KEYSET", s.Keyset), seal.Unprinted("CONNECTFI_PASSWORD", s.Password))
+}
+
+// strongCredentials refuses tokens and passwords that anybody could guess.
+func strongCredentials(tokens, logins string) error {
 	var passwords []string
-	for _, login := range strings.FieldsFunc(s.APILogins, func(r rune) bool { return r == ',' || r == '\n' || r == '\r' }) {
+	for _, login := range strings.FieldsFunc(logins, func(r rune) bool { return r == ',' || r == '\n' || r == '\r' }) {
 		if _, password, ok := strings.Cut(login, ":"); ok {
 			passwords = append(passwords, password)
 		}
 	}
-	return cmp.Or(
-		seal.Strong("KYC_LINK_KEYS", s.LinkKeys, 0), seal.Strong("KYC_API_TOKENS", s.APITokens, 0),
-		seal.Strong("KYC_API_LOGINS", strings.Join(passwords, ","), 12), seal.Strong("KYC_CODEC_TOKENS", s.CodecTokens, 0),
-		seal.Unprinted("KYC_KEYSET", s.Keyset), seal.Unprinted("CONNECTFI_PASSWORD", s.Password))
+	return cmp.Or(seal.Strong("KYC_API_TOKENS", tokens, 0), seal.Strong("KYC_API_LOGINS", strings.Join(passwords, ","), 12))
 }
 
 // edge is what the variables say of the edge, but for the cases behind it.
-func (s *settings) edge(watch telemetry.Watch) (c intake.Config, err error) {
+// Certificate and credentials are read again where they come from files.
+func (s *settings) edge(lookup env.Lookup, metrics *telemetry.Telemetry, log *slog.Logger) (c intake.Config, err error) {
 	c.PublicURL = s.PublicURL
-	if c.TLS, err = serve.Certificate(s.TLSCert, s.TLSKey); err != nil {
+	if c.TLS, err = s.certificate(lookup, metrics, log); err != nil {
 		return c, fmt.Errorf("KYC_TLS_CERT, KYC_TLS_KEY: %w", err)
 	}
 	if c.TrustedProxies, err = intake.ParseProxies(s.Proxies); err != nil {
 		return c, fmt.Errorf("KYC_TRUSTED_PROXIES: %w", err)
 	}
-	c.API, err = s.api(watch)
+	c.API, err = s.api(lookup, metrics.Calls("connectfi"), log)
 	return c, err
+}
+
+// certificate is that of KYC_LISTEN; nil for plain HTTP.
+func (s *settings) certificate(lookup env.Lookup, metrics *telemetry.Telemetry, log *slog.Logger) (*tls.Config, error) {
+	certificate, key := lookup.Reread("KYC_TLS_CERT", s.TLSCert), lookup.Reread("KYC_TLS_KEY", s.TLSKey)
+	config, ends, err := serve.RenewedCertificate(func() (string, string, error) {
+		chain, err := certificate()
+		if err != nil {
+			return "", "", err
+		}
+		private, err := key()
+		return chain, private, err
+	}, log)
+	if config != nil {
+		metrics.Certificate("webhook", ends)
+	}
+	return config, err
+}
+
+// credentials are who may call the API.
+func (s *settings) credentials(lookup env.Lookup, log *slog.Logger) (intake.Credentials, error) {
+	tokens, logins := lookup.Reread("KYC_API_TOKENS", s.APITokens), lookup.Reread("KYC_API_LOGINS", s.APILogins)
+	return intake.RenewCredentials(func() (intake.Credentials, error) {
+		t, err := tokens()
+		if err != nil {
+			return intake.Credentials{}, err
+		}
+		l, err := logins()
+		if err == nil {
+			err = strongCredentials(t, l)
+		}
+		if err != nil {
+			return intake.Credentials{}, err
+		}
+		return intake.ParseCredentials(t, l)
+	}, log)
 }
 
 // codec is the endpoint that opens cases for the Temporal UI: nil where it is not asked for.
@@ -109,8 +152,8 @@ func (s *settings) codec(keyset seal.Keyset, log *slog.Logger) (http.Handler, er
 }
 
 // api is ConnectFi's API as configured, but for the cases: off where nobody may call it.
-func (s *settings) api(watch telemetry.Watch) (api intake.API, err error) {
-	if api.Credentials, err = intake.ParseCredentials(s.APITokens, s.APILogins); err != nil {
+func (s *settings) api(lookup env.Lookup, watch telemetry.Watch, log *slog.Logger) (api intake.API, err error) {
+	if api.Credentials, err = s.credentials(lookup, log); err != nil {
 		return api, fmt.Errorf("KYC_API_TOKENS, KYC_API_LOGINS: %w", err)
 	}
 	if api.Policy, err = kyc.ParsePolicy(s.Policy); err != nil {

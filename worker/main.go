@@ -23,6 +23,7 @@ import (
 	"durablekyc.example/internal/serve"
 	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/worker/taskqueue"
+	"durablekyc.example/workflows"
 )
 
 func main() {
@@ -69,12 +70,15 @@ func run(s settings) (err error) {
 		return fmt.Errorf("KYC_DOCUMENTS: %w", err)
 	}
 	defer func() { err = errors.Join(err, documents.Close()) }()
-	options := cluster.Options{Lookup: os.LookupEnv, Environ: os.Environ, Sealed: keyset.Converters(), Logger: log, Metrics: metrics.Temporal()}
+	options := cluster.Options{Lookup: os.LookupEnv, Environ: os.Environ, Sealed: keyset.Converters(), Logger: log, Metrics: metrics.Temporal(), Certificate: metrics.Certificate}
 	temporal, err := cluster.Dial(ctx, options)
 	if err != nil {
 		return err
 	}
 	defer temporal.Close()
+	if err := (workflows.Client{Temporal: temporal}).CheckAccess(ctx); err != nil {
+		return err
+	}
 	options.Sealed, options.Interceptors = keyset.WorkerConverters(), metrics.Interceptors()
 	carrier, err := cluster.Join(ctx, temporal, options)
 	if err != nil {

@@ -129,6 +129,7 @@ type process struct {
 	command *exec.Cmd
 	ended   chan struct{}
 	log     *bytes.Buffer
+	admin   string // the address of its admin listener
 }
 
 // startProcess runs a program with the system's variables and returns once it
@@ -136,11 +137,19 @@ type process struct {
 // the test's end, unless it was killed.
 func startProcess(t *testing.T, path string) *process {
 	t.Helper()
-	p := &process{command: exec.Command(path), ended: make(chan struct{}), log: &bytes.Buffer{}}
-	admin := freeAddress(t)
-	p.command.Env = append(os.Environ(), "TEMPORAL_CONFIG_FILE="+os.DevNull, "KYC_ADMIN_LISTEN="+admin)
+	return startProcessWith(t, path, nil)
+}
+
+// startProcessWith is startProcess with other variables beside the system's, which they go before.
+func startProcessWith(t *testing.T, path string, instead map[string]string) *process {
+	t.Helper()
+	p := &process{command: exec.Command(path), ended: make(chan struct{}), log: &bytes.Buffer{}, admin: freeAddress(t)}
+	p.command.Env = append(os.Environ(), "TEMPORAL_CONFIG_FILE="+os.DevNull, "KYC_ADMIN_LISTEN="+p.admin)
 	for _, v := range one.vars {
 		p.command.Env = append(p.command.Env, v[0]+"="+v[1])
+	}
+	for name, value := range instead {
+		p.command.Env = append(p.command.Env, name+"="+value)
 	}
 	p.command.Stdout, p.command.Stderr = p.log, p.log
 	require.NoError(t, p.command.Start())

@@ -6,8 +6,11 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"time"
+
+	"durablekyc.example/internal/renewal"
 )
 
 // Certificate makes what SecureListener needs of a certificate, with those that
@@ -41,6 +44,40 @@ func Certificate(certificate, key string) (*tls.Config, error) {
 		MinVersion:   tls.VersionTLS12, // and 1.3 with whoever can, which is Go's own choice, as are the ciphers
 		NextProtos:   []string{"h2", "http/1.1"},
 	}, nil
+}
+
+// RenewedCertificate is Certificate of what load returns, which is called again
+// at handshakes: a pair that is renewed on disk is taken without a restart, and
+// one that cannot be used leaves the one before in force. ends says when the
+// newest one ends. Nil if load returns neither at first.
+func RenewedCertificate(load func() (certificate, key string, err error), log *slog.Logger) (config *tls.Config, ends func() time.Time, err error) {
+	certificate, key, err := load()
+	if err != nil {
+		return nil, nil, err
+	}
+	if config, err = Certificate(certificate, key); config == nil || err != nil {
+		return nil, nil, err
+	}
+	pair, err := renewal.New("the certificate of KYC_LISTEN", func() (*tls.Certificate, error) {
+		certificate, key, err := load()
+		if err != nil {
+			return nil, err
+		}
+		config, err := Certificate(certificate, key)
+		if err != nil {
+			return nil, err
+		}
+		if config == nil {
+			return nil, errors.New("the certificate and its key are gone")
+		}
+		return &config.Certificates[0], nil
+	}, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	config.Certificates = nil
+	config.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return pair.Get(), nil }
+	return config, func() time.Time { return pair.Get().Leaf.NotAfter }, nil
 }
 
 // first is the service's own certificate of a chain.

@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"io"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -17,6 +18,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"durablekyc.example/internal/renewal"
 )
 
 // pair draws a certificate for 127.0.0.1 and its key.
@@ -159,4 +162,41 @@ func TestASilentTLSClientIsLetGo(t *testing.T) {
 	defer shaken.Close()
 	_, err = io.Copy(io.Discard, shaken)
 	require.NoError(t, err, "it is closed")
+}
+
+// A pair that is renewed is taken at the next handshake; a half-written one, or
+// one that has ended, leaves the one before in force.
+func TestARenewedPairIsTaken(t *testing.T) {
+	now := time.Now()
+	first, firstKey := pair(t, now.Add(-time.Hour), now.Add(time.Hour))
+	second, secondKey := pair(t, now.Add(-time.Hour), now.Add(2*time.Hour))
+	third, thirdKey := pair(t, now.Add(-time.Hour), now.Add(3*time.Hour))
+	ended, endedKey := pair(t, now.Add(-2*time.Hour), now.Add(-time.Hour))
+	certificate, key := first, firstKey
+	config, ends, err := RenewedCertificate(func() (string, string, error) { return certificate, key, nil }, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	presented := func() string {
+		t.Helper()
+		p, err := config.GetCertificate(nil)
+		require.NoError(t, err)
+		return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.Certificate[0]}))
+	}
+	becomes := func(want string) {
+		t.Helper()
+		require.Eventually(t, func() bool { return presented() == want }, 5*time.Second, 50*time.Millisecond)
+	}
+	require.Equal(t, first, presented())
+	certificate, key = second, secondKey
+	becomes(second)
+	require.WithinDuration(t, now.Add(2*time.Hour), ends(), time.Second)
+	for _, unusable := range [][2]string{{third, secondKey}, {"half", secondKey}, {ended, endedKey}, {"", ""}} {
+		certificate, key = unusable[0], unusable[1]
+		began := time.Now()
+		require.Eventually(t, func() bool {
+			require.Equal(t, second, presented())
+			return time.Since(began) > renewal.Every+100*time.Millisecond
+		}, 5*time.Second, 50*time.Millisecond)
+	}
+	certificate, key = third, thirdKey
+	becomes(third)
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"durablekyc.example/connectfi"
+	"durablekyc.example/internal/renewal"
 	"durablekyc.example/internal/seal"
 )
 
@@ -24,7 +26,9 @@ const shortestToken = 16
 // Credentials are who may call the API: tokens that do not end, and logins that
 // are exchanged for one that does. The zero Credentials let nobody in. They
 // never print what they hold.
-type Credentials struct{ held *credentials }
+type Credentials struct {
+	current func() *credentials // nil for none
+}
 
 // credentials are kept as hashes, so that comparing takes as long whatever the
 // length of what is held.
@@ -60,7 +64,32 @@ func ParseCredentials(tokens, logins string) (Credentials, error) {
 	if len(held.tokens)+len(held.logins) == 0 {
 		return Credentials{}, nil
 	}
-	return Credentials{&held}, nil
+	return Credentials{func() *credentials { return &held }}, nil
+}
+
+// RenewCredentials returns what load does, which is called again when a call
+// comes: credentials that are renewed on disk are taken without a restart, and
+// what cannot be used leaves those before in force. That nobody may call is
+// settled by the first ones alone.
+func RenewCredentials(load func() (Credentials, error), log *slog.Logger) (Credentials, error) {
+	first, err := load()
+	if err != nil || first.None() {
+		return Credentials{}, err
+	}
+	held, err := renewal.New("the tokens and logins of the API", func() (*credentials, error) {
+		next, err := load()
+		if err == nil && next.None() {
+			err = errors.New("there are none any more")
+		}
+		if err != nil {
+			return nil, err
+		}
+		return next.current(), nil
+	}, log)
+	if err != nil {
+		return Credentials{}, err
+	}
+	return Credentials{held.Get}, nil
 }
 
 func fields(text string) (all []string) {
@@ -73,14 +102,15 @@ func fields(text string) (all []string) {
 }
 
 // None reports whether nobody may call.
-func (c Credentials) None() bool { return c.held == nil }
+func (c Credentials) None() bool { return c.current == nil }
 
 // String says how many there are, and nothing about them.
 func (c Credentials) String() string {
-	if c.held == nil {
+	if c.None() {
 		return "no credentials"
 	}
-	return fmt.Sprintf("%d tokens and %d logins, not shown", len(c.held.tokens), len(c.held.logins))
+	held := c.current()
+	return fmt.Sprintf("%d tokens and %d logins, not shown", len(held.tokens), len(held.logins))
 }
 
 // Format prints String whatever the verb.
@@ -92,7 +122,7 @@ func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String())
 // holds reports whether the token is one of them, and which. It tries every one.
 func (c Credentials) holds(token string) (which int, found bool) {
 	sum := sha256.Sum256([]byte(token))
-	for i, one := range c.held.tokens {
+	for i, one := range c.current().tokens {
 		if subtle.ConstantTimeCompare(one[:], sum[:]) == 1 {
 			which, found = i+1, true
 		}
@@ -104,7 +134,7 @@ func (c Credentials) holds(token string) (which int, found bool) {
 func (c Credentials) opens(asked connectfi.Login) bool {
 	user, password := sha256.Sum256([]byte(asked.Login)), sha256.Sum256([]byte(asked.Password))
 	found := 0
-	for _, one := range c.held.logins {
+	for _, one := range c.current().logins {
 		found |= subtle.ConstantTimeCompare(one.user[:], user[:]) & subtle.ConstantTimeCompare(one.password[:], password[:])
 	}
 	return found == 1
@@ -112,7 +142,7 @@ func (c Credentials) opens(asked connectfi.Login) bool {
 
 // knows reports whether there is such a login still.
 func (c Credentials) knows(name string) bool {
-	for _, one := range c.held.logins {
+	for _, one := range c.current().logins {
 		if one.name == name {
 			return true
 		}

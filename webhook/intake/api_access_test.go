@@ -1,6 +1,7 @@
 package intake_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/connectfi"
+	"durablekyc.example/internal/renewal"
 	"durablekyc.example/internal/seal"
 	"durablekyc.example/webhook/intake"
 )
@@ -209,6 +211,41 @@ func TestParseCredentials(t *testing.T) {
 			require.ErrorContains(t, err, test.says)
 			require.NotContains(t, err.Error(), "hunter")
 		})
+	}
+}
+
+// Tokens and logins that are renewed are taken while the service runs, and those
+// that are no longer there let nobody in; what cannot be used changes nothing.
+func TestRenewedCredentialsAreTaken(t *testing.T) {
+	tokens, problem := "the-first-token-of-all", error(nil)
+	credentials, err := intake.RenewCredentials(func() (intake.Credentials, error) {
+		if problem != nil {
+			return intake.Credentials{}, problem
+		}
+		return intake.ParseCredentials(tokens, "")
+	}, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	b := newBackend(t, func(c *intake.Config) { c.API.Credentials = credentials })
+	body := `{"customerId":"` + b.customer("review") + `"}`
+	listed := func(token string) int {
+		return b.with(http.MethodPost, "/akepa/list", strings.NewReader(body), map[string]string{connectfi.TokenHeader: token}).Code
+	}
+	becomes := func(token string, want int) {
+		t.Helper()
+		require.Eventually(t, func() bool { return listed(token) == want }, 5*time.Second, 50*time.Millisecond, token)
+	}
+	becomes("the-first-token-of-all", http.StatusOK)
+	becomes("the-second-token-of-all", http.StatusUnauthorized)
+	tokens = "the-second-token-of-all"
+	becomes("the-second-token-of-all", http.StatusOK)
+	becomes("the-first-token-of-all", http.StatusUnauthorized)
+	for _, unusable := range []func(){func() { tokens = "" }, func() { tokens = "short" }, func() { problem = errors.New("half written") }} {
+		unusable()
+		began := time.Now()
+		require.Eventually(t, func() bool {
+			require.Equal(t, http.StatusOK, listed("the-second-token-of-all"))
+			return time.Since(began) > renewal.Every+100*time.Millisecond
+		}, 5*time.Second, 50*time.Millisecond)
 	}
 }
 
