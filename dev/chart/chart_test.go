@@ -27,10 +27,11 @@ const (
 
 // sets are what operators may set, each on top of the least that they must.
 var sets = map[string][]string{
-	"plain": {plain},
-	"cloud": {plain, "testdata/values/cloud.yaml"},
-	"mtls":  {plain, "testdata/values/mtls.yaml"},
-	"trial": {plain, "testdata/values/trial.yaml"},
+	"plain":  {plain},
+	"cloud":  {plain, "testdata/values/cloud.yaml"},
+	"mtls":   {plain, "testdata/values/mtls.yaml"},
+	"trial":  {plain, "testdata/values/trial.yaml"},
+	"shared": {plain, "testdata/values/shared.yaml"},
 }
 
 // eachSet runs a test on what the chart makes of each of them.
@@ -210,6 +211,9 @@ func TestValuesThatCannotWorkAreRefused(t *testing.T) {
 		"/temporal/address":                   "temporal: {address: https://temporal.example}",
 		"/config/publicURL":                   "config: {publicURL: ''}",
 		"/config/documents":                   "config: {documents: 'file:///var/lib/kyc'}",
+		"/image/tag":                          "image: {tag: 1.5}",
+		"/ingress/paths/0/path":               "ingress: {paths: [{path: verify}]}",
+		"/extraVolumeMounts/0":                "extraVolumeMounts: [{name: ca}]",
 		"'replicsa' not allowed":              "worker: {replicsa: 3}",
 		"/config/keysetKEK":                   "config: {keysetKEK: 'base64key://c2VjcmV0'}",
 		"/extraEnv/0/name":                    "extraEnv: [{name: KYC_LINK_KEYS, value: x}]",
@@ -243,7 +247,7 @@ func TestEveryValueIsRead(t *testing.T) {
 	var read func(path string, value any)
 	read = func(path string, value any) {
 		require.Regexp(t, `\.`+regexp.QuoteMeta(filepath.Ext("." + path)[1:])+`\b`, templates.String(), path)
-		if inner, ok := value.(map[string]any); ok && !strings.HasSuffix(path, "esources") {
+		if inner, ok := value.(map[string]any); ok && !strings.HasSuffix(path, "esources") && path != "podSecurityContext" {
 			for key, value := range inner {
 				read(path+"."+key, value)
 			}

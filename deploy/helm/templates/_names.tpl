@@ -12,7 +12,12 @@
 {{- end -}}
 
 {{- define "kyc.tag" -}}
-{{ .Values.image.tag | default .Chart.AppVersion }}
+{{ include "kyc.text" .Values.image.tag | default .Chart.AppVersion }}
+{{- end -}}
+
+{{/* A value as text: a whole number that YAML has read as a float is written out, and not as 2.0260131e+07. */}}
+{{- define "kyc.text" -}}
+{{ kindIs "float64" . | ternary (. | int64 | toString) (. | toString) }}
 {{- end -}}
 
 {{/* The image of a program: (dict "root" $ "program" "worker"), and "tag" for an older one. */}}
@@ -52,7 +57,9 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- $name := printf "%s-worker" (include "kyc.fullname" .) -}}
 {{- $all := list -}}
 {{- if .Values.worker.deployment -}}
-{{- range $tag := prepend .Values.worker.keep (include "kyc.tag" .) | uniq -}}
+{{- $tags := list (include "kyc.tag" .) -}}
+{{- range .Values.worker.keep }}{{ $tags = append $tags (include "kyc.text" .) }}{{ end -}}
+{{- range $tag := $tags | uniq -}}
 {{- $all = append $all (dict "name" (printf "%s-%s" $name (regexReplaceAll "[^a-z0-9]+" (lower $tag) "-" | trunc 16 | trimSuffix "-")) "tag" $tag "current" (eq $tag (include "kyc.tag" $))) -}}
 {{- end -}}
 {{- else -}}

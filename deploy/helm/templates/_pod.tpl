@@ -1,4 +1,4 @@
-{{/* What all pods have in common: (dict "root" $ "component" "worker" "account" NAME). */}}
+{{/* What all pods have in common: (dict "root" $ "component" "worker" "account" NAME). Where they run is set for each component or for all. */}}
 {{- define "kyc.pod" -}}
 serviceAccountName: {{ .account }}
 automountServiceAccountToken: false
@@ -7,24 +7,18 @@ enableServiceLinks: false
 {{- with .root.Values.image.pullSecrets }}
 imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- end }}
-securityContext:
-  runAsNonRoot: true
-  runAsUser: 65532
-  runAsGroup: 65532
-  # Whom the files of Secrets are readable for.
-  fsGroup: 65532
-  fsGroupChangePolicy: OnRootMismatch
-  seccompProfile: {type: RuntimeDefault}
+securityContext: {{- toYaml .root.Values.podSecurityContext | nindent 2 }}
 {{- with .root.Values.priorityClassName }}
 priorityClassName: {{ . }}
 {{- end }}
-{{- with .root.Values.nodeSelector }}
+{{- $own := get .root.Values .component }}
+{{- with $own.nodeSelector | default .root.Values.nodeSelector }}
 nodeSelector: {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .root.Values.tolerations }}
+{{- with $own.tolerations | default .root.Values.tolerations }}
 tolerations: {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .root.Values.affinity }}
+{{- with $own.affinity | default .root.Values.affinity }}
 affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end -}}
@@ -73,6 +67,14 @@ livenessProbe:
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: 3
+{{- end -}}
+
+{{/* A Deployment's annotations: Stakater's Reloader restarts its pods when the Secret changes. */}}
+{{- define "kyc.reload" -}}
+{{- if .Values.secrets.reload }}
+annotations:
+  secret.reloader.stakater.com/reload: {{ .Values.secrets.name | quote }}
+{{- end }}
 {{- end -}}
 
 {{/* Pods' annotations: (dict "root" $ "port" 8081). */}}
