@@ -84,6 +84,16 @@ func meaning(err error) (kind string, options temporal.ApplicationErrorOptions, 
 	return TypeStore, options, false
 }
 
+// CountStoreFailures is the metric of attempts that the document store ended:
+// it is full, may not be written to, or is away.
+const CountStoreFailures = "kyc_document_store_failures_total"
+
+func countStoreFailure(ctx context.Context, err error) {
+	if kind, _, _ := meaning(err); kind == TypeStore && ctx.Err() == nil {
+		activity.GetMetricsHandler(ctx).Counter(CountStoreFailures).Inc(1)
+	}
+}
+
 // unchanged makes the server call again after the delay, without a trace in
 // the history: the pattern that lets a watch of months cost no event.
 func unchanged(delay time.Duration) error {

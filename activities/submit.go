@@ -25,6 +25,7 @@ const (
 	receiptUploaded = "uploaded" // its bytes are there
 	receiptLinking  = "linking"  // it may be linked to the entity already
 	receiptAttempt  = "attempt"  // the last attempt that got somewhere
+	receiptAsking   = "asking"   // that the store takes a receipt: see ask
 )
 
 // SubmitDocuments generates, uploads and links the images of one submission,
@@ -41,6 +42,7 @@ func (a *Activities) SubmitDocuments(ctx context.Context, r SubmitRequest) (kyc.
 	h := handOver{Activities: a, SubmitRequest: r}
 	answer, settle, err := h.run(ctx)
 	if err != nil {
+		countStoreFailure(ctx, err)
 		return kyc.Reading{}, after(h.fruitless(ctx), err, settle)
 	}
 	a.drop(ctx, r.Submission)
@@ -87,6 +89,9 @@ func (h *handOver) deliver(ctx context.Context, image kyc.Image) (string, error)
 		return "", err
 	}
 	if !known {
+		if err := h.ask(ctx, image.Key); err != nil {
+			return "", err
+		}
 		document, err := h.ConnectFi.GenerateDocument(ctx, generateRequest(h.SubmitRequest, image))
 		if err != nil {
 			return "", err
@@ -104,6 +109,9 @@ func (h *handOver) deliver(ctx context.Context, image kyc.Image) (string, error)
 		return "", err
 	}
 	defer file.Close()
+	if err := h.ask(ctx, image.Key); err != nil {
+		return "", err
+	}
 	name := fmt.Sprintf("%s.%s", image.Side, image.Extension)
 	if err := h.ConnectFi.UploadDocument(ctx, id, name, contentType(image.Extension), file); err != nil {
 		return "", err
@@ -148,9 +156,20 @@ func (h *handOver) tried(ctx context.Context) (bool, error) {
 	return false, h.note(ctx, key, receiptLinking, "1")
 }
 
+// ask comes before every call to ConnectFi whose answer must be noted: a store
+// that is full or may not be written to fails here, and nothing is asked for
+// that the next attempt would ask for again. It is no progress.
+func (h *handOver) ask(ctx context.Context, key string) error {
+	return h.Documents.Note(ctx, key, receiptAsking, "1")
+}
+
+// note counts as progress only once it is written.
 func (h *handOver) note(ctx context.Context, key, receipt, value string) error {
+	if err := h.Documents.Note(ctx, key, receipt, value); err != nil {
+		return err
+	}
 	h.gotSomewhere = true
-	return h.Documents.Note(ctx, key, receipt, value)
+	return nil
 }
 
 // fruitless is which attempt this is since one got somewhere, and so how

@@ -2,16 +2,21 @@ package activities_test
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
 
@@ -58,6 +63,84 @@ func TestASubmissionIsThroughOnceItsImagesAreGone(t *testing.T) {
 	require.Equal(t, first, again)
 	require.Equal(t, 2, w.ledger().Attachments)
 	require.Equal(t, 2, w.ledger().Documents)
+}
+
+// unwritable makes a folder one that can be read and not written, until the
+// function that it returns is called. Root is not bound by permissions, so for
+// root the folder is made immutable.
+func unwritable(t *testing.T, folder string) (again func()) {
+	t.Helper()
+	forbid, allow := []string{"chmod", "500"}, []string{"chmod", "700"}
+	if os.Geteuid() == 0 {
+		forbid, allow = []string{"chattr", "+i"}, []string{"chattr", "-i"}
+	}
+	change := func(command []string) {
+		out, err := exec.Command(command[0], append(command[1:], folder)...).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+	change(forbid)
+	once := sync.OnceFunc(func() { change(allow) })
+	t.Cleanup(once)
+	return once
+}
+
+// A bucket that can be read and not written, full or without permission: nothing
+// is asked of ConnectFi that could not be noted, attempts wait longer each
+// time, and once there is room the submission goes through with one document
+// for each image.
+func TestAStoreThatTakesNothingAsksNothing(t *testing.T) {
+	for name, refused := range map[string]string{"from the start": "", "once a document was generated": "/akepa/document/generate"} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			customer := w.customer("step_up")
+			seen, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
+			require.NoError(t, err)
+			r := w.submission(customer, seen.ApplicationID)
+			folder := filepath.Dir(filepath.Join(w.dir, filepath.FromSlash(r.Submission.Images[0].Key)))
+			room := func() {}
+			target, err := url.Parse(w.url)
+			require.NoError(t, err)
+			through := httputil.NewSingleHostReverseProxy(target)
+			fills := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == refused {
+					room = unwritable(t, folder)
+				}
+				through.ServeHTTP(answer, r)
+			}))
+			t.Cleanup(fills.Close)
+			client, err := connectfi.New(connectfi.Config{BaseURL: fills.URL, Login: "l", Password: "p"})
+			require.NoError(t, err)
+			do := activities.New(activities.Config{ConnectFi: client, Documents: w.store})
+			if refused == "" {
+				room = unwritable(t, folder)
+			}
+			var suite testsuite.WorkflowTestSuite
+			env := suite.NewTestWorkflowEnvironment()
+			env.RegisterActivity(do)
+			env.ExecuteWorkflow(func(ctx workflow.Context) (took time.Duration, err error) {
+				began := workflow.Now(ctx)
+				ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute,
+					RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 8}})
+				err = workflow.ExecuteActivity(ctx, do.SubmitDocuments, r).Get(ctx, nil)
+				var refused *temporal.ApplicationError
+				if !errors.As(err, &refused) || refused.Type() != activities.TypeStore {
+					return 0, fmt.Errorf("the store was to refuse: %w", err)
+				}
+				return workflow.Now(ctx).Sub(began), nil
+			})
+			require.NoError(t, env.GetWorkflowError())
+			var took time.Duration
+			require.NoError(t, env.GetWorkflowResult(&took))
+			require.Greater(t, took, 25*time.Second, "1, 1.5, 2.3 … s between eight attempts, each a tenth shorter at the most")
+			require.LessOrEqual(t, w.ledger().Documents, map[bool]int{true: 0, false: 1}[refused == ""])
+
+			room()
+			_, err = run[kyc.Reading](w, w.do.SubmitDocuments, r)
+			require.NoError(t, err)
+			require.LessOrEqual(t, w.ledger().Documents, 3, "of which one could not be noted")
+			require.Equal(t, 2, w.ledger().Attachments)
+		})
+	}
 }
 
 // Linked and dropped, and then ConnectFi still wants documents: the link is

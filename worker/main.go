@@ -23,7 +23,6 @@ import (
 	"durablekyc.example/internal/serve"
 	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/worker/taskqueue"
-	"durablekyc.example/workflows"
 )
 
 func main() {
@@ -70,20 +69,12 @@ func run(s settings) (err error) {
 		return fmt.Errorf("KYC_DOCUMENTS: %w", err)
 	}
 	defer func() { err = errors.Join(err, documents.Close()) }()
-	options := cluster.Options{Lookup: os.LookupEnv, Environ: os.Environ, Sealed: keyset.Converters(), Logger: log, Metrics: metrics.Temporal(), Certificate: metrics.Certificate}
-	temporal, err := cluster.Dial(ctx, options)
+	temporal, carrier, err := connect(ctx, cluster.Options{Lookup: os.LookupEnv, Environ: os.Environ, Logger: log,
+		Metrics: metrics.Temporal(), Interceptors: metrics.Interceptors(), Certificate: metrics.Certificate}, keyset)
 	if err != nil {
 		return err
 	}
 	defer temporal.Close()
-	if err := (workflows.Client{Temporal: temporal}).CheckAccess(ctx); err != nil {
-		return err
-	}
-	options.Sealed, options.Interceptors = keyset.WorkerConverters(), metrics.Interceptors()
-	carrier, err := cluster.Join(ctx, temporal, options)
-	if err != nil {
-		return err
-	}
 	defer carrier.Close()
 	worker, err := taskqueue.New(taskqueue.Config{Temporal: temporal, Carrier: carrier, ConnectFi: provider, Documents: documents,
 		Keys: keys, CallbackURL: s.CallbackURL, PublicURL: s.PublicURL, NotifyURL: s.NotifyURL, NotifySecrets: secrets, NotifyPrivate: s.Private,

@@ -36,7 +36,7 @@ const (
 // Announce makes the series whose labels are known beforehand: a rate over one
 // that is not there yet misses its first event.
 func Announce(metrics client.MetricsHandler) {
-	for _, name := range []string{countStarted, countLate, countLost, countHandedOver} {
+	for _, name := range []string{countStarted, countLate, countLost, countHandedOver, activities.CountStoreFailures} {
 		metrics.Counter(name).Inc(0)
 	}
 	for _, stage := range kyc.Stages {

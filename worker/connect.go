@@ -1,0 +1,30 @@
+package main
+
+import (
+	"context"
+
+	"go.temporal.io/sdk/client"
+
+	"durablekyc.example/internal/cluster"
+	"durablekyc.example/internal/seal"
+	"durablekyc.example/workflows"
+)
+
+// connect dials Temporal and sees to it that the credentials allow what a
+// worker does. carrier is the client that runs workflows, on the same connection.
+func connect(ctx context.Context, options cluster.Options, keyset seal.Keyset) (temporal, carrier client.Client, err error) {
+	running := options
+	options.Sealed, options.Interceptors = keyset.Converters(), nil
+	if temporal, err = cluster.Dial(ctx, options); err != nil {
+		return nil, nil, err
+	}
+	if err = (workflows.Client{Temporal: temporal}).CheckAccess(ctx); err == nil {
+		running.Sealed = keyset.WorkerConverters()
+		carrier, err = cluster.Join(ctx, temporal, running)
+	}
+	if err != nil {
+		temporal.Close()
+		return nil, nil, err
+	}
+	return temporal, carrier, nil
+}
