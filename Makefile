@@ -10,7 +10,7 @@ PROMETHEUS = $(if $(wildcard .dev/prometheus/usr/bin/promtool)$(shell command -v
 TAGS = -tags "$(BROWSER) $(NODE) $(POSTGRES) $(PROMETHEUS)"
 AXIOS = 1.21.1
 
-.PHONY: test tools check root stack chaos bench scale fuzz pictures build release reproducible dev compose
+.PHONY: test tools check root stack chaos bench scale fuzz audit pictures build release reproducible dev compose
 
 test: tools check root stack
 
@@ -80,6 +80,10 @@ fuzz:
 	  echo "$$(dirname $$file) $${name#func }"; \
 	  go test -run '^$$' -fuzz "^$${name#func }\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5s "$$(dirname $$file)" </dev/null || exit 1; \
 	done
+
+# Known vulnerabilities in what is linked, of every module: docs/security.md. It needs vuln.go.dev, or a copy: VULNDB=file:///…
+audit:
+	VULNDB="$(VULNDB)" dev/audit.sh
 
 # The README's pictures, taken anew.
 pictures:
