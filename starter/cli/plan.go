@@ -82,9 +82,9 @@ func (p *plan) add(l line, common workflows.Order) error {
 	case !known:
 		p.cases[l.reference] = now
 	case before.customer != now.customer:
-		return &lineError{l.number, fmt.Errorf("the reference %s is that of line %d, for another customer", l.reference, before.line)}
+		return &lineError{l.number, fmt.Errorf("the reference is that of line %d, for another customer", before.line)}
 	case before.syncMode != now.syncMode:
-		return &lineError{l.number, fmt.Errorf("the reference %s is that of line %d, with another syncMode", l.reference, before.line)}
+		return &lineError{l.number, fmt.Errorf("the reference is that of line %d, with another syncMode", before.line)}
 	}
 	return nil
 }
