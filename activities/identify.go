@@ -2,9 +2,8 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"time"
-
-	"go.temporal.io/sdk/activity"
 
 	"durablekyc.example/connectfi"
 	"durablekyc.example/kyc"
@@ -35,6 +34,10 @@ func (a *Activities) Identify(ctx context.Context, r IdentifyRequest) (kyc.Readi
 			CustomerID: r.CustomerID, Reference: r.Reference, SyncMode: r.SyncMode,
 			WebhookURL: a.CallbackURL(r.Reference),
 		})
+		var refused *connectfi.Error
+		if errors.As(err, &refused) && refused.Code == connectfi.CodeReferenceExists {
+			known, err = a.confirm(ctx, asked, refused)
+		}
 		if err != nil {
 			return kyc.Reading{}, forTemporal(ctx, err, r.Settle)
 		}
@@ -43,35 +46,23 @@ func (a *Activities) Identify(ctx context.Context, r IdentifyRequest) (kyc.Readi
 	return answer, forTemporal(ctx, err, r.Settle)
 }
 
-// pageSize is how many applications of a customer are asked for at once: fewer
-// than the 1000 the list takes (C), so that an answer stays far below the
-// client's limit of 1 MiB.
-const pageSize = 200
-
-// lookUp finds the application with this reference among the customer's. Should
-// there be several, the one with the smallest id is everybody's choice.
-func (a *Activities) lookUp(ctx context.Context, r ReadRequest) (found connectfi.Application, ok bool, err error) {
-	matches := 0
-	for skip := 0; ; skip += pageSize {
-		page, err := a.ConnectFi.List(ctx, connectfi.ListRequest{
-			CustomerID: r.CustomerID, NumberOfRecords: pageSize, SkipRecords: skip})
-		if err != nil {
-			return connectfi.Application{}, false, err
-		}
-		for _, application := range page.Applications {
-			if application.Reference != r.Reference {
-				continue
-			}
-			if matches++; !ok || application.ApplicationID < found.ApplicationID {
-				found, ok = application, true
-			}
-		}
-		if !page.More || len(page.Applications) == 0 {
-			break
+// confirm finds the application that ConnectFi says there is under a reference,
+// and none of another customer or reference: the id in the refusal is a hint
+// (A). Where neither it nor the list names one, the refusal stands.
+func (a *Activities) confirm(ctx context.Context, r ReadRequest, refused *connectfi.Error) (connectfi.Application, error) {
+	if refused.EntityID != "" {
+		known, err := a.ConnectFi.Status(ctx, connectfi.StatusRequest{CustomerID: r.CustomerID, ApplicationID: refused.EntityID})
+		var other *connectfi.Error
+		switch {
+		case err == nil && known.ApplicationID == refused.EntityID && known.Reference == r.Reference && known.CustomerID == r.CustomerID:
+			return known, nil
+		case errors.As(err, &other) && other.Temporary():
+			return connectfi.Application{}, err
 		}
 	}
-	if matches > 1 {
-		activity.GetLogger(ctx).Warn("ConnectFi has several applications under one reference", "reference", r.Reference, "count", matches)
+	known, found, err := a.lookUp(ctx, r)
+	if err == nil && !found {
+		err = refused
 	}
-	return found, ok, nil
+	return known, err
 }

@@ -119,8 +119,9 @@ func (c *Client) Status(ctx context.Context, r StatusRequest) (Application, erro
 
 // List reads one page of a customer's applications: POST /akepa/list (C). The
 // shape of its answer is assumed (A), and a list misread as empty would make a
-// second application: so an answer without the list, and an entry that does
-// not say what it is about, are errors.
+// second application: so a list under another name, more without a list, and an
+// entry that does not say what it is about, are errors. A list that is null or
+// left out is empty (A).
 func (c *Client) List(ctx context.Context, r ListRequest) (ListPage, error) {
 	return post[ListPage](ctx, c, "/akepa/list", r)
 }

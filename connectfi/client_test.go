@@ -150,7 +150,7 @@ func TestToleratedAnswers(t *testing.T) {
 // A list misread as empty would make a second application.
 func TestAListIsNeverMisreadAsEmpty(t *testing.T) {
 	for name, data := range map[string]string{
-		"another name": `{"records":[{"applicationId":"a","reference":"r"}]}`, "null": `{"applications":null}`, "bare": `[]`,
+		"another name": `{"records":[{"applicationId":"a","reference":"r"}]}`, "bare": `[]`, "more": `{"applications":[],"more":true}`, "another name beside null": `{"applications":null,"data":[{}]}`, "an object": `{"page":{"records":[]}}`,
 		"no reference": `{"applications":[{"applicationId":"a"}]}`, "no id": `{"applications":[{"reference":"r"}]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -158,9 +158,32 @@ func TestAListIsNeverMisreadAsEmpty(t *testing.T) {
 			require.False(t, failure(t, err).Answered())
 		})
 	}
-	page, err := client(t, body(`{"code":"0","data":{"applications":[]}}`)).List(t.Context(), connectfi.ListRequest{CustomerID: "c"})
-	require.NoError(t, err)
-	require.Empty(t, page.Applications)
+}
+
+// How ConnectFi writes an empty list was not seen (A): a customer without applications must not keep its first case from starting.
+func TestAnEmptyListMayBeNullOrLeftOut(t *testing.T) {
+	for name, data := range map[string]string{
+		"empty": `,"data":{"applications":[]}`, "null": `,"data":{"applications":null,"more":false}`, "left out": `,"data":{}`, "null data": `,"data":null`, "no data": ``,
+		"other words": `,"data":{"total":0,"customerId":"c","filters":[ ]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			page, err := client(t, body(`{"code":"0"`+data+`}`)).List(t.Context(), connectfi.ListRequest{CustomerID: "c"})
+			require.NoError(t, err)
+			require.Empty(t, page.Applications)
+		})
+	}
+}
+
+// The errors page prints the context of referenceExists (C); older ones print other things.
+func TestReferenceExistsNamesAnEntity(t *testing.T) {
+	for context, want := range map[string]string{
+		`{"reference":"r","entityId":"iapp_AwXROkAVhfKmkhXjOTmuK"}`: "iapp_AwXROkAVhfKmkhXjOTmuK", `{"entityId":"Jane Doe"}`: "", `{"entityId":7}`: "", `"undefined"`: "", `[]`: "", `null`: "",
+	} {
+		_, err := client(t, status(400, `{"code":"referenceExists","context":`+context+`}`)).Identify(t.Context(), connectfi.IdentificationRequest{CustomerID: "c", Reference: "r"})
+		require.Equal(t, want, failure(t, err).EntityID, context)
+	}
+	_, err := client(t, status(400, `{"code":"customerExists","context":{"entityId":"iapp_1"}}`)).Status(t.Context(), ask)
+	require.Empty(t, failure(t, err).EntityID, "of another code")
 }
 
 func TestAnAnswerWithoutItsIDIsNone(t *testing.T) {

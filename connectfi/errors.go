@@ -27,6 +27,12 @@ const (
 	CodeReferenceExists         = "referenceExists"
 	CodeCustomerExists          = "customerExists"
 	CodeExtAkepa                = "extAkepa"
+
+	// What the list may answer to a window that is too wide [errors-documentation, Change-Log] (C).
+	CodeGreaterNumberOfRecords        = "greaterNumberOfRecords"
+	CodeGreaterMaximumNumberOfRecords = "greaterMaximumNumberOfRecords"
+	CodeBadTimeFrameRequest           = "badTimeFrameRequest"
+	CodeInvalidDateRange              = "invalidDateRange"
 )
 
 // lasting lists the codes that no repetition mends (C). An unlisted code is
@@ -35,6 +41,8 @@ var lasting = map[string]bool{
 	CodeRequestValidateError: true, CodeCustomerNotFound: true, CodeApplicationNotFound: true,
 	CodeDocumentNotFound: true, CodeFileNotFound: true, CodeStatusApplicationEntity: true,
 	CodeReferenceExists: true, CodeCustomerExists: true,
+	CodeGreaterNumberOfRecords: true, CodeGreaterMaximumNumberOfRecords: true,
+	CodeBadTimeFrameRequest: true, CodeInvalidDateRange: true,
 }
 
 // Error is a call that ended without a usable answer. Its text holds nothing
@@ -46,6 +54,7 @@ type Error struct {
 	RequestID  string        // ConnectFi's, if it said one
 	Retry      time.Duration // how long ConnectFi asked to wait, or zero
 	Problems   []Problem     // what a requestValidateError complains of: no values, no messages
+	EntityID   string        // what a referenceExists says has the reference: a hint to confirm, perhaps an application's id (A)
 	cause      error
 }
 
@@ -57,6 +66,18 @@ func (e *Error) Error() string {
 		return fmt.Sprintf("ConnectFi's answer to %s cannot be used (HTTP %d): %v", e.Op, e.HTTPStatus, e.cause)
 	}
 	return fmt.Sprintf("ConnectFi did not answer %s: %v", e.Op, e.cause)
+}
+
+// TooManyRecords reports a list that refused because its answer would have too
+// many records, and BadTimeFrame one that refused for the dates asked for: a
+// smaller page, or a shorter time, can be answered (C).
+func (e *Error) TooManyRecords() bool {
+	return e.Code == CodeGreaterNumberOfRecords || e.Code == CodeGreaterMaximumNumberOfRecords
+}
+
+// BadTimeFrame is described with TooManyRecords.
+func (e *Error) BadTimeFrame() bool {
+	return e.Code == CodeBadTimeFrameRequest || e.Code == CodeInvalidDateRange
 }
 
 // Unwrap gives the cause, such as context.DeadlineExceeded.
@@ -141,6 +162,21 @@ var (
 	pathPattern = regexp.MustCompile(`^(/[0-9a-zA-Z_]{1,64}){0,8}$`)
 	wordPattern = regexp.MustCompile(`^[a-zA-Z]{1,40}$`)
 )
+
+// entityOf reads the id in the context of a referenceExists [errors-documentation]
+// (C). Older pages print other things in its place: what is no id is left out.
+func entityOf(context json.RawMessage) string {
+	var known struct {
+		EntityID string `json:"entityId"`
+	}
+	if json.Unmarshal(context, &known) != nil || !idPattern.MatchString(known.EntityID) {
+		return ""
+	}
+	return known.EntityID
+}
+
+// idPattern is the form of an id (S).
+var idPattern = regexp.MustCompile(`^[0-9a-zA-Z_]{1,36}$`)
 
 // mostProblems bounds how many entries of an Ajv list are kept.
 const mostProblems = 50

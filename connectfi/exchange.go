@@ -126,6 +126,9 @@ func open(text []byte, fail Error) (answer, error) {
 	if envelope.Code != CodeOK {
 		fail.Code = envelope.Code
 		fail.Problems = problemsOf(envelope.Context)
+		if fail.Code == CodeReferenceExists {
+			fail.EntityID = entityOf(envelope.Context)
+		}
 		return answer{}, &fail
 	}
 	if fail.HTTPStatus < 200 || fail.HTTPStatus > 299 {
@@ -139,6 +142,9 @@ func open(text []byte, fail Error) (answer, error) {
 // answer one does not.
 func read[T whole](a answer) (T, error) {
 	var data, none T
+	if len(a.data) == 0 {
+		a.data = json.RawMessage("null") // left out is the same
+	}
 	if err := json.Unmarshal(a.data, &data); err != nil {
 		a.fail.cause = errors.New("its data cannot be read")
 		return none, &a.fail
@@ -161,7 +167,7 @@ func (a Application) missing() string {
 }
 
 func (p ListPage) missing() string {
-	if p.Applications == nil {
+	if len(p.Applications) == 0 && (p.More || p.unknown) {
 		return "a list of applications"
 	}
 	for _, a := range p.Applications {

@@ -1,6 +1,9 @@
 package connectfi
 
-import "encoding/json"
+import (
+	"bytes"
+	"encoding/json"
+)
 
 // Status is the state of an application or of one of its entities, exactly as
 // ConnectFi spelled it. The published table is cut short (C), so a Status this
@@ -84,6 +87,30 @@ type ListRequest struct {
 type ListPage struct {
 	Applications []Application `json:"applications"`
 	More         bool          `json:"more,omitempty"`
+
+	unknown bool // something is there, and not under the name that is assumed
+}
+
+// UnmarshalJSON takes a list that is null or left out for none (A). One with
+// another name is told apart: as its name is an assumption, a list that is not
+// recognised must not be taken for none.
+func (p *ListPage) UnmarshalJSON(text []byte) error {
+	type plain ListPage
+	if err := json.Unmarshal(text, (*plain)(p)); err != nil {
+		return err
+	}
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(text, &all); err != nil {
+		return err
+	}
+	for name, value := range all {
+		switch name {
+		case "applications", "more":
+		default:
+			p.unknown = p.unknown || value[0] == '{' || value[0] == '[' && string(bytes.TrimSpace(value[1:len(value)-1])) != ""
+		}
+	}
+	return nil
 }
 
 // GenerateRequest is the body of POST /akepa/document/generate (C).

@@ -92,10 +92,15 @@ func (c *Case) wish(e EntityReading, customer CustomerType) []string {
 	case c.missing(e):
 		return []string{"an identity document: front and back of a driving licence, or a passport"}
 	case e.Status.kind() == wantsData:
-		return []string{"data that ConnectFi needs of this customer: complete it at ConnectFi"}
+		return []string{dataWanted}
 	}
 	return []string{}
 }
+
+// dataWanted says who can change what of a customer [Customer/API/Update] (C).
+// Which data is wanted, no visible field says.
+const dataWanted = "data that ConnectFi does not name: you can change e-mail, addresses and phones with its POST /customer/update; " +
+	"a wrong name, birth date, SSN or FEIN only PayGears can change"
 
 // Headline says in one line where the case stands.
 func (v View) Headline() string {
@@ -110,7 +115,7 @@ var headlines = map[Stage]string{
 	Identifying:       "Identifying: ConnectFi is asked for the application",
 	Processing:        "Processing: ConnectFi is working on it",
 	AwaitingDocuments: "Awaiting documents of the applicant",
-	AwaitingData:      "Awaiting data: complete the customer at ConnectFi",
+	AwaitingData:      "Awaiting data: ConnectFi needs more, or other data, of the customer",
 	InReview:          "In manual review at ConnectFi",
 	Held:              "Held for an operator",
 	Approved:          "Approved",

@@ -32,6 +32,13 @@ func customerNotFound(id string) error {
 	return &refusal{http.StatusBadRequest, connectfi.CodeCustomerNotFound, map[string]string{"customerId": id}, "Customer not found."}
 }
 
+// referenceExists has the context that the errors page prints (C); that the id is
+// the application's is assumed (A).
+func referenceExists(reference, id string) error {
+	return &refusal{http.StatusBadRequest, connectfi.CodeReferenceExists,
+		map[string]string{"reference": reference, "entityId": id}, "The reference exists."}
+}
+
 func applicationNotFound(id string) error {
 	return &refusal{http.StatusNotFound, connectfi.CodeApplicationNotFound, map[string]string{"applicationId": id}, "Application not found."}
 }

@@ -1,7 +1,9 @@
 package standin
 
 import (
+	"cmp"
 	"net/http"
+	"slices"
 	"time"
 
 	"durablekyc.example/connectfi"
@@ -22,6 +24,10 @@ func (s *Sandbox) identify(r *http.Request) (any, error) {
 	c, err := s.known(request.CustomerID)
 	if err != nil {
 		return nil, err
+	}
+	if known := slices.IndexFunc(c.applications, func(a *application) bool { return a.reference == request.Reference }); known >= 0 &&
+		s.dial.hit(func(f Faults) float64 { return f.ReferenceExists }) {
+		return nil, referenceExists(request.Reference, c.applications[known].id)
 	}
 	now := s.config.Clock()
 	made := &application{
@@ -85,6 +91,11 @@ func (s *Sandbox) list(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.dial.hit(func(f Faults) float64 { return f.NarrowLists }) {
+		if err := tooWide(request, from, to); err != nil {
+			return nil, err
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c, err := s.known(request.CustomerID)
@@ -92,6 +103,9 @@ func (s *Sandbox) list(r *http.Request) (any, error) {
 		return nil, err
 	}
 	page := connectfi.ListPage{Applications: []connectfi.Application{}}
+	if s.dial.hit(func(f Faults) float64 { return f.LateLists }) {
+		return page, nil
+	}
 	skip, room := request.SkipRecords, request.NumberOfRecords
 	if room == 0 {
 		room = defaultRecords
@@ -108,7 +122,31 @@ func (s *Sandbox) list(r *http.Request) (any, error) {
 			page.Applications = append(page.Applications, a.body(s.config.AggregatorID))
 		}
 	}
+	if len(page.Applications) == 0 && s.dial.hit(func(f Faults) float64 { return f.NullLists }) {
+		return []any{nil, map[string]any{}, map[string]any{"applications": nil}}[s.dial.pick(3)], nil
+	}
 	return page, nil
+}
+
+// The limits of a list that narrow_lists has (A).
+const (
+	mostNarrowRecords = 49
+	mostNarrowDays    = 31
+)
+
+// tooWide refuses a list as the errors page has it (C). Which code is for what was
+// not seen (A).
+func tooWide(request connectfi.ListRequest, from, to time.Time) error {
+	switch {
+	case cmp.Or(request.NumberOfRecords, defaultRecords) > mostNarrowRecords:
+		return &refusal{http.StatusBadRequest, connectfi.CodeGreaterNumberOfRecords,
+			map[string]int{"maxNumberOfRecords": mostNarrowRecords}, "The number of records is too great."}
+	case request.DateCreateFrom == "" || request.DateCreateTo == "":
+		return &refusal{http.StatusBadRequest, connectfi.CodeBadTimeFrameRequest, nil, "Bad time frame."}
+	case to.Sub(from) > mostNarrowDays*24*time.Hour:
+		return &refusal{http.StatusBadRequest, connectfi.CodeInvalidDateRange, nil, "Invalid date range."}
+	}
+	return nil
 }
 
 // date reads a moment, or a day at midnight UTC; which of them ConnectFi takes

@@ -229,7 +229,9 @@ func nextCommand(v kyc.View) string {
 			entity = ""
 		}
 		return "starter link " + v.Reference + entity + ", or starter upload " + v.Reference + entity + " --front FILE --back FILE"
-	case v.Stage == kyc.Held, v.Stage == kyc.AwaitingData:
+	case v.Stage == kyc.AwaitingData: // what can be changed by API, and what cannot (C)
+		return "change e-mail, addresses or phones with ConnectFi's POST /customer/update, or have PayGears change the rest; then starter refresh " + v.Reference
+	case v.Stage == kyc.Held:
 		return "starter refresh " + v.Reference
 	}
 	return "starter watch " + v.Reference
@@ -260,7 +262,7 @@ func who(on kyc.WaitingOn) string {
 	case kyc.OnApplicant:
 		return "the applicant"
 	case kyc.OnClient:
-		return "you, to complete the customer at ConnectFi,"
+		return "you, to have the customer's data changed at ConnectFi,"
 	case kyc.OnReviewer:
 		return "ConnectFi's reviewers"
 	case kyc.OnOperator:

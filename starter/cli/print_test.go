@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/kyc"
+	"durablekyc.example/workflows"
 )
 
 const (
@@ -193,4 +194,20 @@ func TestTheSameImagesAreTheSameSubmission(t *testing.T) {
 	require.NotEqual(t, id(rep, "passport", first[:1]), id(rep, "paystub", first[:1]))
 	swapped := []picture{{kyc.Front, first[1].Picture}, {kyc.Back, first[0].Picture}}
 	require.NotEqual(t, one, id(rep, "license", swapped))
+}
+
+// ConnectFi's API changes e-mail, addresses and phones only (C): whoever waits for data must read what is left to PayGears.
+func TestAwaitedDataSaysWhoCanChangeIt(t *testing.T) {
+	c := kyc.New("A1", "cstap_6reGTr3k8vpAu8uFV7EdiN", kyc.DefaultPolicy(), started)
+	c.Apply(kyc.Answered{At: started, Reading: kyc.Reading{ApplicationID: "iapp_1", Status: "data_request",
+		Entities: []kyc.EntityReading{{ID: "cstap_6reGTr3k8vpAu8uFV7EdiN", IsCustomer: true, Status: "data_request"}}}})
+	v := c.View()
+	require.Equal(t, kyc.AwaitingData, v.Stage)
+	for _, says := range []string{nextCommand(v), v.Entities[0].Missing[0], workflows.Details(v)} {
+		require.Contains(t, says, "/customer/update")
+		require.Contains(t, says, "PayGears")
+		require.Contains(t, says, "e-mail, addresses")
+	}
+	require.Contains(t, nextCommand(v), "then starter refresh A1")
+	require.NotContains(t, who(v.WaitingOn)+v.Headline(), "complete the customer", "which the API cannot")
 }
