@@ -245,13 +245,13 @@ func TestWhatIsWrongStartsNothing(t *testing.T) {
 	require.Equal(t, 2, code)
 	require.Empty(t, out)
 	require.Equal(t, "starter: line 3: the reference must be 1 to 32 letters or digits (no underscore, hyphen or space)\n"+
-		"starter: line 4: the reference A1 is that of line 2, for another customer\n"+
+		"starter: line 4: the reference is that of line 2, for another customer\n"+
 		"starter: 2 of the 3 lines of "+file+" cannot be used, so nothing was started\ntry: starter batch --help\n", errs)
 	code, out, errs = r.run(t.Context(), "", file, "--json")
 	require.Equal(t, 2, code)
 	require.Empty(t, out)
 	require.Equal(t, `{"error":"2 of the 3 lines of `+file+` cannot be used, so nothing was started","details":["line 3: the reference must be 1 to 32 letters or digits (no underscore, hyphen or space)",`+
-		`"line 4: the reference A1 is that of line 2, for another customer"],"next":"starter batch --help"}`+"\n", errs)
+		`"line 4: the reference is that of line 2, for another customer"],"next":"starter batch --help"}`+"\n", errs)
 	require.Empty(t, r.order)
 	require.NoFileExists(t, file+".results.ndjson")
 }

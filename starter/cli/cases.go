@@ -48,9 +48,9 @@ func (c startCommand) Run(ctx context.Context, a *app) error {
 	case err != nil:
 		return of(c.Reference, err)
 	case !c.Wait:
-		return a.out.view(view)
+		return a.out.begun(view)
 	}
-	return a.follow(ctx, c.Reference)
+	return a.follow(ctx, c.Reference, kyc.Held)
 }
 
 // order is what all cases have in common that this program starts.

@@ -80,8 +80,21 @@ type app struct {
 // Run runs one command and returns the exit code. lookup is the environment;
 // DevFile in the working directory comes after it. Only batch reads stdin, and
 // only if it is told to.
-func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, lookup func(string) (string, bool)) int {
-	out := newPrinter(stdout, stderr, lookup, slices.Contains(args, "--json"))
+func Run(ctx context.Context, args []string, stdin io.Reader, to, stderr io.Writer, lookup func(string) (string, bool)) int {
+	out := newPrinter(to, stderr, lookup, slices.Contains(args, "--json"))
+	printed := &stdout{to: to}
+	out.stdout = printed
+	code, err := run(ctx, args, stdin, out, lookup)
+	switch {
+	case printed.err != nil: // which the command may have returned, or not looked at
+		return out.fail(unprinted(printed.err))
+	case err != nil:
+		return out.fail(err)
+	}
+	return code
+}
+
+func run(ctx context.Context, args []string, stdin io.Reader, out printer, lookup func(string) (string, bool)) (int, error) {
 	if len(args) > 0 && args[0] == "help" {
 		args = append(slices.Clone(args[1:]), "--help")
 	}
@@ -91,24 +104,24 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		a     = &app{out: out, stdin: stdin, environment: lookup}
 	)
 	parser, err := kong.New(&all, kong.Name("starter"), kong.Description(description), kong.Vars{"version": telemetry.Version},
-		kong.Writers(stdout, stderr), kong.Exit(func(int) { asked = true }),
+		kong.Writers(out.stdout, out.stderr), kong.Exit(func(int) { asked = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Bind(a), kong.BindTo(ctx, (*context.Context)(nil)))
 	if err != nil {
-		return out.fail(err)
+		return exitError, err
 	}
 	command, err := parser.Parse(serve.Arguments(args))
 	if asked { // for help or the version, which is printed
-		return exitOK
+		return exitOK, nil
 	}
 	if err != nil {
-		return out.fail(wrongUsage(err))
+		return exitUsage, wrongUsage(err)
 	}
 	defer a.close()
 	if err := command.Run(); err != nil {
-		return out.fail(a.advise(ctx, err))
+		return exitError, a.advise(ctx, err)
 	}
-	return exitOK
+	return exitOK, nil
 }
 
 // lookup is the environment with DevFile behind it.

@@ -144,6 +144,16 @@ func (p printer) view(v kyc.View) error {
 	return nil
 }
 
+// begun tells a case that was just started or found. Its last line says where it
+// stands and who must act: that it was started says nothing of either.
+func (p printer) begun(v kyc.View) error {
+	if err := p.view(v); err != nil || p.json || v.Stage.Final() {
+		return err
+	}
+	p.say("%s is %s: it waits for %s", v.Reference, strings.ReplaceAll(string(v.Stage), "_", " "), who(v.WaitingOn))
+	return nil
+}
+
 // file tells a case as it is filed.
 func (p printer) file(v kyc.View) error {
 	p.say("%s · %s %s", v.Reference, v.CustomerType, v.CustomerID)

@@ -25,13 +25,14 @@ func (c watchCommand) Run(ctx context.Context, a *app) error {
 	if err := c.check("watch"); err != nil {
 		return err
 	}
-	return a.follow(ctx, c.Reference)
+	return a.follow(ctx, c.Reference, "")
 }
 
 // follow tells a case as it goes on, and ends with it. It asks Temporal for a
 // description, which costs nothing and needs no worker, and the case itself
-// only after a change.
-func (a *app) follow(ctx context.Context, reference string) error {
+// only after a change. It ends with that stage, too: a script that waits for a
+// decision must learn that an operator is needed.
+func (a *app) follow(ctx context.Context, reference string, until kyc.Stage) error {
 	cases, err := a.cases(ctx)
 	if err != nil {
 		return err
@@ -59,7 +60,7 @@ func (a *app) follow(ctx context.Context, reference string) error {
 			if err := a.out.follow(view, &told); err != nil {
 				return err
 			}
-			if view.Stage.Final() {
+			if view.Stage.Final() || view.Stage == until {
 				return decided{view.Stage}
 			}
 			fallthrough
