@@ -3,12 +3,14 @@ package main
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/alecthomas/kong"
 
 	"durablekyc.example/internal/seal"
 	"durablekyc.example/internal/serve"
+	"durablekyc.example/internal/weburl"
 )
 
 // settings are the flags and variables of the worker.
@@ -60,6 +62,11 @@ func (s *settings) Validate() error {
 		serve.Variable{Name: "KYC_LINK_KEYS", Value: s.LinkKeys}, serve.Variable{Name: "KYC_DOCUMENTS", Value: s.Documents},
 		serve.Variable{Name: "KYC_KEYSET", Value: s.Keyset}, serve.Variable{Name: "KYC_NOTIFY_SECRET", Value: s.Secrets}); err != nil {
 		return err
+	}
+	for _, one := range []serve.Variable{{Name: "KYC_PUBLIC_URL", Value: s.PublicURL}, {Name: "KYC_CALLBACK_URL", Value: s.CallbackURL}} {
+		if _, err := weburl.ParseBase(one.Value); err != nil {
+			return fmt.Errorf("%s: %w", one.Name, err)
+		}
 	}
 	return cmp.Or( // what anybody could guess is no secret
 		seal.Strong("KYC_LINK_KEYS", s.LinkKeys, 0), seal.Strong("KYC_NOTIFY_SECRET", s.Secrets, 0),

@@ -4,14 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
 	"code.dny.dev/ssrf"
+
+	"durablekyc.example/internal/weburl"
 )
 
 // How long a receiver may take, and how much of its answer is read, so that
@@ -72,11 +74,11 @@ func New(c Config) (*Sender, error) {
 	}}, nil
 }
 
-// CheckURL says what is wrong with a receiver's address: ErrURL, or nothing.
+// CheckURL reports an address that no message can be sent to: ErrURL with the
+// reason, which repeats nothing of the address.
 func CheckURL(address string) error {
-	u, err := url.Parse(address)
-	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return ErrURL
+	if _, err := weburl.Parse(address); err != nil {
+		return fmt.Errorf("%w: %w", ErrURL, err)
 	}
 	return nil
 }
@@ -90,13 +92,15 @@ type Answer struct {
 // Send posts a body of JSON under an id. An answer of any status is no error;
 // errors are those above, and repeat nothing of the address.
 func (s *Sender) Send(ctx context.Context, address, id string, body []byte) (Answer, error) {
-	if err := CheckURL(address); err != nil {
-		return Answer{}, err
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+	to, err := weburl.Parse(address)
 	if err != nil {
 		return Answer{}, ErrURL
 	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, to.Scheme+"://"+to.Host, bytes.NewReader(body))
+	if err != nil {
+		return Answer{}, ErrURL
+	}
+	request.URL = to // as the receiver's own client would write it, and not as Go would
 	now := time.Now()
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("User-Agent", "durable-kyc")

@@ -1,12 +1,11 @@
 package taskqueue
 
 import (
-	"errors"
-	"net/url"
-	"strings"
+	"fmt"
 	"time"
 
 	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/weburl"
 )
 
 // longestBase leaves room for path, reference and capability within the 500
@@ -18,14 +17,14 @@ const longestBase = 400
 // The same reference gets the same URL for as long as the newest key stays, so
 // that a repeated identification asks for nothing new.
 func callbackURL(base string, keys seal.Keys) (func(reference string) string, error) {
-	u, err := url.Parse(base)
-	switch {
-	case err != nil, u.Host == "", u.Scheme != "http" && u.Scheme != "https":
-		return nil, errors.New("the callback URL must be an http or https URL")
-	case u.RawQuery != "", u.Fragment != "", u.User != nil, len(base) > longestBase, strings.ContainsAny(base, "<>"):
-		return nil, errors.New("the callback URL must have no query, fragment, user or angle brackets, and at most 400 bytes")
+	b, err := weburl.ParseBase(base)
+	if err != nil {
+		return nil, fmt.Errorf("the callback URL cannot be used: %w", err)
 	}
-	root := strings.TrimSuffix(base, "/") + "/connectfi/callbacks/"
+	if len(b.String()) > longestBase {
+		return nil, fmt.Errorf("the callback URL must have at most %d bytes", longestBase)
+	}
+	root := b.String() + "/connectfi/callbacks/"
 	return func(reference string) string {
 		return root + reference + "/" + keys.Mint(seal.Callback, reference)
 	}, nil
@@ -35,11 +34,11 @@ func callbackURL(base string, keys seal.Keys) (func(reference string) string, er
 // that ask for something. A link is as good as those of starter link: it ends
 // with the stage, and is revoked with all others of its number.
 func applicantURL(base string, keys seal.Keys) (func(reference string, links int, until time.Time) string, error) {
-	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, errors.New("the public URL must be an http or https URL")
+	b, err := weburl.ParseBase(base)
+	if err != nil {
+		return nil, fmt.Errorf("the public URL cannot be used: %w", err)
 	}
 	return func(reference string, links int, until time.Time) string {
-		return keys.Address(base, seal.Ticket{Subject: reference, Epoch: links, Expires: until})
+		return keys.Address(b.String(), seal.Ticket{Subject: reference, Epoch: links, Expires: until})
 	}, nil
 }

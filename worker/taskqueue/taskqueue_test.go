@@ -230,8 +230,8 @@ func TestAdminAsksTemporal(t *testing.T) {
 func TestNewNamesEverythingMissing(t *testing.T) {
 	_, err := New(Config{NotifyURL: "nowhere", ReadsPerSecond: -1, Grace: -1, CachedCases: -1, Deployment: "kyc", BuildID: "dev"})
 	for _, says := range []string{"two Temporal clients", "a ConnectFi client", "a document store", "keys for callback URLs",
-		"secrets to sign events with", "the public URL must be", "KYC_NOTIFY_URL",
-		"a logger", "telemetry", "callback URL must be an http", "must not be negative", "grace of documents", "cached cases", "stamp telemetry.Version"} {
+		"secrets to sign events with", "the public URL cannot be used", "KYC_NOTIFY_URL",
+		"a logger", "telemetry", "callback URL cannot be used", "must not be negative", "grace of documents", "cached cases", "stamp telemetry.Version"} {
 		require.ErrorContains(t, err, says)
 	}
 }
@@ -243,12 +243,13 @@ func TestCallbackURL(t *testing.T) {
 		"plain":         {base: "https://kyc.example.com", begins: "https://kyc.example.com/connectfi/callbacks/A1/v1-"},
 		"a slash":       {base: "https://kyc.example.com/", begins: "https://kyc.example.com/connectfi/callbacks/A1/v1-"},
 		"behind a path": {base: "http://10.0.0.1:8080/kyc", begins: "http://10.0.0.1:8080/kyc/connectfi/callbacks/A1/v1-"},
-		"no scheme":     {base: "kyc.example.com", says: "http or https"},
-		"another":       {base: "ftp://kyc.example.com", says: "http or https"},
-		"nothing":       {base: "", says: "http or https"},
-		"a query":       {base: "https://kyc.example.com/?a=b", says: "no query"},
-		"a password":    {base: "https://u:p@kyc.example.com", says: "no query"},
-		"brackets":      {base: "https://kyc.example.com/<x>", says: "angle brackets"},
+		"no scheme":     {base: "kyc.example.com", says: "http:// or https://"},
+		"another":       {base: "ftp://kyc.example.com", says: "http:// or https://"},
+		"nothing":       {base: "", says: "http:// or https://"},
+		"a query":       {base: "https://kyc.example.com/?a=b", says: "without a query"},
+		"a password":    {base: "https://u:p@kyc.example.com", says: "without a query"},
+		"brackets":      {base: "https://kyc.example.com/<x>", begins: "https://kyc.example.com/%3Cx%3E/connectfi/callbacks/A1/v1-"},
+		"letters":       {base: "https://prüfung.example/ä", begins: "https://xn--prfung-4ya.example/%C3%A4/connectfi/callbacks/A1/v1-"},
 		"too long":      {base: "https://kyc.example.com/" + strings.Repeat("x", 400), says: "at most 400 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
