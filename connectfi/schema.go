@@ -21,7 +21,7 @@ import (
 func Decode[T request](body []byte) (T, []Problem) {
 	var r T
 	var c shape
-	body = parsed(body)
+	body = parsed(withoutBOM(body))
 	c.check(body, reflect.TypeFor[T](), "")
 	// What shape has found already is why this may fail, in part or in whole.
 	if err := json.Unmarshal(body, &r); err != nil && len(c) == 0 {
