@@ -166,7 +166,7 @@ func (a *api) getToken(c *gin.Context) (any, error) {
 		if !a.Credentials.knows(name) {
 			name = "unknown" // it may be a password in the wrong place
 		}
-		a.config.Logger.Warn("a login was refused", "login", name, "from", address(c))
+		a.config.Logger.Warn("a login was refused", "login", name, "from", a.address(c))
 		return nil, unauthorized()
 	}
 	c.Set(who, "login "+asked.User.Login)
@@ -184,13 +184,13 @@ func (a *api) admit(c *gin.Context) {
 	caller, ok := a.caller(c.GetHeader(connectfi.TokenHeader))
 	counted, l := caller, a.calls
 	if !ok {
-		counted, l = address(c), a.addresses
+		counted, l = a.address(c), a.addresses
 	}
 	switch wait := l.wait(counted); {
 	case wait > 0:
 		a.refuse(c, tooFast{wait})
 	case !ok:
-		a.config.Logger.Warn("a call without a token of ours was refused", "route", c.FullPath(), "from", address(c))
+		a.config.Logger.Warn("a call without a token of ours was refused", "route", c.FullPath(), "from", a.address(c))
 		a.refuse(c, unauthorized())
 	default:
 		c.Set(who, caller)

@@ -125,12 +125,18 @@ func (e edge) post(path, body string) *httptest.ResponseRecorder {
 	return e.send(http.MethodPost, path, strings.NewReader(body))
 }
 
-// counted reports the metric line of a result.
-func (e edge) counted(t testing.TB, result string) bool {
+// metrics is what the operator's listener says was counted.
+func (e edge) metrics(t testing.TB) string {
 	t.Helper()
 	answer := httptest.NewRecorder()
 	e.Admin().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
-	return strings.Contains(answer.Body.String(), `kyc_callbacks_total{result="`+result+`"} 1`+"\n")
+	return answer.Body.String()
+}
+
+// counted reports the metric line of a result.
+func (e edge) counted(t testing.TB, result string) bool {
+	t.Helper()
+	return strings.Contains(e.metrics(t), `kyc_callbacks_total{result="`+result+`"} 1`+"\n")
 }
 
 func TestNewNamesEverythingMissing(t *testing.T) {

@@ -28,6 +28,7 @@ const (
 type metrics struct {
 	callbacks *prometheus.CounterVec
 	requests  *prometheus.HistogramVec
+	forwarded *prometheus.CounterVec
 }
 
 func newMetrics(registry prometheus.Registerer) (metrics, error) {
@@ -39,12 +40,18 @@ func newMetrics(registry prometheus.Registerer) (metrics, error) {
 			Name: "kyc_http_request_duration_seconds", Help: "Requests on the public listener by route and status.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"route", "status"}),
+		forwarded: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "kyc_http_client_unknown_total", Help: "Requests of trusted proxies that count as the proxy's own, by what is wrong with X-Forwarded-For.",
+		}, []string{"reason"}),
 	}
 	for _, result := range []string{resultAccepted, resultForeign, resultClosed, resultMalformed,
 		resultUnknown, resultTooLarge, resultShed, resultUnavailable} {
 		m.callbacks.WithLabelValues(result) // a rate over a series that is not there yet misses its first event
 	}
-	if err := errors.Join(registry.Register(m.callbacks), registry.Register(m.requests)); err != nil {
+	for _, reason := range []string{forwardedMissing, forwardedUnreadable} {
+		m.forwarded.WithLabelValues(reason)
+	}
+	if err := errors.Join(registry.Register(m.callbacks), registry.Register(m.requests), registry.Register(m.forwarded)); err != nil {
 		return metrics{}, fmt.Errorf("metrics: %w", err)
 	}
 	return m, nil

@@ -45,7 +45,7 @@ func (e tooFast) Error() string { return "too many requests" }
 // and never again (places and slots bound that one), and the API's, which looks for a token
 // first: see api.admit.
 func (s *Server) pace(c *gin.Context) {
-	wait := s.addresses.wait(address(c))
+	wait := s.addresses.wait(s.address(c))
 	switch {
 	case wait <= 0:
 		c.Next()
@@ -54,20 +54,6 @@ func (s *Server) pace(c *gin.Context) {
 	default:
 		s.decline(c, tooFast{wait})
 	}
-}
-
-// address is whom a request is counted for. Of IPv6 it is the first half, which
-// is one household's or one machine's: the other half anybody can draw anew.
-func address(c *gin.Context) string {
-	ip, err := netip.ParseAddr(c.ClientIP())
-	if err != nil {
-		return "" // all of whom nothing is known are one
-	}
-	if ip = ip.Unmap(); ip.Is4() {
-		return ip.String()
-	}
-	network, _ := ip.Prefix(64) // 64 is a good number of bits
-	return network.String()
 }
 
 // ParseProxies reads addresses and ranges, separated by commas or line ends, of
@@ -90,15 +76,4 @@ func ParseProxies(text string) (proxies []netip.Prefix, err error) {
 		proxies = append(proxies, proxy.Masked())
 	}
 	return proxies, nil
-}
-
-// believe has the engine take the word of these proxies, and of nobody else,
-// about where a request came from.
-func believe(e *gin.Engine, proxies []netip.Prefix) error {
-	var ranges []string
-	for _, proxy := range proxies {
-		ranges = append(ranges, proxy.String())
-	}
-	e.RemoteIPHeaders = []string{"X-Forwarded-For"} // the one that every proxy extends instead of passing it on
-	return e.SetTrustedProxies(ranges)
 }

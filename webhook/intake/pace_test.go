@@ -86,6 +86,8 @@ func TestATokenIsCountedAndNotItsAddress(t *testing.T) {
 func TestWhoseAddressCounts(t *testing.T) {
 	proxies, err := intake.ParseProxies("10.0.0.0/8, 2001:db8:1::/48\n::ffff:192.0.2.9")
 	require.NoError(t, err)
+	zoned, err := intake.ParseProxies("fe80::/10")
+	require.NoError(t, err)
 	type ask struct{ from, forwarded string }
 	for name, test := range map[string]struct {
 		proxies []netip.Prefix
@@ -100,6 +102,19 @@ func TestWhoseAddressCounts(t *testing.T) {
 		"one behind two proxies":                {proxies, ask{"10.0.0.1:1", "198.51.100.1"}, ask{"10.0.0.2:1", "198.51.100.1, 10.0.0.1"}, true},
 		"forged in front of what a proxy added": {proxies, ask{"10.0.0.1:1", "203.0.113.1, 198.51.100.1"}, ask{"10.0.0.1:1", "203.0.113.2, 198.51.100.1"}, true},
 		"forged in a line of its own":           {proxies, ask{"10.0.0.1:1", "203.0.113.1\n198.51.100.1"}, ask{"10.0.0.1:1", "203.0.113.2\n198.51.100.1"}, true},
+		"IPv4 with a port":                      {proxies, ask{"10.0.0.1:1", "198.51.100.1:1000"}, ask{"10.0.0.1:1", "198.51.100.2:1000"}, false},
+		"one client, another port":              {proxies, ask{"10.0.0.1:1", "198.51.100.1:1000"}, ask{"10.0.0.1:1", "198.51.100.1:2000"}, true},
+		"IPv6 in brackets with a port":          {proxies, ask{"10.0.0.1:1", "[2001:db8:2:3::1]:1000"}, ask{"10.0.0.1:1", "[2001:db8:2:4::1]:1000"}, false},
+		"IPv6 in brackets and not":              {proxies, ask{"10.0.0.1:1", "[2001:db8:2:3::1]"}, ask{"10.0.0.1:1", "2001:db8:2:3::1"}, true},
+		"two of IPv6 in brackets":               {proxies, ask{"10.0.0.1:1", "[2001:db8:2:3::1]"}, ask{"10.0.0.1:1", "[2001:db8:2:4::1]"}, false},
+		"IPv6 with a zone":                      {proxies, ask{"10.0.0.1:1", "fe80:0:0:1::1%eth0"}, ask{"10.0.0.1:1", "[fe80:0:0:2::1%eth0]:9"}, false},
+		"in quotes":                             {proxies, ask{"10.0.0.1:1", `"[2001:db8:2:3::1]:1000"`}, ask{"10.0.0.1:1", `"[2001:db8:2:4::1]:1000"`}, false},
+		"a proxy in the chain with a port":      {proxies, ask{"10.0.0.1:1", "198.51.100.1, 10.0.0.2:9"}, ask{"10.0.0.1:1", "198.51.100.2, 10.0.0.2:9"}, false},
+		"the last of several lines":             {proxies, ask{"10.0.0.1:1", "203.0.113.1\n198.51.100.1"}, ask{"10.0.0.1:1", "203.0.113.1\n198.51.100.2"}, false},
+		"a line of trusted proxies alone":       {proxies, ask{"10.0.0.1:1", "198.51.100.1\n10.0.0.2"}, ask{"10.0.0.1:1", "198.51.100.2\n10.0.0.2"}, false},
+		"empty parts of the list":               {proxies, ask{"10.0.0.1:1", "198.51.100.1, ,"}, ask{"10.0.0.1:1", "198.51.100.2,"}, false},
+		"nonsense before a proxy's word":        {proxies, ask{"10.0.0.1:1", "unknown, 198.51.100.1"}, ask{"10.0.0.1:1", "unknown, 198.51.100.2"}, false},
+		"a proxy of IPv6 with a zone":           {zoned, ask{"[fe80::1%eth0]:1", "198.51.100.1"}, ask{"[fe80::1%eth0]:1", "198.51.100.2"}, false},
 		"nonsense is the proxy's own":           {proxies, ask{"10.0.0.1:1", "x"}, ask{"10.0.0.1:1", ""}, true},
 		"a proxy of IPv6":                       {proxies, ask{"[2001:db8:1::1]:1", "198.51.100.1"}, ask{"[2001:db8:1::1]:1", "198.51.100.2"}, false},
 		"a proxy that was named the long way":   {proxies, ask{"192.0.2.9:1", "198.51.100.1"}, ask{"192.0.2.9:1", "198.51.100.2"}, false},
@@ -125,6 +140,24 @@ func TestWhoseAddressCounts(t *testing.T) {
 			require.Equal(t, map[bool]int{true: http.StatusTooManyRequests, false: http.StatusOK}[test.same], status(test.other))
 		})
 	}
+}
+
+// A request whose client the proxy does not name is never counted as the proxy's in silence.
+func TestAProxyThatNamesNoClientIsSeen(t *testing.T) {
+	proxies, err := intake.ParseProxies("10.0.0.0/8")
+	require.NoError(t, err)
+	b := everything(t, func(c *intake.Config) { c.TrustedProxies = proxies })
+	for _, forwarded := range []string{"MARKER", "MARKER", "", "198.51.100.1:80", "198.51.100.1, 10.0.0.2, MARKER"} {
+		request := b.asked("GET /openapi.yaml", nil)
+		request.RemoteAddr = "10.0.0.1:1"
+		request.Header.Set("X-Forwarded-For", forwarded)
+		require.Equal(t, http.StatusOK, b.answer(request).Code)
+	}
+	require.Contains(t, b.metrics(t), `kyc_http_client_unknown_total{reason="unreadable"} 3`+"\n")
+	require.Contains(t, b.metrics(t), `kyc_http_client_unknown_total{reason="missing"} 1`+"\n")
+	require.Equal(t, 1, strings.Count(b.log.String(), `"reason":"unreadable"`), "once an hour")
+	require.Equal(t, 1, strings.Count(b.log.String(), `"reason":"missing"`))
+	require.NotContains(t, b.log.String(), "MARKER")
 }
 
 func TestParseProxies(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"durablekyc.example/internal/docstore"
 	"durablekyc.example/internal/seal"
@@ -99,11 +100,12 @@ type Server struct {
 
 	crossOrigin *http.CrossOriginProtection
 	uploads     *limiter
-	looks       *limiter      // at a case: each is a query, which Temporal bills
-	addresses   *limiter      // of strangers
-	sending     *crowd        // of applicants with a form on its way
-	receiving   chan struct{} // one taken for each form on its way, up to 20 MB each
-	looking     chan struct{} // one taken for each image at the gate, up to 250 MB each
+	looks       *limiter                   // at a case: each is a query, which Temporal bills
+	addresses   *limiter                   // of strangers
+	unforwarded map[string]*rate.Sometimes // bounds what the log says of proxies that name no client, by reason
+	sending     *crowd                     // of applicants with a form on its way
+	receiving   chan struct{}              // one taken for each form on its way, up to 20 MB each
+	looking     chan struct{}              // one taken for each image at the gate, up to 250 MB each
 
 	api *api // nil if it is off
 }
@@ -187,21 +189,19 @@ func New(c Config) (*Server, error) {
 		uploads:     newLimiter(c.UploadEvery, c.UploadBurst),
 		looks:       newLimiter(500*time.Millisecond, 60),
 		addresses:   newLimiter(c.PerAddress.Every, c.PerAddress.Burst),
+		unforwarded: hourly(),
 		sending:     &crowd{most: mostSending, all: map[string]int{}},
 		receiving:   make(chan struct{}, mostReceiving), looking: make(chan struct{}, mostLooking)}
 	if !c.API.Credentials.None() {
 		s.api = newAPI(s)
 	}
-	s.public, err = s.routes()
-	return s, err
+	s.public = s.routes()
+	return s, nil
 }
 
 // routes is everything a stranger can reach.
-func (s *Server) routes() (*gin.Engine, error) {
+func (s *Server) routes() *gin.Engine {
 	e := gin.New()
-	if err := believe(e, s.config.TrustedProxies); err != nil {
-		return nil, err
-	}
 	e.RedirectTrailingSlash, e.RedirectFixedPath = false, false // a redirect would repeat the token
 	e.HandleMethodNotAllowed = true
 	e.Use(s.watch, s.recover, s.harden)
@@ -229,7 +229,7 @@ func (s *Server) routes() (*gin.Engine, error) {
 	// Anything else is unknown, or known by another method.
 	e.NoRoute(s.pace, func(c *gin.Context) { s.decline(c, errNotHere) })
 	e.NoMethod(s.pace, func(c *gin.Context) { s.decline(c, errMethod) })
-	return e, nil
+	return e
 }
 
 // secure reports whether whoever reaches the Public handler came by TLS, to here
