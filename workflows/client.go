@@ -31,7 +31,7 @@ func Transient(err error) bool { return errors.Is(err, ErrNoAnswer) || errors.Is
 
 // RefusedError is the case's own no to an update.
 type RefusedError struct {
-	Type   string // RefusedOtherCustomer, RefusedNotWanted, RefusedInvalid or RefusedEnded
+	Type   string // RefusedOtherCustomer, RefusedOtherWebhook, RefusedNotWanted, RefusedInvalid or RefusedEnded
 	Reason string
 }
 

@@ -33,6 +33,9 @@ func (f *flow) checkStart(r StartRequest) error {
 	if r.CustomerID != f.kase().CustomerID {
 		return refuse(RefusedOtherCustomer, otherCustomer)
 	}
+	if r.Webhook != "" && r.Webhook != webhookSum(f.in.WebhookURL) {
+		return refuse(RefusedOtherWebhook, "the case sends its events to the webhookUrl that it was started with")
+	}
 	return nil
 }
 

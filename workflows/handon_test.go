@@ -1,6 +1,8 @@
 package workflows_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"testing"
 	"time"
@@ -61,6 +63,24 @@ func (s story) backAndForth() {
 	s.OnActivity(do.ReadStatus, mock.Anything, mock.Anything).Return(single("pending_step_up", ""), nil).Once()
 	s.after(30*time.Second, func() { s.callback("r1") })
 	s.after(4*day, func() { s.update(workflows.UpdateWithdraw, "w") })
+}
+
+// A case sends its events to the webhookUrl that it was started with: whoever
+// names another one is refused, and not passed over.
+func TestAStartThatNamesAnotherWebhookIsRefused(t *testing.T) {
+	s, _ := listening(t, forLong)
+	s.backAndForth()
+	var same, none, other *answer
+	s.after(time.Second, func() {
+		sum := sha256.Sum256([]byte("http://caller.example"))
+		same = s.update(workflows.UpdateStart, "start-same", workflows.StartRequest{CustomerID: person, Webhook: hex.EncodeToString(sum[:8])})
+		none = s.update(workflows.UpdateStart, "start-none", workflows.StartRequest{CustomerID: person})
+		other = s.update(workflows.UpdateStart, "start-other", workflows.StartRequest{CustomerID: person, Webhook: "0011223344556677"})
+	})
+	s.runWith(workflows.Input{WebhookURL: "http://caller.example"})
+	require.NoError(t, same.err)
+	require.NoError(t, none.err)
+	requireRefused(t, other, workflows.RefusedOtherWebhook)
 }
 
 func TestACaseHandsItsNoticesOn(t *testing.T) {

@@ -52,11 +52,13 @@ type Callback struct {
 // StartRequest is the argument of the start update.
 type StartRequest struct {
 	CustomerID string `json:"customerId"`
+	Webhook    string `json:"webhook,omitempty"` // a sum of the caller's webhookUrl; empty where the caller named none
 }
 
 // Error types of refused updates, for callers that must tell them apart.
 const (
 	RefusedOtherCustomer = "OtherCustomer" // the reference belongs to another customer
+	RefusedOtherWebhook  = "OtherWebhook"  // the case sends its events to another webhookUrl, and goes on doing so
 	RefusedNotWanted     = "NotWanted"     // the case does not want this now
 	RefusedInvalid       = "Invalid"       // the argument is wrong in itself
 	RefusedEnded         = "Ended"         // the case is decided or ended

@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"regexp"
@@ -72,14 +74,29 @@ func input(o Order) Input {
 		WebhookURL: o.WebhookURL, Notify: o.Notify, Policy: o.Policy}
 }
 
-// startUpdate asks the case for its first status. One id per customer: any
-// number of callers share one update, since ten may be in flight per case.
+// startUpdate asks the case for its first status. One id per customer and
+// webhookUrl: any number of callers share one update, since ten may be in flight
+// per case, and one who names another webhookUrl is told that it is not taken.
 func startUpdate(o Order) client.UpdateWorkflowOptions {
+	id, webhook := "start-"+o.CustomerID, webhookSum(o.WebhookURL)
+	if webhook != "" {
+		id += "-" + webhook
+	}
 	return client.UpdateWorkflowOptions{
-		UpdateID:     "start-" + o.CustomerID,
+		UpdateID:     id,
 		WorkflowID:   ID(o.Reference),
 		UpdateName:   UpdateStart,
-		Args:         []any{StartRequest{CustomerID: o.CustomerID}},
+		Args:         []any{StartRequest{CustomerID: o.CustomerID, Webhook: webhook}},
 		WaitForStage: client.WorkflowUpdateStageCompleted,
 	}
+}
+
+// webhookSum stands for a webhookUrl where the URL itself must not: it may hold
+// a secret of the caller's, and ids are not encrypted. Empty for none.
+func webhookSum(url string) string {
+	if url == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(url))
+	return hex.EncodeToString(sum[:8])
 }

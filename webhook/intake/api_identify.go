@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"durablekyc.example/connectfi"
+	"durablekyc.example/internal/weburl"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
@@ -35,11 +36,30 @@ func (i identification) Validate() []connectfi.Problem {
 			problems[n].InstancePath, problems[n].SchemaPath = "/webhookURL", strings.Replace(p.SchemaPath, "webhookUrl", "webhookURL", 1)
 		}
 	}
+	if len(problems) == 0 {
+		property := "webhookUrl"
+		if i.WebhookURL == nil {
+			property = "webhookURL"
+		}
+		problems = reachable(i.webhook(), property)
+	}
 	if i.WebhookURL != nil && i.TableURL != nil && *i.WebhookURL != *i.TableURL {
 		problems = append(problems, connectfi.NewProblem("/webhookURL", "const", "allowedValue", map[string]string{"$data": "1/webhookUrl"},
 			"must be equal to constant"))
 	}
 	return problems
+}
+
+// reachable refuses an address that no event could ever be sent to, while the
+// caller is on the line. What ConnectFi itself answers to one is not known (A).
+func reachable(address, property string) []connectfi.Problem {
+	if address == "" {
+		return nil // none
+	}
+	if fault := weburl.Fault(address); fault != "" {
+		return []connectfi.Problem{connectfi.NewProblem("/"+property, "format", "format", "uri", "must match format \"uri\": "+fault)}
+	}
+	return nil
 }
 
 // webhook is the address in either spelling, or empty.
@@ -65,6 +85,9 @@ func (a *api) identify(c *gin.Context) (any, error) {
 		WebhookURL: asked.webhook(), Notify: a.Notify, Policy: a.Policy})
 	var refused *workflows.RefusedError
 	switch {
+	case errors.As(err, &refused) && refused.Type == workflows.RefusedOtherWebhook:
+		return nil, invalid([]connectfi.Problem{connectfi.NewProblem("/webhookUrl", "const", "allowedValue", "as the case was started with",
+			"must be equal to constant: this reference was started with another webhookUrl, which stays; leave it out to find the case")})
 	case errors.As(err, &refused) && refused.Type == workflows.RefusedOtherCustomer,
 		errors.Is(err, workflows.ErrEnded): // ended from outside, without a word: the reference is used up
 		return nil, referenceExists(asked.Reference)

@@ -1,6 +1,8 @@
 package intake_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"regexp"
@@ -93,6 +95,49 @@ func TestBothSpellingsOfTheWebhook(t *testing.T) {
 			require.Equal(t, http.StatusOK, status, text)
 			require.Equal(t, test.want, b.office.orders[0].WebhookURL)
 		})
+	}
+}
+
+// An address that no event can ever be sent to is refused while the caller is on
+// the line, as every other field is; what can work is taken as it came.
+func TestAWebhookThatCanNeverWorkIsRefused(t *testing.T) {
+	b := newBackend(t)
+	for _, address := range []string{"example.com/hook", "ftp://example.com/hook", "127.0.0.1:18099/x", "/hook", "//host/x", "http://", "http:///x",
+		"javascript:alert(1)", " https://a.test/x", "https://a.test/x ", "https://a.test:99999/x", "https://a.test:0/x", `https:\\a.test\x`, `https://a.test\x`} {
+		for _, spelt := range []string{"webhookUrl", "webhookURL"} {
+			body, err := json.Marshal(map[string]string{"customerId": person, "reference": "A1", spelt: address})
+			require.NoError(t, err)
+			status, text := b.call("/akepa/identification", string(body))
+			s := refused(t, http.StatusBadRequest, connectfi.CodeRequestValidateError, status, text)
+			require.Contains(t, string(s.Context), `"instancePath":"/`+spelt+`"`, address)
+			require.Contains(t, string(s.Context), `"keyword":"format"`, address)
+		}
+	}
+	require.Zero(t, b.office.asked, "no case was started")
+	for i, address := range []string{"", "http://127.0.0.1:18099/hook?a=b c", "https://bücher.example/ä?q=José", "https://your_webhook_url/x", "https://u:p@a.test/%zz"} {
+		body, err := json.Marshal(map[string]string{"customerId": person, "reference": fmt.Sprint("B", i), "webhookUrl": address})
+		require.NoError(t, err)
+		status, text := b.call("/akepa/identification", string(body))
+		require.Equal(t, http.StatusOK, status, text)
+		require.Equal(t, address, b.office.orders[i].WebhookURL)
+	}
+}
+
+// Whoever names another address for a case that is there is told that it is not taken.
+func TestAnotherWebhookOfTheSameCaseIsTold(t *testing.T) {
+	b := newBackend(t)
+	ask := func(address string) (int, string) {
+		return b.call("/akepa/identification", `{"customerId":"`+person+`","reference":"A1"`+address+`}`)
+	}
+	status, text := ask(`,"webhookUrl":"https://a.test/1"`)
+	require.Equal(t, http.StatusOK, status, text)
+	status, text = ask(`,"webhookUrl":"https://a.test/2"`)
+	s := refused(t, http.StatusBadRequest, connectfi.CodeRequestValidateError, status, text)
+	require.Contains(t, string(s.Context), `"instancePath":"/webhookUrl"`)
+	require.Contains(t, string(s.Context), "started with another webhookUrl, which stays")
+	for _, same := range []string{`,"webhookUrl":"https://a.test/1"`, "", `,"webhookUrl":null`} {
+		status, text = ask(same)
+		require.Equal(t, http.StatusOK, status, text)
 	}
 }
 

@@ -51,6 +51,8 @@ func (o *office) Start(ctx context.Context, order workflows.Order) (kyc.View, er
 		o.cases[order.Reference], o.orders = k, append(o.orders, order)
 	case k.CustomerID != order.CustomerID:
 		return kyc.View{}, &workflows.RefusedError{Type: workflows.RefusedOtherCustomer, Reason: "another customer"}
+	case order.WebhookURL != "" && o.webhook(order.Reference) != order.WebhookURL:
+		return kyc.View{}, &workflows.RefusedError{Type: workflows.RefusedOtherWebhook, Reason: "another webhook"}
 	}
 	if o.late != nil {
 		return kyc.View{}, o.late
@@ -60,6 +62,16 @@ func (o *office) Start(ctx context.Context, order workflows.Order) (kyc.View, er
 	}
 	o.told[order.Reference] = o.work(ctx, k, func() bool { return k.Stage != kyc.Identifying })
 	return o.told[order.Reference], nil
+}
+
+// webhook is the address that a case was started with.
+func (o *office) webhook(reference string) string {
+	for _, order := range o.orders {
+		if order.Reference == reference {
+			return order.WebhookURL
+		}
+	}
+	return ""
 }
 
 func (o *office) Submit(ctx context.Context, reference string, s kyc.Submission) (kyc.View, error) {
