@@ -12,6 +12,7 @@ import (
 
 	"durablekyc.example/connectfi"
 	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/weburl"
 )
 
 // mostSkew is by how much two clocks may differ: links and signatures of events
@@ -63,11 +64,14 @@ func (x *examination) seeConnectFi(ctx context.Context) {
 func (x *examination) seePublicURL(ctx context.Context) {
 	const check = "KYC_PUBLIC_URL"
 	base, ok := x.value(check, "it is the webhook as applicants reach it")
-	if !ok || !x.address(check, base) {
+	if !ok {
+		return
+	}
+	if base, ok = x.address(check, base); !ok {
 		return
 	}
 	w := &watch{next: http.DefaultTransport}
-	nowhere := w.ask(ctx, http.MethodGet, strings.TrimRight(base, "/")+"/starter-doctor-knocks", "")
+	nowhere := w.ask(ctx, http.MethodGet, base+"/starter-doctor-knocks", "")
 	x.seeClock("the webhook", w)
 	switch {
 	case nowhere.err != nil:
@@ -80,9 +84,15 @@ func (x *examination) seePublicURL(ctx context.Context) {
 		x.skip(check, "the webhook is there; whether it has the same link keys cannot be told without them")
 		return
 	}
-	ended := w.ask(ctx, http.MethodGet, x.keys.Address(base, seal.Ticket{Subject: nobody, Expires: x.out.clock().Add(-24 * time.Hour)}), "")
+	page := x.keys.Address(base, seal.Ticket{Subject: nobody, Expires: x.out.clock().Add(-24 * time.Hour)})
+	ended := w.ask(ctx, http.MethodGet, page, "")
 	switch {
 	case ended.err == nil && ended.status == http.StatusGone:
+		if broken := w.parts(ctx, page, ended.body); broken != "" {
+			x.bad(check, "the webhook answers there, but a browser does not get all of its page: "+broken,
+				"a proxy that passes on everything below the path of "+check+"; and "+check+"=the same for the webhook and here")
+			return
+		}
 		x.secure(check, base, "the webhook answers there, and has the same link keys")
 	case ended.err == nil && ended.status == http.StatusNotFound:
 		x.bad(check, "the webhook there has other link keys: no link that is made with these opens", "KYC_LINK_KEYS=the same for worker, webhook and starter")
@@ -95,9 +105,9 @@ func (x *examination) seePublicURL(ctx context.Context) {
 const nobody = "starter.doctor"
 
 // seeCallbackURL knocks where ConnectFi will: with a callback URL as the worker
-// makes them, of a case that nobody has, and a body that is none. The webhook
+// makes them, of a case that nobody has, and a body that is too large. The webhook
 // looks at the URL first, so the answer says whether it would be let in; nothing
-// is handed on.
+// is handed on, for any body that fits would be a hint.
 func (x *examination) seeCallbackURL(ctx context.Context) {
 	check := "KYC_CALLBACK_URL"
 	base, _, err := x.lookup.Value(check)
@@ -112,7 +122,8 @@ func (x *examination) seeCallbackURL(ctx context.Context) {
 		}
 		check += " (which is KYC_PUBLIC_URL)"
 	}
-	if !x.address(check, base) {
+	base, ok := x.address(check, base)
+	if !ok {
 		return
 	}
 	if (x.keys == seal.Keys{}) {
@@ -120,11 +131,11 @@ func (x *examination) seeCallbackURL(ctx context.Context) {
 		return
 	}
 	w := &watch{next: http.DefaultTransport}
-	knock := w.ask(ctx, http.MethodPost, strings.TrimRight(base, "/")+"/connectfi/callbacks/"+nobody+"/"+x.keys.Mint(seal.Callback, nobody), "starter doctor")
+	knock := w.ask(ctx, http.MethodPost, base+"/connectfi/callbacks/"+nobody+"/"+x.keys.Mint(seal.Callback, nobody), strings.Repeat(" ", beyondCallback))
 	switch {
 	case knock.err != nil:
 		x.bad(check, "the webhook cannot be reached there, from here: "+sentence(knock.err), "KYC_CALLBACK_URL=as ConnectFi reaches the webhook")
-	case knock.problem() && knock.status == http.StatusBadRequest:
+	case knock.problem() && knock.status == http.StatusRequestEntityTooLarge:
 		x.secure(check, base, "callbacks arrive at the webhook, and it has the same link keys")
 	case knock.unknown():
 		x.bad(check, "the webhook there has other link keys: every callback is refused, and cases only find out by asking", "KYC_LINK_KEYS=the same for worker and webhook")
@@ -135,14 +146,17 @@ func (x *examination) seeCallbackURL(ctx context.Context) {
 	}
 }
 
-// address refuses what is no address to build on.
-func (x *examination) address(check, base string) bool {
-	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		x.bad(check, "it is no address such as https://kyc.example.com", strings.Fields(check)[0]+"=https://kyc.example.com")
-		return false
+// beyondCallback is one byte more than a callback's body may have.
+const beyondCallback = 64<<10 + 1
+
+// address is one to build on, as it is used; what is none is refused with the reason.
+func (x *examination) address(check, base string) (string, bool) {
+	b, err := weburl.ParseBase(base)
+	if err != nil {
+		x.bad(check, sentence(err), strings.Fields(check)[0]+"=https://kyc.example.com")
+		return "", false
 	}
-	return true
+	return b.String(), true
 }
 
 // secure ends a look that went well, unless it was in clear through the world.

@@ -53,6 +53,7 @@ type heard struct {
 	status int
 	kind   string
 	detail string // of a problem (RFC 9457)
+	body   []byte // the beginning of it
 	err    error  // there was no answer
 }
 
@@ -78,7 +79,8 @@ func (w *watch) ask(ctx context.Context, method, address, body string) heard {
 	var problem struct {
 		Detail string `json:"detail"`
 	}
-	if json.NewDecoder(io.LimitReader(answer.Body, mostProbe)).Decode(&problem) == nil {
+	h.body, _ = io.ReadAll(io.LimitReader(answer.Body, mostProbe)) // what broke off is no page and no problem
+	if json.Unmarshal(h.body, &problem) == nil {
 		h.detail = problem.Detail
 	}
 	return h

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"time"
 
 	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/weburl"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
@@ -89,8 +89,9 @@ func (a *app) links() (base string, keys seal.Keys, err error) {
 	if err == nil && base == "" {
 		err = errors.New("it is not set, and names the webhook as applicants reach it")
 	}
-	if u, bad := url.Parse(base); err == nil && (bad != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
-		err = errors.New("it must be an address such as https://kyc.example.com")
+	var public weburl.Base
+	if err == nil {
+		public, err = weburl.ParseBase(base)
 	}
 	if err != nil {
 		return fail("KYC_PUBLIC_URL", err)
@@ -102,5 +103,5 @@ func (a *app) links() (base string, keys seal.Keys, err error) {
 	if err != nil {
 		return fail("KYC_LINK_KEYS", err)
 	}
-	return base, keys, nil
+	return public.String(), keys, nil
 }
