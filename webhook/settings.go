@@ -17,13 +17,14 @@ import (
 	"durablekyc.example/internal/serve"
 	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/internal/unseal"
+	"durablekyc.example/internal/weburl"
 	"durablekyc.example/kyc"
 	"durablekyc.example/webhook/intake"
 )
 
 // settings are the flags and variables of the webhook.
 type settings struct {
-	PublicURL   string `env:"KYC_PUBLIC_URL" placeholder:"URL" help:"This webhook as applicants reach it."`
+	PublicURL   string `env:"KYC_PUBLIC_URL" placeholder:"URL" help:"This webhook as applicants reach it; a path such as https://example.com/kyc may be kept or stripped by the proxy."`
 	LinkKeys    string `env:"KYC_LINK_KEYS" placeholder:"SECRETS" help:"Secrets of callback URLs and links, newest first, separated by commas; 32 characters at least."`
 	Documents   string `env:"KYC_DOCUMENTS" placeholder:"URL" help:"Bucket of document images, such as file:///var/lib/kyc/documents."`
 	Keyset      string `env:"KYC_KEYSET" placeholder:"SECRET" help:"Tink keyset, JSON on one line, that cases and images are encrypted with; starter keys init draws one."`
@@ -89,6 +90,9 @@ func strongCredentials(tokens, logins string) error {
 // edge is what the variables say of the edge, but for the cases behind it.
 // Certificate and credentials are read again where they come from files.
 func (s *settings) edge(lookup env.Lookup, metrics *telemetry.Telemetry, log *slog.Logger) (c intake.Config, err error) {
+	if _, err = weburl.ParseBase(s.PublicURL); err != nil {
+		return c, fmt.Errorf("KYC_PUBLIC_URL: %w", err)
+	}
 	c.PublicURL = s.PublicURL
 	if c.TLS, err = s.certificate(lookup, metrics, log); err != nil {
 		return c, fmt.Errorf("KYC_TLS_CERT, KYC_TLS_KEY: %w", err)

@@ -82,8 +82,8 @@ type api struct {
 	*Server
 	files   chan struct{} // one taken for each image on its way, up to 10 MB each
 	looking chan struct{} // one taken for each image at the gate, up to 250 MB each
-	logins  *limiter
-	calls   *limiter // of those that were let in
+	logins  *limiter      // of wrong passwords
+	calls   *limiter      // of those that were let in
 	memory  *memory
 }
 
@@ -100,11 +100,11 @@ func newAPI(s *Server) *api {
 // routes of the API, in a group of its own: nothing of an applicant's page or of
 // a callback comes along.
 func (a *api) routes(e *gin.Engine) {
-	e.POST("/auth/get-token", a.pace, a.serve(a.getToken))
-	calls := e.Group("/akepa", a.admit, a.atMost(mostCalls)) // in this order: strangers take up no room
-	calls.POST("/identification", a.serve(a.identify))       // starts a case, or finds it
-	calls.POST("/status", a.serve(a.status))                 // where the case of an application stands
-	calls.POST("/list", a.serve(a.list))                     // a customer's applications, cases or not
+	e.POST("/auth/get-token", a.pace, a.plain, a.serve(a.getToken))
+	calls := e.Group("/akepa", a.admit, a.atMost(mostCalls), a.plain) // in this order: strangers take up no room
+	calls.POST("/identification", a.serve(a.identify))                // starts a case, or finds it
+	calls.POST("/status", a.serve(a.status))                          // where the case of an application stands
+	calls.POST("/list", a.serve(a.list))                              // a customer's applications, cases or not
 	calls.POST("/document/generate", a.serve(a.generate))
 	calls.POST("/document/upload/:documentId", a.serve(a.upload))
 	calls.POST("/update", a.serve(a.update)) // links documents to an entity of a case
@@ -112,7 +112,7 @@ func (a *api) routes(e *gin.Engine) {
 
 // of reports whether an address is the API's, known or not.
 func (a *api) of(path string) bool {
-	return a != nil && (strings.HasPrefix(path, "/akepa/") || strings.HasPrefix(path, "/auth/"))
+	return a != nil && (path == "/akepa" || path == "/auth" || strings.HasPrefix(path, "/akepa/") || strings.HasPrefix(path, "/auth/"))
 }
 
 // atMost lets so many calls in at once, and tells more to come back.
@@ -126,6 +126,17 @@ func (a *api) atMost(n int) gin.HandlerFunc {
 		default:
 			a.refuse(c, errBusy)
 		}
+	}
+}
+
+// plain refuses a body that is encoded for its way: what it would become has no
+// bound, and ConnectFi's pages say nothing of encodings.
+func (a *api) plain(c *gin.Context) {
+	switch strings.ToLower(strings.TrimSpace(strings.Join(c.Request.Header.Values("Content-Encoding"), ","))) {
+	case "", "identity":
+		c.Next()
+	default:
+		a.refuse(c, errEncoded)
 	}
 }
 

@@ -158,15 +158,19 @@ func (a *api) getToken(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if wait := a.logins.wait(asked.User.Login); wait > 0 { // a password may be short (C): nobody tries many
-		return nil, tooFast{wait}
-	}
 	if !a.Credentials.opens(asked.User) {
+		// Only wrong passwords count, and by address as well: nobody keeps the
+		// login's owner out. Whoever is told to wait has still been compared, so a
+		// guesser gets as many tries as the address has requests, 50 a second;
+		// passwords of logins have 12 characters at least (seal.Strong).
+		if wait := a.logins.wait(a.address(c) + " " + asked.User.Login); wait > 0 {
+			return nil, tooFast{wait}
+		}
 		name := asked.User.Login
 		if !a.Credentials.knows(name) {
 			name = "unknown" // it may be a password in the wrong place
 		}
-		a.config.Logger.Warn("a login was refused", "login", name, "from", a.address(c))
+		a.logSample("a login was refused", "login", name, "from", a.address(c))
 		return nil, unauthorized()
 	}
 	c.Set(who, "login "+asked.User.Login)
@@ -190,7 +194,7 @@ func (a *api) admit(c *gin.Context) {
 	case wait > 0:
 		a.refuse(c, tooFast{wait})
 	case !ok:
-		a.config.Logger.Warn("a call without a token of ours was refused", "route", c.FullPath(), "from", a.address(c))
+		a.logSample("a call without a token of ours was refused", "route", c.FullPath(), "from", a.address(c))
 		a.refuse(c, unauthorized())
 	default:
 		c.Set(who, caller)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -92,6 +93,38 @@ func TestGuessingIsSlowedDown(t *testing.T) {
 	refused(t, http.StatusTooManyRequests, "tooManyRequests", status, text)
 	status, _ = b.getToken("other", "secret")
 	require.Equal(t, http.StatusOK, status, "others are not held up")
+}
+
+// However many wrong passwords come, from wherever, the right one is let in.
+func TestWrongPasswordsKeepNoOwnerOut(t *testing.T) {
+	b := newBackend(t, func(c *intake.Config) { c.PerAddress = intake.Rate{Every: time.Nanosecond, Burst: 10_000} })
+	try := func(from, password string) int {
+		request := httptest.NewRequest(http.MethodPost, "/auth/get-token", strings.NewReader(fmt.Sprintf(`{"user":{"login":%q,"password":%q}}`, apiLogin, password)))
+		request.RemoteAddr = from
+		return b.answer(request).Code
+	}
+	for range 200 {
+		try("192.0.2.1:1", "wrong")
+	}
+	require.Equal(t, http.StatusTooManyRequests, try("192.0.2.1:1", "wrong"))
+	require.Equal(t, http.StatusUnauthorized, try("192.0.2.2:1", "wrong"), "another address is counted by itself")
+	for range 100 {
+		require.Equal(t, http.StatusOK, try("192.0.2.1:1", apiPassword), "even from the guesser's address")
+		require.Equal(t, http.StatusOK, try("192.0.2.3:1", apiPassword), "and right ones are not counted")
+	}
+}
+
+// A body that is encoded for its way is told so, and not that it is no object.
+func TestAnEncodedBodyIsRefusedWithTheReason(t *testing.T) {
+	b := newBackend(t)
+	for _, path := range []string{"/auth/get-token", "/akepa/list", "/akepa/document/upload/doc_1"} {
+		headers := map[string]string{connectfi.TokenHeader: apiToken, "Content-Encoding": "gzip"}
+		answer := b.with(http.MethodPost, path, strings.NewReader("\x1f\x8b"), headers)
+		require.Equal(t, http.StatusUnsupportedMediaType, answer.Code, path)
+		require.Contains(t, answer.Body.String(), "No Content-Encoding is taken")
+		headers["Content-Encoding"] = "Identity"
+		require.NotEqual(t, http.StatusUnsupportedMediaType, b.with(http.MethodPost, path, strings.NewReader("{}"), headers).Code)
+	}
 }
 
 // Without one of the two kinds of token nothing is answered, and nothing is done.

@@ -183,7 +183,7 @@ func TestRefusals(t *testing.T) {
 		"no form":                     {"/akepa/document/upload/doc_1", `{}`, 400, "requestValidateError", ""},
 		"a large body":                {"/akepa/status", `{"customerId":"` + strings.Repeat("a", 64<<10) + `"}`, 413, "payloadTooLarge", ""},
 		"an address of no kind":       {"/akepa/other", `{}`, 404, "notFound", ""},
-		"a slash too many":            {"/akepa/status/", `{}`, 404, "notFound", ""},
+		"a slash too many":            {"/akepa/status//", `{}`, 400, "requestValidateError", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, text := b.call(test.path, test.body)

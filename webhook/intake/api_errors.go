@@ -38,7 +38,7 @@ type refusedBody struct {
 func (a *api) refuse(c *gin.Context, err error) {
 	r := refusalOf(err)
 	if r.status == http.StatusServiceUnavailable {
-		a.config.Logger.Warn("a call to the API could not be carried out", "route", c.FullPath(), "cause", err)
+		a.logSample("a call to the API could not be carried out", "route", c.FullPath(), "cause", err)
 	}
 	if r.retry > 0 {
 		c.Header("Retry-After", seconds(r.retry))
@@ -56,13 +56,16 @@ func refusalOf(err error) *refusal {
 	case errors.As(err, &known):
 		return known
 	case errors.Is(err, errNotHere):
-		return &refusal{status: http.StatusNotFound, code: "notFound", message: "Not found."} // (A), as the five that follow
+		return &refusal{status: http.StatusNotFound, code: "notFound", message: "Not found."} // (A), as the six that follow
 	case errors.As(err, &early):
 		return &refusal{status: http.StatusTooManyRequests, code: "tooManyRequests", message: "Too many requests.", retry: early.wait}
 	case errors.Is(err, errMethod):
 		return &refusal{status: http.StatusMethodNotAllowed, code: "methodNotAllowed", message: "Method not allowed: see the Allow header."}
 	case errors.Is(err, errSlow):
 		return &refusal{status: http.StatusRequestTimeout, code: "requestTimeout", message: "The body did not arrive in time."}
+	case errors.Is(err, errEncoded):
+		return &refusal{status: http.StatusUnsupportedMediaType, code: "unsupportedContentEncoding",
+			message: "No Content-Encoding is taken: send the body as it is."}
 	case errors.Is(err, errTooLarge):
 		return &refusal{status: http.StatusRequestEntityTooLarge, code: "payloadTooLarge", message: "Request entity too large."}
 	case errors.Is(err, errBroken):

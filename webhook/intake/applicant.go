@@ -15,7 +15,7 @@ import (
 	"durablekyc.example/workflows"
 )
 
-// verify is where applicants are at home.
+// verify is where applicants are at home, below the path of the public URL: see Server.home.
 const verify = seal.LinkPath
 
 // Applicants is what the page asks of the cases. workflows.Client is one.
@@ -32,7 +32,8 @@ type Applicants interface {
 func (s *Server) opened(c *gin.Context) {
 	if link, _, ok := s.link(c); ok {
 		lang := s.language(c)
-		s.draw(c, http.StatusOK, page.Landing{Lang: lang, Action: c.Request.URL.Path, Others: others(lang),
+		s.rememberOpened(c)
+		s.draw(c, http.StatusOK, page.Landing{Lang: lang, Action: s.home + "/link/" + c.Param("ticket"), Others: others(lang),
 			QR: s.qr(link)})
 	}
 }
@@ -41,7 +42,7 @@ func (s *Server) opened(c *gin.Context) {
 func (s *Server) pressed(c *gin.Context) {
 	if link, _, ok := s.link(c); ok {
 		s.admit(c, link)
-		c.Redirect(http.StatusSeeOther, verify+"/case")
+		c.Redirect(http.StatusSeeOther, s.home+"/case")
 	}
 }
 
@@ -142,7 +143,7 @@ func (s *Server) tooFast(c *gin.Context, l *limiter, t seal.Ticket) bool {
 // slower says how long to wait.
 func (s *Server) slower(c *gin.Context, wait time.Duration) {
 	c.Header("Retry-After", seconds(wait))
-	s.message(c, http.StatusTooManyRequests, page.Message{Code: "too_fast", Wait: max(wait, time.Second), Back: verify + "/case"})
+	s.message(c, http.StatusTooManyRequests, page.Message{Code: "too_fast", Wait: max(wait, time.Second), Back: s.home + "/case"})
 }
 
 // limits publishes what the gate takes.
@@ -170,7 +171,7 @@ func (s *Server) say(c *gin.Context, status int, code string) {
 
 func (s *Server) message(c *gin.Context, status int, m page.Message) {
 	m.Lang = s.language(c)
-	if c.Request.Method == http.MethodGet {
+	if c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead {
 		m.Others = others(m.Lang)
 	}
 	s.draw(c, status, m)
@@ -178,9 +179,9 @@ func (s *Server) message(c *gin.Context, status int, m page.Message) {
 
 // away says that it is us: try again, nothing is lost.
 func (s *Server) away(c *gin.Context, err error) {
-	s.config.Logger.Warn("an applicant could not be answered", "cause", err)
+	s.logSample("an applicant could not be answered", "cause", err)
 	c.Header("Retry-After", retryAfter)
-	s.message(c, http.StatusServiceUnavailable, page.Message{Code: "unavailable", Back: verify + "/case"})
+	s.message(c, http.StatusServiceUnavailable, page.Message{Code: "unavailable", Back: s.home + "/case"})
 }
 
 func (s *Server) draw(c *gin.Context, status int, m page.Model) {
@@ -192,15 +193,6 @@ func (s *Server) draw(c *gin.Context, status int, m page.Model) {
 	}
 	c.Data(status, "text/html; charset=utf-8", html.Bytes())
 	c.Abort()
-}
-
-// sameSite refuses what another site's page makes a browser send.
-func (s *Server) sameSite(c *gin.Context) {
-	if err := s.crossOrigin.Check(c.Request); err != nil {
-		s.message(c, http.StatusForbidden, page.Message{Code: "form_stale", Back: verify + "/case"})
-		return
-	}
-	c.Next()
 }
 
 // pageHeaders are for what a browser shows: our own style, script and images

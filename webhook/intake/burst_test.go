@@ -97,8 +97,8 @@ func TestAPlaceIsGivenBack(t *testing.T) {
 		breaks bool // Temporal's client does
 	}{
 		"accepted":              {body: strings.NewReader(printed), length: -1, status: 202},
-		"malformed":             {body: strings.NewReader("<html>"), length: -1, status: 400},
-		"broken off":            {body: io.MultiReader(strings.NewReader("{"), faulty{io.ErrUnexpectedEOF}), length: -1, status: 400},
+		"not understood":        {body: strings.NewReader("<html>"), length: -1, status: 202},
+		"broken off":            {body: io.MultiReader(strings.NewReader("{"), faulty{io.ErrUnexpectedEOF}), length: -1, status: 202},
 		"too large, as it says": {body: strings.NewReader("x"), length: 1 << 20, status: 413},
 		"too large":             {body: &flood{}, length: -1, status: 413},
 		"a reader that breaks":  {body: brittle{}, length: -1, status: 500},
@@ -202,7 +202,7 @@ func TestASlowBodyGivesItsPlaceBack(t *testing.T) {
 	_, slow := e.holds(t, public)
 	response, err := http.ReadResponse(slow, nil)
 	require.NoError(t, err)
-	require.Equal(t, http.StatusRequestTimeout, response.StatusCode)
+	require.Equal(t, http.StatusAccepted, response.StatusCode)
 	e.takes(t, public, http.StatusAccepted)
 }
 

@@ -17,7 +17,8 @@ import (
 )
 
 // mostCallback is how many bytes a callback may have. The printed one has 400
-// (C); an application with a hundred entities stays below.
+// (C); an application with a hundred entities stays below. starter doctor knows
+// the number.
 const mostCallback = 64 << 10
 
 // leaving is how long a caller who was turned away may go on sending: if its
@@ -26,7 +27,7 @@ const leaving = time.Second
 
 // callback takes ConnectFi's one unsigned, unrepeated POST. The URL is the
 // credential, so it is judged before anything else costs us; the body is a
-// hint, and of its text only two well-formed ids go on. Where more come than can
+// hint whatever it says, and of its text only two well-formed ids go on. Where more come than can
 // be taken, the rest is turned away while it costs nothing: a case reads its
 // status without them, a little later.
 func (s *Server) callback(c *gin.Context) {
@@ -35,39 +36,45 @@ func (s *Server) callback(c *gin.Context) {
 		s.answer(c, errUnknown)
 		return
 	}
-	about, hint, err := s.hear(c)
+	hint, whole, err := s.hear(c)
 	if err != nil {
 		s.answer(c, err)
 		return
 	}
-	err = s.signal(c.Request.Context(), reference, hint)
-	if err == nil && about != "" && about != reference {
+	err = s.signal(c.Request.Context(), reference, workflows.Callback{RequestID: onlyID(hint.RequestID), ApplicationID: onlyID(hint.ApplicationID)})
+	switch {
+	case err != nil:
+	case !whole:
+		err = errNotUnderstood
+	case hint.Reference != "" && hint.Reference != reference:
 		err = errForeign
 	}
 	s.answer(c, err)
 }
 
-// hear reads a callback: whom it is about, and the hint. It takes a place for
-// as long as the body may be in memory and gives it back before Temporal is
-// asked, so a body that comes slowly takes no slot of a signal.
-func (s *Server) hear(c *gin.Context) (about string, hint workflows.Callback, err error) {
+// hear reads a callback; whole is false where its body is not the documented
+// envelope, or did not come to its end. It is a hint all the same: the URL has
+// proven whose it is, and there will be no other. It takes a place for as long
+// as the body may be in memory and gives it back before Temporal is asked, so a
+// body that comes slowly takes no slot of a signal.
+func (s *Server) hear(c *gin.Context) (hint connectfi.Hint, whole bool, err error) {
 	select {
 	case s.coming <- struct{}{}:
 		defer func() { <-s.coming }()
 	default:
 		s.unread(c)
-		return "", hint, errBusy
+		return hint, false, errBusy
 	}
 	body, err := s.body(c, mostCallback)
-	if err != nil {
-		return "", hint, err
+	switch {
+	case errors.Is(err, errSlow), errors.Is(err, errMalformed):
+		return hint, false, nil
+	case err != nil:
+		return hint, false, err
 	}
 	defer s.alone()()
-	application, requestID, err := connectfi.ParseCallback(body)
-	if err != nil {
-		return "", hint, errMalformed
-	}
-	return application.Reference, workflows.Callback{RequestID: onlyID(requestID), ApplicationID: onlyID(application.ApplicationID)}, nil
+	hint, whole = connectfi.ReadHint(body)
+	return hint, whole, nil
 }
 
 // unread has the answer sent at once, whose body nobody will read: Go's server

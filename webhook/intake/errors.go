@@ -18,18 +18,21 @@ var (
 	errNotHere   = errors.New("no such route")
 	errMethod    = errors.New("another method is wanted")
 	errUnknown   = errors.New("the token is not of this reference")
-	errMalformed = errors.New("not the callback envelope")
+	errMalformed = errors.New("the body broke off")
 	errTooLarge  = errors.New("the body is too large")
 	errSlow      = errors.New("the body came too slowly")
+	errEncoded   = errors.New("the body has a Content-Encoding")
 	errBusy      = errors.New("too much at once")
 	errForeign   = errors.New("the body speaks of another reference")
-	errBroken    = errors.New("the handler broke")
+
+	errNotUnderstood = errors.New("the body is not the callback envelope")
+	errBroken        = errors.New("the handler broke")
 )
 
 // reply is how an error looks from outside and in the metrics.
 type reply struct {
 	status int
-	result string // of kyc_callbacks_total
+	result string // of kyc_callbacks_total; empty for what no callback is answered
 	detail string // for a person; none where the status is no refusal
 }
 
@@ -53,16 +56,14 @@ func replyTo(err error) reply {
 		return reply{http.StatusAccepted, resultAccepted, ""}
 	case errors.Is(err, errForeign):
 		return reply{http.StatusAccepted, resultForeign, ""}
+	case errors.Is(err, errNotUnderstood):
+		return reply{http.StatusAccepted, resultNotUnderstood, ""}
 	case errors.Is(err, workflows.ErrEnded):
 		return reply{http.StatusOK, resultClosed, ""}
 	case errors.Is(err, errUnknown), errors.Is(err, workflows.ErrUnknown), errors.Is(err, errNotHere):
 		return reply{http.StatusNotFound, resultUnknown, "There is nothing at this address."}
 	case errors.Is(err, errMethod):
-		return reply{http.StatusMethodNotAllowed, resultMalformed, "This address takes another method: see the Allow header."}
-	case errors.Is(err, errMalformed):
-		return reply{http.StatusBadRequest, resultMalformed, "The body must be the JSON envelope of a ConnectFi callback."}
-	case errors.Is(err, errSlow):
-		return reply{http.StatusRequestTimeout, resultMalformed, "The body did not arrive in time."}
+		return reply{http.StatusMethodNotAllowed, "", "This address takes another method: see the Allow header."}
 	case errors.Is(err, errTooLarge):
 		return reply{http.StatusRequestEntityTooLarge, resultTooLarge, "The body may have at most 65536 bytes."}
 	case errors.As(err, new(tooFast)):
@@ -116,7 +117,7 @@ func (s *Server) answer(c *gin.Context, err error) {
 	r := replyTo(err)
 	s.metrics.callbacks.WithLabelValues(r.result).Inc()
 	if r.result == resultUnavailable || r.result == resultShed {
-		s.config.Logger.Warn("a callback was not stored", "cause", err)
+		s.logSample("a callback was not stored", "cause", err)
 	}
 	if r.detail == "" {
 		c.Status(r.status)

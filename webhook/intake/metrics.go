@@ -15,14 +15,15 @@ import (
 
 // What can become of a callback, as the metric spells it.
 const (
-	resultAccepted    = "accepted"
-	resultForeign     = "foreign" // accepted, though its body names another reference
-	resultClosed      = "closed"
-	resultMalformed   = "malformed"
-	resultUnknown     = "unknown"
-	resultTooLarge    = "too_large"
-	resultShed        = "shed" // more came than are taken at once
-	resultUnavailable = "unavailable"
+	resultAccepted = "accepted"
+	resultForeign  = "foreign" // accepted, though its body names another reference
+	resultClosed   = "closed"
+
+	resultNotUnderstood = "not_understood" // accepted, though its body is not the documented envelope
+	resultUnknown       = "unknown"
+	resultTooLarge      = "too_large"
+	resultShed          = "shed" // more came than are taken at once
+	resultUnavailable   = "unavailable"
 )
 
 type metrics struct {
@@ -44,7 +45,7 @@ func newMetrics(registry prometheus.Registerer) (metrics, error) {
 			Name: "kyc_http_client_unknown_total", Help: "Requests of trusted proxies that count as the proxy's own, by what is wrong with X-Forwarded-For.",
 		}, []string{"reason"}),
 	}
-	for _, result := range []string{resultAccepted, resultForeign, resultClosed, resultMalformed,
+	for _, result := range []string{resultAccepted, resultForeign, resultClosed, resultNotUnderstood,
 		resultUnknown, resultTooLarge, resultShed, resultUnavailable} {
 		m.callbacks.WithLabelValues(result) // a rate over a series that is not there yet misses its first event
 	}
@@ -78,7 +79,7 @@ func (s *Server) watch(c *gin.Context) {
 	if trace != "" {
 		line = append(line, "trace", trace)
 	}
-	s.config.Logger.Info("request", line...)
+	s.logRequest(route, status, line)
 }
 
 // method is a known one, or "other": HTTP lets a stranger write anything there.

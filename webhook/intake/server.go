@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -23,6 +22,7 @@ import (
 	"durablekyc.example/internal/seal"
 	"durablekyc.example/internal/serve"
 	"durablekyc.example/internal/telemetry"
+	"durablekyc.example/internal/weburl"
 	"durablekyc.example/webhook/page"
 	"durablekyc.example/workflows"
 )
@@ -40,7 +40,7 @@ type Config struct {
 	Cases      Cases
 	Applicants Applicants
 	Documents  *docstore.Store             // where the applicants' images go
-	PublicURL  string                      // as applicants reach the Public handler
+	PublicURL  string                      // as applicants reach the Public handler: with a path where a proxy puts it below one
 	Keys       seal.Keys                   // whose callback URLs and links are accepted
 	Ready      func(context.Context) error // nil when Temporal can take a signal now
 	Logger     *slog.Logger
@@ -91,13 +91,16 @@ type Config struct {
 // Server is the edge as a value. See New.
 type Server struct {
 	config  Config
-	public  *gin.Engine
+	public  front
+	home    string // where applicants are at home, as browsers see it: the path of the public URL and /verify
+	base    weburl.Base
 	metrics metrics
 	pages   *page.Pages
 	coming  chan struct{} // one taken for each callback that is being read, up to 64 KB each
 	parsing chan struct{} // one taken for each body that is made sense of, up to 8 MB each
 	slots   chan struct{} // one taken for each signal on its way
 
+	samples     *sampler // of refused requests, for the log
 	crossOrigin *http.CrossOriginProtection
 	uploads     *limiter
 	looks       *limiter                   // at a case: each is a query, which Temporal bills
@@ -141,9 +144,14 @@ func New(c Config) (*Server, error) {
 	if !c.API.Credentials.None() {
 		errs = append(errs, c.API.problems()...)
 	}
+	base, err := weburl.ParseBase(c.PublicURL)
+	if err != nil && c.PublicURL != "" {
+		errs = append(errs, fmt.Errorf("the public URL cannot be used: %w", err))
+	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
+	c.PublicURL = base.String()
 	if c.MostConnections <= 0 {
 		c.MostConnections = 1024
 	}
@@ -175,7 +183,7 @@ func New(c Config) (*Server, error) {
 		c.UploadBurst = 10
 	}
 	c.PerAddress, c.PerToken = c.PerAddress.or(addressRate), c.PerToken.or(tokenRate)
-	pages, err := page.New(verify)
+	pages, err := page.New(base.Path() + verify)
 	if err != nil {
 		return nil, err
 	}
@@ -183,8 +191,9 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{config: c, metrics: metrics, pages: pages,
+	s := &Server{config: c, metrics: metrics, pages: pages, base: base, home: base.Path() + verify,
 		coming: make(chan struct{}, c.MostCallbacks), parsing: make(chan struct{}, mostParsing), slots: make(chan struct{}, c.MostSignals),
+		samples:     &sampler{kinds: map[string]*sampled{}},
 		crossOrigin: http.NewCrossOriginProtection(),
 		uploads:     newLimiter(c.UploadEvery, c.UploadBurst),
 		looks:       newLimiter(500*time.Millisecond, 60),
@@ -195,7 +204,10 @@ func New(c Config) (*Server, error) {
 	if !c.API.Credentials.None() {
 		s.api = newAPI(s)
 	}
-	s.public = s.routes()
+	if err := s.crossOrigin.AddTrustedOrigin(base.Origin()); err != nil {
+		return nil, fmt.Errorf("the public URL cannot be used: %w", err)
+	}
+	s.public = newFront(s.routes(), base)
 	return s, nil
 }
 
@@ -211,20 +223,20 @@ func (s *Server) routes() *gin.Engine {
 
 	// An applicant opens a link, presses its button, and then has a session.
 	applicants := e.Group(verify, pageHeaders, s.pace, s.sameSite)
-	applicants.GET("/link/:ticket", s.opened)
+	shown(applicants, "/link/:ticket", s.opened)
 	applicants.POST("/link/:ticket", s.pressed)
-	applicants.GET("/case", s.file)     // what is missing, and how it stands
-	applicants.POST("/case", s.sent)    // images of one person's document
-	applicants.GET("/state", s.news)    // the same page, once it has changed
-	applicants.GET("/limits", s.limits) // what the gate takes, for programs
-	applicants.GET("/assets/:name", s.asset)
+	shown(applicants, "/case", s.file)     // what is missing, and how it stands
+	applicants.POST("/case", s.sent)       // images of one person's document
+	shown(applicants, "/state", s.news)    // the same page, once it has changed
+	shown(applicants, "/limits", s.limits) // what the gate takes, for programs
+	shown(applicants, "/assets/:name", s.asset)
 
 	// A backend speaks ConnectFi's own API, in front of cases.
 	if s.api != nil {
 		s.api.routes(e)
 	}
 	// All of this, for programs and for whoever writes them.
-	e.GET("/openapi.yaml", s.pace, describe)
+	shown(e, "/openapi.yaml", s.pace, describe)
 
 	// Anything else is unknown, or known by another method.
 	e.NoRoute(s.pace, func(c *gin.Context) { s.decline(c, errNotHere) })
@@ -232,10 +244,17 @@ func (s *Server) routes() *gin.Engine {
 	return e
 }
 
+// shown is a route for GET, and for HEAD as well, which is GET without the body
+// (RFC 9110, 9.3.2): Go's server leaves the body out.
+func shown(routes gin.IRoutes, path string, handlers ...gin.HandlerFunc) {
+	routes.GET(path, handlers...)
+	routes.HEAD(path, handlers...)
+}
+
 // secure reports whether whoever reaches the Public handler came by TLS, to here
 // or to a proxy in front.
 func (s *Server) secure() bool {
-	return s.config.TLS != nil || strings.HasPrefix(s.config.PublicURL, "https:")
+	return s.config.TLS != nil || s.base.Secure()
 }
 
 // Public is the handler for the listener that the world reaches.

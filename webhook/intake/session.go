@@ -67,7 +67,7 @@ func revoked(t seal.Ticket, v kyc.View) bool { return t.Epoch != v.Links }
 
 // cookie sets one that scripts cannot read and other sites do not send along.
 func (s *Server) cookie(c *gin.Context, name, value string, lasts time.Duration) {
-	http.SetCookie(c.Writer, &http.Cookie{Name: name, Value: value, Path: verify, MaxAge: int(lasts.Seconds()),
+	http.SetCookie(c.Writer, &http.Cookie{Name: name, Value: value, Path: s.home, MaxAge: int(lasts.Seconds()),
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.secure()})
 }
 

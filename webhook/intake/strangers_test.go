@@ -91,7 +91,7 @@ func TestStrangersHearNothingOfTheInside(t *testing.T) {
 						answer := httptest.NewRecorder()
 						b.Public().ServeHTTP(answer, request)
 						statuses[answer.Code] = true
-						if route == "GET /openapi.yaml" && answer.Code == http.StatusOK {
+						if strings.HasSuffix(route, " /openapi.yaml") && answer.Code == http.StatusOK {
 							continue // everybody may read it
 						}
 						requireDiscreet(t, answer.Header(), answer.Body.String())

@@ -45,13 +45,13 @@ func (s *Server) sent(c *gin.Context) {
 	f, err := s.read(c, a)
 	switch {
 	case errors.Is(err, errTooLarge):
-		s.message(c, http.StatusRequestEntityTooLarge, page.Message{Code: "too_large", Limits: s.pageLimits(), Back: verify + "/case"})
+		s.message(c, http.StatusRequestEntityTooLarge, page.Message{Code: "too_large", Limits: s.pageLimits(), Back: s.home + "/case"})
 		return
 	case errors.Is(err, errSlow):
-		s.message(c, http.StatusRequestTimeout, page.Message{Code: "form_stale", Back: verify + "/case"})
+		s.message(c, http.StatusRequestTimeout, page.Message{Code: "form_stale", Back: s.home + "/case"})
 		return
 	case err != nil:
-		s.message(c, http.StatusForbidden, page.Message{Code: "form_stale", Back: verify + "/case"})
+		s.message(c, http.StatusForbidden, page.Message{Code: "form_stale", Back: s.home + "/case"})
 		return
 	}
 	v, ok := s.show(c, a.Ticket)
@@ -204,7 +204,7 @@ func (s *Server) handIn(c *gin.Context, a applicant, v kyc.View, f *form) {
 	case err != nil:
 		s.away(c, err) // it may have been accepted; the same again is no second one
 	default:
-		c.Redirect(http.StatusSeeOther, verify+"/case")
+		c.Redirect(http.StatusSeeOther, s.home+"/case")
 	}
 }
 

@@ -24,7 +24,7 @@ var (
 // others, and no word about how it was decided.
 func (s *Server) model(c *gin.Context, a applicant, v kyc.View, revision string, sent *form) page.Case {
 	lang := s.language(c)
-	m := page.Case{Lang: lang, CSRF: s.csrf(a), Action: verify + "/case", Revision: revision, Until: v.Until,
+	m := page.Case{Lang: lang, CSRF: s.csrf(a), Action: s.home + "/case", Revision: revision, Until: v.Until,
 		Limits: s.pageLimits(), Others: others(lang), QR: s.qr(a.Ticket)}
 	if sent != nil {
 		m.Consent = page.Consent{Given: sent.consent != nil, Problem: sent.problem == "consent_missing"}

@@ -35,7 +35,7 @@ var (
 	Problems = []string{"consent_missing", "type_unknown", "not_wanted", "already_sending"}
 	// Messages are whole pages.
 	Messages = []string{"link_expired", "link_unknown", "link_revoked", "withdrawn", "expired_case", "finished",
-		"session_over", "form_stale", "too_large", "too_fast", "unavailable", "not_found"}
+		"session_over", "form_stale", "other_site", "too_large", "too_fast", "unavailable", "not_found"}
 )
 
 // checkedHere are the refusals that the script can find before anything is sent.
