@@ -190,7 +190,7 @@ func TestDoctorNamesTheFault(t *testing.T) {
 		want    []finding // that are wrong or warn
 	}{
 		"another address of Temporal": {map[string]string{"TEMPORAL_ADDRESS": nowhere}, []finding{
-			{"Temporal", "WRONG", "nothing answers at " + nowhere + " (connect: connection refused)", "TEMPORAL_ADDRESS=host:7233 starter doctor"}}},
+			{"Temporal", "WRONG", "nothing answers at " + nowhere + " (connection refused)", "TEMPORAL_ADDRESS=host:7233 starter doctor"}}},
 		"another namespace": {map[string]string{"TEMPORAL_NAMESPACE": "kyc-prod"}, []finding{
 			{"namespace kyc-prod", "WRONG", "Temporal has no such namespace", "starter setup, or TEMPORAL_NAMESPACE=the-right-one"}}},
 		"a namespace that forgets soon": {map[string]string{"TEMPORAL_NAMESPACE": "brief"}, []finding{

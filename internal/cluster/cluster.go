@@ -51,9 +51,17 @@ type UnreachableError struct {
 	Err     error
 }
 
-// Error says where Temporal was looked for, why it was not reached, and what to do.
+// Error says where Temporal was looked for, why it was not found, and what to do.
 func (e *UnreachableError) Error() string {
-	return fmt.Sprintf("Temporal does not answer at %s (%v): start everything with `go run ./dev`, or set TEMPORAL_ADDRESS", e.Address, e.Err)
+	return fmt.Sprintf("Temporal does not answer at %s (%s): start everything with `go run ./dev`, or set TEMPORAL_ADDRESS", e.Address, e.Reason())
+}
+
+// Reason is the cause in few words, such as "connection refused".
+func (e *UnreachableError) Reason() string {
+	if e.Err == nil {
+		return "no answer"
+	}
+	return Reason(e.Err)
 }
 
 func (e *UnreachableError) Unwrap() error { return e.Err }
@@ -107,6 +115,7 @@ func (o Options) client() (client.Options, error) {
 	options.MetricsHandler, options.Interceptors = o.Metrics, o.Interceptors
 	options.Logger = log.NewStructuredLogger(o.Logger)
 	options.ConnectionOptions.GetSystemInfoTimeout = Patience
+	options.ConnectionOptions.DialOptions = append(options.ConnectionOptions.DialOptions, dialOptions()...)
 	// What there is to shorten was shortened before it was sealed.
 	options.ConnectionOptions.GrpcCompression = &client.GrpcCompressionNone{}
 	options.DataConverter, options.FailureConverter = o.Sealed.Data, o.Sealed.Failures
@@ -161,7 +170,7 @@ func Ready(ctx context.Context, c client.Client) error {
 	ctx, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
 	if _, err := c.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
-		return fmt.Errorf("Temporal does not answer (%s)", serviceerror.ToStatus(err).Code())
+		return fmt.Errorf("Temporal does not answer (%s: %s)", serviceerror.ToStatus(err).Code(), Reason(err))
 	}
 	_, err := c.DescribeWorkflowExecution(ctx, unusedID, "")
 	var (

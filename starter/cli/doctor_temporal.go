@@ -34,7 +34,7 @@ func (x *examination) seeTemporal(ctx context.Context) {
 	var away *cluster.UnreachableError
 	switch {
 	case errors.As(err, &away):
-		x.bad(check, fmt.Sprintf("nothing answers at %s (%v)", away.Address, away.Err), "TEMPORAL_ADDRESS=host:7233 starter doctor")
+		x.bad(check, "nothing answers at "+away.Address+" ("+away.Reason()+")", "TEMPORAL_ADDRESS=host:7233 starter doctor")
 	case err != nil:
 		x.bad(check, sentence(err), "TEMPORAL_API_KEY_FILE=… or TEMPORAL_TLS_CLIENT_CERT_PATH=…, as for the worker")
 	default:

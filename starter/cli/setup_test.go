@@ -175,7 +175,7 @@ func TestSetupWaitsForATemporalThatIsStarting(t *testing.T) {
 	code, out, stderr := setup()
 	require.Equal(t, exitError, code)
 	require.Empty(t, out)
-	require.Equal(t, "starter: Temporal does not answer at "+address+" (connect: connection refused): start everything, or set TEMPORAL_ADDRESS\ntry: go run ./dev\n", stderr)
+	require.Equal(t, "starter: Temporal does not answer at "+address+" (connection refused): start everything, or set TEMPORAL_ADDRESS\ntry: go run ./dev\n", stderr)
 
 	up := &guarded{retention: 30 * 24 * time.Hour, knows: []string{"KycStage", "KycWaitingOn", "KycCustomerType", "KycDeadline"}}
 	later := make(chan net.Listener)
