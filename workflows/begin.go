@@ -13,7 +13,8 @@ import (
 
 // Begin starts the case, or finds it, and waits for nothing: it needs no worker
 // and is one action, where the update that Start waits for is a second one. The
-// same reference for another customer is a *RefusedError, as with Start. data
+// same reference for another customer is a *RefusedError, as with Start, and a
+// case that was ended in Temporal an *EndedError. data
 // is the converter that Temporal was dialled with, which the SDK does not lend.
 //
 // An attempt whose answer is lost may have started the case: the next one then
@@ -31,6 +32,13 @@ func (c Client) Begin(ctx context.Context, o Order, data converter.DataConverter
 	var exists *serviceerror.WorkflowExecutionAlreadyStarted
 	if !errors.As(err, &exists) {
 		return false, translate(ctx, err)
+	}
+	info, err := c.describe(ctx, o.Reference)
+	if err != nil {
+		return false, err
+	}
+	if state := RunStateOf(info.GetStatus()); state.Broken() {
+		return true, &EndedError{state}
 	}
 	customer, err := c.customer(ctx, o.Reference, data)
 	if err != nil {

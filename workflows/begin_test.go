@@ -9,6 +9,8 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 
@@ -22,6 +24,7 @@ type doorkeeper struct {
 	err     error // of the start
 	whose   any   // the input of what exists
 	unheard error // of that history
+	status  enumspb.WorkflowExecutionStatus
 	asked   []client.StartWorkflowOptions
 	started []workflows.Input
 }
@@ -36,6 +39,10 @@ func (d *doorkeeper) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOp
 
 func (d *doorkeeper) GetWorkflowHistory(context.Context, string, string, bool, enumspb.HistoryEventFilterType) client.HistoryEventIterator {
 	return d
+}
+
+func (d *doorkeeper) DescribeWorkflowExecution(context.Context, string, string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{Status: d.status}}, nil
 }
 
 func (d *doorkeeper) HasNext() bool { return true }
@@ -58,6 +65,7 @@ func TestBegin(t *testing.T) {
 		"new":                 {},
 		"there":               {temporal: doorkeeper{err: exists, whose: workflows.Input{CustomerID: "cstap_1"}}, found: true},
 		"there, carried over": {temporal: doorkeeper{err: exists, whose: workflows.Input{CustomerID: "cstap_1", Carried: &workflows.State{}}}, found: true},
+		"there, and ended":    {temporal: doorkeeper{err: exists, status: enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, whose: workflows.Input{CustomerID: "cstap_1"}}, found: true, is: workflows.ErrEnded},
 		"another customer's":  {temporal: doorkeeper{err: exists, whose: workflows.Input{CustomerID: "cstap_2"}}, found: true, refused: workflows.RefusedOtherCustomer},
 		"nobody knows whose":  {temporal: doorkeeper{err: exists, whose: 7}, says: "whose it is cannot be read"},
 		"gone meanwhile":      {temporal: doorkeeper{err: exists, unheard: serviceerror.NewNotFound("no such workflow")}, is: workflows.ErrUnknown},

@@ -41,8 +41,12 @@ func (c Client) Census(ctx context.Context, now time.Time) (Census, error) {
 	return census, err
 }
 
+// isOpen is what visibility has of runs that are not closed, paused ones among
+// them: older servers do not know the word.
+const isOpen = "CloseTime IS NULL"
+
 func (c Client) count(ctx context.Context, condition string) (int64, error) {
 	counted, err := c.Temporal.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{
-		Query: fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running' AND %s", Type, condition)})
+		Query: fmt.Sprintf("WorkflowType = '%s' AND %s AND %s", Type, isOpen, condition)})
 	return counted.GetCount(), translate(ctx, err)
 }

@@ -22,7 +22,7 @@ import (
 var (
 	ErrUnknown     = errors.New("no case has this reference")
 	ErrEnded       = errors.New("the case has ended")
-	ErrNoAnswer    = errors.New("no worker answered in time; what was asked may still happen")
+	ErrNoAnswer    = errors.New("no answer in time; what was asked may still happen")
 	ErrUnavailable = errors.New("Temporal cannot take this now")
 )
 
@@ -40,6 +40,10 @@ func (e *RefusedError) Error() string { return e.Reason }
 // Client speaks to cases. Every method is bounded by its context alone.
 type Client struct {
 	Temporal client.Client
+
+	// Failures reads why a workflow task failed; without it a missing key looks
+	// like any other panic.
+	Failures converter.FailureConverter
 }
 
 // Start starts the case, or finds it, and answers once its first status is
@@ -55,11 +59,21 @@ func (c Client) Start(ctx context.Context, o Order) (kyc.View, error) {
 		StartWorkflowOperation: operation, UpdateOptions: startUpdate(o),
 	}))
 	var exists *serviceerror.WorkflowExecutionAlreadyStarted
-	if !errors.As(err, &exists) && !errors.Is(err, ErrEnded) && !errors.Is(err, ErrUnknown) {
-		return view, err
+	if err != nil && !errors.As(err, &exists) && !errors.Is(err, ErrEnded) && !errors.Is(err, ErrUnknown) {
+		return view, c.explain(ctx, o.Reference, err)
 	}
-	// The case is closed: its result is the answer.
-	if view, err = c.result(ctx, o.Reference); err != nil {
+	// The server answers for a closed case as well, from an update that was
+	// finished while it was open (temporalio/temporal#7656): its status decides.
+	info, unknown := c.describe(ctx, o.Reference)
+	switch state := RunStateOf(info.GetStatus()); {
+	case unknown != nil && err == nil:
+		return view, nil
+	case unknown != nil:
+		return kyc.View{}, unknown
+	case state.Open():
+		return view, c.explain(ctx, o.Reference, err)
+	}
+	if view, err = c.closed(ctx, o.Reference, info); err != nil {
 		return kyc.View{}, err
 	}
 	if view.CustomerID != o.CustomerID {
@@ -70,18 +84,23 @@ func (c Client) Start(ctx context.Context, o Order) (kyc.View, error) {
 
 const otherCustomer = "the reference belongs to another customer"
 
-// Show tells the case. A closed case is told from its result and needs no worker.
+// Show tells the case. A closed case is told from its result and needs no
+// worker; one that was ended in Temporal is an *EndedError, a paused one a *PausedError.
 func (c Client) Show(ctx context.Context, reference string) (kyc.View, error) {
-	status, err := c.Describe(ctx, reference)
+	d, err := c.Temporal.DescribeWorkflowExecution(ctx, ID(reference), "")
 	if err != nil {
-		return kyc.View{}, err
+		return kyc.View{}, translate(ctx, err)
 	}
-	if status != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
-		return c.result(ctx, reference)
+	info := d.GetWorkflowExecutionInfo()
+	switch state := RunStateOf(info.GetStatus()); {
+	case !state.Open():
+		return c.closed(ctx, reference, info)
+	case state == RunPaused:
+		return kyc.View{}, pausedError(d)
 	}
 	value, err := c.Temporal.QueryWorkflow(ctx, ID(reference), "", QueryCase)
 	if err != nil {
-		return kyc.View{}, translate(ctx, err)
+		return kyc.View{}, c.explain(ctx, reference, translate(ctx, err))
 	}
 	var view kyc.View
 	if err := value.Get(&view); err != nil {
@@ -105,33 +124,13 @@ func (c Client) describe(ctx context.Context, reference string) (*workflowpb.Wor
 	return d.GetWorkflowExecutionInfo(), nil
 }
 
-// Standing is how a case stands by what Temporal knows of it without a worker.
-type Standing struct {
-	Closed    time.Time // when it was closed; zero while it runs
-	Undecided bool      // it was closed as expired or withdrawn, or from outside
-}
-
 // Standing tells whether and how the case was closed. ErrUnknown as for Describe.
 func (c Client) Standing(ctx context.Context, reference string) (Standing, error) {
 	info, err := c.describe(ctx, reference)
 	if err != nil {
 		return Standing{}, err
 	}
-	switch info.GetStatus() {
-	case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW,
-		enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED, enumspb.WORKFLOW_EXECUTION_STATUS_UNSPECIFIED:
-		return Standing{}, nil
-	case enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:
-		// Search attributes are never encrypted, so any converter reads them.
-		var stage kyc.Stage
-		payload := info.GetSearchAttributes().GetIndexedFields()[AttributeStage.GetName()]
-		if err := converter.GetDefaultDataConverter().FromPayload(payload, &stage); err != nil || !stage.Final() {
-			return Standing{}, errors.New("a closed case does not say at which stage")
-		}
-		undecided := stage != kyc.Approved && stage != kyc.Denied
-		return Standing{Closed: info.GetCloseTime().AsTime(), Undecided: undecided}, nil
-	}
-	return Standing{Closed: info.GetCloseTime().AsTime(), Undecided: true}, nil
+	return standingOf(info)
 }
 
 // Sending reports whether a running case has images to hand to ConnectFi. It
@@ -167,7 +166,7 @@ func (c Client) Callback(ctx context.Context, reference string, hint Callback) e
 	switch status, err := c.Describe(ctx, reference); {
 	case err != nil:
 		return err
-	case status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:
+	case RunStateOf(status).Open():
 		return ErrUnavailable // it opened or continued between the two calls
 	}
 	return ErrEnded
@@ -224,21 +223,26 @@ func (c Client) update(ctx context.Context, reference, name, id string, args ...
 
 // ended tells a closed case, which takes no update, from one that never was.
 func (c Client) ended(ctx context.Context, reference string, err error) error {
-	if errors.Is(err, ErrUnknown) {
-		if _, describeErr := c.Describe(ctx, reference); describeErr == nil {
-			return &RefusedError{Type: RefusedEnded, Reason: ErrEnded.Error()}
-		}
+	if !errors.Is(err, ErrUnknown) {
+		return c.explain(ctx, reference, err)
 	}
-	return err
+	info, unknown := c.describe(ctx, reference)
+	switch state := RunStateOf(info.GetStatus()); {
+	case unknown != nil:
+		return err
+	case state.Broken():
+		return &EndedError{state}
+	}
+	return &RefusedError{Type: RefusedEnded, Reason: ErrEnded.Error()}
 }
 
-func (c Client) result(ctx context.Context, reference string) (kyc.View, error) {
+// closed is the result of a case that is not open any more.
+func (c Client) closed(ctx context.Context, reference string, info *workflowpb.WorkflowExecutionInfo) (kyc.View, error) {
+	if state := RunStateOf(info.GetStatus()); state.Broken() {
+		return kyc.View{}, &EndedError{state}
+	}
 	var view kyc.View
 	err := c.Temporal.GetWorkflow(ctx, ID(reference), "").Get(ctx, &view)
-	var failed *temporal.WorkflowExecutionError
-	if errors.As(err, &failed) {
-		return kyc.View{}, fmt.Errorf("the case was ended from outside and has no result: %w", ErrEnded)
-	}
 	return view, translate(ctx, err)
 }
 
@@ -271,11 +275,15 @@ func translate(ctx context.Context, err error) error {
 	switch {
 	case errors.As(err, &refused):
 		return &RefusedError{Type: refused.Type(), Reason: refused.Message()}
+	case errors.As(err, &exhausted), errors.As(err, &away):
+		// Before the deadline: the SDK repeats such a call until its context ends,
+		// and the last refusal is why (internal/cluster keeps it).
+		return fmt.Errorf("%w: %v", ErrUnavailable, err)
 	case errors.As(err, &timeout), errors.Is(ctx.Err(), context.DeadlineExceeded), errors.As(err, &late):
 		return fmt.Errorf("%w (%v)", ErrNoAnswer, err)
 	case errors.As(err, &notFound):
 		return fmt.Errorf("%w (%v)", ErrUnknown, err)
-	case errors.As(err, &exhausted), errors.As(err, &away), errors.As(err, &queryLate):
+	case errors.As(err, &queryLate):
 		return fmt.Errorf("%w (%v)", ErrUnavailable, err)
 	}
 	return err

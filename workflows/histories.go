@@ -14,11 +14,11 @@ import (
 // openPage is how many executions are asked for at once.
 const openPage = 500
 
-// Open calls each with every case and every notifier that runs, as visibility
+// Open calls each with every case and every notifier that is open, as visibility
 // knows them, and ends with its first error. It costs no action and needs no
 // worker.
 func (c Client) Open(ctx context.Context, each func(workflow.Execution) error) error {
-	query := fmt.Sprintf("WorkflowType IN ('%s', '%s') AND ExecutionStatus = 'Running'", Type, NotifyType)
+	query := fmt.Sprintf("WorkflowType IN ('%s', '%s') AND %s", Type, NotifyType, isOpen)
 	for page := []byte(nil); ; {
 		answer, err := c.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: query, PageSize: openPage, NextPageToken: page})
 		if err != nil {

@@ -9,7 +9,6 @@ import (
 	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/temporal"
 )
 
 // Notices tells what the outside was told of a case, oldest first, and what
@@ -24,13 +23,18 @@ func (c Client) Notices(ctx context.Context, reference string) ([]Event, error) 
 	if err != nil {
 		return nil, err
 	}
-	if d.GetWorkflowExecutionInfo().GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
+	switch state := RunStateOf(d.GetWorkflowExecutionInfo().GetStatus()); {
+	case state.Broken():
+		return nil, &EndedError{state}
+	case !state.Open():
 		ledger, err := c.ledger(ctx, reference)
 		return ledger.Events(), err
+	case state == RunPaused:
+		return nil, pausedError(d)
 	}
 	value, err := c.Temporal.QueryWorkflow(ctx, NotifyID(reference), "", QueryEvents)
 	if err != nil {
-		return nil, translate(ctx, err)
+		return nil, c.explainRun(ctx, NotifyID(reference), translate(ctx, err))
 	}
 	var events []Event
 	if err := value.Get(&events); err != nil {
@@ -75,7 +79,7 @@ func (c Client) Resend(ctx context.Context, reference, id string) ([]Event, erro
 	if err == nil {
 		err = handle.Get(ctx, &events)
 	}
-	if err = translate(ctx, err); !errors.Is(err, ErrUnknown) {
+	if err = c.explainRun(ctx, NotifyID(reference), translate(ctx, err)); !errors.Is(err, ErrUnknown) {
 		return events, err
 	}
 	ledger, err := c.ledger(ctx, reference)
@@ -106,13 +110,11 @@ func (c Client) Resend(ctx context.Context, reference, id string) ([]Event, erro
 
 // ledger is what a notifier ended with.
 func (c Client) ledger(ctx context.Context, reference string) (Ledger, error) {
-	var (
-		ledger Ledger
-		failed *temporal.WorkflowExecutionError
-	)
-	err := c.Temporal.GetWorkflow(ctx, NotifyID(reference), "").Get(ctx, &ledger)
-	if errors.As(err, &failed) {
-		return Ledger{}, fmt.Errorf("the notifier was ended from outside and has no result: %w", ErrEnded)
+	d, err := c.Temporal.DescribeWorkflowExecution(ctx, NotifyID(reference), "")
+	if state := RunStateOf(d.GetWorkflowExecutionInfo().GetStatus()); err == nil && state.Broken() {
+		return Ledger{}, &EndedError{state}
 	}
+	var ledger Ledger
+	err = c.Temporal.GetWorkflow(ctx, NotifyID(reference), "").Get(ctx, &ledger)
 	return ledger, translate(ctx, err)
 }

@@ -178,8 +178,12 @@ func underWay(t *testing.T, reference string) any {
 }
 
 func starter(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	return starterWithin(t.Context(), args...)
+}
+
+func starterWithin(ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	code = cli.Run(t.Context(), args, strings.NewReader(""), &out, &errs, env.Map(named(one.vars)))
+	code = cli.Run(ctx, args, strings.NewReader(""), &out, &errs, env.Map(named(one.vars)))
 	return code, out.String(), errs.String()
 }
 

@@ -228,6 +228,9 @@ func (c batchCommand) verdict(out printer, t tally, err error) error {
 	case t.Conflict > 0:
 		return &problem{next: "grep conflict " + c.Results,
 			err: fmt.Errorf("%d of %d references belong to other customers: every check needs a reference of its own", t.Conflict, t.Lines)}
+	case t.Ended > 0:
+		return &problem{next: "grep ended " + c.Results,
+			err: fmt.Errorf("%d of %d references are of cases that were ended in Temporal: reset them, or take other references", t.Ended, t.Lines)}
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ import (
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/errordetails/v1"
 	"go.temporal.io/api/history/v1"
+	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/converter"
 	"google.golang.org/grpc/codes"
@@ -40,6 +41,7 @@ type register struct {
 	cases   map[string]*common.Payloads // what each was started with, by workflow id
 	order   []string                    // the ids, as they came
 	broken  map[string]codes.Code       // what starts of an id end in
+	ended   map[string]bool             // in Temporal, without a result
 	onStart func(n int)                 // after the nth start
 	last    *workflowservice.StartWorkflowExecutionRequest
 }
@@ -53,6 +55,17 @@ func registered(t *testing.T) *register {
 
 func (r *register) GetSystemInfo(context.Context, *workflowservice.GetSystemInfoRequest) (*workflowservice.GetSystemInfoResponse, error) {
 	return &workflowservice.GetSystemInfoResponse{}, nil
+}
+
+// DescribeWorkflowExecution says that what exists is open, unless it was ended.
+func (r *register) DescribeWorkflowExecution(_ context.Context, q *workflowservice.DescribeWorkflowExecutionRequest) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	state := enums.WORKFLOW_EXECUTION_STATUS_RUNNING
+	if r.ended[q.GetExecution().GetWorkflowId()] {
+		state = enums.WORKFLOW_EXECUTION_STATUS_TERMINATED
+	}
+	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflow.WorkflowExecutionInfo{Status: state}}, nil
 }
 
 func (r *register) StartWorkflowExecution(_ context.Context, q *workflowservice.StartWorkflowExecutionRequest) (*workflowservice.StartWorkflowExecutionResponse, error) {
@@ -167,6 +180,22 @@ func TestAReferenceOfSomebodyElseIsAConflict(t *testing.T) {
 	require.Equal(t, []outcome{{1, "A1", "cstap_1", "found", ""}, {2, "A2", "cstap_3", "conflict", "the reference belongs to another customer"},
 		{2, "A2", "cstap_3", "conflict", "the reference belongs to another customer"}}, r.results(t, "other.ndjson.results.ndjson"))
 	require.Len(t, r.cases, 2)
+}
+
+// A case that was ended in Temporal is not found: each run says so again.
+func TestACaseThatWasEndedInTemporalIsNotThrough(t *testing.T) {
+	r := registered(t)
+	file := r.write(t, "wave.ndjson", `{"customerId":"cstap_1","reference":"A1"}`+"\n")
+	code, _, errs := r.run(t.Context(), "", file)
+	require.Zero(t, code, errs)
+	r.ended = map[string]bool{"kyc-A1": true}
+	require.NoError(t, os.Remove(file+".results.ndjson"))
+	for range 2 {
+		code, out, errs := r.run(t.Context(), "", file)
+		require.Equal(t, 1, code)
+		require.Contains(t, out, "1 lines: 0 started, 0 found, 1 ended in Temporal;")
+		require.Contains(t, errs, "1 of 1 references are of cases that were ended in Temporal")
+	}
 }
 
 // Whatever a killed run has left of its last line, the next one goes on behind

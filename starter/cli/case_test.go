@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflow/v1"
+	"go.temporal.io/sdk/converter"
 
 	"durablekyc.example/kyc"
 	"durablekyc.example/starter/cli"
@@ -94,11 +95,20 @@ func TestWithoutAWorkerEverybodyIsToldSo(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Empty(t, out)
 	require.Equal(t, []string{"kyc-A1"}, f.started)
-	require.Equal(t, "starter: the case A1 exists and waits for a worker; it goes on as soon as one is up\ntry: starter watch A1\n", errs)
+	require.Equal(t, "starter: the case A1 exists and waits for a worker; it goes on as soon as one is up\ntry: go run ./worker, and starter watch A1\n", errs)
 
 	code, _, errs = f.run(t.Context(), "show", "A1")
 	require.Equal(t, 1, code)
-	require.Equal(t, "starter: A1 is in_review and waits for ConnectFi's reviewers, but no worker answered for it in time\ntry: go run ./worker\n", errs)
+	require.Equal(t, "starter: no worker is up to answer for A1; it is in_review and waits for ConnectFi's reviewers\ntry: go run ./worker\n", errs)
+
+	f.slow = true // a worker is up, and ConnectFi is slow: nobody is sent to start another worker
+	code, _, errs = f.run(t.Context(), "start", "--customer", person, "--reference", "A1")
+	require.Equal(t, 1, code)
+	require.Equal(t, "starter: the case A1 exists; a worker has it, and ConnectFi has not answered yet: it goes on by itself\ntry: starter watch A1\n", errs)
+	code, _, errs = f.run(t.Context(), "show", "A1")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "a worker is up, and ConnectFi has not answered it for A1 yet")
+	require.Contains(t, errs, "try: starter watch A1\n")
 
 	f.absent = true
 	code, _, errs = f.run(t.Context(), "start", "--customer", person, "--reference", "A1")
@@ -108,11 +118,11 @@ func TestWithoutAWorkerEverybodyIsToldSo(t *testing.T) {
 }
 
 func TestWaitingOutlastsAnAbsentWorker(t *testing.T) {
-	f := serve(t, &frontend{script: life()[1:], noWorker: true})
+	f := serve(t, &frontend{script: append(life()[1:2], life()[1:]...), noWorker: true}) // it is described more often than it moves
 	code, out, errs := f.run(t.Context(), "start", "--wait", "--customer", person, "--reference", "A1")
 	require.Equal(t, 3, code)
 	require.Contains(t, out, "\n  Denied\n")
-	require.Equal(t, "starter: the case A1 exists and waits for a worker\nstarter: no worker answers; still watching\n", errs)
+	require.Equal(t, "starter: the case A1 exists and waits for a worker\nstarter: no worker is up; still watching\n", errs)
 }
 
 func TestAnUnknownReferenceMayBeAnother(t *testing.T) {
@@ -137,7 +147,7 @@ func TestListIsOneTableAndAsksNoCase(t *testing.T) {
 	local := func(at time.Time) string { return at.Local().Format("2006-01-02 15:04:05") }
 	require.Equal(t, "A1 awaiting_documents applicant individual "+local(begin.Add(time.Hour))+" "+local(begin), strings.Join(strings.Fields(lines[1]), " "))
 	require.Equal(t, "A2 approved nobody individual - "+local(begin), strings.Join(strings.Fields(lines[2]), " "))
-	require.Contains(t, lines[3], "ended from outside")
+	require.Contains(t, lines[3], "terminated in Temporal")
 	require.Equal(t, "starter: there are more: starter list --limit 6\n", errs)
 	require.Zero(t, f.queries)
 
@@ -148,4 +158,44 @@ func TestListIsOneTableAndAsksNoCase(t *testing.T) {
 	require.Len(t, rows, 4)
 	require.NotContains(t, rows[1], "until")
 	require.Equal(t, "WorkflowType = 'KYC' AND ExecutionStatus != 'ContinuedAsNew' AND KycStage = 'held'", f.listed[1])
+}
+
+// Of several runs of a case, after a reset for instance, the newest is the case.
+func TestListHasACaseOnce(t *testing.T) {
+	run := func(id string, stage kyc.Stage, status enums.WorkflowExecutionStatus) *workflow.WorkflowExecutionInfo {
+		e := execution("A1", stage, begin)
+		e.Execution.RunId, e.Status = id, status
+		return e
+	}
+	newest := run("2", kyc.InReview, enums.WORKFLOW_EXECUTION_STATUS_RUNNING)
+	f := serve(t, &frontend{found: []*workflow.WorkflowExecutionInfo{newest, execution("A2", kyc.Held, begin), run("1", kyc.Denied, enums.WORKFLOW_EXECUTION_STATUS_TERMINATED)}})
+	code, out, errs := f.run(t.Context(), "list")
+	require.Zero(t, code, errs)
+	require.Equal(t, 1, strings.Count(out, "A1 "), out)
+	require.Contains(t, out, "in_review")
+
+	f.found = []*workflow.WorkflowExecutionInfo{run("1", kyc.Denied, enums.WORKFLOW_EXECUTION_STATUS_COMPLETED)} // all that --stage denied finds
+	f.allRuns = []*workflow.WorkflowExecutionInfo{newest, f.found[0]}
+	code, out, errs = f.run(t.Context(), "list", "--stage", "denied")
+	require.Zero(t, code, errs)
+	require.Equal(t, "no case\n", out)
+	require.Contains(t, f.listed[len(f.listed)-1], "WorkflowId IN ('kyc-A1')")
+}
+
+// What visibility reports as stuck is told in the list, and not of what ended.
+func TestListSaysWhatIsStuckOrPaused(t *testing.T) {
+	problems, err := converter.GetDefaultDataConverter().ToPayload([]string{"category=WorkflowTaskFailed", "cause=WorkflowTaskFailedCauseNonDeterministicError"})
+	require.NoError(t, err)
+	stuck, paused, ended := execution("A1", kyc.InReview, begin), execution("A2", kyc.InReview, begin), execution("A3", kyc.InReview, begin)
+	stuck.SearchAttributes.IndexedFields["TemporalReportedProblems"] = problems
+	ended.SearchAttributes.IndexedFields["TemporalReportedProblems"] = problems
+	paused.Status, ended.Status = enums.WORKFLOW_EXECUTION_STATUS_PAUSED, enums.WORKFLOW_EXECUTION_STATUS_TIMED_OUT
+	f := serve(t, &frontend{found: []*workflow.WorkflowExecutionInfo{stuck, paused, ended}})
+	code, out, errs := f.run(t.Context(), "list")
+	require.Zero(t, code, errs)
+	lines := strings.Split(out, "\n")
+	require.Contains(t, lines[1], "in_review (stuck: nondeterminism)")
+	require.Contains(t, lines[2], "in_review (paused)")
+	require.Contains(t, lines[3], "timed out in Temporal")
+	require.NotContains(t, lines[3], "stuck")
 }

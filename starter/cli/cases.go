@@ -42,7 +42,7 @@ func (c startCommand) Run(ctx context.Context, a *app) error {
 	view, err := a.start(ctx, order)
 	switch {
 	case errors.Is(err, workflows.ErrNoAnswer):
-		if err := a.unanswered(ctx, c); err != nil || !c.Wait {
+		if err := a.unanswered(ctx, c, err); err != nil || !c.Wait {
 			return err
 		}
 	case err != nil:
@@ -91,15 +91,18 @@ func (a *app) start(ctx context.Context, order workflows.Order) (kyc.View, error
 	now, err := a.ask(ctx, answerWithin, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
 		return cases.Show(ctx, order.Reference)
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, workflows.ErrEnded), errors.Is(err, workflows.ErrPaused):
+		return kyc.View{}, err
+	case err != nil:
 		return first, nil
 	}
 	return now, nil
 }
 
-// unanswered finds out what became of a start that nobody answered: whoever
+// unanswered finds out what became of a start without an answer: whoever
 // waits goes on waiting, for anybody else it is an error that says what is so.
-func (a *app) unanswered(ctx context.Context, c startCommand) error {
+func (a *app) unanswered(ctx context.Context, c startCommand, why error) error {
 	cases, err := a.cases(ctx)
 	if err != nil {
 		return err
@@ -112,12 +115,23 @@ func (a *app) unanswered(ctx context.Context, c startCommand) error {
 			next: "starter start --customer " + c.Customer + " --reference " + c.Reference}
 	case err != nil:
 		return of(c.Reference, err)
-	case c.Wait:
+	case errors.Is(why, workflows.ErrNoWorker) && c.Wait:
 		a.out.aside("the case %s exists and waits for a worker", c.Reference)
 		return nil
+	case errors.Is(why, workflows.ErrNoWorker):
+		return &problem{err: errors.New("the case " + c.Reference + " exists and waits for a worker; it goes on as soon as one is up"),
+			next: "go run ./worker, and starter watch " + c.Reference}
+	case errors.Is(why, workflows.ErrBusy) && c.Wait:
+		a.out.aside("the case %s exists; a worker has it, and ConnectFi has not answered yet", c.Reference)
+		return nil
+	case errors.Is(why, workflows.ErrBusy):
+		return &problem{err: errors.New("the case " + c.Reference + " exists; a worker has it, and ConnectFi has not answered yet: it goes on by itself"),
+			next: "starter watch " + c.Reference}
+	case c.Wait:
+		a.out.aside("%s; still watching", unavailable(why))
+		return nil
 	}
-	return &problem{err: errors.New("the case " + c.Reference + " exists and waits for a worker; it goes on as soon as one is up"),
-		next: "starter watch " + c.Reference}
+	return of(c.Reference, why)
 }
 
 type showCommand struct{ reference }

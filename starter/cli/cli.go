@@ -14,6 +14,7 @@ import (
 
 	"github.com/alecthomas/kong"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 
 	"durablekyc.example/internal/cluster"
 	"durablekyc.example/internal/docstore"
@@ -75,6 +76,7 @@ type app struct {
 	environment env.Lookup
 	variables   env.Lookup // the environment, and DevFile behind it; nil until asked for
 	dialed      client.Client
+	failures    converter.FailureConverter // of the keyset: opens why a workflow task failed
 }
 
 // Run runs one command and returns the exit code. lookup is the environment;
@@ -158,8 +160,9 @@ func (a *app) cases(ctx context.Context) (workflows.Client, error) {
 		if err != nil {
 			return workflows.Client{}, err
 		}
+		a.failures = keyset.Converters().Failures
 	}
-	return workflows.Client{Temporal: a.dialed}, nil
+	return workflows.Client{Temporal: a.dialed, Failures: a.failures}, nil
 }
 
 func (a *app) close() {

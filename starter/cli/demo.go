@@ -94,7 +94,7 @@ func (w *walk) run(ctx context.Context, who string) (view kyc.View, err error) {
 		case err != nil && !workflows.Transient(err):
 			return view, of(w.order.Reference, err)
 		case err != nil:
-			w.step(time.Now(), "%s: waiting", away(err))
+			w.step(time.Now(), "%s: waiting", unavailable(err))
 		default:
 			if w.tell(view) {
 				pause = lookSoon

@@ -65,8 +65,9 @@ func (a *app) events(ctx context.Context, reference string, call func(context.Co
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	events, err := call(ctx, cases)
-	if errors.Is(err, workflows.ErrEnded) {
-		return nil, &problem{err: fmt.Errorf("%s was ended from outside, in Temporal, with all it knew of the events", workflows.NotifyID(reference)),
+	var ended *workflows.EndedError
+	if errors.As(err, &ended) {
+		return nil, &problem{err: fmt.Errorf("%s %s: what it knew of the events is gone", workflows.NotifyID(reference), ended),
 			next: "starter show " + reference}
 	}
 	return events, of(reference, err)

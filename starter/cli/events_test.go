@@ -106,6 +106,6 @@ func TestANotifierThatWasEndedFromOutside(t *testing.T) {
 	for _, command := range []string{"events", "resend"} {
 		code, _, errs := f.run(t.Context(), command, "A1")
 		require.Equal(t, 1, code)
-		require.Equal(t, "starter: kyc-notify-A1 was ended from outside, in Temporal, with all it knew of the events\ntry: starter show A1\n", errs)
+		require.Equal(t, "starter: kyc-notify-A1 was terminated in Temporal and has no result: what it knew of the events is gone\ntry: starter show A1\n", errs)
 	}
 }

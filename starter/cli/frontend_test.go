@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/history/v1"
+	"go.temporal.io/api/taskqueue/v1"
 	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/converter"
@@ -40,13 +41,15 @@ type frontend struct {
 	looks    int // descriptions of the present view so far
 	onLook   func(n int)
 	noWorker bool // nobody answers updates and queries
+	slow     bool // a worker polls all the same
 	absent   bool // there is no case at all
 	queries  int
 	listed   []string // the queries of lists
 	found    []*workflow.WorkflowExecutionInfo
-	started  []string // workflow ids
-	notify   []bool   // whether each was to tell KYC_NOTIFY_URL
-	notifyTo string   // KYC_NOTIFY_URL of this program
+	allRuns  []*workflow.WorkflowExecutionInfo // what a list by workflow ids finds, if that is more
+	started  []string                          // workflow ids
+	notify   []bool                            // whether each was to tell KYC_NOTIFY_URL
+	notifyTo string                            // KYC_NOTIFY_URL of this program
 
 	notifier enums.WorkflowExecutionStatus // zero is none
 	ledger   workflows.Ledger              // of the notifier
@@ -180,6 +183,17 @@ func (f *frontend) QueryWorkflow(_ context.Context, r *workflowservice.QueryWork
 	return &workflowservice.QueryWorkflowResponse{QueryResult: result}, err
 }
 
+// DescribeTaskQueue knows a worker that polled a moment ago, unless there is none.
+func (f *frontend) DescribeTaskQueue(context.Context, *workflowservice.DescribeTaskQueueRequest) (*workflowservice.DescribeTaskQueueResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	d := &workflowservice.DescribeTaskQueueResponse{}
+	if f.slow {
+		d.Pollers = []*taskqueue.PollerInfo{{LastAccessTime: timestamppb.Now()}}
+	}
+	return d, nil
+}
+
 func (f *frontend) GetWorkflowExecutionHistory(_ context.Context, r *workflowservice.GetWorkflowExecutionHistoryRequest) (*workflowservice.GetWorkflowExecutionHistoryResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -208,8 +222,12 @@ func (f *frontend) ListWorkflowExecutions(_ context.Context, r *workflowservice.
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.listed = append(f.listed, r.GetQuery())
-	n := min(len(f.found), int(r.GetPageSize()))
-	return &workflowservice.ListWorkflowExecutionsResponse{Executions: f.found[:n]}, nil
+	found := f.found
+	if f.allRuns != nil && strings.Contains(r.GetQuery(), "WorkflowId IN") {
+		found = f.allRuns
+	}
+	n := min(len(found), int(r.GetPageSize()))
+	return &workflowservice.ListWorkflowExecutionsResponse{Executions: found[:n]}, nil
 }
 
 // ExecuteMultiOperation is update-with-start: the start is durable, the update

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"go.temporal.io/api/common/v1"
-	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/converter"
@@ -32,7 +31,9 @@ type row struct {
 	CustomerType kyc.CustomerType `json:"customerType"`
 	Until        time.Time        `json:"until,omitzero"` // zero once the case has ended
 	StartedAt    time.Time        `json:"startedAt"`
-	Broken       bool             `json:"broken,omitempty"` // ended from outside, without a result
+	Run          string           `json:"run,omitempty"`    // what Temporal says, unless it is open or completed: paused, terminated, …
+	Broken       bool             `json:"broken,omitempty"` // ended in Temporal, without a result
+	Stuck        string           `json:"stuck,omitempty"`  // its workflow task keeps failing: one of workflows.StuckCauses
 }
 
 func (c listCommand) Run(ctx context.Context, a *app) error {
@@ -58,31 +59,91 @@ func (a *app) list(ctx context.Context, stage kyc.Stage, limit int) (rows []row,
 	if err != nil {
 		return nil, false, err
 	}
-	// A case with a long history has several runs: the last one is the case.
+	// A case that was reset, or has a long history, has several runs: the last one
+	// is the case.
 	query := fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus != 'ContinuedAsNew'", workflows.Type)
 	if stage != "" {
 		query += fmt.Sprintf(" AND %s = '%s'", workflows.AttributeStage.GetName(), stage)
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	rows = []row{}
+	found := newest{}
 	for page := []byte(nil); ; {
 		answer, err := cases.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
-			Query: query, PageSize: int32(min(limit+1-len(rows), 500)), NextPageToken: page})
+			Query: query, PageSize: int32(min(limit+1-len(found.rows), 500)), NextPageToken: page})
 		if err != nil {
 			return nil, false, workflows.Explain(ctx, err)
 		}
-		for _, e := range answer.GetExecutions() {
-			rows = append(rows, rowOf(e))
+		executions := answer.GetExecutions()
+		if stage != "" {
+			if executions, err = latest(ctx, cases, executions); err != nil {
+				return nil, false, err
+			}
+		}
+		for _, e := range executions {
+			found.add(e)
 		}
 		page = answer.GetNextPageToken()
-		if len(rows) > limit {
-			return rows[:limit], true, nil
+		if len(found.rows) > limit {
+			return found.rows[:limit], true, nil
 		}
 		if len(page) == 0 {
-			return rows, false, nil
+			return append([]row{}, found.rows...), false, nil
 		}
 	}
+}
+
+// newest keeps one row a case. Visibility has open runs first, then those that
+// closed last, so of several runs the case's own comes first.
+type newest struct {
+	rows []row
+	seen map[string]bool
+}
+
+func (n *newest) add(e *workflow.WorkflowExecutionInfo) {
+	if r := rowOf(e); !n.seen[r.Reference] {
+		if n.seen == nil {
+			n.seen = map[string]bool{}
+		}
+		n.seen[r.Reference] = true
+		n.rows = append(n.rows, r)
+	}
+}
+
+// latest leaves out closed runs that another run came after, which a search by
+// stage does not find: it asks for all runs of these cases, once.
+func latest(ctx context.Context, cases workflows.Client, among []*workflow.WorkflowExecutionInfo) ([]*workflow.WorkflowExecutionInfo, error) {
+	var ids []string
+	for _, e := range among {
+		if !workflows.RunStateOf(e.GetStatus()).Open() {
+			ids = append(ids, "'"+e.GetExecution().GetWorkflowId()+"'")
+		}
+	}
+	if len(ids) == 0 {
+		return among, nil
+	}
+	last := map[string]string{}
+	for some := range slices.Chunk(ids, 50) {
+		for page := []byte(nil); ; {
+			answer, err := cases.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{NextPageToken: page, PageSize: 500,
+				Query: fmt.Sprintf("WorkflowId IN (%s) AND ExecutionStatus != 'ContinuedAsNew'", strings.Join(some, ", "))})
+			if err != nil {
+				return nil, workflows.Explain(ctx, err)
+			}
+			for _, e := range answer.GetExecutions() {
+				if id := e.GetExecution().GetWorkflowId(); last[id] == "" {
+					last[id] = e.GetExecution().GetRunId()
+				}
+			}
+			if page = answer.GetNextPageToken(); len(page) == 0 {
+				break
+			}
+		}
+	}
+	return slices.DeleteFunc(among, func(e *workflow.WorkflowExecutionInfo) bool {
+		run := last[e.GetExecution().GetWorkflowId()]
+		return run != "" && run != e.GetExecution().GetRunId()
+	}), nil
 }
 
 // rowOf reads a case off what Temporal knows of it by itself.
@@ -94,8 +155,11 @@ func rowOf(e *workflow.WorkflowExecutionInfo) row {
 		WaitingOn:    attribute[kyc.WaitingOn](fields[workflows.AttributeWaitingOn.GetName()]),
 		CustomerType: attribute[kyc.CustomerType](fields[workflows.AttributeCustomerType.GetName()]),
 		StartedAt:    e.GetStartTime().AsTime(),
-		Broken: e.GetStatus() != enums.WORKFLOW_EXECUTION_STATUS_RUNNING &&
-			e.GetStatus() != enums.WORKFLOW_EXECUTION_STATUS_COMPLETED,
+		Stuck:        string(workflows.StuckOf(e)),
+	}
+	state := workflows.RunStateOf(e.GetStatus())
+	if r.Broken = state.Broken(); r.Broken || state == workflows.RunPaused || state == workflows.RunUnknown {
+		r.Run = string(state)
 	}
 	if !r.Stage.Final() && !r.Broken {
 		r.Until = attribute[time.Time](fields[workflows.AttributeDeadline.GetName()])
@@ -125,8 +189,13 @@ func (p printer) rows(rows []row) error {
 	fmt.Fprintln(table, "REFERENCE\tSTAGE\tWAITING ON\tCUSTOMER\tDEADLINE\tSTARTED")
 	for _, r := range rows {
 		stage, deadline := string(r.Stage), "-"
-		if r.Broken {
-			stage, r.WaitingOn = "ended from outside", kyc.OnNobody
+		switch {
+		case r.Broken:
+			stage, r.WaitingOn = r.Run+" in Temporal", kyc.OnNobody
+		case r.Run != "":
+			stage += " (" + r.Run + ")"
+		case r.Stuck != "":
+			stage += " (stuck: " + r.Stuck + ")"
 		}
 		if !r.Until.IsZero() {
 			deadline = p.local(r.Until)

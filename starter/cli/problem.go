@@ -94,6 +94,9 @@ func (a *app) advise(ctx context.Context, err error) error {
 		known     *problem
 		about     *caseError
 		refused   *workflows.RefusedError
+		ended     *workflows.EndedError
+		stuck     *workflows.StuckError
+		paused    *workflows.PausedError
 		away      *cluster.UnreachableError
 		namespace *serviceerror.NamespaceNotFound
 		invalid   *serviceerror.InvalidArgument
@@ -122,14 +125,22 @@ func (a *app) advise(ctx context.Context, err error) error {
 			return p("starter show "+other, "there is no case with the reference %s, did you mean %s?", reference, other)
 		}
 		return p("starter list", "there is no case with the reference %s", reference)
-	case errors.Is(err, workflows.ErrEnded) && about != nil:
-		return p("starter list", "%s was ended from outside, in Temporal, and has no result", reference)
-	case errors.Is(err, workflows.ErrNoAnswer) && about != nil:
-		return p("go run ./worker", "%s%s, but no worker answered for it in time", reference, a.standing(ctx, reference))
+	case errors.As(err, &ended) && about != nil:
+		return p(reset(reference), "%s %s: its reference is used up, unless it is reset", reference, ended)
+	case errors.As(err, &paused) && about != nil:
+		return p("temporal workflow unpause --workflow-id "+workflows.ID(reference), "%s is paused in Temporal%s%s", reference, a.byWhom(paused), a.standing(ctx, reference))
+	case errors.As(err, &stuck) && about != nil:
+		return p(wayOn(stuck.Cause, reference), "%s is stuck (attempt %d): %s%s", reference, stuck.Attempt, stuck.Cause.Sentence(), a.standing(ctx, reference))
+	case errors.Is(err, workflows.ErrNoWorker) && about != nil:
+		return p("go run ./worker", "no worker is up to answer for %s%s", reference, a.standing(ctx, reference))
+	case errors.Is(err, workflows.ErrBusy) && about != nil:
+		return p("starter watch "+reference, "a worker is up, and ConnectFi has not answered it for %s yet: what was asked goes on%s", reference, a.standing(ctx, reference))
 	case errors.Is(err, workflows.ErrUnavailable):
-		return p(show, "Temporal cannot take this now: try again in a moment")
+		return p(show, "Temporal cannot take this now (%s): try again in a moment", because(err))
+	case errors.Is(err, workflows.ErrNoAnswer) && about != nil:
+		return p(show, "Temporal did not answer for %s in time: what was asked may still happen", reference)
 	case errors.As(err, &away):
-		return p("go run ./dev", "Temporal does not answer at %s (%v): start everything, or set TEMPORAL_ADDRESS", away.Address, away.Err)
+		return p("go run ./dev", "Temporal does not answer at %s (%s): start everything, or set TEMPORAL_ADDRESS", away.Address, away.Reason())
 	case errors.As(err, &namespace):
 		return p("starter setup", "Temporal has no namespace %q: have it created, or set TEMPORAL_NAMESPACE", namespace.Namespace)
 	case errors.As(err, &denied):
@@ -142,6 +153,47 @@ func (a *app) advise(ctx context.Context, err error) error {
 	return p("starter --help", "%w", err)
 }
 
+// reset is how a case goes on that was ended in Temporal.
+func reset(reference string) string {
+	return "temporal workflow reset --workflow-id " + workflows.ID(reference) + " --type LastWorkflowTask --reason …, or another reference"
+}
+
+// wayOn is what an operator does about a case that is stuck.
+func wayOn(cause workflows.StuckCause, reference string) string {
+	switch cause {
+	case workflows.StuckNoKey:
+		return "the whole KYC_KEYSET for the worker; starter replay " + reference + " says whether this one opens all of it"
+	case workflows.StuckNonDeterminism:
+		return "starter replay " + reference + ", with the starter of the worker's build: it names the event; roll back or mend (docs/operations.md)"
+	case workflows.StuckTimeout:
+		return "starter replay " + reference + ", with the starter of the worker's build: it says whether the case ever ends; then the worker's log"
+	}
+	return "starter replay " + reference + ", then the worker's log for the panic"
+}
+
+func (a *app) byWhom(p *workflows.PausedError) (text string) {
+	if p.By != "" {
+		text += " by " + p.By
+	}
+	if !p.Since.IsZero() {
+		text += " since " + a.out.local(p.Since)
+	}
+	if p.Reason != "" {
+		text += " (" + p.Reason + ")"
+	}
+	return text
+}
+
+// because is what Temporal or the way to it said last.
+func because(err error) string {
+	var attempt *cluster.AttemptError
+	if errors.As(err, &attempt) {
+		return cluster.Reason(attempt.Last)
+	}
+	text := strings.TrimPrefix(err.Error(), workflows.ErrUnavailable.Error())
+	return strings.TrimPrefix(strings.TrimPrefix(text, ": "), " ")
+}
+
 // standing says where Temporal has a case, without a worker.
 func (a *app) standing(ctx context.Context, reference string) string {
 	cases, err := a.cases(ctx)
@@ -152,10 +204,10 @@ func (a *app) standing(ctx context.Context, reference string) string {
 	defer cancel()
 	d, err := cases.Temporal.DescribeWorkflowExecution(ctx, workflows.ID(reference), "")
 	if err != nil {
-		return " is with Temporal"
+		return ""
 	}
 	r := rowOf(d.GetWorkflowExecutionInfo())
-	return fmt.Sprintf(" is %s and waits for %s", r.Stage, who(r.WaitingOn))
+	return fmt.Sprintf("; it is %s and waits for %s", r.Stage, strings.TrimSuffix(who(r.WaitingOn), ","))
 }
 
 // similar finds the reference of a recent case that was probably meant, or

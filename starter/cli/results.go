@@ -16,6 +16,7 @@ const (
 	resultStarted  = "started"
 	resultFound    = "found"    // the case was there, for this customer
 	resultConflict = "conflict" // it was there, for another one
+	resultEnded    = "ended"    // it was there, and was ended in Temporal without a result
 	resultFailed   = "failed"
 )
 
@@ -93,18 +94,19 @@ type tally struct {
 	Found    int    `json:"found"`
 	Earlier  int    `json:"earlier"` // through in an earlier run, by the result file
 	Conflict int    `json:"conflict"`
+	Ended    int    `json:"ended"` // in Temporal, without a result: the reference is used up
 	Failed   int    `json:"failed"`
 	Left     int    `json:"left"` // not tried
 	Results  string `json:"results"`
 }
 
 // tried is how many lines this run has dealt with.
-func (t tally) tried() int { return t.Started + t.Found + t.Conflict + t.Failed }
+func (t tally) tried() int { return t.Started + t.Found + t.Conflict + t.Ended + t.Failed }
 
 // progress is how far it is, after so long.
 func (t tally) progress(after time.Duration) string {
 	perSecond := float64(t.tried()) / after.Seconds()
-	text := fmt.Sprintf("%d/%d · %.1f a second · %d failed", t.Lines-t.Left, t.Lines, perSecond, t.Failed+t.Conflict)
+	text := fmt.Sprintf("%d/%d · %.1f a second · %d failed", t.Lines-t.Left, t.Lines, perSecond, t.Failed+t.Ended+t.Conflict)
 	if perSecond > 0 {
 		text += " · " + span(time.Duration(float64(t.Left)/perSecond*float64(time.Second))) + " left"
 	}
@@ -120,7 +122,7 @@ func (p printer) tally(t tally) error {
 	for _, more := range []struct {
 		n    int
 		what string
-	}{{t.Earlier, "done before"}, {t.Conflict, "in conflict"}, {t.Failed, "failed"}, {t.Left, "left"}} {
+	}{{t.Earlier, "done before"}, {t.Conflict, "in conflict"}, {t.Ended, "ended in Temporal"}, {t.Failed, "failed"}, {t.Left, "left"}} {
 		if more.n > 0 {
 			text += fmt.Sprintf(", %d %s", more.n, more.what)
 		}

@@ -171,7 +171,7 @@ func (a *app) send(ctx context.Context, v kyc.View, entity string, document kyc.
 	view, err := a.ask(ctx, submitWithin, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
 		return cases.Submit(ctx, reference, s)
 	})
-	if errors.Is(err, workflows.ErrNoAnswer) {
+	if errors.Is(err, workflows.ErrBusy) {
 		return view, &problem{err: fmt.Errorf("ConnectFi has not answered for %s yet; the same upload again is no second one", reference), next: "starter watch " + reference}
 	}
 	return view, of(reference, err)

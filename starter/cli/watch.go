@@ -43,20 +43,25 @@ func (a *app) follow(ctx context.Context, reference string, until kyc.Stage) err
 		told   story
 		pause  = lookSoon
 		heard  = time.Now()
-		warned bool
+		warned string
 	)
 	for {
 		now, view, err := a.look(ctx, cases, reference, seen)
 		switch {
 		case workflows.Transient(err) && ctx.Err() == nil && time.Since(heard) < outage:
-			if !warned {
-				a.out.aside("%s; still watching", away(err))
-				warned = true
+			if why := unavailable(err); why != warned {
+				a.out.aside("%s; still watching", why)
+				warned = why
 			}
+			if errors.Is(err, workflows.ErrPaused) {
+				heard = time.Now() // Temporal answers, and somebody has a reason
+			}
+		case errors.Is(err, workflows.ErrEnded):
+			return undecided(a.advise(ctx, of(reference, err)))
 		case err != nil:
 			return of(reference, err)
 		case now != seen:
-			seen, pause, warned = now, lookSoon, false
+			seen, pause, warned = now, lookSoon, ""
 			if err := a.out.follow(view, &told); err != nil {
 				return err
 			}
@@ -89,9 +94,29 @@ func (a *app) look(ctx context.Context, cases workflows.Client, reference, seen 
 	return now, view, err
 }
 
-func away(err error) string {
-	if errors.Is(err, workflows.ErrNoAnswer) {
-		return "no worker answers"
+// undecided is the end of a case that was followed and ended in Temporal.
+func undecided(err error) error {
+	var known *problem
+	if errors.As(err, &known) {
+		known.code = exitUndecided
+	}
+	return err
+}
+
+// unavailable says why a case does not answer.
+func unavailable(err error) string {
+	var stuck *workflows.StuckError
+	switch {
+	case errors.Is(err, workflows.ErrPaused):
+		return "the case is paused in Temporal"
+	case errors.As(err, &stuck):
+		return "the case is stuck: " + stuck.Cause.Sentence()
+	case errors.Is(err, workflows.ErrNoWorker):
+		return "no worker is up"
+	case errors.Is(err, workflows.ErrBusy):
+		return "a worker is up and does not answer yet"
+	case errors.Is(err, workflows.ErrNoAnswer):
+		return "Temporal does not answer in time"
 	}
 	return "Temporal cannot answer now"
 }

@@ -114,6 +114,8 @@ func (w *wave) one(ctx context.Context, l line) {
 	switch {
 	case errors.As(err, &refused) && refused.Type == workflows.RefusedOtherCustomer:
 		r.Result, r.Error = resultConflict, refused.Reason
+	case errors.Is(err, workflows.ErrEnded):
+		r.Result, r.Error = resultEnded, err.Error()
 	case err != nil:
 		err = w.explain(err)
 		r.Result, r.Error = resultFailed, err.Error()
@@ -161,6 +163,8 @@ func (w *wave) note(r result, failure error) {
 		w.tally.Found++
 	case resultConflict:
 		w.tally.Conflict++
+	case resultEnded:
+		w.tally.Ended++
 	default:
 		w.tally.Failed++
 		if w.failed >= inARow {

@@ -10,6 +10,7 @@ import (
 
 	"durablekyc.example/connectfi"
 	"durablekyc.example/kyc"
+	"durablekyc.example/workflows"
 )
 
 // refusal is an answer in ConnectFi's error envelope. Its texts are the
@@ -71,7 +72,32 @@ func refusalOf(err error) *refusal {
 	case errors.Is(err, errBroken):
 		return &refusal{status: http.StatusInternalServerError, code: "internalError", message: "Internal error."}
 	}
-	return away(0)
+	r := away(0)
+	if reason := unavailable(err); reason != "" {
+		r.message = reason + " Send it again later."
+	}
+	return r
+}
+
+// unavailable says in one sentence why a case did not answer; empty if nobody
+// knows. It names no case, no customer and no address.
+func unavailable(err error) string {
+	var stuck *workflows.StuckError
+	switch {
+	case errors.Is(err, workflows.ErrPaused):
+		return "The case is paused by an operator."
+	case errors.As(err, &stuck):
+		return "The case waits for an operator: the worker cannot go on with it."
+	case errors.Is(err, workflows.ErrNoWorker):
+		return "The case waits for a worker, and none is up."
+	case errors.Is(err, workflows.ErrBusy):
+		return "The case has no answer of ConnectFi's yet."
+	case errors.Is(err, workflows.ErrUnavailable):
+		return "Temporal takes no call just now."
+	case errors.Is(err, workflows.ErrNoAnswer):
+		return "Temporal did not answer in time."
+	}
+	return ""
 }
 
 // away is the answer while Temporal or ConnectFi cannot be asked. The code is

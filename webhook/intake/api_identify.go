@@ -89,7 +89,7 @@ func (a *api) identify(c *gin.Context) (any, error) {
 		return nil, invalid([]connectfi.Problem{connectfi.NewProblem("/webhookUrl", "const", "allowedValue", "as the case was started with",
 			"must be equal to constant: this reference was started with another webhookUrl, which stays; leave it out to find the case")})
 	case errors.As(err, &refused) && refused.Type == workflows.RefusedOtherCustomer,
-		errors.Is(err, workflows.ErrEnded): // ended from outside, without a word: the reference is used up
+		errors.Is(err, workflows.ErrEnded): // ended in Temporal, without a result: the reference is used up
 		return nil, referenceExists(asked.Reference)
 	case err != nil:
 		return nil, err
@@ -111,7 +111,10 @@ func (a *api) begin(c *gin.Context, o workflows.Order) (kyc.View, error) {
 	case err != nil || v.Stage.Final():
 		return v, err
 	}
-	if now, err := a.config.Applicants.Show(ctx, o.Reference); err == nil {
+	switch now, err := a.config.Applicants.Show(ctx, o.Reference); {
+	case errors.Is(err, workflows.ErrEnded):
+		return kyc.View{}, err
+	case err == nil:
 		v = now
 	}
 	// ConnectFi refused, and whoever asks again has mended the cause since. Not

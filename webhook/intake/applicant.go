@@ -112,8 +112,10 @@ func (s *Server) show(c *gin.Context, t seal.Ticket) (kyc.View, bool) {
 	defer cancel()
 	v, err := s.config.Applicants.Show(ctx, t.Subject)
 	switch {
-	case errors.Is(err, workflows.ErrUnknown), errors.Is(err, workflows.ErrEnded):
+	case errors.Is(err, workflows.ErrUnknown):
 		s.say(c, http.StatusNotFound, "link_unknown") // Temporal has forgotten it
+	case errors.Is(err, workflows.ErrEnded):
+		s.say(c, http.StatusGone, "withdrawn") // an operator ended it, in Temporal
 	case err != nil:
 		s.away(c, err)
 	case revoked(t, v):

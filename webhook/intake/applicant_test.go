@@ -264,7 +264,9 @@ func TestLinksThatAreGoodForNothing(t *testing.T) {
 			v.room.apply(kyc.LinksRevoked{At: time.Now()})
 			return link
 		}, status: http.StatusGone, says: "link"},
-		"Temporal away": {room: &room{broken: workflows.ErrUnavailable}, status: http.StatusServiceUnavailable, says: "again"},
+		"ended in Temporal": {room: &room{broken: &workflows.EndedError{State: workflows.RunTerminated}}, status: http.StatusGone, says: "called off"},
+		"paused":            {room: &room{broken: &workflows.PausedError{By: "olga"}}, status: http.StatusServiceUnavailable, says: "again"},
+		"Temporal away":     {room: &room{broken: workflows.ErrUnavailable}, status: http.StatusServiceUnavailable, says: "again"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := visit(t, test.room)

@@ -75,7 +75,10 @@ func Start(ctx context.Context, o Options) (s *Server, err error) {
 }
 
 func dynamic(o Options) dynamicconfig.StaticClient {
-	c := dynamicconfig.StaticClient{dynamicconfig.ForceSearchAttributesCacheRefreshOnRead.Key(): []dynamicconfig.ConstrainedValue{{Value: true}}}
+	c := dynamicconfig.StaticClient{
+		dynamicconfig.ForceSearchAttributesCacheRefreshOnRead.Key(): []dynamicconfig.ConstrainedValue{{Value: true}},
+		dynamicconfig.WorkflowPauseEnabled.Key():                    []dynamicconfig.ConstrainedValue{{Value: true}}, // off by default in 1.32
+	}
 	if o.LongHistory > 0 {
 		c[dynamicconfig.HistoryCountSuggestContinueAsNew.Key()] = []dynamicconfig.ConstrainedValue{{Value: o.LongHistory}}
 	}
