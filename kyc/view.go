@@ -20,6 +20,7 @@ type View struct {
 	Until         time.Time    `json:"until,omitzero"`    // when something happens at the latest; zero once final
 	Then          string       `json:"then,omitempty"`    // what happens then, in one sentence
 	Reason        string       `json:"reason,omitempty"`  // why it is held, or how it ended
+	Ground        string       `json:"ground,omitempty"`  // why it is held: one of Grounds
 	Refusal       *Refusal     `json:"refusal,omitempty"` // ConnectFi's last no, until something changes
 	Queued        int          `json:"queued,omitempty"`  // submissions on their way to ConnectFi, also of entities it no longer names
 	Entities      []EntityView `json:"entities"`          // the customer first, then in the order of their ids
@@ -52,7 +53,7 @@ func (c *Case) View() View {
 	v := View{
 		Reference: c.Reference, CustomerID: c.CustomerID, CustomerType: CustomerTypeOf(c.CustomerID),
 		ApplicationID: c.ApplicationID, AggregatorID: c.Reading.AggregatorID, Status: c.Reading.Status, Said: c.Reading.Outcome, Stage: c.Stage, WaitingOn: c.Stage.WaitingOn(),
-		Reason: c.Reason, Refusal: c.Refusal, StartedAt: c.StartedAt, EndedAt: c.EndedAt, Links: c.Links,
+		Reason: c.Reason, Ground: c.Ground(), Refusal: c.Refusal, StartedAt: c.StartedAt, EndedAt: c.EndedAt, Links: c.Links,
 		Version: c.Version, Queued: len(c.Queue), Timeline: slices.Clone(c.Timeline), Entities: []EntityView{},
 	}
 	switch c.Stage {

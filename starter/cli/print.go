@@ -242,7 +242,7 @@ func nextCommand(v kyc.View) string {
 	case v.Stage == kyc.AwaitingData: // what can be changed by API, and what cannot (C)
 		return "change e-mail, addresses or phones with ConnectFi's POST /customer/update, or have PayGears change the rest; then starter refresh " + v.Reference
 	case v.Stage == kyc.Held:
-		return "starter refresh " + v.Reference
+		return heldCommand(v)
 	}
 	return "starter watch " + v.Reference
 }
