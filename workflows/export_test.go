@@ -1,5 +1,16 @@
 package workflows
 
+import (
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/worker"
+)
+
+// EndlessForTest replays a history on other workflows, and reports whether the
+// replay had to be stopped.
+func EndlessForTest(r Replayer, h *historypb.History, register func(worker.WorkflowRegistry)) bool {
+	return stopped(r.replayAs(h.GetEvents(), register))
+}
+
 // ResendForTest is what Client.Resend starts an ended notifier with.
 func ResendForTest(l Ledger, id string) (Ledger, error) { return l, l.resend(id) }
 

@@ -7,6 +7,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
@@ -21,8 +22,8 @@ type Replayer struct {
 }
 
 // Replay reports whether this build would have done what the history says, up
-// to its last event: nil, or a *PartingError that names the event where they
-// part. A worker that took such a case over would be stuck there.
+// to its last event: nil, a *PartingError that names the event where they
+// part, or an *EndlessError. A worker that took such a case over would be stuck there.
 func (r Replayer) Replay(history *historypb.History) error {
 	events := history.GetEvents()
 	if len(events) == 0 || events[0].GetWorkflowExecutionStartedEventAttributes() == nil {
@@ -40,7 +41,11 @@ func (r Replayer) Replay(history *historypb.History) error {
 	if !decided(events) {
 		return nil
 	}
-	if err := r.replay(events); err != nil {
+	err := r.replay(events)
+	switch {
+	case stopped(err):
+		return &EndlessError{Events: len(events)}
+	case err != nil:
 		return r.parting(events, err)
 	}
 	return nil
@@ -57,13 +62,16 @@ func decided(events []*historypb.HistoryEvent) bool {
 	return false
 }
 
-func (r Replayer) replay(events []*historypb.HistoryEvent) error {
+func (r Replayer) replay(events []*historypb.HistoryEvent) error { return r.replayAs(events, Register) }
+
+func (r Replayer) replayAs(events []*historypb.HistoryEvent, register func(worker.WorkflowRegistry)) error {
 	replayer, err := worker.NewWorkflowReplayerWithOptions(worker.WorkflowReplayerOptions{DataConverter: r.Data, FailureConverter: r.Failures,
-		DisableDeadlockDetection: true}) // a busy machine is no deadlock
+		DisableDeadlockDetection: true, // a busy machine is no deadlock
+		Interceptors:             []interceptor.WorkerInterceptor{newStepLimit(len(events))}})
 	if err != nil {
 		return err
 	}
-	Register(replayer)
+	register(replayer)
 	// Payloads open in their own workflow only, so it has to be said which it was.
 	started := events[0].GetWorkflowExecutionStartedEventAttributes()
 	return replayer.ReplayWorkflowHistoryWithOptions(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), &historypb.History{Events: events},

@@ -57,6 +57,7 @@ type report struct {
 	Replayed  int       `json:"replayed"` // so many of them to their end
 	Breaks    []verdict `json:"breaks"`   // a worker of this build would be stuck there
 	Unopened  []verdict `json:"unopened"` // nobody knows
+	Endless   []verdict `json:"endless"`  // the replay does not end: a worker of this build would spin there
 }
 
 func (c replayCommand) Run(ctx context.Context, a *app) error {
@@ -82,7 +83,7 @@ func (c replayCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	g := &gate{keyset: keyset, report: report{Build: telemetry.Version, Breaks: []verdict{}, Unopened: []verdict{}}, told: a.out.clock(), out: a.out}
+	g := &gate{keyset: keyset, report: report{Build: telemetry.Version, Breaks: []verdict{}, Unopened: []verdict{}, Endless: []verdict{}}, told: a.out.clock(), out: a.out}
 	switch {
 	case c.File != "":
 		err = g.file(c.File)
@@ -204,6 +205,8 @@ func (g *gate) judge(e workflow.Execution, h *history.History) {
 		g.report.Cases++
 	}
 	switch {
+	case errors.As(err, new(*workflows.EndlessError)):
+		g.report.Endless = append(g.report.Endless, v)
 	case sealed != nil:
 		g.report.Unopened = append(g.report.Unopened, v)
 	case err != nil:
@@ -247,17 +250,17 @@ func (g *gate) progress() {
 
 // report is a table of what did not replay, and a line about all of it.
 func (p printer) report(r report) error {
-	for _, some := range [][]verdict{r.Breaks, r.Unopened} {
+	for _, some := range [][]verdict{r.Breaks, r.Unopened, r.Endless} {
 		slices.SortFunc(some, func(a, b verdict) int { return cmp.Compare(a.ID, b.ID) })
 	}
 	if p.json {
 		return p.value(r)
 	}
-	if len(r.Breaks)+len(r.Unopened) > 0 {
+	if len(r.Breaks)+len(r.Unopened)+len(r.Endless) > 0 {
 		var text strings.Builder
 		table := tabwriter.NewWriter(&text, 0, 4, 2, ' ', 0)
 		fmt.Fprintln(table, "ID\tEVENT\tTYPE\tREASON")
-		for _, v := range slices.Concat(r.Breaks, r.Unopened) {
+		for _, v := range slices.Concat(r.Breaks, r.Endless, r.Unopened) {
 			event := "-"
 			if v.EventID > 0 {
 				event = fmt.Sprint(v.EventID)
@@ -283,6 +286,10 @@ func (g *gate) verdict(c replayCommand) error {
 		return &problem{next: "temporal workflow show --workflow-id " + r.Breaks[0].ID,
 			err: fmt.Errorf("%d of %d would be stuck on build %s, so do not deploy it: have it do for them what the old build does, behind workflow.GetVersion, or pin them to the old build (docs/operations.md)",
 				len(r.Breaks), r.Histories, r.Build)}
+	case len(r.Endless) > 0:
+		return &problem{next: "temporal workflow show --workflow-id " + r.Endless[0].ID,
+			err: fmt.Errorf("%d of %d never come to an end on build %s: its workflow code goes round on what their last events say; do not deploy it, mend that loop, or terminate and restart the case (docs/operations.md)",
+				len(r.Endless), r.Histories, r.Build)}
 	case len(r.Unopened) > 0 && c.File != "":
 		return &problem{next: "KYC_KEYSET_FILE=the-file-that-the-worker-reads starter replay --file " + c.File,
 			err: errors.New("the history does not open, so nobody knows whether it replays: give the worker's keyset, and a history that was downloaded encrypted")}
