@@ -2,9 +2,11 @@ package workflows
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 
 	"durablekyc.example/kyc"
@@ -15,6 +17,7 @@ import (
 type Census struct {
 	Stages  map[kyc.Stage]int64
 	Overdue int64
+	Stuck   int64 // cases and notifiers whose workflow task has failed five times in a row; -1 where the server cannot say
 }
 
 // tardy is how long after its deadline a case is still within its rights: the
@@ -22,7 +25,7 @@ type Census struct {
 const tardy = time.Hour
 
 // Census counts. Temporal groups by no search attribute of ours (1.32), so each
-// number is a call of its own to visibility: seven in all, which are no actions.
+// number is a call of its own to visibility: eight in all, which are no actions.
 // Visibility may be some seconds behind.
 func (c Client) Census(ctx context.Context, now time.Time) (Census, error) {
 	census := Census{Stages: map[kyc.Stage]int64{}}
@@ -38,7 +41,17 @@ func (c Client) Census(ctx context.Context, now time.Time) (Census, error) {
 	}
 	var err error
 	census.Overdue, err = c.count(ctx, fmt.Sprintf("%s < '%s'", AttributeDeadline.GetName(), now.Add(-tardy).UTC().Format(time.RFC3339)))
-	return census, err
+	if err != nil {
+		return census, err
+	}
+	stuck, err := c.Temporal.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{
+		Query: fmt.Sprintf("WorkflowType IN ('%s', '%s') AND %s AND %s IS NOT NULL", Type, NotifyType, isOpen, reportedProblems)})
+	var older *serviceerror.InvalidArgument // a server before 1.30 knows no such attribute
+	if census.Stuck = stuck.GetCount(); errors.As(err, &older) {
+		census.Stuck = -1
+		return census, nil
+	}
+	return census, translate(ctx, err)
 }
 
 // isOpen is what visibility has of runs that are not closed, paused ones among

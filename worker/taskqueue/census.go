@@ -13,7 +13,7 @@ import (
 )
 
 // DefaultCensusEvery is the time between two counts of the open cases. A count
-// is seven calls to Temporal's visibility, which are no actions; of the 30 a
+// is eight calls to Temporal's visibility, which are no actions; of the 30 a
 // second that a namespace of Temporal Cloud has, a worker takes an eighth of one.
 const DefaultCensusEvery = time.Minute
 
@@ -26,6 +26,7 @@ type census struct {
 	log   *slog.Logger
 	cases *prometheus.GaugeVec
 	due   *prometheus.GaugeVec // without labels: a vector can be empty
+	stuck *prometheus.GaugeVec
 }
 
 // register puts its metrics where the service's are. Two workers of one process
@@ -38,6 +39,11 @@ func (c *census) register(registry prometheus.Registerer) (err error) {
 	}
 	c.due, err = telemetry.Shared(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "kyc_cases_overdue", Help: "Open cases whose deadline passed more than an hour ago, as every worker counts them: take the largest."}, nil))
+	if err != nil {
+		return err
+	}
+	c.stuck, err = telemetry.Shared(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "kyc_cases_stuck", Help: "Cases and notifiers whose workflow task has failed five times in a row, as every worker counts them: take the largest."}, nil))
 	return err
 }
 
@@ -59,11 +65,15 @@ func (c *census) take(ctx context.Context) error {
 	if err != nil {
 		c.cases.Reset()
 		c.due.Reset()
+		c.stuck.Reset()
 		return err
 	}
 	for stage, n := range counted.Stages {
 		c.cases.WithLabelValues(string(stage)).Set(float64(n))
 	}
 	c.due.WithLabelValues().Set(float64(counted.Overdue))
+	if c.stuck.Reset(); counted.Stuck >= 0 {
+		c.stuck.WithLabelValues().Set(float64(counted.Stuck))
+	}
 	return nil
 }

@@ -19,8 +19,9 @@ func TestTheCensusTellsWhatItKnowsAndNothingElse(t *testing.T) {
 	metrics, err := telemetry.New("worker")
 	require.NoError(t, err)
 	var away error
+	stuck := int64(1)
 	c := &census{count: func(context.Context, time.Time) (workflows.Census, error) {
-		return workflows.Census{Stages: map[kyc.Stage]int64{kyc.Held: 3, kyc.InReview: 0}, Overdue: 2}, away
+		return workflows.Census{Stages: map[kyc.Stage]int64{kyc.Held: 3, kyc.InReview: 0}, Overdue: 2, Stuck: stuck}, away
 	}}
 	require.NoError(t, c.register(metrics.Registry))
 	scrape := func() string {
@@ -32,9 +33,12 @@ func TestTheCensusTellsWhatItKnowsAndNothingElse(t *testing.T) {
 	}
 	require.NotContains(t, scrape(), "kyc_cases", "nothing was counted yet")
 	require.NoError(t, c.take(t.Context()))
-	for _, line := range []string{`kyc_cases{stage="held"} 3`, `kyc_cases{stage="in_review"} 0`, "kyc_cases_overdue 2"} {
+	for _, line := range []string{`kyc_cases{stage="held"} 3`, `kyc_cases{stage="in_review"} 0`, "kyc_cases_overdue 2", "kyc_cases_stuck 1"} {
 		require.Contains(t, scrape(), "\n"+line+"\n")
 	}
+	stuck = -1
+	require.NoError(t, c.take(t.Context()))
+	require.NotContains(t, scrape(), "\nkyc_cases_stuck ", "a server that cannot say")
 	away = errors.New("Temporal is away")
 	require.Error(t, c.take(t.Context()))
 	require.NotContains(t, scrape(), "kyc_cases", "a number of before would look like one of now")
