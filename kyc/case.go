@@ -96,6 +96,7 @@ func (e Answered) apply(c *Case) {
 	}
 	c.dequeue(e.Submission)
 	c.expireIfDue(e.At, "")
+	c.remindIfDue(e.At)
 }
 
 // change takes over a reading that differs from the last one.
@@ -203,17 +204,22 @@ func (e Elapsed) apply(c *Case) {
 	if c.ApplicationID == "" {
 		c.expireIfDue(e.At, "") // there is nothing to read once more
 	}
+}
+
+// remindIfDue reminds the applicant, as ConnectFi has just said that documents
+// are still wanted.
+func (c *Case) remindIfDue(at time.Time) {
 	if c.Stage != AwaitingDocuments || !c.someoneMissing() {
 		return
 	}
 	passed := c.Reminded
-	for passed < len(c.Policy.Reminders) && !c.reminder(passed).After(e.At) {
+	for passed < len(c.Policy.Reminders) && !c.reminder(passed).After(at) {
 		passed++
 	}
 	if passed > c.Reminded { // several that fell due together are one
 		c.Reminded = passed
-		c.note(Entry{At: e.At, What: WhatReminder})
-		c.notify(NoticeReminder, e.At)
+		c.note(Entry{At: at, What: WhatReminder})
+		c.notify(NoticeReminder, at)
 	}
 }
 

@@ -133,28 +133,74 @@ func TestLateEntityAsksAnew(t *testing.T) {
 	require.NotEmpty(t, c.View().Entities[1].Missing)
 }
 
+// wanting lives through the time in which documents are wanted, as the workflow
+// does: it waits and reads as the case says, and tells when the status was read
+// and when somebody was reminded.
+func wanting(t *testing.T, c *kyc.Case, end time.Time) (reads, reminders []time.Duration) {
+	for now := start; !c.Stage.Final(); {
+		need := c.Next(now)
+		switch need.Do {
+		case kyc.Wait:
+			require.True(t, need.At.After(now), "waiting makes progress")
+			now = need.At
+			before := len(c.Timeline)
+			c.Apply(kyc.Elapsed{At: now})
+			require.Len(t, c.Timeline, before, "nobody is reminded unread")
+			continue
+		case kyc.Watch:
+			if len(reads) > 0 && now == start.Add(reads[len(reads)-1]) {
+				_, every := c.ReadEvery()
+				now = now.Add(every + every/10) // a watch may be that much late
+			}
+			if now.After(need.At) {
+				now = need.At
+			}
+		default:
+			require.Equal(t, kyc.Read, need.Do)
+		}
+		require.False(t, now.After(end))
+		reads = append(reads, now.Sub(start))
+		before := len(c.Notices)
+		c.Apply(kyc.Answered{At: now, Reading: single("pending_step_up", ""), Covers: need.Covers})
+		if len(c.Notices) > before && c.Notices[before].Type == kyc.NoticeReminder {
+			reminders = append(reminders, now.Sub(start))
+		}
+	}
+	return reads, reminders
+}
+
 func TestRemindersAreAbsoluteAndOnce(t *testing.T) {
 	c := newCase()
 	answered(&c, 0, single("pending_step_up", ""))
-	var told []time.Duration
-	for now := start; ; {
-		need := c.Next(now)
-		if need.Do != kyc.Wait {
-			require.Equal(t, kyc.Read, need.Do, "one last look")
-			require.Equal(t, start.Add(30*day), now)
-			break
-		}
-		require.True(t, need.At.After(now), "waiting makes progress")
-		now = need.At
-		before := len(c.Timeline)
-		c.Apply(kyc.Elapsed{At: now})
-		if len(c.Timeline) > before {
-			told = append(told, now.Sub(start))
-		}
+	reads, reminders := wanting(t, &c, start.Add(30*day))
+	require.Equal(t, []time.Duration{3 * day, 7 * day, 14 * day, 28 * day}, reminders)
+	for i := range reads[1:] {
+		require.LessOrEqual(t, reads[i+1]-reads[i], day, "once a day, at least: %v", reads)
 	}
-	require.Equal(t, []time.Duration{3 * day, 7 * day, 14 * day, 28 * day}, told)
-	answered(&c, 30*day, single("pending_step_up", ""))
+	require.LessOrEqual(t, reads[0], day)
+	require.Equal(t, 30*day, reads[len(reads)-1], "one last look")
 	require.Equal(t, kyc.Expired, c.Stage)
+}
+
+// A case that was started before there was read_documents reads once a day, too;
+// a shorter time is kept.
+func TestHowOftenIsReadWhileDocumentsAreWanted(t *testing.T) {
+	for every, first := range map[time.Duration]time.Duration{0: day, day: day, time.Hour: time.Hour} {
+		policy := kyc.DefaultPolicy()
+		policy.ReadDocuments = kyc.Duration(every)
+		c := kyc.New("A1", person, policy, start)
+		answered(&c, 0, single("pending_step_up", ""))
+		require.Equal(t, kyc.Need{Do: kyc.Wait, At: start.Add(first)}, c.Next(start))
+		need := c.Next(start.Add(first))
+		require.Equal(t, kyc.Watch, need.Do)
+		require.Equal(t, start.Add(3*day), need.At, "it is read before the reminder")
+		shortest, longest := c.ReadEvery()
+		require.Equal(t, shortest, longest)
+		require.LessOrEqual(t, longest+longest/10, first)
+		answered(&c, 3*day, single("completed", "approved"))
+		require.Equal(t, kyc.Approved, c.Stage)
+		require.NotContains(t, c.Timeline, kyc.Entry{At: start.Add(3 * day), What: kyc.WhatReminder})
+	}
 }
 
 // A town puts its clocks forward between the question and the first reminder,
@@ -165,17 +211,19 @@ func TestAnHourIsAnHourInEveryTown(t *testing.T) {
 	asked := time.Date(2026, 3, 28, 12, 0, 0, 0, berlin)
 	c := kyc.New("A1", person, kyc.DefaultPolicy(), asked)
 	c.Apply(kyc.Answered{At: asked, Reading: single("pending_step_up", "")})
-	require.Equal(t, 72*time.Hour, c.Next(asked).At.Sub(asked))
+	reminder := c.Next(asked.Add(24 * time.Hour)).At
+	require.Equal(t, 72*time.Hour, reminder.Sub(asked))
 	require.Equal(t, 720*time.Hour, c.Until().Sub(asked))
-	require.Equal(t, 13, c.Next(asked).At.Hour(), "by the clocks of that town it is an hour later")
+	require.Equal(t, 13, reminder.Hour(), "by the clocks of that town it is an hour later")
 }
 
 func TestOverdueRemindersAreOne(t *testing.T) {
 	c := newCase()
 	answered(&c, 0, single("pending_step_up", ""))
-	c.Apply(kyc.Elapsed{At: start.Add(15 * day)})
+	require.Equal(t, kyc.Read, c.Next(start.Add(15*day)).Do)
+	answered(&c, 15*day, single("pending_step_up", ""))
 	require.Equal(t, kyc.WhatReminder, c.Timeline[len(c.Timeline)-1].What)
-	require.Equal(t, start.Add(28*day), c.Next(start.Add(15*day)).At)
+	require.Equal(t, start.Add(28*day), c.Next(start.Add(16*day)).At)
 }
 
 func TestLastLookMayStillDecide(t *testing.T) {

@@ -45,20 +45,45 @@ func (c *Case) Next(now time.Time) Need {
 		n := need(Submit)
 		n.Submission = &c.Queue[0]
 		return n
-	case c.Hints > c.Answered, !now.Before(until):
+	case c.Hints > c.Answered, !now.Before(c.wake()):
 		return need(Read)
-	case c.Stage.Polled():
-		first := c.ChangedAt.Add(time.Duration(c.Policy.ReadFirst))
-		if !now.Before(first) {
-			return need(Watch)
-		}
-		return Need{Do: Wait, At: earlier(first, until), Covers: c.Hints}
 	}
-	wake := until
-	if c.Reminded < len(c.Policy.Reminders) && c.someoneMissing() {
-		wake = earlier(c.reminder(c.Reminded), until)
+	first := c.firstRead()
+	if !now.Before(first) {
+		n := need(Watch)
+		n.At = c.wake()
+		return n
 	}
-	return Need{Do: Wait, At: wake, Covers: c.Hints}
+	return Need{Do: Wait, At: earlier(first, c.wake()), Covers: c.Hints}
+}
+
+// wake is when the status is read at the latest: at the end of the stage, and
+// before a reminder, for who was decided meanwhile is not reminded.
+func (c *Case) wake() time.Time {
+	if c.Stage == AwaitingDocuments && c.Reminded < len(c.Policy.Reminders) && c.someoneMissing() {
+		return earlier(c.reminder(c.Reminded), c.Until())
+	}
+	return c.Until()
+}
+
+// firstRead is when the status is read by itself for the first time. While
+// documents are wanted the applicant acts as a rule, and reads are far between.
+func (c *Case) firstRead() time.Time {
+	if c.Stage == AwaitingDocuments {
+		return c.ReadAt.Add(c.Policy.readDocuments())
+	}
+	return c.ChangedAt.Add(time.Duration(c.Policy.ReadFirst))
+}
+
+// ReadEvery is the shortest and the longest time between two reads of a watch.
+// While documents are wanted they are the same, and leave room for the tenth
+// that a watch may add by chance.
+func (c *Case) ReadEvery() (shortest, longest time.Duration) {
+	if c.Stage == AwaitingDocuments {
+		every := c.Policy.readDocuments() * 10 / 11
+		return every, every
+	}
+	return time.Duration(c.Policy.ReadFirst), time.Duration(c.Policy.ReadMax)
 }
 
 // Why a case does not take a submission.

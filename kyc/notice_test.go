@@ -44,7 +44,7 @@ var lives = map[string]struct {
 	"reminded and expired": {func(c *kyc.Case) {
 		answers(single("pending_step_up", ""))(c)
 		for _, days := range []time.Duration{3, 8, 29} { // two that fell due together are one
-			c.Apply(kyc.Elapsed{At: start.Add(days * day)})
+			c.Apply(kyc.Answered{At: start.Add(days * day), Reading: single("pending_step_up", "")})
 		}
 		c.Apply(kyc.Answered{At: start.Add(31 * day), Reading: single("pending_step_up", "")})
 	}, types(kyc.NoticeDocuments, kyc.NoticeReminder, kyc.NoticeReminder, kyc.NoticeReminder, kyc.NoticeExpired)},

@@ -31,15 +31,29 @@ func (d *Duration) UnmarshalJSON(b []byte) error {
 // Policy is how patient a case is. It is pinned when the case starts: changing
 // it later changes new cases only.
 type Policy struct {
-	Documents Duration   `json:"documents"`  // how long document images are waited for, from each request
-	Reminders []Duration `json:"reminders"`  // after which times, from each request, the applicant is reminded
-	Case      Duration   `json:"case"`       // the longest a case may last
-	ReadFirst Duration   `json:"read_first"` // the first status read after a change; it doubles with the age …
-	ReadMax   Duration   `json:"read_max"`   // … up to this
-	Settle    Duration   `json:"settle"`     // how long a post whose answer was lost is left to settle
+	Documents     Duration   `json:"documents"`               // how long document images are waited for, from each request
+	Reminders     []Duration `json:"reminders"`               // after which times, from each request, the applicant is reminded
+	Case          Duration   `json:"case"`                    // the longest a case may last
+	ReadFirst     Duration   `json:"read_first"`              // the first status read after a change; it doubles with the age …
+	ReadMax       Duration   `json:"read_max"`                // … up to this
+	ReadDocuments Duration   `json:"read_documents,omitzero"` // while documents are wanted, the longest between two status reads
+	Settle        Duration   `json:"settle"`                  // how long a post whose answer was lost is left to settle
 }
 
 const day = 24 * time.Hour
+
+// maxReadDocuments is the longest that the status goes unread while documents
+// are wanted: a decision of that time whose callback was lost is a day late at most.
+const maxReadDocuments = day
+
+// readDocuments is ReadDocuments, and its default in cases that were started
+// before there was one.
+func (p Policy) readDocuments() time.Duration {
+	if p.ReadDocuments <= 0 {
+		return maxReadDocuments
+	}
+	return time.Duration(p.ReadDocuments)
+}
 
 // DefaultPolicy is what a case gets when nobody says otherwise.
 func DefaultPolicy() Policy {
@@ -49,7 +63,9 @@ func DefaultPolicy() Policy {
 		Case:      Duration(90 * day),
 		ReadFirst: Duration(time.Minute),
 		ReadMax:   Duration(6 * time.Hour),
-		Settle:    Duration(30 * time.Second),
+
+		ReadDocuments: Duration(maxReadDocuments),
+		Settle:        Duration(30 * time.Second),
 	}
 }
 
@@ -79,6 +95,10 @@ func (p Policy) Validate() error {
 	positive("case", p.Case)
 	positive("read_first", p.ReadFirst)
 	positive("read_max", p.ReadMax)
+	positive("read_documents", p.ReadDocuments)
+	if p.ReadDocuments > Duration(maxReadDocuments) {
+		errs = append(errs, errors.New("policy: read_documents must not be more than 24h"))
+	}
 	if p.Settle < 0 {
 		errs = append(errs, errors.New("policy: settle must not be negative"))
 	}

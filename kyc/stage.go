@@ -31,8 +31,9 @@ func (s Stage) Final() bool {
 	return false
 }
 
-// Polled reports whether the status is read now and then in this stage,
-// because ConnectFi may move without us and its one callback may be lost.
+// Polled reports whether the status is read now and then in this stage, ever
+// less often, because ConnectFi may move without us and its one callback may be
+// lost. While documents are wanted it is read, too, in steps of its own.
 func (s Stage) Polled() bool {
 	switch s {
 	case Processing, InReview, AwaitingData, Held:

@@ -47,9 +47,9 @@ func (f *flow) start(ctx workflow.Context, need kyc.Need) errand {
 	case kyc.Submit:
 		return run(do.SubmitDocuments, activities.SubmitRequest{ReadRequest: read, Submission: *need.Submission, Settle: settle})
 	case kyc.Watch:
+		first, longest := c.ReadEvery()
 		request := activities.WatchRequest{ReadRequest: read, Seen: c.Reading.Fingerprint(),
-			Since: c.ChangedAt, LastRead: c.ReadAt, Until: need.At,
-			First: time.Duration(c.Policy.ReadFirst), Max: time.Duration(c.Policy.ReadMax)}
+			Since: c.ChangedAt, LastRead: c.ReadAt, Until: need.At, First: first, Max: longest}
 		if c.Refusal != nil && c.Refusal.Step == kyc.StepStatus {
 			request.Refusal = c.Refusal.Code
 		}
@@ -58,9 +58,9 @@ func (f *flow) start(ctx workflow.Context, need kyc.Need) errand {
 	return errand{need: need, stop: stop, future: glance(ctx, read)}
 }
 
-// glances is how long a read within a workflow task may take: the task has ten
-// seconds, and one that outlives them is begun anew.
-const glances = 4 * time.Second
+// glances is how long a read within a workflow task may take. No update is
+// answered meanwhile, and a withdrawal is to be within two seconds.
+const glances = 1500 * time.Millisecond
 
 // glance reads the status within the workflow task that a callback has brought
 // about, which spares a task and five events where ConnectFi answers. It is

@@ -42,6 +42,7 @@ type lab struct {
 	customer string
 
 	commands int // of a run's history: activities, but not their attempts, and timers
+	timers   int // of these
 
 	mu     sync.Mutex
 	faults map[bool][]string // of the next calls about documents and of all others, one each; then none
@@ -59,8 +60,8 @@ func (nowhere) RoundTrip(*http.Request) (*http.Response, error) { return nil, er
 // activities its own time, and repeats them more than ten times.
 type server struct {
 	interceptor.WorkerInterceptorBase
-	now      func() time.Time
-	commands *int
+	now              func() time.Time
+	commands, timers *int
 }
 
 type (
@@ -74,11 +75,11 @@ type (
 	}
 	flowIn struct {
 		interceptor.WorkflowInboundInterceptorBase
-		commands *int
+		commands, timers *int
 	}
 	flowOut struct {
 		interceptor.WorkflowOutboundInterceptorBase
-		commands *int
+		commands, timers *int
 	}
 )
 
@@ -101,13 +102,13 @@ func (o *outbound) GetInfo(ctx context.Context) activity.Info {
 }
 
 func (s *server) InterceptWorkflow(_ workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
-	f := &flowIn{commands: s.commands}
+	f := &flowIn{commands: s.commands, timers: s.timers}
 	f.Next = next
 	return f
 }
 
 func (f *flowIn) Init(next interceptor.WorkflowOutboundInterceptor) error {
-	o := &flowOut{commands: f.commands}
+	o := &flowOut{commands: f.commands, timers: f.timers}
 	o.Next = next
 	return f.WorkflowInboundInterceptorBase.Init(o)
 }
@@ -123,6 +124,7 @@ func (o *flowOut) ExecuteActivity(ctx workflow.Context, name string, args ...any
 
 func (o *flowOut) NewTimerWithOptions(ctx workflow.Context, d time.Duration, options workflow.TimerOptions) workflow.Future {
 	*o.commands++
+	*o.timers++
 	return o.WorkflowOutboundInterceptorBase.NewTimerWithOptions(ctx, d, options)
 }
 
@@ -198,8 +200,8 @@ func (l *lab) begin(at time.Time) {
 	workflows.Register(l)
 	l.RegisterActivity(l.do)
 	l.OnUpsertTypedSearchAttributes(mock.Anything).Return(nil).Maybe()
-	l.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&server{now: l.Now, commands: &l.commands}}})
-	l.commands = 0
+	l.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&server{now: l.Now, commands: &l.commands, timers: &l.timers}}})
+	l.commands, l.timers = 0, 0
 	l.SetStartTime(at)
 	l.SetTestTimeout(5 * time.Second)
 }

@@ -184,7 +184,7 @@ func TestWhoHearsWhat(t *testing.T) {
 	notices := lived("pending_step_up")
 	c := kyc.New("A1", person, kyc.DefaultPolicy(), begin)
 	c.Apply(kyc.Answered{At: begin, Reading: single("pending_step_up", "")})
-	c.Apply(kyc.Elapsed{At: begin.Add(4 * day)})
+	c.Apply(kyc.Answered{At: begin.Add(4 * day), Reading: single("pending_step_up", "")})
 	c.Apply(kyc.Withdrawal{At: begin.Add(5 * day)})
 	notices = c.Notices
 	for name, test := range map[string]struct {

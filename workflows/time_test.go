@@ -27,7 +27,7 @@ func (l *lab) live(policy kyc.Policy) (v kyc.View) {
 func ages(v kyc.View, what ...string) (all []time.Duration) {
 	for _, e := range v.Timeline {
 		if slices.Contains(what, e.What) {
-			all = append(all, e.At.Sub(v.StartedAt))
+			all = append(all, e.At.Sub(v.StartedAt).Round(time.Second)) // a read takes a moment
 		}
 	}
 	return all
@@ -66,6 +66,33 @@ func TestWhatWaitingCosts(t *testing.T) {
 			require.LessOrEqual(t, l.commands, 4)
 		})
 	}
+}
+
+// What waiting for an applicant costs: an action a day, and a few commands for
+// each reminder, before which the status is read. A decision whose callback was
+// lost is found within a day.
+func TestWhatWaitingForDocumentsCosts(t *testing.T) {
+	l := newLab(t, drawnKeyset(t), "step_up")
+	defer l.close()
+	v := l.live(kyc.DefaultPolicy())
+	require.Equal(t, kyc.Expired, v.Stage)
+	actions := 4 + l.timers + len(l.looks) // start, identification, two upserts
+	t.Logf("%d looks, %d timers, %d actions, %d commands", len(l.looks), l.timers, actions, l.commands)
+	require.LessOrEqual(t, actions, 54)
+	require.LessOrEqual(t, l.commands, 11)
+	last := v.StartedAt
+	for _, look := range l.looks {
+		require.LessOrEqual(t, look.Sub(last), day+time.Second)
+		last = look
+	}
+
+	l = newLab(t, drawnKeyset(t), "step_up")
+	defer l.close()
+	l.RegisterDelayedCallback(func() { l.move("completed", "approved") }, 10*day)
+	v = l.live(kyc.DefaultPolicy())
+	require.Equal(t, kyc.Approved, v.Stage)
+	require.Less(t, v.EndedAt.Sub(v.StartedAt), 11*day+time.Second)
+	require.Equal(t, []time.Duration{3 * day, 7 * day}, ages(v, kyc.WhatReminder))
 }
 
 // The last look is taken at the deadline, neither before nor after, and what it

@@ -69,3 +69,17 @@ func deadline(s kyc.Stage) time.Duration {
 	}
 	return time.Duration(hurried().Case)
 }
+
+// A decision whose callback was lost while documents were wanted is read before
+// the next reminder: who was decided is not reminded.
+func TestWhoWasDecidedIsNotReminded(t *testing.T) {
+	policy := patient()
+	policy.Reminders = []kyc.Duration{kyc.Duration(4 * time.Second), kyc.Duration(8 * time.Second)}
+	v := begin(t, "unheard1", customers(t, "individual", "step_up", 1)[0], policy)
+	faults(t, map[string]any{"drop_callbacks": 1.0})
+	move(t, v, "completed", "approved")
+	v = untilWithin(t, 30*time.Second, v.Reference, final)
+	require.Equal(t, kyc.Approved, v.Stage)
+	require.NotContains(t, whats(v), kyc.WhatReminder)
+	require.Less(t, v.EndedAt.Sub(v.StartedAt), 8*time.Second)
+}

@@ -88,7 +88,7 @@ func beside(t *testing.T, o options) *system {
 func hurried() kyc.Policy {
 	d := func(t time.Duration) kyc.Duration { return kyc.Duration(t) }
 	return kyc.Policy{Documents: d(20 * time.Second), Reminders: []kyc.Duration{d(10 * time.Second)}, Case: d(25 * time.Second),
-		ReadFirst: d(300 * time.Millisecond), ReadMax: d(2 * time.Second), Settle: d(300 * time.Millisecond)}
+		ReadFirst: d(300 * time.Millisecond), ReadMax: d(2 * time.Second), ReadDocuments: d(24 * time.Hour), Settle: d(300 * time.Millisecond)}
 }
 
 func sandbox(t *testing.T, method, path string, body, answer any) {
