@@ -18,11 +18,23 @@ func Register(r worker.WorkflowRegistry) {
 // KYC carries one case from its identification to its end. A decision, an
 // expiry and a withdrawal are all results, not failures.
 func KYC(ctx workflow.Context, in Input) (kyc.View, error) {
+	ctx, cancelled := uncancelled(ctx)
 	f := newFlow(ctx, in)
+	f.cancelled = cancelled
 	if err := f.listen(ctx); err != nil {
 		return kyc.View{}, err
 	}
 	return f.run(ctx)
+}
+
+// uncancelled returns a context that "Request Cancellation" in the Temporal UI
+// does not reach, and whether somebody has pressed it. On a cancelled context
+// every timer and activity, also a new one, is ready at once, and Await looks at
+// its condition first: a loop that waits for one of them would spin for ever
+// (SDK v1.50.0, internal/workflow.go, Await).
+func uncancelled(root workflow.Context) (workflow.Context, func() bool) {
+	ctx, _ := workflow.NewDisconnectedContext(root)
+	return ctx, func() bool { return root.Err() != nil }
 }
 
 // flow is one run of a case. state is all that the next run gets to know;
@@ -34,7 +46,9 @@ type flow struct {
 	errand    errand // what was asked of the world and is not answered
 	alarm     alarm  // the one timer
 	published published
-	heard     time.Time // when the first callback came that no answer covers yet; zero if none did
+	cancelled func() bool // from the Temporal UI: see uncancelled
+	starting  bool        // a start waits for the first status
+	heard     time.Time   // when the first callback came that no answer covers yet; zero if none did
 }
 
 func newFlow(ctx workflow.Context, in Input) *flow {
@@ -65,6 +79,9 @@ func (f *flow) run(ctx workflow.Context) (kyc.View, error) {
 		if f.kase().Stage.Final() {
 			return f.leave(ctx)
 		}
+		if f.cancelled() {
+			continue // it came while a notice was handed on: the next run would not know
+		}
 		if f.full(ctx) && !f.errand.running() {
 			return kyc.View{}, f.continueAsNew(ctx)
 		}
@@ -72,10 +89,9 @@ func (f *flow) run(ctx workflow.Context) (kyc.View, error) {
 		version := f.kase().Version
 		if err := workflow.Await(ctx, func() bool {
 			return f.inbox.Len() > 0 || f.errand.ready() || f.alarm.ready() || f.kase().Version != version ||
-				f.full(ctx) && !f.errand.running()
+				f.cancelled() || f.full(ctx) && !f.errand.running()
 		}); err != nil {
-			f.apply(ctx, kyc.Withdrawal{At: workflow.Now(ctx)}) // cancelled from the Temporal UI
-			ctx, _ = workflow.NewDisconnectedContext(ctx)
+			return kyc.View{}, err
 		}
 	}
 }
@@ -92,6 +108,9 @@ func (f *flow) takeIn(ctx workflow.Context) {
 	if f.alarm.ready() {
 		f.alarm = alarm{}
 		f.apply(ctx, kyc.Elapsed{At: workflow.Now(ctx)})
+	}
+	if f.cancelled() && !f.kase().Stage.Final() {
+		f.apply(ctx, kyc.Withdrawal{At: workflow.Now(ctx)})
 	}
 }
 

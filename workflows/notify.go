@@ -29,7 +29,8 @@ func NotifyID(reference string) string { return "kyc-notify-" + reference }
 // receiver, every receiver by itself. It outlives its case, which is closed at
 // its decision, and ends once the final notice was delivered or given up.
 func KYCNotify(ctx workflow.Context, ledger Ledger) (Ledger, error) {
-	n := &notifier{Ledger: ledger, inbox: workflow.GetSignalChannel(ctx, SignalNotices), sent: map[string]int{},
+	ctx, cancelled := uncancelled(ctx)
+	n := &notifier{Ledger: ledger, cancelled: cancelled, inbox: workflow.GetSignalChannel(ctx, SignalNotices), sent: map[string]int{},
 		lanes: []*lane{{receiver: activities.Everybodys}, {receiver: activities.Callers}}}
 	err := workflow.SetQueryHandlerWithOptions(ctx, QueryEvents, func() ([]Event, error) { return n.Events(), nil },
 		workflow.QueryHandlerOptions{Description: "what was sent, to whom, how often, and what was answered"})
@@ -44,12 +45,14 @@ func KYCNotify(ctx workflow.Context, ledger Ledger) (Ledger, error) {
 // notifier is one run.
 type notifier struct {
 	Ledger
-	inbox   workflow.ReceiveChannel
-	lanes   []*lane // in fixed order
-	end     workflow.Future
-	sent    map[string]int // deliveries of this run, by what their names begin with
-	asked   int            // how often something was to be sent again
-	details string
+	cancelled func() bool // from the Temporal UI: see uncancelled
+	stopped   bool        // and that was dealt with
+	inbox     workflow.ReceiveChannel
+	lanes     []*lane // in fixed order
+	end       workflow.Future
+	sent      map[string]int // deliveries of this run, by what their names begin with
+	asked     int            // how often something was to be sent again
+	details   string
 }
 
 // lane is the way to one receiver and the delivery that is on it, if one is.
@@ -88,10 +91,7 @@ func (n *notifier) run(ctx workflow.Context) (Ledger, error) {
 		n.pursue(ctx, full)
 		asked := n.asked
 		if err := workflow.Await(ctx, func() bool { return n.news() || n.asked != asked }); err != nil {
-			// Cancelled from the Temporal UI: what is under way is stopped, and told.
-			ctx, _ = workflow.NewDisconnectedContext(ctx)
-			n.Ended = true
-			n.giveUp(workflow.Now(ctx), answerCancelled, activities.Everybodys, activities.Callers)
+			return Ledger{}, err
 		}
 	}
 }
@@ -111,7 +111,7 @@ func (n *notifier) news() bool {
 			return true
 		}
 	}
-	return n.inbox.Len() > 0 || n.end != nil && n.end.IsReady()
+	return n.inbox.Len() > 0 || n.end != nil && n.end.IsReady() || n.cancelled() && !n.stopped
 }
 
 func (n *notifier) takeIn(ctx workflow.Context) {
@@ -128,6 +128,11 @@ func (n *notifier) takeIn(ctx workflow.Context) {
 	}
 	if n.end != nil && n.end.IsReady() {
 		n.end, n.Ended = nil, true
+	}
+	if n.cancelled() && !n.stopped {
+		// What waits is given up, and the ledger says why. pursue stops what is under way.
+		n.stopped, n.Ended = true, true
+		n.giveUp(now, answerCancelled, activities.Everybodys, activities.Callers)
 	}
 }
 
