@@ -116,11 +116,14 @@ func (f *flow) takeIn(ctx workflow.Context) {
 
 // readInbox is the only reader of the callback signal.
 func (f *flow) readInbox(ctx workflow.Context) {
-	var hint Callback
-	for f.inbox.ReceiveAsync(&hint) {
+	for {
+		input, ok := receive(f.inbox)
+		if !ok {
+			return
+		}
+		hint := callbackOf(input)
 		f.apply(ctx, kyc.Hinted{At: workflow.Now(ctx), By: kyc.HintCallback,
 			ID: hint.RequestID, ApplicationID: hint.ApplicationID})
-		hint = Callback{}
 	}
 }
 

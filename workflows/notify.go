@@ -116,10 +116,17 @@ func (n *notifier) news() bool {
 
 func (n *notifier) takeIn(ctx workflow.Context) {
 	now := workflow.Now(ctx)
-	var notices []kyc.Notice
-	for n.inbox.ReceiveAsync(&notices) {
-		n.take(notices, now)
-		notices = nil
+	for {
+		input, ok := receive(n.inbox)
+		if !ok {
+			break
+		}
+		// Nobody but the case has its key: what is in plaintext, or no notice, is not believed.
+		if notices, err := noticesOf(input); err != nil {
+			workflow.GetLogger(ctx).Warn("a signal that is no notice of the case was left out", "reference", n.Reference)
+		} else {
+			n.take(notices, now)
+		}
 	}
 	for _, l := range n.lanes {
 		if l.ready() {

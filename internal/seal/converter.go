@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 
+	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
+	"google.golang.org/protobuf/proto"
 )
 
 // Converters seal all that Temporal stores of a workflow but its ids, its
@@ -58,7 +60,7 @@ const (
 //
 // What was never sealed is no lack of a key. Yet workflow code stops at it as
 // well, since failing the workflow would be no better; the way on is a reset to
-// the event before. Where it may be an update, somebody is waiting for an answer
+// the event before. Signals are asked for raw: see FromPayloads. Where it may be an update, somebody is waiting for an answer
 // and nothing of it is recorded unless it is accepted: they get the error, as
 // the server would hand a panicking update to the next attempt for ever.
 func (r refusal) refuse(workflow string, err error) error {
@@ -76,6 +78,38 @@ type data struct {
 
 func newData(c codec) data {
 	return data{converter.NewCodecDataConverter(converter.GetDefaultDataConverter(), c), c}
+}
+
+// MetadataPlaintext is on what was asked for as a converter.RawValue and was
+// never sealed.
+const MetadataPlaintext = "plaintext"
+
+// FromPayloads opens payloads. Who asks for a converter.RawValue decodes by
+// itself, and takes what was never sealed, too, marked so: a signal that
+// somebody typed must not stop a workflow. What is sealed with a key that is not
+// there stops it all the same.
+func (d data) FromPayloads(payloads *commonpb.Payloads, to ...any) error {
+	if len(to) != 1 {
+		return d.DataConverter.FromPayloads(payloads, to...)
+	}
+	raw, ok := to[0].(*converter.RawValue)
+	switch all := payloads.GetPayloads(); {
+	case !ok:
+		return d.DataConverter.FromPayloads(payloads, to...)
+	case len(all) == 0:
+		*raw = converter.RawValue{}
+		return nil
+	case string(all[0].GetMetadata()[converter.MetadataEncoding]) == payloadEncoding:
+		return d.DataConverter.FromPayload(all[0], raw)
+	default:
+		plain := proto.CloneOf(all[0])
+		if plain.Metadata == nil {
+			plain.Metadata = map[string][]byte{}
+		}
+		plain.Metadata[MetadataPlaintext] = []byte("true")
+		*raw = converter.NewRawValue(plain)
+		return nil
+	}
 }
 
 // WithSerializationContext is how the SDK says whose payloads come.

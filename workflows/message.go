@@ -1,0 +1,59 @@
+package workflows
+
+import (
+	"errors"
+
+	commonpb "go.temporal.io/api/common/v1"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/workflow"
+
+	"durablekyc.example/kyc"
+)
+
+// MetadataPlaintext is on the payload of a signal that was never encrypted,
+// where payloads are: the converter of workers (internal/seal) writes it.
+const MetadataPlaintext = "plaintext"
+
+// receive takes the next signal as it came. The SDK would decode it and drop
+// what does not decode, and the worker's converter stops the workflow task at
+// plaintext: what an operator types into the Temporal UI is neither lost nor in
+// the way. A payload whose key this worker lacks still waits for the key.
+func receive(inbox workflow.ReceiveChannel) (input *commonpb.Payload, ok bool) {
+	var raw converter.RawValue
+	ok = inbox.ReceiveAsync(&raw)
+	return raw.Payload(), ok
+}
+
+// callbackOf reads a callback. A signal in plaintext, whatever it says, is a hint
+// without an id: it comes from an operator, who may well send the same again.
+func callbackOf(input *commonpb.Payload) (hint Callback) {
+	if decode(input, &hint) != nil {
+		return Callback{}
+	}
+	if plaintext(input) {
+		hint.RequestID = ""
+	}
+	return hint
+}
+
+var errPlaintext = errors.New("it was never encrypted")
+
+// noticesOf reads what a case hands on. Plaintext is none of a case's.
+func noticesOf(input *commonpb.Payload) (notices []kyc.Notice, err error) {
+	if plaintext(input) {
+		return nil, errPlaintext
+	}
+	return notices, decode(input, &notices)
+}
+
+func plaintext(input *commonpb.Payload) bool {
+	_, marked := input.GetMetadata()[MetadataPlaintext]
+	return marked
+}
+
+func decode(input *commonpb.Payload, to any) error {
+	if input == nil {
+		return errors.New("there is no input")
+	}
+	return converter.GetDefaultDataConverter().FromPayload(input, to)
+}
