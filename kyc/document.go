@@ -85,6 +85,13 @@ func (v View) SubmissionID(entity string, t DocumentType, sums map[Side][sha256.
 // turned some down.
 func (v View) Turn(entity string) int { return v.count(entity, WhatWanted, WhatRefused) }
 
+// Sent counts the submissions of this entity, and Answered those of them that
+// ConnectFi has taken or refused: they are dealt with in their order.
+func (v View) Sent(entity string) int { return v.count(entity, WhatSubmitted) }
+
+// Answered: see Sent.
+func (v View) Answered(entity string) int { return v.count(entity, WhatHandedOver, WhatRefused) }
+
 func (v View) count(entity string, whats ...string) (n int) {
 	for _, e := range v.Timeline {
 		if e.Entity == entity && slices.Contains(whats, e.What) {

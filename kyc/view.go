@@ -27,8 +27,10 @@ type View struct {
 	Timeline      []Entry      `json:"timeline"`          // oldest first
 	StartedAt     time.Time    `json:"startedAt"`
 	EndedAt       time.Time    `json:"endedAt,omitzero"`
-	Links         int          `json:"links"`   // how often links to the applicant's page were revoked: a link carries the number it was made under
-	Version       int          `json:"version"` // rises with every change
+	Links         int          `json:"links"`             // how often links to the applicant's page were revoked: a link carries the number it was made under
+	Hints         int          `json:"hints,omitempty"`   // how often something hinted at a change
+	Covered       int          `json:"covered,omitempty"` // how many of these an answer of ConnectFi's covers
+	Version       int          `json:"version"`           // rises with every change
 }
 
 // EntityView is one person or business of the case.
@@ -54,7 +56,7 @@ func (c *Case) View() View {
 		Reference: c.Reference, CustomerID: c.CustomerID, CustomerType: CustomerTypeOf(c.CustomerID),
 		ApplicationID: c.ApplicationID, AggregatorID: c.Reading.AggregatorID, Status: c.Reading.Status, Said: c.Reading.Outcome, Stage: c.Stage, WaitingOn: c.Stage.WaitingOn(),
 		Reason: c.Reason, Ground: c.Ground(), Refusal: c.Refusal, StartedAt: c.StartedAt, EndedAt: c.EndedAt, Links: c.Links,
-		Version: c.Version, Queued: len(c.Queue), Timeline: slices.Clone(c.Timeline), Entities: []EntityView{},
+		Hints: c.Hints, Covered: c.Answered, Version: c.Version, Queued: len(c.Queue), Timeline: slices.Clone(c.Timeline), Entities: []EntityView{},
 	}
 	switch c.Stage {
 	case Approved:

@@ -26,6 +26,15 @@ var (
 	ErrUnavailable = errors.New("Temporal cannot take this now")
 )
 
+// ErrUnanswered is an ErrNoAnswer of ConnectFi's: the case has taken what was
+// asked, and ConnectFi has not answered it in time.
+var ErrUnanswered error = unanswered{}
+
+type unanswered struct{}
+
+func (unanswered) Error() string        { return "ConnectFi has not answered yet; the case goes on asking" }
+func (unanswered) Is(target error) bool { return target == ErrNoAnswer }
+
 // Transient reports whether an error is one to sit out: the same call may do better later.
 func Transient(err error) bool { return errors.Is(err, ErrNoAnswer) || errors.Is(err, ErrUnavailable) }
 
@@ -147,12 +156,15 @@ func (c Client) Sending(ctx context.Context, reference string) (bool, error) {
 // Revision tells whether a case has changed: it differs whenever anything has
 // happened since. It costs no action and needs no worker.
 func (c Client) Revision(ctx context.Context, reference string) (string, error) {
-	d, err := c.Temporal.DescribeWorkflowExecution(ctx, ID(reference), "")
+	info, err := c.describe(ctx, reference)
 	if err != nil {
-		return "", translate(ctx, err)
+		return "", err
 	}
-	info := d.GetWorkflowExecutionInfo()
-	return fmt.Sprintf("%s-%d-%d", info.GetExecution().GetRunId(), info.GetStatus(), info.GetHistoryLength()), nil
+	return revision(info), nil
+}
+
+func revision(info *workflowpb.WorkflowExecutionInfo) string {
+	return fmt.Sprintf("%s-%d-%d", info.GetExecution().GetRunId(), info.GetStatus(), info.GetHistoryLength())
 }
 
 // Callback hands the case a hint. ErrEnded if the case is closed, ErrUnknown
@@ -173,33 +185,32 @@ func (c Client) Callback(ctx context.Context, reference string, hint Callback) e
 }
 
 // Submit hands over what an applicant sent and answers once ConnectFi did.
+// ErrUnanswered means that the case has it and goes on trying.
 func (c Client) Submit(ctx context.Context, reference string, s kyc.Submission) (kyc.View, error) {
-	return c.update(ctx, reference, UpdateSubmit, s.ID, s)
+	view, err := c.update(ctx, reference, UpdateSubmit, s.ID, s)
+	if err != nil {
+		return view, err
+	}
+	sent := view.Sent(s.Entity)
+	return c.follow(ctx, reference, view, func(v kyc.View) bool { return v.Answered(s.Entity) >= sent })
 }
 
 // HandIn hands over what an applicant sent and answers once the case has
 // accepted it, whatever ConnectFi says later.
 func (c Client) HandIn(ctx context.Context, reference string, s kyc.Submission) error {
-	handle, err := c.Temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		WorkflowID: ID(reference), UpdateName: UpdateSubmit, UpdateID: s.ID, Args: []any{s},
-		WaitForStage: client.WorkflowUpdateStageAccepted,
-	})
-	if err != nil {
-		return c.ended(ctx, reference, translate(ctx, err))
-	}
-	// A refusal is there already. Whatever else is there or comes is the case's to tell.
-	now, cancel := context.WithCancel(ctx)
-	cancel()
-	var refused *temporal.ApplicationError
-	if err := handle.Get(now, nil); errors.As(err, &refused) {
-		return translate(ctx, err)
-	}
-	return nil
+	_, err := c.update(ctx, reference, UpdateSubmit, s.ID, s)
+	return err
 }
 
-// Refresh has the status read now and answers with what it found.
+// Refresh has the status read now and answers with what was found.
+// ErrUnanswered means that ConnectFi has not answered; the case goes on asking.
 func (c Client) Refresh(ctx context.Context, reference string) (kyc.View, error) {
-	return c.update(ctx, reference, UpdateRefresh, "")
+	view, err := c.update(ctx, reference, UpdateRefresh, "")
+	if err != nil {
+		return view, err
+	}
+	asked := view.Hints
+	return c.follow(ctx, reference, view, func(v kyc.View) bool { return v.Covered >= asked })
 }
 
 // RevokeLinks makes every link to the applicant's page useless that was given

@@ -9,17 +9,18 @@ import (
 	"durablekyc.example/kyc"
 )
 
-// listen registers every message a case takes. Handlers only apply an event
-// and wait for the case to have dealt with it; the loop alone runs activities,
-// so that an exit never waits for an upload that is being retried.
+// listen registers every message a case takes. Handlers apply an event and
+// return: the server keeps ten updates in flight for a workflow, so one that waited
+// for ConnectFi would lock out a withdrawal. The loop alone runs activities. The
+// sender who wants the outcome follows the case: see Client.follow.
 func (f *flow) listen(ctx workflow.Context) error {
 	err := workflow.SetQueryHandlerWithOptions(ctx, QueryCase,
 		func() (kyc.View, error) { return f.kase().View(), nil },
 		workflow.QueryHandlerOptions{Description: "the case: stage, entities, what is missing, waiting for whom, until when, timeline"})
 	return errors.Join(err,
 		update(ctx, UpdateStart, "the first status, once it is known", f.started, f.checkStart),
-		update(ctx, UpdateSubmit, "document images of one entity; answers once ConnectFi did", f.submitted, f.checkSubmission),
-		update(ctx, UpdateRefresh, "read the status now", f.refreshed, f.checkOpen),
+		update(ctx, UpdateSubmit, "document images of one entity; answers once the case has taken them", f.submitted, f.checkSubmission),
+		update(ctx, UpdateRefresh, "read the status now; answers before it was read", f.refreshed, f.checkOpen),
 		update(ctx, UpdateRevoke, "make every link to the applicant's page useless that was given out before", f.revoked, f.checkOpen),
 		update(ctx, UpdateWithdraw, "end the case without a decision", f.withdrawn, f.checkOpen))
 }
@@ -39,8 +40,18 @@ func (f *flow) checkStart(r StartRequest) error {
 	return nil
 }
 
+// started answers once the first status is known. Callers share one update, by
+// its id: another one beside it answers with the case as it stands, so that
+// however many ask, one is in flight.
 func (f *flow) started(ctx workflow.Context, _ StartRequest) (kyc.View, error) {
-	return f.once(ctx, func() bool { return f.kase().Stage != kyc.Identifying })
+	if f.starting {
+		return f.kase().View(), nil
+	}
+	f.starting = true
+	defer func() { f.starting = false }()
+	ctx, _ = uncancelled(ctx) // a cancelled case is withdrawn, and that is an answer
+	err := workflow.Await(ctx, func() bool { return f.kase().Stage != kyc.Identifying })
+	return f.kase().View(), err
 }
 
 func (f *flow) checkSubmission(s kyc.Submission) error {
@@ -58,7 +69,7 @@ func (f *flow) checkSubmission(s kyc.Submission) error {
 
 func (f *flow) submitted(ctx workflow.Context, s kyc.Submission) (kyc.View, error) {
 	f.apply(ctx, kyc.Submitted{At: workflow.Now(ctx), Submission: s})
-	return f.once(ctx, func() bool { return f.kase().Handled(s.ID) })
+	return f.kase().View(), nil
 }
 
 func (f *flow) checkOpen() error {
@@ -70,8 +81,7 @@ func (f *flow) checkOpen() error {
 
 func (f *flow) refreshed(ctx workflow.Context) (kyc.View, error) {
 	f.apply(ctx, kyc.Hinted{At: workflow.Now(ctx), By: kyc.HintRefresh})
-	mine := f.kase().Hints
-	return f.once(ctx, func() bool { return f.kase().Answered >= mine })
+	return f.kase().View(), nil
 }
 
 func (f *flow) revoked(ctx workflow.Context) (kyc.View, error) {
@@ -82,15 +92,6 @@ func (f *flow) revoked(ctx workflow.Context) (kyc.View, error) {
 func (f *flow) withdrawn(ctx workflow.Context) (kyc.View, error) {
 	f.apply(ctx, kyc.Withdrawal{At: workflow.Now(ctx)})
 	return f.kase().View(), nil
-}
-
-// once answers with the case as soon as something holds, or the case has ended.
-func (f *flow) once(ctx workflow.Context, holds func() bool) (kyc.View, error) {
-	err := workflow.Await(ctx, func() bool { return holds() || f.kase().Stage.Final() })
-	if f.kase().Stage.Final() {
-		err = nil // it was cancelled from outside, and that is an answer
-	}
-	return f.kase().View(), err
 }
 
 // refuse is the case's no, in a form that the caller can tell apart.

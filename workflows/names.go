@@ -13,8 +13,8 @@ const (
 
 	SignalCallback = "callback"         // a Callback
 	UpdateStart    = "start"            // a StartRequest → kyc.View, once the first status is known
-	UpdateSubmit   = "submit-documents" // a kyc.Submission → kyc.View, once ConnectFi has answered
-	UpdateRefresh  = "refresh"          // → kyc.View, once the status was read
+	UpdateSubmit   = "submit-documents" // a kyc.Submission → kyc.View, once the case has taken it
+	UpdateRefresh  = "refresh"          // → kyc.View, before the status was read
 	UpdateWithdraw = "withdraw"         // → kyc.View
 	UpdateRevoke   = "revoke-links"     // → kyc.View
 	QueryCase      = "case"             // → kyc.View

@@ -131,6 +131,8 @@ func (a *app) advise(ctx context.Context, err error) error {
 		return p("temporal workflow unpause --workflow-id "+workflows.ID(reference), "%s is paused in Temporal%s%s", reference, a.byWhom(paused), a.standing(ctx, reference))
 	case errors.As(err, &stuck) && about != nil:
 		return p(wayOn(stuck.Cause, reference), "%s is stuck (attempt %d): %s%s", reference, stuck.Attempt, stuck.Cause.Sentence(), a.standing(ctx, reference))
+	case errors.Is(err, workflows.ErrUnanswered) && about != nil:
+		return p("starter watch "+reference, "%s has it, and ConnectFi has not answered yet; it goes on asking", reference)
 	case errors.Is(err, workflows.ErrNoWorker) && about != nil:
 		return p("go run ./worker", "no worker is up to answer for %s%s", reference, a.standing(ctx, reference))
 	case errors.Is(err, workflows.ErrBusy) && about != nil:
