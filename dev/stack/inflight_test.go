@@ -60,11 +60,14 @@ func TestNothingInFlightLocksACase(t *testing.T) {
 				mu      sync.Mutex
 				refused []error
 			)
+			places := make(chan struct{}, 8) // they send in one minute, not in one moment
 			for _, e := range v.Entities {
 				if !e.Status.WantsDocuments() {
 					continue
 				}
 				all.Go(func() {
+					places <- struct{}{}
+					defer func() { <-places }()
 					ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 					defer cancel()
 					if err := one.cases.HandIn(ctx, v.Reference, sent(e.ID)); err != nil {

@@ -45,7 +45,7 @@ func TestAPlaintextSignalIsAHint(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			v := begin(t, "plain"+letters(name), customers(t, "individual", "review", 1)[0], policy)
 			sandbox(t, http.MethodPost, "/sandbox/applications/"+v.ApplicationID+"/status", map[string]string{"status": "completed", "outcome": "approved"}, nil)
-			signal(t, workflows.ID(v.Reference), workflows.SignalCallback, input)
+			signalled(t, workflows.ID(v.Reference), workflows.SignalCallback, input)
 			v = untilWithin(t, 15*time.Second, v.Reference, final)
 			require.Equal(t, kyc.Approved, v.Stage)
 			require.True(t, slices.Contains(whats(v), kyc.HintCallback))
@@ -54,7 +54,7 @@ func TestAPlaintextSignalIsAHint(t *testing.T) {
 	}
 }
 
-func signal(t *testing.T, id, name string, input *commonpb.Payloads) {
+func signalled(t *testing.T, id, name string, input *commonpb.Payloads) {
 	t.Helper()
 	_, err := one.client.WorkflowService().SignalWorkflowExecution(t.Context(), &workflowservice.SignalWorkflowExecutionRequest{
 		Namespace: embedded.Namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: id}, SignalName: name, Input: input})
@@ -72,8 +72,8 @@ func TestPlaintextStopsNothing(t *testing.T) {
 	notifier := workflows.NotifyID(v.Reference)
 	require.Eventually(t, func() bool { return receiver.heard(v.Reference, kyc.NoticeDocuments) > 0 }, 20*time.Second, 50*time.Millisecond)
 	for name, input := range typed() {
-		signal(t, notifier, workflows.SignalNotices, input)
-		signal(t, workflows.ID(v.Reference), "another", input)
+		signalled(t, notifier, workflows.SignalNotices, input)
+		signalled(t, workflows.ID(v.Reference), "another", input)
 		for _, message := range []string{workflows.UpdateStart, workflows.UpdateSubmit} {
 			ask(t, plain, workflows.ID(v.Reference), message, map[string]any{"a": name}, true)
 		}

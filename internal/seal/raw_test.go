@@ -35,6 +35,8 @@ func TestARawValueMayBePlaintext(t *testing.T) {
 	require.Contains(t, read(&commonpb.Payload{}).Payload().Metadata, seal.MetadataPlaintext)
 	require.Nil(t, read().Payload())
 
+	require.NoError(t, inWorkflow(k).FromPayloads(&commonpb.Payloads{Payloads: []*commonpb.Payload{plain}}), "nobody reads it")
+
 	foreign := &commonpb.Payloads{Payloads: []*commonpb.Payload{sealPayload(t, of(other, workflow), example(30))}}
 	require.PanicsWithError(t, `a payload of "`+workflow+`" waits for its key: `+unopened(t, k, foreign), func() {
 		var raw converter.RawValue
