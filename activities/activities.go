@@ -6,6 +6,7 @@ package activities
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"time"
 
 	"durablekyc.example/connectfi"
@@ -23,6 +24,9 @@ type Config struct {
 	Hooks        *hook.Sender                                              // sends notices
 	NotifyURL    string                                                    // hears of all cases; empty is nobody
 	ApplicantURL func(reference string, links int, until time.Time) string // a new link to the applicant's page
+
+	// Delivered is what the notifiers of a case knew before this run of one.
+	Delivered func(ctx context.Context, reference, run string) (json.RawMessage, error)
 }
 
 // Activities are registered with a worker as they are.

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -49,6 +50,16 @@ const (
 	AnswerInvalid   = "invalidMessage"   // it could not be written
 	AnswerGone      = "410"              // the receiver wants nothing more
 )
+
+// RecallRequest names the case whose earlier notifiers are asked.
+type RecallRequest struct {
+	Reference string `json:"reference"`
+}
+
+// Recall is what the notifiers of a case knew before the one that asks.
+func (a *Activities) Recall(ctx context.Context, r RecallRequest) (json.RawMessage, error) {
+	return a.Delivered(ctx, r.Reference, activity.GetInfo(ctx).WorkflowExecution.RunID)
+}
 
 // schedule is the time between attempts that Standard Webhooks recommends: with
 // the first, at once, ten attempts in a little over three days.

@@ -79,7 +79,7 @@ const customer = "cstap_5WMvWpL6XzfkmntDJeeHm2"
 
 func notice(what kyc.NoticeType, stage kyc.Stage, status kyc.Status, outcome, entity kyc.Outcome) activities.NotifyRequest {
 	return activities.NotifyRequest{Reference: "extRefAk124", CustomerID: customer, Receiver: activities.Everybodys,
-		Notice: kyc.Notice{ID: "evt_extRefAk124_1", Number: 1, Type: what, At: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC), Stage: stage,
+		Notice: kyc.Notice{ID: "evt_49c668d1e1d0e3481d8a6eadabdba52b", Type: what, At: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC), Stage: stage,
 			Links: 2, Until: time.Now().Add(time.Hour).Truncate(time.Second),
 			Reading: kyc.Reading{ApplicationID: "iapp_6HdIlzPVvBdPRMOLVb7BGW", AggregatorID: "CLIENTID", Status: status, Outcome: outcome,
 				Entities: []kyc.EntityReading{{ID: customer, IsCustomer: true, Status: status, Outcome: entity}}}}}
@@ -94,7 +94,7 @@ func TestTheEventForEverybodyIsThinAndSigned(t *testing.T) {
 	result, err := o.attempt(approved())
 	require.NoError(t, err)
 	require.Equal(t, activities.NotifyResult{Attempts: 1, Answer: "200"}, result)
-	require.Equal(t, "evt_extRefAk124_1", o.header.Get("webhook-id"))
+	require.Equal(t, "evt_49c668d1e1d0e3481d8a6eadabdba52b", o.header.Get("webhook-id"))
 	require.Equal(t, `{"type":"case.approved","timestamp":"2026-03-01T09:00:00Z","data":{"reference":"extRefAk124",`+
 		`"applicationId":"iapp_6HdIlzPVvBdPRMOLVb7BGW","stage":"approved","customerType":"individual"}}`, string(o.body))
 	o.verify()
@@ -139,7 +139,7 @@ func TestTheCallersEnvelopeIsConnectFis(t *testing.T) {
 	_, again, err := connectfi.ParseCallback(o.body)
 	require.NoError(t, err)
 	require.Equal(t, requestID, again, "a repetition is one")
-	r.Notice.ID = "evt_extRefAk124_2"
+	r.Notice.ID = "evt_e3481d8a6eadabdba52b49c668d1e1d0"
 	_, err = o.attempt(r)
 	require.NoError(t, err)
 	_, other, err := connectfi.ParseCallback(o.body)

@@ -11,6 +11,7 @@ import (
 // Apply changes them.
 type Case struct {
 	Reference     string    `json:"reference"`
+	Identity      string    `json:"identity,omitempty"` // tells this case from an earlier one under its reference: set it before the first event
 	CustomerID    string    `json:"customerId"`
 	Policy        Policy    `json:"policy"`
 	StartedAt     time.Time `json:"startedAt"`
@@ -33,8 +34,9 @@ type Case struct {
 	Queue    []Submission `json:"queue,omitempty"`    // sent by applicants, not yet taken by ConnectFi
 	Settled  []string     `json:"settled,omitempty"`  // ids of the latest submissions that are through
 
-	Notices []Notice `json:"notices,omitempty"` // for the outside, and not handed on yet
-	Noticed int      `json:"noticed,omitempty"` // how many there were in all: the number of the last one
+	Notices   []Notice `json:"notices,omitempty"`   // for the outside, and not handed on yet
+	Noticed   int      `json:"noticed,omitempty"`   // how many there were in all
+	Requested string   `json:"requested,omitempty"` // the id of the last one that asked for documents
 
 	Timeline []Entry `json:"timeline"`
 	Version  int     `json:"version"` // rises with every change that a person can see

@@ -1,7 +1,9 @@
 package kyc
 
 import (
-	"strconv"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"time"
 )
 
@@ -9,8 +11,7 @@ import (
 // was so when it happened. It is made by Apply alone, so that the same events
 // always make the same notices, and whoever sends one again sends the same.
 type Notice struct {
-	ID      string     `json:"id"`     // of this step, for ever: see NoticeID
-	Number  int        `json:"number"` // within the case, from 1
+	ID      string     `json:"id"` // of this step, for ever: see Case.noticeID
 	Type    NoticeType `json:"type"`
 	At      time.Time  `json:"at"`
 	Stage   Stage      `json:"stage"`
@@ -40,12 +41,6 @@ const (
 var notices = map[Stage]NoticeType{AwaitingDocuments: NoticeDocuments, InReview: NoticeReview, AwaitingData: NoticeData,
 	Held: NoticeHeld, Approved: NoticeApproved, Denied: NoticeDenied, Expired: NoticeExpired, Withdrawn: NoticeWithdrawn}
 
-// NoticeID is the id of a case's notice. One reference is one case and its
-// notices are numbered, so it needs neither a draw nor a clock.
-func NoticeID(reference string, number int) string {
-	return "evt_" + reference + "_" + strconv.Itoa(number)
-}
-
 // Final reports whether this is the last notice of its case.
 func (n Notice) Final() bool { return n.Stage.Final() }
 
@@ -64,6 +59,12 @@ func (n Notice) Said() bool {
 	return n.Reading.Status != ""
 }
 
+// SameNews reports whether this notice tells receivers nothing that the other
+// one has not told them: the time and the deadline aside.
+func (n Notice) SameNews(other Notice) bool {
+	return n.Type == other.Type && n.Stage == other.Stage && n.Links == other.Links && equal(n.Reading, other.Reading)
+}
+
 // notify adds a notice of what is so now. It waits in Notices until somebody
 // has taken it over.
 func (c *Case) notify(what NoticeType, at time.Time) {
@@ -71,13 +72,35 @@ func (c *Case) notify(what NoticeType, at time.Time) {
 		return
 	}
 	c.Noticed++
-	n := Notice{ID: NoticeID(c.Reference, c.Noticed), Number: c.Noticed, Type: what, At: at,
-		Stage: c.Stage, Reading: c.Reading, Links: c.Links}
+	n := Notice{Type: what, At: at, Stage: c.Stage, Reading: c.Reading, Links: c.Links}
 	n.Reading.ApplicationID = c.ApplicationID
 	if !c.Stage.Final() {
 		n.Until = c.Until()
 	}
+	n.ID = c.noticeID(n)
+	if what == NoticeDocuments {
+		c.Requested = n.ID
+	}
 	c.Notices = append(c.Notices, n)
+}
+
+// noticeID is a digest of everything that makes a notice this one and no other:
+// the case that reports it, what it reports, when the case learned that, and
+// which number it had. A reminder has its request and its number in
+// that place: one that falls due again in a run that was reset is the same.
+// What goes into it, and how, must never change: ids are for ever.
+func (c *Case) noticeID(n Notice) string {
+	place := fmt.Sprintf("%d %d", n.At.UnixNano(), c.Noticed)
+	if n.Type == NoticeReminder {
+		place = fmt.Sprintf("%s %d", c.Requested, c.Reminded)
+	}
+	r, h := n.Reading, sha256.New()
+	fmt.Fprintf(h, "%q %q %q %q %d %q\n", c.Reference, c.Identity, n.Type, n.Stage, n.Links, place)
+	fmt.Fprintf(h, "%q %q %q %q\n", r.ApplicationID, r.AggregatorID, r.Status, r.Outcome)
+	for _, e := range r.Entities {
+		fmt.Fprintf(h, "%q %t %q %q\n", e.ID, e.IsCustomer, e.Status, e.Outcome)
+	}
+	return "evt_" + hex.EncodeToString(h.Sum(nil)[:16])
 }
 
 // HandedOn forgets the oldest n notices: they are in somebody else's care, or

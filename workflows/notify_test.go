@@ -77,14 +77,21 @@ func lived(statuses ...kyc.Status) []kyc.Notice {
 }
 
 func both() workflows.Ledger {
-	return workflows.Ledger{Reference: "A1", CustomerID: person, WebhookURL: "http://caller.example", Notify: true, Until: begin.Add(93 * day)}
+	return workflows.Ledger{Reference: "A1", Terms: terms()}
+}
+
+func terms() workflows.Terms {
+	return workflows.Terms{CustomerID: person, WebhookURL: "http://caller.example", Notify: true, Until: begin.Add(93 * day)}
 }
 
 // run hands over the notices, one a minute, and answers with the ledger at the end.
 func (p *post) run(l workflows.Ledger, notices ...kyc.Notice) workflows.Ledger {
 	p.t.Helper()
+	after := l.Last
 	for i, n := range notices {
-		p.RegisterDelayedCallback(func() { p.SignalWorkflow(workflows.SignalNotices, []kyc.Notice{n}) }, time.Duration(i+1)*time.Minute)
+		report := workflows.Report{Terms: l.Terms, After: after, Notices: []kyc.Notice{n}}
+		after = n.ID
+		p.RegisterDelayedCallback(func() { p.SignalWorkflow(workflows.SignalNotices, report) }, time.Duration(i+1)*time.Minute)
 	}
 	p.ExecuteWorkflow(workflows.NotifyType, l)
 	require.True(p.t, p.IsWorkflowCompleted())
@@ -172,7 +179,7 @@ func TestGoneIsTheEndForThisReceiverAlone(t *testing.T) {
 	}
 	notices := lived("waiting_review", "pending_step_up", "completed")
 	end := p.run(both(), notices...)
-	require.Equal(t, map[string]int{"evt_A1_1 caller": 1, "evt_A1_1 all": 1, "evt_A1_2 all": 1, "evt_A1_3 all": 1}, p.calls)
+	require.Equal(t, map[string]int{notices[0].ID + " caller": 1, notices[0].ID + " all": 1, notices[1].ID + " all": 1, notices[2].ID + " all": 1}, p.calls)
 	for _, n := range notices {
 		require.Equal(t, "410", receipt(end, n.ID, activities.Callers).Answer)
 		require.False(t, receipt(end, n.ID, activities.Callers).GivenUpAt.IsZero())
@@ -192,8 +199,8 @@ func TestWhoHearsWhat(t *testing.T) {
 		all, caller int
 	}{
 		"both":   {both(), 3, 1},
-		"all":    {workflows.Ledger{Reference: "A1", Notify: true, Until: begin.Add(day)}, 3, 0},
-		"caller": {workflows.Ledger{Reference: "A1", WebhookURL: "http://caller.example", Until: begin.Add(day)}, 0, 1},
+		"all":    {workflows.Ledger{Reference: "A1", Terms: workflows.Terms{Notify: true, Until: begin.Add(day)}}, 3, 0},
+		"caller": {workflows.Ledger{Reference: "A1", Terms: workflows.Terms{WebhookURL: "http://caller.example", Until: begin.Add(day)}}, 0, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPost(t)
@@ -268,8 +275,8 @@ func TestResendOfOneEventSendsTheSameEvent(t *testing.T) {
 	}, 90*time.Second)
 	p.run(both(), notices...)
 	requireRefused(t, &none.answer, workflows.RefusedNotWanted)
-	require.Equal(t, []string{"evt_A1_1", "evt_A1_1", "evt_A1_2"}, p.took[activities.Everybodys])
-	require.Equal(t, []string{"evt_A1_1", "evt_A1_1", "evt_A1_2"}, p.took[activities.Callers])
+	require.Equal(t, []string{notices[0].ID, notices[0].ID, notices[1].ID}, p.took[activities.Everybodys])
+	require.Equal(t, []string{notices[0].ID, notices[0].ID, notices[1].ID}, p.took[activities.Callers])
 }
 
 func TestAnEndedNotifierGoesOnFromItsResult(t *testing.T) {
@@ -283,7 +290,7 @@ func TestAnEndedNotifierGoesOnFromItsResult(t *testing.T) {
 	end = again.run(ledger)
 	require.Equal(t, ids(notices), again.took[activities.Everybodys])
 	require.Equal(t, ids(notices), again.took[activities.Callers])
-	require.Equal(t, 2, receipt(end, "evt_A1_1", activities.Callers).Attempts)
+	require.Equal(t, 2, receipt(end, notices[0].ID, activities.Callers).Attempts)
 	require.Empty(t, end.Gone)
 }
 
@@ -291,9 +298,10 @@ func TestCancellingANotifierTellsWhatWasLeft(t *testing.T) {
 	p := newPost(t)
 	p.answer = func(activities.NotifyRequest, time.Time) int { return 500 }
 	p.RegisterDelayedCallback(p.CancelWorkflow, time.Hour)
-	end := p.run(both(), lived("waiting_review")...)
-	require.Equal(t, "cancelled", receipt(end, "evt_A1_1", activities.Everybodys).Answer)
-	require.False(t, receipt(end, "evt_A1_1", activities.Callers).GivenUpAt.IsZero())
+	notices := lived("waiting_review")
+	end := p.run(both(), notices...)
+	require.Equal(t, "cancelled", receipt(end, notices[0].ID, activities.Everybodys).Answer)
+	require.False(t, receipt(end, notices[0].ID, activities.Callers).GivenUpAt.IsZero())
 }
 
 // Whatever was not dealt with goes on in the next run, under the same ids.
@@ -303,9 +311,11 @@ func TestANotifierContinuesAsNew(t *testing.T) {
 	notices := lived("waiting_review", "pending_step_up", "completed")
 	p.RegisterDelayedCallback(func() {
 		p.SetContinueAsNewSuggested(true)
-		p.SignalWorkflow(workflows.SignalNotices, notices[1:2])
+		p.SignalWorkflow(workflows.SignalNotices, workflows.Report{Terms: terms(), After: notices[0].ID, Notices: notices[1:2]})
 	}, time.Hour)
-	p.RegisterDelayedCallback(func() { p.SignalWorkflow(workflows.SignalNotices, notices[:1]) }, time.Minute)
+	p.RegisterDelayedCallback(func() {
+		p.SignalWorkflow(workflows.SignalNotices, workflows.Report{Terms: terms(), Notices: notices[:1]})
+	}, time.Minute)
 	p.ExecuteWorkflow(workflows.NotifyType, both())
 	var next *workflow.ContinueAsNewError
 	require.ErrorAs(t, p.GetWorkflowError(), &next)

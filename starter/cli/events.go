@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 
-	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
 
@@ -30,7 +28,7 @@ func (c eventsCommand) Run(ctx context.Context, a *app) error {
 
 type resendCommand struct {
 	reference
-	Event string `arg:"" optional:"" help:"The event's id, or its number; without it, every event that was not delivered."`
+	Event string `arg:"" optional:"" help:"The event's id, or its number in starter events; without it, every event that was not delivered."`
 }
 
 // Run sends again. The id stays, so a receiver that has the event already
@@ -39,12 +37,8 @@ func (c resendCommand) Run(ctx context.Context, a *app) error {
 	if err := c.check("resend"); err != nil {
 		return err
 	}
-	id := c.Event
-	if number, err := strconv.Atoi(id); err == nil {
-		id = kyc.NoticeID(c.Reference, number)
-	}
 	events, err := a.events(ctx, c.Reference, func(ctx context.Context, cases workflows.Client) ([]workflows.Event, error) {
-		return cases.Resend(ctx, c.Reference, id)
+		return cases.Resend(ctx, c.Reference, c.Event)
 	})
 	var refused *workflows.RefusedError
 	if errors.As(err, &refused) {
@@ -67,8 +61,8 @@ func (a *app) events(ctx context.Context, reference string, call func(context.Co
 	events, err := call(ctx, cases)
 	var ended *workflows.EndedError
 	if errors.As(err, &ended) {
-		return nil, &problem{err: fmt.Errorf("%s %s: what it knew of the events is gone", workflows.NotifyID(reference), ended),
-			next: "starter show " + reference}
+		return nil, &problem{err: fmt.Errorf("%s %s, and no worker says what it knew of the events", workflows.NotifyID(reference), ended),
+			next: "starter doctor"}
 	}
 	return events, of(reference, err)
 }
@@ -99,7 +93,7 @@ func (p printer) events(reference string, events []workflows.Event, next string)
 	}
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(table, "WHEN\tEVENT\tID\tRECEIVER\tATTEMPTS\tANSWER\tSTATE")
+	fmt.Fprintln(table, "NO\tWHEN\tEVENT\tID\tRECEIVER\tATTEMPTS\tANSWER\tSTATE")
 	undelivered := false
 	for _, e := range events {
 		for _, r := range e.Receipts {
@@ -108,7 +102,7 @@ func (p printer) events(reference string, events []workflows.Event, next string)
 				answer = "-"
 			}
 			undelivered = undelivered || r.DeliveredAt.IsZero()
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", p.local(e.At), harmless(string(e.Type)), harmless(e.ID),
+			fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", e.Number, p.local(e.At), harmless(string(e.Type)), harmless(e.ID),
 				harmless(string(r.Receiver)), r.Attempts, harmless(answer), p.delivery(r))
 		}
 	}

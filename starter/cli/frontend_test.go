@@ -177,7 +177,9 @@ func (f *frontend) QueryWorkflow(_ context.Context, r *workflowservice.QueryWork
 	}
 	var answer any = f.view()
 	if isNotifier(r.GetExecution().GetWorkflowId()) {
-		answer = f.ledger.Events()
+		if answer = f.ledger.Events(); r.GetQuery().GetQueryType() == workflows.QueryLedger {
+			answer = f.ledger
+		}
 	}
 	result, err := sealed(r.GetExecution().GetWorkflowId()).ToPayloads(answer)
 	return &workflowservice.QueryWorkflowResponse{QueryResult: result}, err

@@ -7,6 +7,7 @@ package taskqueue
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -162,6 +163,13 @@ func New(c Config) (*Worker, error) {
 	return &Worker{config: c, sweep: cleaner, census: counter, activities: activities.New(activities.Config{
 		ConnectFi: c.ConnectFi, Documents: c.Documents, CallbackURL: callback,
 		Hooks: hooks, NotifyURL: c.NotifyURL, ApplicantURL: link,
+		Delivered: func(ctx context.Context, reference, run string) (json.RawMessage, error) {
+			ledger, err := workflows.Client{Temporal: c.Temporal}.Recall(ctx, reference, run)
+			if err != nil {
+				return nil, err
+			}
+			return json.Marshal(ledger)
+		},
 	})}, nil
 }
 

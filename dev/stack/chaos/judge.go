@@ -228,25 +228,58 @@ func examine(e evidence, replayer workflows.Replayer) (wrong []string) {
 	return wrong
 }
 
-// missing names an event that the receiver of all never heard of: they are
-// numbered from one without a gap, and the last one is the decision.
+// missing names an event that the receiver of all never heard of, or one too
+// many: the case's timeline says which there were.
 func missing(e evidence) string {
 	if e.view == nil || !e.view.Stage.Final() {
 		return ""
 	}
-	last := 0
-	for number := 1; number <= len(e.events)+1; number++ {
-		switch kind := e.events[kyc.NoticeID(e.view.Reference, number)]; {
-		case kind == "case."+string(e.view.Stage):
-			last = number
-		case kind == "" && last == 0:
-			return kyc.NoticeID(e.view.Reference, number)
+	count := map[string]int{}
+	for _, kind := range e.events {
+		count[kind]++
+	}
+	for _, kind := range reported(e.view.Timeline) {
+		if count[kind]--; count[kind] < 0 {
+			return kind
 		}
 	}
-	if last != len(e.events) {
-		return fmt.Sprintf("nothing after the decision, but %d events after it", len(e.events)-last)
+	for kind, more := range count {
+		if more > 0 {
+			return fmt.Sprintf("nothing that makes %d more of %s", more, kind)
+		}
 	}
 	return ""
+}
+
+// reported are the types of the events that a timeline stands for: each stage
+// but ConnectFi's own work, each reminder, and documents that are wanted beside
+// others, which begins no stage.
+func reported(timeline []kyc.Entry) (kinds []string) {
+	var (
+		stage kyc.Stage
+		asked time.Time
+	)
+	for _, entry := range timeline {
+		switch began := kyc.Stage(entry.What); {
+		case began == kyc.Processing:
+			stage = began
+		case began == kyc.AwaitingDocuments:
+			stage, asked = began, entry.At
+			kinds = append(kinds, string(kyc.NoticeDocuments))
+		case began == kyc.AwaitingData:
+			stage = began
+			kinds = append(kinds, string(kyc.NoticeData))
+		case began == kyc.InReview, began == kyc.Held, began.Final():
+			stage = began
+			kinds = append(kinds, "case."+entry.What)
+		case entry.What == kyc.WhatReminder:
+			kinds = append(kinds, string(kyc.NoticeReminder))
+		case entry.What == kyc.WhatWanted && stage == kyc.AwaitingDocuments && !entry.At.Equal(asked):
+			asked = entry.At
+			kinds = append(kinds, string(kyc.NoticeDocuments))
+		}
+	}
+	return kinds
 }
 
 // decidedAt is when a case knew its decision.

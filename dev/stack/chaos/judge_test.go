@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,10 +46,10 @@ func good(t *testing.T) (evidence, workflows.Replayer) {
 	return evidence{
 		subject: &subject{reference: "A1", scenario: "step_up"},
 		view: &kyc.View{Reference: "A1", ApplicationID: "iapp_1", Stage: kyc.Approved,
-			Timeline: []kyc.Entry{{What: kyc.WhatStarted}, {What: "approved"}}},
+			Timeline: []kyc.Entry{{What: kyc.WhatStarted}, {What: "awaiting_documents"}, {What: kyc.WhatWanted}, {What: "approved"}}},
 		truth:  standin.ApplicationEntry{Reference: "A1", ApplicationID: "iapp_1", Status: "completed", Outcome: "Approved"},
 		ledger: standin.LedgerEntry{Reference: "A1", Applications: 1, Documents: 2, Attachments: 2},
-		events: map[string]string{"evt_A1_1": "case.documents_requested", "evt_A1_2": "case.approved"},
+		events: map[string]string{"evt_1": "case.documents_requested", "evt_2": "case.approved"},
 		runs:   []*history.History{&h},
 	}, workflows.Replayer(keyset.WorkerConverters())
 }
@@ -61,17 +62,21 @@ func TestTheJudgesFindWhatIsPlanted(t *testing.T) {
 		plant func(*evidence)
 		says  string
 	}{
-		"a forgotten case":            {func(e *evidence) { e.view.Stage, e.view.Until = kyc.InReview, time.Now().Add(time.Hour) }, "it has not ended"},
-		"a stage without a deadline":  {func(e *evidence) { e.view.Stage = kyc.InReview }, "has no deadline"},
-		"a case that is gone":         {func(e *evidence) { e.view = nil }, "cannot be told"},
-		"the wrong decision":          {func(e *evidence) { e.truth.Outcome = "Denied" }, "and ConnectFi says"},
-		"a second application":        {func(e *evidence) { e.ledger.Applications = 2 }, "2 applications"},
-		"another application":         {func(e *evidence) { e.truth.ApplicationID = "iapp_2" }, "ConnectFi's is iapp_2"},
-		"a document linked twice":     {func(e *evidence) { e.ledger.Attachments = 3 }, "3 links were made for 2"},
-		"a document too many":         {func(e *evidence) { e.ledger.Documents, e.ledger.Attachments = 4, 4 }, "4 documents were linked"},
-		"a decision nobody heard of":  {func(e *evidence) { delete(e.events, "evt_A1_2") }, "nobody heard of evt_A1_2"},
-		"an event nobody heard of":    {func(e *evidence) { delete(e.events, "evt_A1_1") }, "nobody heard of evt_A1_1"},
-		"an event after the decision": {func(e *evidence) { e.events["evt_A1_3"] = "case.in_review" }, "events after it"},
+		"a forgotten case":           {func(e *evidence) { e.view.Stage, e.view.Until = kyc.InReview, time.Now().Add(time.Hour) }, "it has not ended"},
+		"a stage without a deadline": {func(e *evidence) { e.view.Stage = kyc.InReview }, "has no deadline"},
+		"a case that is gone":        {func(e *evidence) { e.view = nil }, "cannot be told"},
+		"the wrong decision":         {func(e *evidence) { e.truth.Outcome = "Denied" }, "and ConnectFi says"},
+		"a second application":       {func(e *evidence) { e.ledger.Applications = 2 }, "2 applications"},
+		"another application":        {func(e *evidence) { e.truth.ApplicationID = "iapp_2" }, "ConnectFi's is iapp_2"},
+		"a document linked twice":    {func(e *evidence) { e.ledger.Attachments = 3 }, "3 links were made for 2"},
+		"a document too many":        {func(e *evidence) { e.ledger.Documents, e.ledger.Attachments = 4, 4 }, "4 documents were linked"},
+		"a decision nobody heard of": {func(e *evidence) { delete(e.events, "evt_2") }, "nobody heard of case.approved"},
+		"an event nobody heard of":   {func(e *evidence) { delete(e.events, "evt_1") }, "nobody heard of case.documents_requested"},
+		"an event too many":          {func(e *evidence) { e.events["evt_3"] = "case.approved" }, "1 more of case.approved"},
+		"an event of nothing":        {func(e *evidence) { e.events["evt_3"] = "case.in_review" }, "1 more of case.in_review"},
+		"documents asked for twice": {func(e *evidence) {
+			e.view.Timeline = slices.Insert(e.view.Timeline, 3, kyc.Entry{What: kyc.WhatWanted, At: time.Unix(1, 0)})
+		}, "nobody heard of case.documents_requested"},
 		"a decision that changed": {func(e *evidence) { e.view.Timeline = append(e.view.Timeline, kyc.Entry{What: "denied"}) },
 			"2 ends"},
 		"a timeline without a start": {func(e *evidence) { e.view.Timeline = e.view.Timeline[1:] }, "does not begin with its start"},
