@@ -10,7 +10,7 @@ PROMETHEUS = $(if $(wildcard .dev/prometheus/usr/bin/promtool)$(shell command -v
 TAGS = -tags "$(BROWSER) $(NODE) $(POSTGRES) $(PROMETHEUS)"
 AXIOS = 1.21.1
 
-.PHONY: test tools check root stack chaos bench scale fuzz pictures build release reproducible dev compose
+.PHONY: test tools check root stack chaos bench scale fuzz mutate pictures build release reproducible dev compose
 
 test: tools check root stack
 
@@ -80,6 +80,12 @@ fuzz:
 	  echo "$$(dirname $$file) $${name#func }"; \
 	  go test -run '^$$' -fuzz "^$${name#func }\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5s "$$(dirname $$file)" </dev/null || exit 1; \
 	done
+
+# Does a test fail where one operator is changed? docs/testing.md. PACKAGES=kyc ARGS="-only kyc/next.go:40"
+PACKAGES = kyc connectfi activities workflows internal/seal
+
+mutate:
+	go run ./dev/mutate $(ARGS) $(PACKAGES)
 
 # The README's pictures, taken anew.
 pictures:
