@@ -26,6 +26,7 @@ type lab struct {
 	originals map[string][]byte
 	flags     []string      // of the test binary
 	usual     time.Duration // what the tests take without a mutant
+	work      time.Duration // of it, the processor's time
 }
 
 // copyTree copies what git knows or would take, so that nothing a test leaves behind lands in the sources.
@@ -77,9 +78,11 @@ func (l *lab) run(ctx context.Context) error {
 			m.status = l.tryAlone(ctx, m, number+1)
 		}
 	}
-	for number, m := range l.mutants { // one after the other, and patiently: the machine may have been busy
-		if m.status == timedOut && !m.site.unchanged {
-			m.status = l.try(ctx, binary, number+1, 4)
+	for number, m := range l.mutants { // one after the other, and patiently
+		if m.status == tooSlow {
+			if m.status = l.try(ctx, binary, number+1, 4); m.status == tooSlow {
+				m.status = timedOut
+			}
 		}
 	}
 	return ctx.Err()
@@ -178,14 +181,14 @@ func (l *lab) baseline(ctx context.Context, binary string) error {
 	for _, flags := range [][]string{{"-rapid.seed=1", "-rapid.nofailfile"}, nil} {
 		l.flags = flags
 		begun := time.Now()
-		out, err := l.test(ctx, binary, 0, 1)
+		out, work, err := l.test(ctx, binary, 0, 1)
 		if bytes.Contains(out, []byte("flag provided but not defined")) {
 			continue
 		}
 		if err != nil {
 			return fmt.Errorf("the tests fail without a mutant: %w: %s", err, out)
 		}
-		l.usual = time.Since(begun)
+		l.usual, l.work = time.Since(begun), work
 		fmt.Fprintf(os.Stderr, "%s: the tests take %s without a mutant\n", l.pkg, l.usual.Round(time.Millisecond))
 		return nil
 	}
@@ -215,13 +218,16 @@ func (l *lab) each(ctx context.Context, try func(m *mutant, number int)) {
 }
 
 func (l *lab) try(ctx context.Context, binary string, number, patience int) status {
-	_, err := l.test(ctx, binary, number, patience)
+	_, work, err := l.test(ctx, binary, number, patience)
 	switch {
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded) && work > 4*l.work+time.Second:
 		return timedOut
+	case errors.Is(err, context.DeadlineExceeded):
+		return tooSlow
 	case err != nil:
 		return killed
 	}
+	fmt.Fprintf(os.Stderr, "lives: %s\n", l.mutants[number-1].id.place())
 	return lived
 }
 
@@ -238,11 +244,14 @@ func (l *lab) tryAlone(ctx context.Context, m *mutant, number int) status {
 	if _, err := l.build(ctx, binary); err != nil {
 		return uncompiled
 	}
-	return l.try(ctx, binary, number, 4)
+	if s := l.try(ctx, binary, number, 4); s != tooSlow {
+		return s
+	}
+	return timedOut
 }
 
-// test runs a test binary in its package's folder, with one mutant switched on.
-func (l *lab) test(ctx context.Context, binary string, number, patience int) ([]byte, error) {
+// test runs a test binary in its package's folder, with one mutant switched on. work is the processor's time it took.
+func (l *lab) test(ctx context.Context, binary string, number, patience int) (out []byte, work time.Duration, err error) {
 	limit := l.usual*time.Duration(l.slack*patience) + l.grace
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, context.DeadlineExceeded)
 	defer cancel()
@@ -250,9 +259,12 @@ func (l *lab) test(ctx context.Context, binary string, number, patience int) ([]
 	command.Dir = filepath.Join(l.tree, l.pkg)
 	command.Env = append(os.Environ(), fmt.Sprintf("MUTANT=%d", number))
 	command.WaitDelay = time.Second
-	out, err := command.CombinedOutput()
-	if err != nil && ctx.Err() != nil {
-		return out, ctx.Err()
+	out, err = command.CombinedOutput()
+	if state := command.ProcessState; state != nil {
+		work = state.UserTime() + state.SystemTime()
 	}
-	return out, err
+	if err != nil && ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return out, work, err
 }

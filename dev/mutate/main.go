@@ -26,7 +26,7 @@ func main() {
 
 func mutate(ctx context.Context) error {
 	workers := flag.Int("workers", 2, "mutants tried at once")
-	slack := flag.Int("timeout", 10, "how many times as long as the tests take a mutant may take; one that takes longer is tried once more, with four times that")
+	slack := flag.Int("timeout", 5, "how many times as long as the tests take a mutant may take; one that takes longer is tried once more, with four times that")
 	only := flag.String("only", "", "only the mutants in these lines, such as kyc/case.go:12,kyc/next.go:40: for work on a test")
 	flag.Parse()
 	allowed, err := readList("dev/mutate/living.txt")

@@ -26,6 +26,7 @@ const (
 	killed      status = "killed"
 	lived       status = "lived"
 	timedOut    status = "did not end"
+	tooSlow     status = "did not end, and hardly ran" // the machine may have been busy: it is tried once more
 	uncompiled  status = "does not compile"
 	unattempted status = ""
 )
