@@ -10,7 +10,7 @@ PROMETHEUS = $(if $(wildcard .dev/prometheus/usr/bin/promtool)$(shell command -v
 TAGS = -tags "$(BROWSER) $(NODE) $(POSTGRES) $(PROMETHEUS)"
 AXIOS = 1.21.1
 
-.PHONY: test tools check root stack chaos bench scale fuzz audit pictures build release reproducible dev compose
+.PHONY: test tools check root stack chaos bench scale fuzz audit mutate pictures build release reproducible dev compose
 
 test: tools check root stack
 
@@ -84,6 +84,12 @@ fuzz:
 # Known vulnerabilities in what is linked, of every module: docs/security.md. It needs vuln.go.dev, or a copy: VULNDB=file:///…
 audit:
 	VULNDB="$(VULNDB)" dev/audit.sh
+
+# Does a test fail where one operator is changed? docs/testing.md. PACKAGES=kyc ARGS="-only kyc/next.go:40"
+PACKAGES = kyc connectfi activities workflows internal/seal
+
+mutate:
+	go run ./dev/mutate $(ARGS) $(PACKAGES)
 
 # The README's pictures, taken anew.
 pictures:

@@ -38,6 +38,7 @@ var mayImport = map[string]struct {
 	"dev":                {nil, "the launcher must build before anything else does"},
 	"internal/cluster":   {[]string{"internal/seal", "internal/env", "internal/renewal"}, "what Temporal stores is encrypted; plumbing knows no domain"},
 	"dev/chart":          {nil, "a chart is rendered as Helm would, by whoever has no cluster"},
+	"dev/mutate":         {nil, "it builds and runs the tests of others, and links none of them"},
 	"dev/release":        {nil, "a release is made of what is built, and is no part of it"},
 	"dev/lint":           {nil, "a description is read as a stranger's tools would read it"},
 	"dev/lint/queries":   {nil, "queries are read by Prometheus' own grammar, in a module that ours does not link"},

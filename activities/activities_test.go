@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 
@@ -30,6 +32,8 @@ type world struct {
 	store *docstore.Store
 	dir   string // where the store lies
 	do    *activities.Activities
+	suite testsuite.WorkflowTestSuite
+	said  bytes.Buffer // what the activities logged
 }
 
 func newWorld(t *testing.T) *world {
@@ -47,9 +51,10 @@ func newWorld(t *testing.T) *world {
 	store, err := docstore.Open(t.Context(), "file://"+filepath.ToSlash(dir), keyset)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
-	var suite testsuite.WorkflowTestSuite
-	w := &world{suite.NewTestActivityEnvironment(), t, server.URL, store, dir, activities.New(activities.Config{
+	w := &world{t: t, url: server.URL, store: store, dir: dir, do: activities.New(activities.Config{
 		ConnectFi: client, Documents: store, CallbackURL: func(string) string { return server.URL + "/nobody" }})}
+	w.suite.SetLogger(log.NewStructuredLogger(slog.New(slog.NewTextHandler(&w.said, nil))))
+	w.TestActivityEnvironment = w.suite.NewTestActivityEnvironment()
 	w.RegisterActivity(w.do)
 	return w
 }
@@ -194,6 +199,11 @@ func TestWatch(t *testing.T) {
 	fresh.LastRead = time.Now()
 	w.fault("error_before", 1) // not asked at all, so this does not show
 	unchanged(fresh, 59*time.Minute, 61*time.Minute)
+	fresh.LastRead = time.Now().Add(-40 * time.Minute)
+	unchanged(fresh, 19*time.Minute, 21*time.Minute)
+	fresh.LastRead = time.Now().Add(-50 * time.Minute) // less than a quarter is left: that is worth no second task
+	_, err = run[activities.WatchResult](w, w.do.WatchStatus, fresh)
+	require.Equal(t, activities.TypeNoAnswer, applicationError(t, err).Type())
 	_, err = run[activities.WatchResult](w, w.do.WatchStatus, r)
 	require.Equal(t, activities.TypeNoAnswer, applicationError(t, err).Type())
 	require.GreaterOrEqual(t, applicationError(t, err).NextRetryDelay(), 54*time.Minute)
@@ -204,11 +214,16 @@ func TestWatch(t *testing.T) {
 	last, err := run[activities.WatchResult](w, w.do.WatchStatus, over)
 	require.NoError(t, err)
 	require.True(t, last.Last)
+	over.LastRead = time.Now() // and the last read is made, however fresh the one before is
+	last, err = run[activities.WatchResult](w, w.do.WatchStatus, over)
+	require.NoError(t, err)
+	require.True(t, last.Last)
 
 	w.send(http.MethodPost, "/sandbox/applications/"+seen.ApplicationID+"/review", map[string]string{"outcome": "approved"}, nil)
 	news, err := run[activities.WatchResult](w, w.do.WatchStatus, r)
 	require.NoError(t, err)
 	require.Equal(t, kyc.Status("completed"), news.Reading.Status)
+	require.False(t, news.Last)
 }
 
 func TestSubmissionGoesOnWhereItStopped(t *testing.T) {

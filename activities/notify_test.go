@@ -176,6 +176,8 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 		most    time.Duration
 	}{
 		"taken":                   {answer: status(204, ""), taken: true, kind: "204"},
+		"taken, the last code":    {answer: status(299, ""), taken: true, kind: "299"},
+		"the next is not":         {answer: status(300, ""), kind: "300", least: 4 * time.Second, most: 6 * time.Second},
 		"broken":                  {answer: status(500, ""), kind: "500", least: 4 * time.Second, most: 6 * time.Second},
 		"not found":               {answer: status(404, ""), kind: "404", least: 4 * time.Second, most: 6 * time.Second},
 		"a redirect":              {answer: status(302, ""), kind: "302", least: 4 * time.Second, most: 6 * time.Second},

@@ -32,10 +32,7 @@ func reading(a connectfi.Application, asked ReadRequest) (kyc.Reading, error) {
 // word cuts no character in two: half of one would be another in the history,
 // and a watch that finds the status changed asks again at once, and for ever.
 func word[S ~string](s S) string {
-	if len(s) > longest {
-		return strings.ToValidUTF8(string(s[:longest]), "")
-	}
-	return string(s)
+	return strings.ToValidUTF8(string(s[:min(len(s), longest)]), "")
 }
 
 // generateRequest describes one image to ConnectFi (C). Which workflow an

@@ -47,8 +47,9 @@ type Client struct {
 
 const (
 	defaultTimeout = 15 * time.Second
-	mostAnswer     = 1 << 20  // bytes of an answer
-	mostUpload     = 25 << 20 // bytes of a document; ConnectFi's own limit is unknown (A)
+	connectTimeout = 10 * time.Second // of a dial, and of a TLS handshake
+	mostAnswer     = 1 << 20          // bytes of an answer
+	mostUpload     = 25 << 20         // bytes of a document; ConnectFi's own limit is unknown (A)
 )
 
 // New checks the configuration, all of it at once, and calls nobody.
@@ -90,8 +91,8 @@ func New(config Config) (*Client, error) {
 func transport() *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment, // where production lets nobody out otherwise
-		DialContext:            (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
-		TLSHandshakeTimeout:    10 * time.Second,
+		DialContext:            (&net.Dialer{Timeout: connectTimeout}).DialContext,
+		TLSHandshakeTimeout:    connectTimeout,
 		IdleConnTimeout:        90 * time.Second,
 		MaxIdleConnsPerHost:    64,
 		MaxResponseHeaderBytes: 64 << 10,

@@ -376,7 +376,7 @@ func TestD_Ids_AreMadeOfTheDocumentedForm(t *testing.T) {
 	at, err := connectfi.RequestIDTime(requestID)
 	require.NoError(t, err)
 	require.Equal(t, now, at)
-	for _, bad := range []string{"", "x", "cstap_", "cstap_!", "cstap_1", "6reGTr3k8vpAu8uFV7EdiN", "cstap_" + strings.Repeat("Z", 22), "cstap_" + strings.Repeat("Z", 1<<20)} {
+	for _, bad := range []string{"", "x", "cstap_", "cstap_!", "cstap_1", "cstap_+reGTr3k8vpAu8uFV7EdiN", "cstap_-reGTr3k8vpAu8uFV7EdiN", "cstap_0" + "6reGTr3k8vpAu8uFV7EdiN", "6reGTr3k8vpAu8uFV7EdiN", "cstap_" + strings.Repeat("Z", 22), "cstap_" + strings.Repeat("Z", 1<<20)} {
 		_, err := connectfi.IDTime(bad)
 		require.Error(t, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"math/big"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -18,7 +19,8 @@ const (
 	PrefixDocument    = "doc_"
 )
 
-const base62 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+// base is that of the digits of an id: 0-9, a-z, A-Z, as math/big writes them (D).
+const base = 62
 
 // gregorian is the start of a version-1 UUID's clock, in 100 ns before 1970.
 const gregorian = 0x01b21dd213814000
@@ -27,16 +29,7 @@ const gregorian = 0x01b21dd213814000
 // version-1 UUID (D). Such an id can be guessed; it is never a secret.
 func NewID(prefix string, now time.Time) string {
 	uuid := newUUID(now)
-	n := new(big.Int).SetBytes(uuid[:])
-	var digits []byte
-	for zero, base, digit := new(big.Int), big.NewInt(62), new(big.Int); n.Cmp(zero) > 0; {
-		n.DivMod(n, base, digit)
-		digits = append(digits, base62[digit.Int64()])
-	}
-	for i, j := 0, len(digits)-1; i < j; i, j = i+1, j-1 {
-		digits[i], digits[j] = digits[j], digits[i]
-	}
-	return prefix + string(digits)
+	return prefix + new(big.Int).SetBytes(uuid[:]).Text(base)
 }
 
 // NewRequestID makes a request id: a version-1 UUID without dashes (D).
@@ -55,20 +48,16 @@ func newUUID(now time.Time) (u [16]byte) {
 	return u
 }
 
+// digitsPattern are no more digits than 128 bits have. big.Int would read a sign as well, and a million of them.
+var digitsPattern = regexp.MustCompile(`^[0-9a-zA-Z]{1,22}$`)
+
 // IDTime says when an id was made (D).
 func IDTime(id string) (time.Time, error) {
 	_, digits, ok := strings.Cut(id, "_")
-	if !ok || len(digits) > 22 { // of 128 bits
+	if !ok || !digitsPattern.MatchString(digits) {
 		return time.Time{}, errors.New("not an id of ConnectFi's form")
 	}
-	n := new(big.Int)
-	for _, d := range []byte(digits) {
-		value := strings.IndexByte(base62, d)
-		if value < 0 {
-			return time.Time{}, errors.New("not an id of ConnectFi's form")
-		}
-		n.Add(n.Mul(n, big.NewInt(62)), big.NewInt(int64(value)))
-	}
+	n, _ := new(big.Int).SetString(digits, base)
 	if n.BitLen() > 128 {
 		return time.Time{}, errors.New("not an id of ConnectFi's form")
 	}

@@ -97,7 +97,7 @@ func (e Answered) apply(c *Case) {
 		c.note(Entry{At: e.At, What: WhatStillWanted, Entity: entity})
 	}
 	c.dequeue(e.Submission)
-	c.expireIfDue(e.At, "")
+	c.expireIfDue(e.At)
 	c.remindIfDue(e.At)
 }
 
@@ -140,7 +140,7 @@ func (c *Case) change(reading Reading, at time.Time) {
 func (e Refused) apply(c *Case) {
 	c.refuse(e.At, e.Step, e.Code, e.Covers, e.Submission)
 	if e.Step != StepDocuments {
-		c.expireIfDue(e.At, "")
+		c.expireIfDue(e.At)
 	}
 }
 
@@ -204,7 +204,7 @@ func (e LinksRevoked) apply(c *Case) {
 
 func (e Elapsed) apply(c *Case) {
 	if c.ApplicationID == "" {
-		c.expireIfDue(e.At, "") // there is nothing to read once more
+		c.expireIfDue(e.At) // there is nothing to read once more
 	}
 }
 
@@ -233,13 +233,11 @@ func (e Withdrawal) apply(c *Case) {
 }
 
 // expireIfDue ends a case whose last look was taken and found no decision.
-func (c *Case) expireIfDue(at time.Time, why string) {
+func (c *Case) expireIfDue(at time.Time) {
 	if c.Stage.Final() || len(c.Queue) > 0 || at.Before(c.Until()) {
 		return
 	}
-	if why == "" {
-		why = "nothing was decided in time; it stood at " + string(c.Stage)
-	}
+	why := "nothing was decided in time; it stood at " + string(c.Stage)
 	c.Stage, c.Reason = Expired, why
 	c.note(Entry{At: at, What: string(Expired), Note: why})
 	c.end(at)
@@ -290,10 +288,7 @@ func (c *Case) find(entity string) int {
 }
 
 func keepLast(ids []string) []string {
-	if len(ids) > remembered {
-		return slices.Clone(ids[len(ids)-remembered:])
-	}
-	return ids
+	return slices.Clone(ids[max(0, len(ids)-remembered):])
 }
 
 // sorted puts the customer first and the others in the order of their ids:

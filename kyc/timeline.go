@@ -85,8 +85,8 @@ func (e Entry) String() string {
 // note adds a line; hints of one kind in a row share one.
 func (c *Case) note(e Entry) {
 	c.Version++
-	if last := len(c.Timeline) - 1; last >= 0 && e.Count > 0 {
-		if l := &c.Timeline[last]; l.What == e.What && l.Note == e.Note {
+	if e.Count > 0 { // a case begins with a line that is no hint
+		if l := &c.Timeline[len(c.Timeline)-1]; l.What == e.What && l.Note == e.Note {
 			l.Count++
 			return
 		}

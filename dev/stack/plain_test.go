@@ -79,8 +79,8 @@ func TestPlaintextStopsNothing(t *testing.T) {
 		}
 		ask(t, plain, notifier, workflows.UpdateResend, map[string]any{"a": name}, true)
 	}
-	forged := kyc.Notice{ID: "evt_forged", Number: 99, Type: kyc.NoticeApproved, Stage: kyc.Approved}
-	require.NoError(t, plain.SignalWorkflow(t.Context(), notifier, "", workflows.SignalNotices, []kyc.Notice{forged}))
+	forged := kyc.Notice{ID: "evt_forged", Type: kyc.NoticeApproved, Stage: kyc.Approved}
+	require.NoError(t, plain.SignalWorkflow(t.Context(), notifier, "", workflows.SignalNotices, workflows.Report{Notices: []kyc.Notice{forged}}))
 	ask(t, plain, workflows.ID(v.Reference), workflows.UpdateRefresh, "x", false)
 	ask(t, plain, workflows.ID(v.Reference), workflows.UpdateRevoke, "x", false)
 	events, err := one.cases.Notices(t.Context(), v.Reference)

@@ -150,6 +150,22 @@ func TestAPayloadCannotBeChanged(t *testing.T) {
 	})
 }
 
+// Whoever lacks a key is told which, also by a payload that was cut behind the key's id.
+func TestAMissingKeyIsNamed(t *testing.T) {
+	k, _ := drawn(t)
+	other, _ := drawn(t)
+	sealed := sealPayload(t, other.Codec(), example(30))
+	for _, length := range []int{5, 6, len(sealed.Data)} {
+		p := proto.Clone(sealed).(*commonpb.Payload)
+		p.Data = p.Data[:length]
+		_, err := openPayload(k.Codec(), p)
+		require.ErrorContains(t, err, "it was sealed with key "+keyID(sealed)+", which is not among them")
+	}
+	sealed.Data = sealed.Data[:4]
+	_, err := openPayload(k.Codec(), sealed)
+	require.ErrorContains(t, err, "it is not as it was sealed")
+}
+
 // A key without a prefix, as another program may make one, is named beside what it sealed.
 func TestAKeyWithoutAPrefixIsNamedBesideIt(t *testing.T) {
 	_, text := drawn(t)

@@ -49,7 +49,7 @@ func ParseKeys(text string) (Keys, error) {
 		}
 		root, err := hkdf.Extract(sha256.New, []byte(secret), nil)
 		if err != nil {
-			return Keys{}, fmt.Errorf("key %d cannot be used: %w", len(roots)+1, err)
+			return Keys{}, fmt.Errorf("a key cannot be used: %w", err)
 		}
 		roots = append(roots, root)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"testing/iotest"
 
 	"github.com/stretchr/testify/require"
+	"github.com/tink-crypto/tink-go/v2/streamingaead/subtle"
 
 	"durablekyc.example/internal/seal"
 )
@@ -124,6 +126,48 @@ func TestOnlyWhatWasSealedOpens(t *testing.T) {
 	require.Equal(t, plain, decrypt(t, withOld, "A1", sealed))
 	_, err = none.Encrypt(io.Discard, "A1")
 	require.Error(t, err)
+}
+
+// Another form may follow this one, and a KMS makes longer wrapped keys than ours: what begins otherwise is refused
+// although its key and its bytes are good, and a wrapped key has 1,024 bytes at the most.
+func TestTheHeaderIsRefusedAtOnce(t *testing.T) {
+	k, _ := drawn(t)
+	const overhead = 5 + 12 + 16 // of a wrapped key: its key's id, nonce and tag
+	for name, test := range map[string]struct {
+		magic   string
+		wrapped int
+		opens   bool
+	}{
+		"ours":                       {"KYC\x01", overhead + 32, true},
+		"another form":               {"KYC\x02", overhead + 32, false},
+		"another program's":          {"KYD\x01", overhead + 32, false},
+		"the longest wrapped key":    {"KYC\x01", 1024, true},
+		"a wrapped key of one more":  {"KYC\x01", 1025, false},
+		"a wrapped key twice as big": {"KYC\x01", 2048, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			key := []byte(noise(test.wrapped - overhead))
+			wrapped, err := k.AEAD().Encrypt(key, []byte("KYC\x01A1"))
+			require.NoError(t, err)
+			require.Len(t, wrapped, test.wrapped)
+			header := append(binary.BigEndian.AppendUint16([]byte(test.magic), uint16(len(wrapped))), wrapped...)
+			cipher, err := subtle.NewAESGCMHKDF(key, "SHA256", 32, segment, 0)
+			require.NoError(t, err)
+			var sealed bytes.Buffer
+			sealed.Write(header)
+			w, err := cipher.NewEncryptingWriter(&sealed, append(header, "A1"...))
+			require.NoError(t, err)
+			_, err = io.WriteString(w, "a scan")
+			require.NoError(t, err)
+			require.NoError(t, w.Close())
+			if test.opens {
+				require.Equal(t, "a scan", decrypt(t, k, "A1", sealed.Bytes()))
+				return
+			}
+			_, err = k.Decrypt(bytes.NewReader(sealed.Bytes()), "A1")
+			require.ErrorIs(t, err, seal.ErrSealed)
+		})
+	}
 }
 
 // swapped exchanges the second segment and the third.

@@ -27,7 +27,12 @@ func TestWeak(t *testing.T) {
 		"of our tests, a token":          {"a-token-that-does-not-end", "is an example"},
 		"what people type":               {"changeme", "is an example"},
 		"a word with something around":   {"my-password-2026", "is an example"},
-		"short, and perhaps drawn":       {"aaaa", ""},
+		"short, and perhaps drawn":       {"aaaaaaaaaaa", ""},
+		"one more, and not drawn":        {"aaaaaaaaaaaa", "repeats itself"},
+		"six characters":                 {"abetzkaktbez", ""},
+		"five":                           {"abetzaztbeza", "repeats itself"},
+		"six steps":                      {"ABDGKPVWY\\`e", ""},
+		"five steps":                     {"ABDGKPQSVZ_`", "repeats itself"},
 		"one digit of the printed other": {"whsec_NfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,120 @@
+package workflows_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
+	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/workflow"
+
+	"durablekyc.example/kyc"
+	"durablekyc.example/workflows"
+)
+
+// visibility is a Temporal that counts and lists, in pages of two.
+type visibility struct {
+	client.Client
+	queries []string
+	fails   int // the query that is not answered, from 1
+	open    int // executions that run
+	pages   [][]byte
+}
+
+func (v *visibility) ask(query string) error {
+	if v.queries = append(v.queries, query); len(v.queries) == v.fails {
+		return serviceerror.NewUnavailable("try again")
+	}
+	return nil
+}
+
+func (v *visibility) CountWorkflow(_ context.Context, r *workflowservice.CountWorkflowExecutionsRequest) (*workflowservice.CountWorkflowExecutionsResponse, error) {
+	return &workflowservice.CountWorkflowExecutionsResponse{Count: int64(len(v.queries) + 1)}, v.ask(r.Query)
+}
+
+func (v *visibility) ListWorkflow(_ context.Context, r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+	v.pages = append(v.pages, r.NextPageToken)
+	answer := &workflowservice.ListWorkflowExecutionsResponse{}
+	first := 2 * (len(v.pages) - 1)
+	for n := first; n < min(first+2, v.open); n++ {
+		answer.Executions = append(answer.Executions, &workflowpb.WorkflowExecutionInfo{
+			Execution: &commonpb.WorkflowExecution{WorkflowId: fmt.Sprintf("kyc-%d", n), RunId: fmt.Sprint("run-", n)}})
+	}
+	if first+2 < v.open {
+		answer.NextPageToken = fmt.Append(nil, "page ", len(v.pages))
+	}
+	return answer, v.ask(r.Query)
+}
+
+// Open cases are counted by stage, and those that an hour after their deadline are open still.
+func TestOpenCasesAreCounted(t *testing.T) {
+	v := &visibility{}
+	now := time.Date(2026, 3, 1, 13, 0, 0, 0, time.FixedZone("", 3600))
+	census, err := workflows.Client{Temporal: v}.Census(t.Context(), now)
+	require.NoError(t, err)
+	require.Equal(t, workflows.Census{Stages: map[kyc.Stage]int64{kyc.Identifying: 1, kyc.Processing: 2, kyc.AwaitingDocuments: 3,
+		kyc.AwaitingData: 4, kyc.InReview: 5, kyc.Held: 6}, Overdue: 7}, census)
+	require.Equal(t, "WorkflowType = 'KYC' AND ExecutionStatus = 'Running' AND KycStage = 'identifying'", v.queries[0])
+	require.Equal(t, "WorkflowType = 'KYC' AND ExecutionStatus = 'Running' AND KycDeadline < '2026-03-01T11:00:00Z'", v.queries[6])
+	for fails := 1; fails <= 7; fails++ {
+		_, err := workflows.Client{Temporal: &visibility{fails: fails}}.Census(t.Context(), now)
+		require.ErrorIs(t, err, workflows.ErrUnavailable)
+	}
+}
+
+// All that runs is listed, page by page, until one of the callers has enough.
+func TestEverythingOpenIsListed(t *testing.T) {
+	for open, pages := range map[int]int{0: 1, 1: 1, 2: 1, 3: 2, 5: 3} {
+		v := &visibility{open: open}
+		var ids []string
+		require.NoError(t, workflows.Client{Temporal: v}.Open(t.Context(), func(e workflow.Execution) error {
+			ids = append(ids, e.ID+" "+e.RunID)
+			return nil
+		}))
+		require.Len(t, ids, open)
+		require.Len(t, v.pages, pages)
+		for n, id := range ids {
+			require.Equal(t, fmt.Sprintf("kyc-%d run-%d", n, n), id)
+		}
+		for n, page := range v.pages[1:] {
+			require.Equal(t, fmt.Sprint("page ", n+1), string(page))
+		}
+	}
+	enough, listed := errors.New("enough"), 0
+	require.ErrorIs(t, workflows.Client{Temporal: &visibility{open: 5}}.Open(t.Context(), func(workflow.Execution) error {
+		if listed++; listed == 3 {
+			return enough
+		}
+		return nil
+	}), enough)
+	require.Equal(t, 3, listed)
+	err := workflows.Client{Temporal: &visibility{open: 5, fails: 2}}.Open(t.Context(), func(workflow.Execution) error { return nil })
+	require.ErrorIs(t, err, workflows.ErrUnavailable)
+}
+
+// The page of the Temporal UI: of each entity what is known, and nothing where nothing is.
+func TestTheDetailsOfACase(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	v := kyc.View{Stage: kyc.AwaitingDocuments, WaitingOn: kyc.OnApplicant, Until: at.Add(time.Hour), Then: "it ends",
+		Entities: []kyc.EntityView{
+			{ID: "cstab_1", IsCustomer: true, Status: "completed", Outcome: "approved"},
+			{ID: "cstap_1", Status: "pending_step_up", Missing: []string{"a passport", "a licence"}},
+			{ID: "cstap_2", Status: "pending_step_up", Sending: true}},
+		Timeline: []kyc.Entry{{At: at, What: kyc.WhatStarted}}}
+	require.Equal(t, strings.Join([]string{
+		"### Awaiting documents of the applicant", "",
+		"**Waiting for** applicant **until** 2026-03-01 13:00:00 — then it ends.", "",
+		"- customer `cstab_1`: completed, approved",
+		"- representative `cstap_1`: pending_step_up — **missing:** a passport; a licence",
+		"- representative `cstap_2`: pending_step_up — its images are on their way to ConnectFi", "",
+		"| When (UTC) | What happened |", "|---|---|", "| 2026-03-01 12:00:00 | the case was started |", ""}, "\n"), workflows.Details(v))
+	require.Equal(t, "### Denied\n\n\n| When (UTC) | What happened |\n|---|---|\n", workflows.Details(kyc.View{Stage: kyc.Denied}))
+}
