@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/temporal"
 
 	"durablekyc.example/activities"
 	"durablekyc.example/connectfi"
@@ -51,14 +52,21 @@ func TestIdentifyFindsTheReferenceOnEveryPage(t *testing.T) {
 	require.Equal(t, 402, w.applications())
 }
 
-// An answer that promises more and holds nothing is not asked about for ever.
+// An answer that promises more and holds nothing cannot be used: it is neither "none found" nor asked about for ever in
+// one attempt.
 func TestIdentifyStopsAtAnEmptyPage(t *testing.T) {
 	w := newWorld(t)
 	b := w.between()
-	b.change = func(call int, page *connectfi.ListPage) { page.More = call < 5 }
+	b.change = func(call int, page *connectfi.ListPage) {
+		page.More, page.Applications = call < 5, []connectfi.Application{}
+	}
 	_, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: w.customer("approve")})
-	require.NoError(t, err)
+	var refused *temporal.ApplicationError
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, activities.TypeNoAnswer, refused.Type())
+	require.False(t, refused.NonRetryable())
 	require.Equal(t, 1, b.lists)
+	require.Zero(t, w.applications(), "nothing is posted")
 }
 
 // Should ConnectFi have several applications under one reference, every attempt of every worker takes the same one, in

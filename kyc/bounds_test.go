@@ -16,7 +16,7 @@ func TestTheDefaultPolicy(t *testing.T) {
 	text, err := json.Marshal(kyc.DefaultPolicy())
 	require.NoError(t, err)
 	require.JSONEq(t, `{"documents":"720h0m0s","reminders":["72h0m0s","168h0m0s","336h0m0s","672h0m0s"],"case":"2160h0m0s",
-		"read_first":"1m0s","read_max":"6h0m0s","settle":"30s"}`, string(text))
+		"read_first":"1m0s","read_max":"6h0m0s","read_documents":"24h0m0s","settle":"30s"}`, string(text))
 	require.NoError(t, kyc.DefaultPolicy().Validate())
 }
 
@@ -37,6 +37,9 @@ func TestBoundsOfAPolicy(t *testing.T) {
 		"no first read":                  {func(p *kyc.Policy) { p.ReadFirst = 0 }, "policy: read_first must be more than zero"},
 		"one pace":                       {func(p *kyc.Policy) { p.ReadMax = p.ReadFirst }, ""},
 		"the last faster than the first": {func(p *kyc.Policy) { p.ReadMax = p.ReadFirst - nanosecond }, "policy: read_max must not be less than read_first"},
+		"documents never read":           {func(p *kyc.Policy) { p.ReadDocuments = 0 }, "policy: read_documents must be more than zero"},
+		"documents read once a day":      {func(p *kyc.Policy) { p.ReadDocuments = kyc.Duration(day) }, ""},
+		"and less often":                 {func(p *kyc.Policy) { p.ReadDocuments = kyc.Duration(day) + nanosecond }, "policy: read_documents must not be more than 24h"},
 		"no time to settle":              {func(p *kyc.Policy) { p.Settle = 0 }, ""},
 		"less":                           {func(p *kyc.Policy) { p.Settle = -nanosecond }, "policy: settle must not be negative"},
 		"no reminders":                   {func(p *kyc.Policy) { p.Reminders = nil }, ""},
@@ -46,7 +49,8 @@ func TestBoundsOfAPolicy(t *testing.T) {
 		"two at the same time":           {func(p *kyc.Policy) { p.Reminders = []kyc.Duration{1, 2, 2} }, "policy: reminders must be more than zero and in rising order"},
 		"falling ones":                   {func(p *kyc.Policy) { p.Reminders = []kyc.Duration{2, 1} }, "policy: reminders must be more than zero and in rising order"},
 		"everything at once": {func(p *kyc.Policy) { *p = kyc.Policy{} }, "policy: documents must be more than zero\n" +
-			"policy: case must be more than zero\npolicy: read_first must be more than zero\npolicy: read_max must be more than zero"},
+			"policy: case must be more than zero\npolicy: read_first must be more than zero\npolicy: read_max must be more than zero\n" +
+			"policy: read_documents must be more than zero"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := kyc.DefaultPolicy()

@@ -109,7 +109,7 @@ func TestTheSameReminderHasTheSameID(t *testing.T) {
 		for _, e := range before {
 			c.Apply(e)
 		}
-		c.Apply(kyc.Elapsed{At: start.Add(after)})
+		answered(&c, after, single("pending_step_up", ""))
 		return c.Notices[len(c.Notices)-1]
 	}
 	first := remind(3 * day)
