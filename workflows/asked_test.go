@@ -61,10 +61,10 @@ func TestOpenCasesAreCounted(t *testing.T) {
 	census, err := workflows.Client{Temporal: v}.Census(t.Context(), now)
 	require.NoError(t, err)
 	require.Equal(t, workflows.Census{Stages: map[kyc.Stage]int64{kyc.Identifying: 1, kyc.Processing: 2, kyc.AwaitingDocuments: 3,
-		kyc.AwaitingData: 4, kyc.InReview: 5, kyc.Held: 6}, Overdue: 7}, census)
-	require.Equal(t, "WorkflowType = 'KYC' AND ExecutionStatus = 'Running' AND KycStage = 'identifying'", v.queries[0])
-	require.Equal(t, "WorkflowType = 'KYC' AND ExecutionStatus = 'Running' AND KycDeadline < '2026-03-01T11:00:00Z'", v.queries[6])
-	for fails := 1; fails <= 7; fails++ {
+		kyc.AwaitingData: 4, kyc.InReview: 5, kyc.Held: 6}, Overdue: 7, Stuck: 8}, census)
+	require.Equal(t, "WorkflowType = 'KYC' AND CloseTime IS NULL AND KycStage = 'identifying'", v.queries[0])
+	require.Equal(t, "WorkflowType = 'KYC' AND CloseTime IS NULL AND KycDeadline < '2026-03-01T11:00:00Z'", v.queries[6])
+	for fails := 1; fails <= 8; fails++ {
 		_, err := workflows.Client{Temporal: &visibility{fails: fails}}.Census(t.Context(), now)
 		require.ErrorIs(t, err, workflows.ErrUnavailable)
 	}

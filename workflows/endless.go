@@ -21,8 +21,8 @@ func (e *EndlessError) Error() string {
 const (
 	// A replay takes a few steps (waits, timers, activities) for each event of its
 	// history; code that goes round takes a million a second, and memory for each.
-	stepsAtFirst  = 10_000
-	stepsPerEvent = 100
+	stepsAtFirst  = 2_000
+	stepsPerEvent = 50
 	replayWithin  = time.Minute
 
 	endless = "the replay was stopped: it takes more steps than its history has events for"
@@ -74,6 +74,11 @@ func (o *limitedOutbound) Await(ctx workflow.Context, condition func() bool) err
 func (o *limitedOutbound) Sleep(ctx workflow.Context, d time.Duration) error {
 	o.limit.step()
 	return o.Next.Sleep(ctx, d)
+}
+
+func (o *limitedOutbound) NewTimer(ctx workflow.Context, d time.Duration) workflow.Future {
+	o.limit.step()
+	return o.Next.NewTimer(ctx, d)
 }
 
 func (o *limitedOutbound) NewTimerWithOptions(ctx workflow.Context, d time.Duration, options workflow.TimerOptions) workflow.Future {

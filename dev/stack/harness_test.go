@@ -19,6 +19,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/workflow"
 
 	"durablekyc.example/dev/stack/fleet"
 	"durablekyc.example/internal/env"
@@ -163,9 +164,22 @@ func untilWithin(t *testing.T, patience time.Duration, reference string, what fu
 		view, err = one.cases.Show(ctx, reference)
 		return err == nil && what(view)
 	}, patience, 100*time.Millisecond) {
-		require.FailNow(t, "it does not come", "%+v\nunder way: %v", view, underWay(t, reference))
+		require.FailNow(t, "it does not come", "%+v\npending: %v\n%s", view, underWay(t, reference), events(t, workflows.ID(reference)))
 	}
 	return view
+}
+
+// events lists the history of a workflow's latest run, for a test that fails.
+func events(t *testing.T, id string) string {
+	h, err := one.cases.History(t.Context(), workflow.Execution{ID: id})
+	if err != nil {
+		return err.Error()
+	}
+	var all strings.Builder
+	for _, e := range h.GetEvents() {
+		fmt.Fprintf(&all, "%s %d %s\n", e.GetEventTime().AsTime().Format("05.000"), e.GetEventId(), e.GetEventType())
+	}
+	return all.String()
 }
 
 // underWay is what the case waits for, for a test that fails.
