@@ -41,7 +41,13 @@ func reportOf(input *commonpb.Payload) (report Report, err error) {
 	if plaintext(input) {
 		return report, errPlaintext
 	}
-	return report, decode(input, &report)
+	if err := decode(input, &report); err != nil {
+		return report, err
+	}
+	if len(report.Notices) == 0 {
+		return report, errors.New("it reports nothing")
+	}
+	return report, nil
 }
 
 func plaintext(input *commonpb.Payload) bool {

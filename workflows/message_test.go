@@ -43,7 +43,7 @@ func TestEverySignalIsAHint(t *testing.T) {
 func TestANotifierBelievesItsCaseAlone(t *testing.T) {
 	p := newPost(t)
 	notices := lived("waiting_review", "completed")
-	forged := `[{"id":"evt_A1_9","number":9,"type":"case.denied","stage":"denied"}]`
+	forged := `{"notices":[{"id":"evt_A1_9","type":"case.denied","stage":"denied"}]}`
 	p.RegisterDelayedCallback(func() {
 		for _, input := range []any{nil, "text", map[string]any{}, converter.NewRawValue(&commonpb.Payload{Data: []byte(forged),
 			Metadata: map[string][]byte{converter.MetadataEncoding: []byte("json/plain"), workflows.MetadataPlaintext: nil}})} {

@@ -12,6 +12,7 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
 )
 
 // Notices tells what the outside was told of a case, oldest first, and what
@@ -119,20 +120,23 @@ func (c Client) ledger(ctx context.Context, reference string) (Ledger, error) {
 // ledgerOf reads the result of a notifier that has ended. One that was ended
 // from outside has none, and is asked: that takes a worker.
 func (c Client) ledgerOf(ctx context.Context, reference, run string) (Ledger, error) {
-	var ledger Ledger
-	d, err := c.Temporal.DescribeWorkflowExecution(ctx, NotifyID(reference), run)
-	if err != nil {
+	var (
+		ledger Ledger
+		failed *temporal.WorkflowExecutionError
+	)
+	err := c.Temporal.GetWorkflow(ctx, NotifyID(reference), run).Get(ctx, &ledger)
+	if !errors.As(err, &failed) {
 		return ledger, translate(ctx, err)
 	}
-	if state := RunStateOf(d.GetWorkflowExecutionInfo().GetStatus()); state.Broken() {
-		value, err := c.Temporal.QueryWorkflow(ctx, NotifyID(reference), run, QueryLedger)
-		if err != nil {
-			return ledger, &EndedError{state}
-		}
+	value, err := c.Temporal.QueryWorkflow(ctx, NotifyID(reference), run, QueryLedger)
+	if err == nil {
 		return ledger, value.Get(&ledger)
 	}
-	err = c.Temporal.GetWorkflow(ctx, NotifyID(reference), run).Get(ctx, &ledger)
-	return ledger, translate(ctx, err)
+	d, err := c.Temporal.DescribeWorkflowExecution(ctx, NotifyID(reference), run)
+	if err != nil {
+		return Ledger{}, translate(ctx, err)
+	}
+	return Ledger{}, &EndedError{RunStateOf(d.GetWorkflowExecutionInfo().GetStatus())}
 }
 
 // Recall is what the notifiers of this reference knew before this run of one. It

@@ -61,8 +61,8 @@ func TestWhatCameFromElsewhereCannotMoveTheTerminal(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, paper(&out).view(business("evil\x1b[2J\nstatus")))
 	require.NotContains(t, out.String(), "\x1b")
-	require.Contains(t, out.String(), "evil?[2J?status")
-	require.Contains(t, out.String(), "next: starter refresh B1")
+	require.Contains(t, out.String(), "evil??2J?status")
+	require.Contains(t, out.String(), "next: starter watch B1")
 }
 
 func TestColourOnlyOnATerminalThatWantsIt(t *testing.T) {

@@ -124,14 +124,20 @@ func (a *archive) run(t *testing.T, args ...string) (code int, stdout, stderr st
 	return code, out.String(), errs.String()
 }
 
-// wreck renames the activity that an event of a case scheduled.
-func (a *archive) wreck(t *testing.T, key string, event int) {
+// wreck renames the activity that the last such event of a case scheduled, and
+// returns which event that is.
+func (a *archive) wreck(t *testing.T, key string) (event int64) {
 	t.Helper()
 	h := proto.Clone(a.histories[key]).(*history.History)
-	scheduled := h.Events[event-1].GetActivityTaskScheduledEventAttributes()
-	require.NotNil(t, scheduled)
-	scheduled.ActivityType.Name = "Other"
-	a.histories[key] = h
+	for _, e := range slices.Backward(h.Events) {
+		if scheduled := e.GetActivityTaskScheduledEventAttributes(); scheduled != nil {
+			scheduled.ActivityType.Name = "Other"
+			a.histories[key] = h
+			return e.GetEventId()
+		}
+	}
+	require.Fail(t, "nothing was scheduled", key)
+	return 0
 }
 
 func TestOpenCasesReplay(t *testing.T) {
@@ -140,15 +146,14 @@ func TestOpenCasesReplay(t *testing.T) {
 	require.Zero(t, code, "%s%s", out, errs)
 	require.Equal(t, fmt.Sprintf("%[1]d of %[1]d histories replay on build %[2]s (%[3]d of cases, 3 of notifiers)\n", len(a.all), telemetry.Version, len(a.all)-3), out)
 	require.Empty(t, errs)
-	require.Len(t, a.listed, 5, "page after page")
+	require.Greater(t, len(a.listed), 4, "page after page")
 	require.Equal(t, "WorkflowType IN ('KYC', 'KYCNotify') AND CloseTime IS NULL", a.listed[0])
 	require.LessOrEqual(t, a.most, 9)
 }
 
 func TestWhatWouldBreakIsNamed(t *testing.T) {
 	a := archived(t)
-	a.wreck(t, "kyc-withdrawn/1", 6)
-	a.wreck(t, "kyc-notify-notified/1", 19)
+	withdrawn, notified := a.wreck(t, "kyc-withdrawn/1"), a.wreck(t, "kyc-notify-notified/1")
 	code, out, errs := a.run(t, "replay", "--open")
 	require.Equal(t, 1, code)
 	lines := strings.Split(out, "\n")
@@ -156,8 +161,8 @@ func TestWhatWouldBreakIsNamed(t *testing.T) {
 	flat := func(i int) string { return strings.Join(strings.Fields(lines[i]), " ") }
 	require.Equal(t, "ID EVENT TYPE REASON", flat(0))
 	says := "[TMPRL1100] nondeterministic workflow: history event is ActivityTaskScheduled Other, replay command is ScheduleActivityTask "
-	require.Equal(t, "kyc-notify-notified 19 ActivityTaskScheduled "+says+"Notify", flat(1))
-	require.Equal(t, "kyc-withdrawn 6 ActivityTaskScheduled "+says+"Identify", flat(2))
+	require.Equal(t, fmt.Sprintf("kyc-notify-notified %d ActivityTaskScheduled ", notified)+says+"Notify", flat(1))
+	require.Equal(t, fmt.Sprintf("kyc-withdrawn %d ActivityTaskScheduled ", withdrawn)+says+"Identify", flat(2))
 	require.Equal(t, fmt.Sprintf("%d of %d histories replay on build %s (%d of cases, 3 of notifiers)", len(a.all)-2, len(a.all), telemetry.Version, len(a.all)-3), lines[4])
 	require.Equal(t, fmt.Sprintf("starter: 2 of %d would be stuck on build ", len(a.all))+telemetry.Version+", so do not deploy it: have it do for them what the old build does, "+
 		"behind workflow.GetVersion, or pin them to the old build (docs/operations.md)\ntry: temporal workflow show --workflow-id kyc-notify-notified\n", errs)

@@ -59,7 +59,7 @@ func lives(start time.Time) map[string]kyc.Case {
 		return k
 	}
 	return map[string]kyc.Case{
-		"reminded and expired":         live(person, reads(0, "pending_step_up", ""), kyc.Elapsed{At: at(3)}, reads(31, "pending_step_up", "")),
+		"reminded and expired":         live(person, reads(0, "pending_step_up", ""), reads(3, "pending_step_up", ""), reads(31, "pending_step_up", "")),
 		"reviewed and approved":        live(business, reads(0, "waiting_review", ""), reads(1, "completed", "approved")),
 		"data and denied":              live(person, reads(0, "data_request", ""), reads(1, "completed", "Denied")),
 		"a status nobody knows":        live(person, reads(0, "strange", "")),
