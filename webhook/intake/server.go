@@ -213,9 +213,12 @@ func (s *Server) routes() (*gin.Engine, error) {
 	applicants := e.Group(verify, pageHeaders, s.pace, s.sameSite)
 	applicants.GET("/link/:ticket", s.opened)
 	applicants.POST("/link/:ticket", s.pressed)
-	applicants.GET("/case", s.file)     // what is missing, and how it stands
-	applicants.POST("/case", s.sent)    // images of one person's document
-	applicants.GET("/state", s.news)    // the same page, once it has changed
+	// Where the address names no session, the only one in the browser is meant.
+	for _, session := range []string{"", "/:session"} {
+		applicants.GET("/case"+session, s.file)  // what is missing, and how it stands
+		applicants.POST("/case"+session, s.sent) // images of one person's document
+		applicants.GET("/state"+session, s.news) // the same page, once it has changed
+	}
 	applicants.GET("/limits", s.limits) // what the gate takes, for programs
 	applicants.GET("/assets/:name", s.asset)
 
@@ -227,7 +230,7 @@ func (s *Server) routes() (*gin.Engine, error) {
 	e.GET("/openapi.yaml", s.pace, describe)
 
 	// Anything else is unknown, or known by another method.
-	e.NoRoute(s.pace, func(c *gin.Context) { s.decline(c, errNotHere) })
+	e.NoRoute(s.pace, s.elsewhere)
 	e.NoMethod(s.pace, func(c *gin.Context) { s.decline(c, errMethod) })
 	return e, nil
 }
