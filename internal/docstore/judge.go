@@ -81,18 +81,18 @@ func Judge(r io.Reader, l Limits) (Picture, error) {
 		return Picture{}, err
 	}
 	read := codecs[extension]
-	config, err := read.config(bytes.NewReader(content))
+	parts := read.layout(content)
+	config, err := read.config(content, parts)
 	if err != nil {
 		return Picture{}, unreadable(err)
 	}
-	parts := read.layout(content)
 	if err := l.check(config.Width, config.Height, parts, len(content)); err != nil {
 		return Picture{}, err
 	}
 	if parts.twoFiles(content) {
 		return Picture{}, refuse(CodeTwoFiles, "the file holds something else beside the picture; take the photo anew, or save the picture as a new jpg")
 	}
-	decoded, err := read.decode(bytes.NewReader(content))
+	decoded, err := read.decode(content, parts)
 	if err != nil {
 		return Picture{}, unreadable(err)
 	}
@@ -105,13 +105,18 @@ func Judge(r io.Reader, l Limits) (Picture, error) {
 
 // codecs are the standard library's, and what we read of a file ourselves.
 var codecs = map[string]struct {
-	config func(io.Reader) (image.Config, error)
-	decode func(io.Reader) (image.Image, error)
+	config func([]byte, layout) (image.Config, error)
+	decode func([]byte, layout) (image.Image, error)
 	layout func([]byte) layout
 }{
-	"jpg": {jpeg.DecodeConfig, jpeg.Decode, jpegLayout},
-	"png": {png.DecodeConfig, png.Decode, pngLayout},
+	"jpg": {jpegConfig, decodeJPEG, jpegLayout},
+	"png": {pngConfig, decodePNG, pngLayout},
 }
+
+// errRestarts is of a progressive jpg with restart intervals: image/jpeg counts
+// them wrongly in scans of one component, so most of these fail although they
+// are good. No library without C code that reads them is worth its weight.
+var errRestarts = jpeg.UnsupportedError("restart intervals in a progressive jpg")
 
 func unreadable(err error) error {
 	var rareJPEG jpeg.UnsupportedError
@@ -120,7 +125,7 @@ func unreadable(err error) error {
 	case errors.As(err, &rarePNG) && strings.Contains(string(rarePNG), "dimension"): // it cannot even count them
 		return refuse(CodeTooManyPixels, "the picture claims to have more pixels than can be counted; take it anew")
 	case errors.As(err, &rareJPEG), errors.As(err, &rarePNG):
-		return refuse(CodeOtherKind, "the file is an image of a rare kind; save it as an ordinary jpg first")
+		return refuse(CodeOtherKind, "the file is an image of a rare kind; open it and save it as a new jpg or png, or take a screenshot of it")
 	}
 	return refuse(CodeBroken, "the picture is damaged or was cut off on its way; send it again, or take it anew")
 }

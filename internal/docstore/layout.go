@@ -29,6 +29,52 @@ type layout struct {
 	scans         int
 	bytesPerPixel float64 // that the decoder will hold
 	pixelsPerByte float64 // that this encoding can have at most
+
+	jpeg jpegParts
+}
+
+// jpegParts is what a jpg says of its pixels.
+type jpegParts struct {
+	ended       bool            // by its end marker
+	progressive bool            // in scans that refine one another
+	restarts    bool            // with marks to start again at
+	wanted      map[byte]uint64 // by component: the coefficients that no scan has brought in full
+}
+
+// whole reports whether there is a scan for everything, so that only the end
+// marker may be missing.
+func (j jpegParts) whole() bool {
+	for _, coefficients := range j.wanted {
+		if coefficients != 0 {
+			return false
+		}
+	}
+	return len(j.wanted) > 0
+}
+
+// frame reads a frame's header: six bytes, then three for each component.
+func (j *jpegParts) frame(segment []byte) {
+	j.wanted = map[byte]uint64{}
+	for i := 6; i+3 <= len(segment); i += 3 {
+		j.wanted[segment[i]] = ^uint64(0)
+	}
+}
+
+// scan reads a scan's header: a number, two bytes for each component, and which
+// coefficients there are, to which bit.
+func (j *jpegParts) scan(segment []byte) {
+	if j.wanted == nil || len(segment) < 1 || len(segment) < 4+2*int(segment[0]) {
+		return
+	}
+	last := segment[1+2*int(segment[0]):]
+	from, to, bit := last[0], last[1], last[2]&15
+	if bit != 0 || from > to || to > 63 {
+		return
+	}
+	brought := ^uint64(0) >> (63 - (to - from)) << from
+	for i := range int(segment[0]) {
+		j.wanted[segment[1+2*i]] &^= brought
+	}
 }
 
 // jpegLayout goes from marker to marker (ITU T.81, annex B) as forgivingly as
@@ -52,6 +98,7 @@ func jpegLayout(b []byte) layout {
 			continue
 		case marker == 0xd9: // the end; phones append films to it
 			l.beside = append(l.beside, b[i:])
+			l.jpeg.ended = true
 			return l
 		}
 		if i+2 > len(b) {
@@ -62,7 +109,12 @@ func jpegLayout(b []byte) layout {
 		switch {
 		case marker == 0xda:
 			l.scans++
+			l.jpeg.scan(segment)
+		case marker == 0xdd:
+			l.jpeg.restarts = len(segment) == 2 && binary.BigEndian.Uint16(segment) > 0
 		case 0xc0 <= marker && marker <= 0xc2:
+			l.jpeg.frame(segment)
+			l.jpeg.progressive = marker == 0xc2
 			l.bytesPerPixel = max(l.bytesPerPixel, jpegCost(segment, marker == 0xc2))
 		case marker >= 0xe0 && marker <= 0xef, marker == 0xfe:
 			l.beside = append(l.beside, segment)
@@ -103,17 +155,11 @@ func jpegCost(frame []byte, progressive bool) float64 {
 	return cost
 }
 
-// pngLayout goes from chunk to chunk. The decoder checks their sums.
+// pngLayout goes from chunk to chunk.
 func pngLayout(b []byte) layout {
 	l := layout{bytesPerPixel: 4, pixelsPerByte: deflated}
-	for i := 8; i+12 <= len(b); {
-		size, name := int64(binary.BigEndian.Uint32(b[i:])), string(b[i+4:i+8])
-		end := int64(i) + 12 + size
-		if end > int64(len(b)) {
-			return l
-		}
-		chunk := b[i+8 : end-4]
-		i = int(end)
+	for c, rest := range chunks(b) {
+		name, chunk := c.name, c.data
 		switch {
 		case name == "IHDR" && len(chunk) == 13:
 			depth, colours, interlaced := int(chunk[8]), chunk[9], chunk[12] != 0
@@ -126,10 +172,12 @@ func pngLayout(b []byte) layout {
 			}
 			l.pixelsPerByte = deflated * 8 / float64(max(1, samples*depth))
 		case name == "eXIf" && l.exif == nil:
-			l.exif = chunk
+			if c.right() {
+				l.exif = chunk
+			}
 			l.beside = append(l.beside, chunk)
 		case name == "IEND":
-			l.beside = append(l.beside, b[i:])
+			l.beside = append(l.beside, rest)
 			return l
 		case name[0] >= 'a' && name != "fdAT": // ancillary, and not pixels of an animation
 			l.beside = append(l.beside, chunk)

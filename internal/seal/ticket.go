@@ -36,6 +36,9 @@ var (
 	ErrExpired = errors.New("the ticket has expired")
 )
 
+// TicketAlphabet is what a ticket's text is made of.
+const TicketAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
 // Issue makes a ticket into a text of letters, digits, - and _. The zero Keys
 // makes the empty text, which nobody takes.
 func (k Keys) Issue(purpose string, t Ticket) string {

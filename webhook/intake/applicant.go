@@ -3,8 +3,11 @@ package intake
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"net/http"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -28,28 +31,32 @@ type Applicants interface {
 	HandIn(ctx context.Context, reference string, s kyc.Submission) error
 }
 
+// started is in the address that Start leads to: whoever brings no cookie there
+// has a browser that takes none.
+const started = "started"
+
 // opened shows what a link is for. Programs open links, too: nothing is spent.
 func (s *Server) opened(c *gin.Context) {
-	if link, _, ok := s.link(c); ok {
+	if link, v, ok := s.link(c); ok {
 		lang := s.language(c)
 		s.rememberOpened(c)
 		s.draw(c, http.StatusOK, page.Landing{Lang: lang, Action: s.home + "/link/" + c.Param("ticket"), Others: others(lang),
-			QR: s.qr(link)})
+			QR: s.qr(link), For: whom(link, v)})
 	}
 }
 
 // pressed exchanges a link for a session, so that no secret stays in an address.
 func (s *Server) pressed(c *gin.Context) {
 	if link, _, ok := s.link(c); ok {
-		s.admit(c, link)
-		c.Redirect(http.StatusSeeOther, s.home+"/case")
+		c.Redirect(http.StatusSeeOther, s.caseOf(s.admit(c, link))+"?"+started)
 	}
 }
 
 // link is the one in the address; false if it is good for nothing, which is
 // answered then.
 func (s *Server) link(c *gin.Context) (link seal.Ticket, v kyc.View, ok bool) {
-	link, err := s.config.Keys.Redeem(seal.Link, c.Param("ticket"), time.Now())
+	link, text, err := s.readLink(c.Param("ticket"))
+	c.Params = gin.Params{{Key: "ticket", Value: text}} // as it was given out, from here on
 	switch {
 	case errors.Is(err, seal.ErrExpired):
 		s.say(c, http.StatusGone, "link_expired")
@@ -63,11 +70,72 @@ func (s *Server) link(c *gin.Context) (link seal.Ticket, v kyc.View, ok bool) {
 	return link, v, ok
 }
 
+// encoded is a byte as mail programs write it ("quoted-printable").
+var encoded = regexp.MustCompile(`=[0-9A-F]{2}`)
+
+// readLink reads a ticket as mail programs leave it: with a full stop or a bracket
+// behind it, broken by blanks or line ends, encoded. Whatever is left of it must
+// still be a ticket, to the letter; text is that ticket.
+func (s *Server) readLink(raw string) (link seal.Ticket, text string, err error) {
+	foreign := func(r rune) bool { return !strings.ContainsRune(seal.TicketAlphabet, r) }
+	clean := func(raw string) string {
+		return strings.Map(func(r rune) rune {
+			if foreign(r) {
+				return -1
+			}
+			return r
+		}, raw)
+	}
+	decoded := encoded.ReplaceAllStringFunc(raw, func(code string) string {
+		b, _ := hex.DecodeString(code[1:])
+		return string(b)
+	})
+	first := raw // the ticket, where other text follows
+	if i := strings.IndexFunc(raw, foreign); i >= 0 {
+		first = raw[:i]
+	}
+	for _, text := range []string{raw, clean(raw), first, clean(decoded)} {
+		link, err := s.config.Keys.Redeem(seal.Link, text, time.Now())
+		if !errors.Is(err, seal.ErrForged) {
+			return link, text, err
+		}
+	}
+	return link, raw, seal.ErrForged
+}
+
+// elsewhere answers at addresses that are nobody's. A link may have become one
+// of them, by a slash.
+func (s *Server) elsewhere(c *gin.Context) {
+	rest, is := strings.CutPrefix(c.Request.URL.Path, verify+"/link/")
+	if !is || c.Request.Method != http.MethodGet {
+		s.decline(c, errNotHere)
+		return
+	}
+	asPage(c)
+	c.Params = gin.Params{{Key: "ticket", Value: rest}}
+	s.opened(c)
+}
+
+// ofApplicants reports whether people come to such an address: nothing there is
+// answered in JSON, however the address was typed.
+func ofApplicants(path string) bool {
+	path = "/" + strings.ToLower(strings.TrimLeft(path, "/"))
+	return path == verify || strings.HasPrefix(path, verify+"/")
+}
+
 // file shows the case.
 func (s *Server) file(c *gin.Context) {
+	_, begun := c.GetQuery(started)
+	if begun && len(s.sessions(c)) == 0 {
+		s.say(c, http.StatusForbidden, "cookies_blocked")
+		return
+	}
 	a, ok := s.applicant(c)
 	if !ok {
-		s.say(c, http.StatusForbidden, "session_over")
+		return
+	}
+	if begun { // it has been said, and must not be said again when the session is over
+		c.Redirect(http.StatusSeeOther, s.caseOf(a))
 		return
 	}
 	s.tell(c, a, http.StatusOK, nil)
@@ -78,7 +146,6 @@ func (s *Server) file(c *gin.Context) {
 func (s *Server) news(c *gin.Context) {
 	a, ok := s.applicant(c)
 	if !ok {
-		s.say(c, http.StatusForbidden, "session_over")
 		return
 	}
 	now, err := s.config.Applicants.Revision(c.Request.Context(), a.Subject)
@@ -121,11 +188,11 @@ func (s *Server) show(c *gin.Context, t seal.Ticket) (kyc.View, bool) {
 	case revoked(t, v):
 		s.say(c, http.StatusGone, "link_revoked")
 	case v.Stage == kyc.Withdrawn:
-		s.say(c, http.StatusGone, "withdrawn")
+		s.message(c, http.StatusGone, page.Message{Code: "withdrawn", For: whom(t, v)})
 	case v.Stage == kyc.Expired:
-		s.say(c, http.StatusGone, "expired_case")
+		s.message(c, http.StatusGone, page.Message{Code: "expired_case", For: whom(t, v)})
 	case v.Stage.Final():
-		s.say(c, http.StatusOK, "finished")
+		s.message(c, http.StatusOK, page.Message{Code: "finished", For: whom(t, v)})
 	default:
 		return v, true
 	}
@@ -145,7 +212,7 @@ func (s *Server) tooFast(c *gin.Context, l *limiter, t seal.Ticket) bool {
 // slower says how long to wait.
 func (s *Server) slower(c *gin.Context, wait time.Duration) {
 	c.Header("Retry-After", seconds(wait))
-	s.message(c, http.StatusTooManyRequests, page.Message{Code: "too_fast", Wait: max(wait, time.Second), Back: s.home + "/case"})
+	s.message(c, http.StatusTooManyRequests, page.Message{Code: "too_fast", Wait: max(wait, time.Second), Back: s.back(c)})
 }
 
 // limits publishes what the gate takes.
@@ -159,7 +226,7 @@ func (s *Server) limits(c *gin.Context) {
 func (s *Server) asset(c *gin.Context) {
 	body, contentType, ok := s.pages.Asset(c.Param("name"))
 	if !ok {
-		refuse(c, errNotHere)
+		s.decline(c, errNotHere)
 		return
 	}
 	c.Header("Cache-Control", "public, max-age=31536000, immutable")
@@ -183,7 +250,7 @@ func (s *Server) message(c *gin.Context, status int, m page.Message) {
 func (s *Server) away(c *gin.Context, err error) {
 	s.logSample("an applicant could not be answered", "cause", err)
 	c.Header("Retry-After", retryAfter)
-	s.message(c, http.StatusServiceUnavailable, page.Message{Code: "unavailable", Back: s.home + "/case"})
+	s.message(c, http.StatusServiceUnavailable, page.Message{Code: "unavailable", Back: s.back(c)})
 }
 
 func (s *Server) draw(c *gin.Context, status int, m page.Model) {
@@ -201,10 +268,15 @@ func (s *Server) draw(c *gin.Context, status int, m page.Model) {
 // (and those just taken, for the preview), in no frame, and no word to other
 // sites about where it was.
 func pageHeaders(c *gin.Context) {
+	asPage(c)
+	c.Next()
+}
+
+// asPage sets them.
+func asPage(c *gin.Context) {
 	c.Header("Content-Security-Policy", "default-src 'none'; img-src 'self' blob: data:; style-src 'self'; script-src 'self'; "+
 		"connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
 	c.Header("X-Frame-Options", "DENY")
 	c.Header("Referrer-Policy", "same-origin") // and not none: browsers would then hide where a form came from
 	c.Header("Cross-Origin-Opener-Policy", "same-origin")
-	c.Next()
 }

@@ -94,13 +94,25 @@ func refuse(c *gin.Context, err error) {
 }
 
 // decline is refuse in the words of whoever is spoken to: on the API's addresses
-// in ConnectFi's envelope.
+// in ConnectFi's envelope, on applicants' addresses as a page.
 func (s *Server) decline(c *gin.Context, err error) {
-	if s.api.of(c.Request.URL.Path) {
+	switch path := c.Request.URL.Path; {
+	case s.api.of(path):
 		s.api.refuse(c, err)
-		return
+	case ofApplicants(path):
+		asPage(c)
+		if early := (tooFast{}); errors.As(err, &early) {
+			s.slower(c, early.wait)
+			return
+		}
+		code, status := "unavailable", replyTo(err).status
+		if status == http.StatusNotFound || status == http.StatusMethodNotAllowed {
+			code = "not_found"
+		}
+		s.say(c, status, code)
+	default:
+		refuse(c, err)
 	}
-	refuse(c, err)
 }
 
 // problem is RFC 9457's shape.

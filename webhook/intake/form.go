@@ -51,6 +51,7 @@ const (
 var (
 	errStale = errors.New("the form is of another session")
 	errForm  = errors.New("not one of our forms")
+	errCut   = errors.New("the connection ended before the form did")
 )
 
 // read takes in a form. Its images come last, so nobody's are read before the
@@ -153,7 +154,7 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// why tells a body that is too large, or too slow, from any other that is no form.
+// why tells a body that is too large, too slow or cut off from any other that is no form.
 func (b *body) why() error {
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -161,6 +162,8 @@ func (b *body) why() error {
 		return errTooLarge
 	case errors.Is(b.err, os.ErrDeadlineExceeded):
 		return errSlow
+	case b.err != nil && !errors.Is(b.err, io.EOF):
+		return errCut
 	}
 	return errForm
 }

@@ -56,6 +56,9 @@ var bounds = map[string]bound{
 	"GET /verify/case":                            {shape: asPage},
 	"POST /verify/case":                           {most: 2*ofImage + ofParts, shape: asPage},
 	"GET /verify/state":                           {shape: asPage},
+	"GET /verify/case/:session":                   {shape: asPage},
+	"POST /verify/case/:session":                  {most: 2*ofImage + ofParts, shape: asPage},
+	"GET /verify/state/:session":                  {shape: asPage},
 	"GET /verify/limits":                          {shape: asPage},
 	"GET /verify/assets/:name":                    {shape: asPage},
 	"POST /auth/get-token":                        {most: ofLogin, shape: asEnvelope},
@@ -122,15 +125,15 @@ func everything(t *testing.T, change ...func(*intake.Config)) *backend {
 // asked is a request to a route as its rightful user would send it, but for the body.
 func (b *backend) asked(route string, body io.Reader) *http.Request {
 	method, pattern, _ := strings.Cut(route, " ")
-	ticket := seal.Ticket{Subject: "A1", Expires: time.Now().Add(time.Hour)}
-	path := strings.NewReplacer(":reference", reference, ":token", b.keys.Mint(seal.Callback, reference),
+	ticket := seal.Ticket{Subject: "A1", Nonce: "S1", Expires: time.Now().Add(time.Hour)}
+	path := strings.NewReplacer(":reference", reference, ":session", ticket.Nonce, ":token", b.keys.Mint(seal.Callback, reference),
 		":ticket", b.keys.Issue(seal.Link, ticket), ":name", "none.js", ":documentId", "doc_1").Replace(pattern)
 	request := httptest.NewRequest(method, path, body)
 	request.Header.Set("Content-Type", "application/json")
 	switch {
 	case strings.HasPrefix(path, "/verify/"):
 		request.Header.Set("Content-Type", "multipart/form-data; boundary=b")
-		request.AddCookie(&http.Cookie{Name: "kyc_session", Value: b.keys.Issue(seal.Session, ticket)})
+		request.AddCookie(&http.Cookie{Name: "kyc_session_" + ticket.Nonce, Value: b.keys.Issue(seal.Session, ticket)})
 	case strings.HasPrefix(path, "/akepa/document/upload/"):
 		request.Header.Set("Content-Type", "multipart/form-data; boundary=b")
 		fallthrough
@@ -142,9 +145,9 @@ func (b *backend) asked(route string, body io.Reader) *http.Request {
 
 // begun is how a body begins that goes on for long.
 func (b *backend) begun(route string) string {
-	ticket := seal.Ticket{Subject: "A1", Expires: time.Now().Add(time.Hour).Truncate(time.Second)}
+	ticket := seal.Ticket{Subject: "A1", Nonce: "S1", Expires: time.Now().Add(time.Hour).Truncate(time.Second)}
 	switch route {
-	case "POST /verify/case":
+	case "POST /verify/case", "POST /verify/case/:session":
 		return "--b\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n" + b.keys.Issue(seal.Form, ticket) +
 			"\r\n--b\r\nContent-Disposition: form-data; name=\"front\"; filename=\"x\"\r\n\r\n"
 	case "POST /akepa/document/upload/:documentId":

@@ -225,10 +225,13 @@ func (s *Server) routes() *gin.Engine {
 	applicants := e.Group(verify, pageHeaders, s.pace, s.sameSite)
 	shown(applicants, "/link/:ticket", s.opened)
 	applicants.POST("/link/:ticket", s.pressed)
-	shown(applicants, "/case", s.file)     // what is missing, and how it stands
-	applicants.POST("/case", s.sent)       // images of one person's document
-	shown(applicants, "/state", s.news)    // the same page, once it has changed
-	shown(applicants, "/limits", s.limits) // what the gate takes, for programs
+	// Where the address names no session, the only one in the browser is meant.
+	for _, session := range []string{"", "/:session"} {
+		shown(applicants, "/case"+session, s.file)  // what is missing, and how it stands
+		applicants.POST("/case"+session, s.sent)    // images of one person's document
+		shown(applicants, "/state"+session, s.news) // the same page, once it has changed
+	}
+	shown(applicants, "/limits", s.limits) // what image validation takes, for programs
 	shown(applicants, "/assets/:name", s.asset)
 
 	// A backend speaks ConnectFi's own API, in front of cases.
@@ -239,7 +242,7 @@ func (s *Server) routes() *gin.Engine {
 	shown(e, "/openapi.yaml", s.pace, describe)
 
 	// Anything else is unknown, or known by another method.
-	e.NoRoute(s.pace, func(c *gin.Context) { s.decline(c, errNotHere) })
+	e.NoRoute(s.pace, s.elsewhere)
 	e.NoMethod(s.pace, func(c *gin.Context) { s.decline(c, errMethod) })
 	return e
 }

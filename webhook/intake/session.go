@@ -1,8 +1,11 @@
 package intake
 
 import (
+	"cmp"
 	"crypto/rand"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -12,11 +15,17 @@ import (
 	"durablekyc.example/webhook/page"
 )
 
-// Cookies of the applicant's page.
+// Cookies of the applicant's page. Every session has one of its own, whose name
+// ends in the session's id, so that two links in one browser stay apart.
 const (
-	sessionCookie  = "kyc_session"
+	sessionCookie  = "kyc_session_"
 	languageCookie = "kyc_language"
 )
+
+// maxSessions is how many sessions one browser keeps. Browsers send all of
+// their cookies with every request, and proxies take 8 KB of them; on a device
+// that many applicants share, the oldest session ends for the newest.
+const maxSessions = 20
 
 // sessionLasts is how long a browser may go on without opening its link again.
 const sessionLasts = 12 * time.Hour
@@ -26,27 +35,90 @@ const sessionLasts = 12 * time.Hour
 // of us serve the same applicant.
 type applicant struct{ seal.Ticket }
 
-// admit turns a link into a session, which ends with the link at the latest.
-func (s *Server) admit(c *gin.Context, link seal.Ticket) {
-	session := link
+// caseOf is the address of a session: it names the session, so a page and its
+// form stay with whom they were made for, whatever else the browser opens. The
+// id is no secret; the cookie is.
+func (s *Server) caseOf(a applicant) string { return s.home + "/case/" + a.Nonce }
+
+// same reports whether a ticket is for the same part of the same case.
+func (a applicant) same(t seal.Ticket) bool {
+	return a.Subject == t.Subject && a.Part == t.Part && a.Epoch == t.Epoch
+}
+
+// admit turns a link into a session, which ends with the link at the latest. In
+// a browser that has a session of this part of this case already, it is the same
+// one: its other tabs go on, and their forms can be sent.
+func (s *Server) admit(c *gin.Context, link seal.Ticket) applicant {
+	session := applicant{link}
 	if soon := time.Now().Add(sessionLasts); soon.Before(session.Expires) {
 		session.Expires = soon
 	}
 	session.Nonce = rand.Text()
-	s.cookie(c, sessionCookie, s.config.Keys.Issue(seal.Session, session), time.Until(session.Expires))
+	all := s.sessions(c)
+	if i := slices.IndexFunc(all, func(a applicant) bool { return a.same(link) }); i >= 0 {
+		session.Nonce = all[i].Nonce
+		if all[i].Expires.After(session.Expires) {
+			session.Expires = all[i].Expires
+		}
+	} else if len(all) >= maxSessions {
+		for _, old := range all[:len(all)-maxSessions+1] {
+			s.cookie(c, sessionCookie+old.Nonce, "", -time.Second)
+		}
+	}
+	s.cookie(c, sessionCookie+session.Nonce, s.config.Keys.Issue(seal.Session, session.Ticket), time.Until(session.Expires))
+	return session
 }
 
-// applicant is whoever the cookie says; false if it says nothing that counts.
+// sessions are those of this browser that count, the first to end first.
+func (s *Server) sessions(c *gin.Context) (all []applicant) {
+	for _, cookie := range c.Request.Cookies() {
+		id, is := strings.CutPrefix(cookie.Name, sessionCookie)
+		if !is {
+			continue
+		}
+		// The name is the client's to choose; the id is sealed into the ticket.
+		t, err := s.config.Keys.Redeem(seal.Session, cookie.Value, time.Now())
+		twice := slices.ContainsFunc(all, func(a applicant) bool { return a.Nonce == id })
+		if err == nil && t.Nonce == id && !twice {
+			all = append(all, applicant{t})
+		}
+	}
+	slices.SortFunc(all, func(a, b applicant) int {
+		return cmp.Or(a.Expires.Compare(b.Expires), cmp.Compare(a.Nonce, b.Nonce))
+	})
+	return all
+}
+
+// applicant is the holder of the session that the address names, or of the only
+// one in this browser if it names none; false if there is none, which is
+// answered then.
 func (s *Server) applicant(c *gin.Context) (applicant, bool) {
-	text, err := c.Cookie(sessionCookie)
-	if err != nil {
-		return applicant{}, false
+	all := s.sessions(c)
+	if id := c.Param("session"); id != "" {
+		all = slices.DeleteFunc(all, func(a applicant) bool { return a.Nonce != id })
 	}
-	t, err := s.config.Keys.Redeem(seal.Session, text, time.Now())
-	if err == nil {
-		c.Set(who, "a session of "+t.Subject)
+	switch {
+	case len(all) == 1:
+		c.Set(who, "a session of "+all[0].Subject)
+		return all[0], true
+	case len(all) > 1: // never a guess: the photos are one person's
+		s.say(c, http.StatusForbidden, "which_check")
+	default:
+		s.say(c, http.StatusForbidden, "session_over")
 	}
-	return applicant{t}, err == nil
+	return applicant{}, false
+}
+
+// back is where an applicant goes on after a message: the page of the session
+// that the address names, or the link.
+func (s *Server) back(c *gin.Context) string {
+	if link := c.Param("ticket"); link != "" {
+		return s.home + "/link/" + link
+	}
+	if id := c.Param("session"); id != "" {
+		return s.home + "/case/" + id
+	}
+	return s.home + "/case"
 }
 
 // csrf is in every form of this session, and in no other's.
@@ -54,9 +126,11 @@ func (s *Server) csrf(a applicant) string {
 	return s.config.Keys.Issue(seal.Form, a.Ticket)
 }
 
+// ours reports whether a form is of this session, which may have been renewed
+// since the form was made.
 func (s *Server) ours(a applicant, csrf string) bool {
 	t, err := s.config.Keys.Redeem(seal.Form, csrf, time.Now())
-	return err == nil && t == a.Ticket
+	return err == nil && a.same(t) && t.Nonce == a.Nonce
 }
 
 // may reports whether this entity is the applicant's to send for.

@@ -23,7 +23,6 @@ import (
 func (s *Server) sent(c *gin.Context) {
 	a, ok := s.applicant(c)
 	if !ok {
-		s.say(c, http.StatusForbidden, "session_over")
 		return
 	}
 	if s.tooFast(c, s.uploads, a.Ticket) {
@@ -45,13 +44,16 @@ func (s *Server) sent(c *gin.Context) {
 	f, err := s.read(c, a)
 	switch {
 	case errors.Is(err, errTooLarge):
-		s.message(c, http.StatusRequestEntityTooLarge, page.Message{Code: "too_large", Limits: s.pageLimits(), Back: s.home + "/case"})
+		s.message(c, http.StatusRequestEntityTooLarge, page.Message{Code: "too_large", Limits: s.pageLimits(), Back: s.back(c)})
+		return
+	case errors.Is(err, errCut): // by the client, or by the end of our grace: nobody reads this, the log has it
+		s.message(c, http.StatusRequestTimeout, page.Message{Code: "unavailable", Back: s.back(c)})
 		return
 	case errors.Is(err, errSlow):
-		s.message(c, http.StatusRequestTimeout, page.Message{Code: "form_stale", Back: s.home + "/case"})
+		s.message(c, http.StatusRequestTimeout, page.Message{Code: "form_stale", Back: s.back(c)})
 		return
 	case err != nil:
-		s.message(c, http.StatusForbidden, page.Message{Code: "form_stale", Back: s.home + "/case"})
+		s.message(c, http.StatusForbidden, page.Message{Code: "form_stale", Back: s.back(c)})
 		return
 	}
 	v, ok := s.show(c, a.Ticket)
@@ -66,7 +68,9 @@ func (s *Server) sent(c *gin.Context) {
 		s.tell(c, a, http.StatusConflict, f)
 		return
 	}
-	switch err := s.judge(c.Request.Context(), a, f); {
+	stored, err := s.judge(c.Request.Context(), a, f)
+	s.settle(c.Request.Context(), stored, err)
+	switch {
 	case errors.Is(err, docstore.ErrFull): // what nobody claims is swept after two days
 		s.config.Logger.Warn("a case takes no more images for now", "reference", a.Subject)
 		s.slower(c, time.Hour)
@@ -106,10 +110,14 @@ func (s *Server) wanted(a applicant, v kyc.View, f *form) bool {
 	return true
 }
 
+// stored is what judging a form changed in the store: the keys that it added,
+// and those of earlier images that these replace.
+type stored struct{ added, replaced []string }
+
 // judge puts every image through the gate and those that pass into the store.
 // An error is ours; what is wrong with an image is in the form. Where the
 // applicant has not agreed, nothing is kept.
-func (s *Server) judge(ctx context.Context, a applicant, f *form) error {
+func (s *Server) judge(ctx context.Context, a applicant, f *form) (st stored, err error) {
 	for _, side := range f.document.Sides() {
 		file, chosen := f.files[side]
 		if !chosen {
@@ -125,7 +133,7 @@ func (s *Server) judge(ctx context.Context, a applicant, f *form) error {
 			f.refused[side] = refused.Code
 			continue
 		case err != nil:
-			return err
+			return st, err
 		}
 		if s.twice(f, side, picture) {
 			f.refused[side] = "same_twice"
@@ -134,11 +142,23 @@ func (s *Server) judge(ctx context.Context, a applicant, f *form) error {
 		if f.problem != "" {
 			continue
 		}
-		if err := s.keep(ctx, a, f, side, picture); err != nil {
-			return err
+		if err := s.keep(ctx, a, f, side, picture, &st); err != nil {
+			return st, err
 		}
 	}
-	return nil
+	return st, nil
+}
+
+// settle removes what nobody knows of: after an error the images that were added,
+// for the form that names them is never shown; else those that were replaced.
+func (s *Server) settle(ctx context.Context, st stored, failed error) {
+	keys := st.replaced
+	if failed != nil {
+		keys = st.added
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.AnswerTimeout)
+	defer cancel()
+	s.drop(ctx, keys...)
 }
 
 // look is the gate. A picture takes up to 250 MB while it is decoded, so few
@@ -165,15 +185,14 @@ func (s *Server) twice(f *form, side kyc.Side, picture docstore.Picture) bool {
 }
 
 // keep stores a picture in the place of the one that was there for its side.
-func (s *Server) keep(ctx context.Context, a applicant, f *form, side kyc.Side, picture docstore.Picture) error {
+func (s *Server) keep(ctx context.Context, a applicant, f *form, side kyc.Side, picture docstore.Picture, st *stored) error {
 	key, err := s.config.Documents.Put(ctx, a.Subject, bytes.NewReader(picture.Bytes), "")
 	if err != nil {
 		return err
 	}
+	st.added = append(st.added, key)
 	if old, there := f.kept[side]; there {
-		if err := s.config.Documents.DropImage(ctx, old.Key); err != nil {
-			s.config.Logger.Warn("an image that was replaced stays until it is swept", "cause", err)
-		}
+		st.replaced = append(st.replaced, old.Key)
 	}
 	f.kept[side] = kept{Key: key, Extension: picture.Extension, Sum: sha256.Sum256(picture.Bytes), Print: picture.Print,
 		Warnings: picture.Warnings, Type: f.document}
@@ -204,7 +223,7 @@ func (s *Server) handIn(c *gin.Context, a applicant, v kyc.View, f *form) {
 	case err != nil:
 		s.away(c, err) // it may have been accepted; the same again is no second one
 	default:
-		c.Redirect(http.StatusSeeOther, s.home+"/case")
+		c.Redirect(http.StatusSeeOther, s.caseOf(a))
 	}
 }
 
@@ -214,11 +233,18 @@ func (s *Server) consent(lang string) *kyc.Consent {
 	return &kyc.Consent{Text: hex.EncodeToString(text[:]), Language: lang, At: time.Now().UTC()}
 }
 
-// forget removes what the case did not want. What stays, the worker sweeps.
+// forget removes what the case did not want.
 func (s *Server) forget(ctx context.Context, submission kyc.Submission) {
 	for _, image := range submission.Images {
-		if err := s.config.Documents.DropImage(ctx, image.Key); err != nil {
-			s.config.Logger.Warn("an image that was not wanted stays until it is swept", "cause", err)
+		s.drop(ctx, image.Key)
+	}
+}
+
+// drop removes images. What stays, the worker sweeps.
+func (s *Server) drop(ctx context.Context, keys ...string) {
+	for _, key := range keys {
+		if err := s.config.Documents.DropImage(ctx, key); err != nil {
+			s.config.Logger.Warn("an image that nobody needs stays until it is swept", "cause", err)
 		}
 	}
 }

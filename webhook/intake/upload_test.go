@@ -6,8 +6,10 @@ import (
 	"hash/crc32"
 	"image"
 	"image/color"
+	"image/jpeg"
 	"image/png"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"testing"
@@ -294,9 +296,50 @@ func TestAConnectionLostInTheMiddleLeavesNothing(t *testing.T) {
 	body := io.MultiReader(strings.NewReader("--b\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n"+
 		v.licence(person)[0].value+"\r\n--b\r\nContent-Disposition: form-data; name=\"front\"; filename=\"x.jpg\"\r\n\r\n"+front[:500]),
 		broken{})
-	v.request(http.MethodPost, "/verify/case", "multipart/form-data; boundary=b", body)
+	answer := v.request(http.MethodPost, "/verify/case", "multipart/form-data; boundary=b", body)
+	require.Equal(t, http.StatusRequestTimeout, answer.Code, "it is neither sent nor forbidden")
 	require.Zero(t, v.stored())
 	require.Empty(t, v.room.taken)
+}
+
+// A store that takes the front and not the back, as a full one does, and later both.
+func TestAnUploadThatFailsLeavesNothing(t *testing.T) {
+	v := visit(t, waiting(person))
+	v.store = images(t, docstore.WithMaxBytes(200_000))
+	v.edge = newEdge(t, &desk{}, func(c *intake.Config) { c.Applicants, c.Documents = v.room, v.store })
+	v.enter(v.link("", time.Hour))
+
+	// The draft of a first form names a front. Later forms replace it, and fail.
+	first := v.send(append(v.licence(person), side(t, "1", "front"))...)
+	draft := field{"draft", v.field(first.Body.String(), "draft")}
+	require.Equal(t, 1, v.stored())
+	for range 3 {
+		answer := v.send(append(v.licence(person), draft, side(t, "2", "front"), field{"back", grain(t)})...)
+		require.Equal(t, http.StatusServiceUnavailable, answer.Code)
+		require.Equal(t, 1, v.stored(), "what this form brought is gone, and what the draft names is there")
+	}
+	require.Equal(t, http.StatusSeeOther, v.send(append(v.licence(person), draft, side(t, "1", "back"))...).Code)
+	require.Len(t, v.room.taken, 1)
+	for _, image := range v.room.taken[0].Images {
+		file, err := v.store.Read(t.Context(), "A1", image.Key)
+		require.NoError(t, err, "the case was given what is there")
+		require.NoError(t, file.Close())
+	}
+}
+
+// grain is a picture of nothing, which has some 500 KB however it is kept.
+func grain(t *testing.T) string {
+	t.Helper()
+	picture := image.NewRGBA(image.Rect(0, 0, 900, 600))
+	chance := rand.NewChaCha8([32]byte{})
+	_, err := chance.Read(picture.Pix)
+	require.NoError(t, err)
+	for i := 3; i < len(picture.Pix); i += 4 {
+		picture.Pix[i] = 255
+	}
+	var out strings.Builder
+	require.NoError(t, jpeg.Encode(&out, picture, &jpeg.Options{Quality: 90}))
+	return out.String()
 }
 
 type broken struct{}
@@ -309,9 +352,13 @@ func TestACaseTakesSoManyImages(t *testing.T) {
 	v.store = images(t, docstore.WithMaxImages(2))
 	v.edge = newEdge(t, &desk{}, func(c *intake.Config) { c.Applicants, c.Documents = v.room, v.store })
 	v.enter(v.link("", time.Hour))
-	for range 2 {
-		require.Equal(t, http.StatusUnprocessableEntity, v.send(append(v.licence(person), side(t, "1", "front"))...).Code)
+	require.Equal(t, http.StatusUnprocessableEntity, v.send(append(v.licence(person), side(t, "1", "front"))...).Code)
+	for range 2 { // there is room for one of these two, which does not stay without the other
+		answer := v.send(append(v.licence(person), side(t, "2", "front"), side(t, "2", "back"))...)
+		require.Equal(t, http.StatusTooManyRequests, answer.Code)
+		require.Equal(t, 1, v.stored())
 	}
+	require.Equal(t, http.StatusUnprocessableEntity, v.send(append(v.licence(person), side(t, "1", "front"))...).Code)
 	answer := v.send(append(v.licence(person), side(t, "1", "front"))...)
 	require.Equal(t, http.StatusTooManyRequests, answer.Code)
 	require.Equal(t, "3600", answer.Header().Get("Retry-After"))

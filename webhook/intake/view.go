@@ -24,25 +24,19 @@ var (
 // others, and no word about how it was decided.
 func (s *Server) model(c *gin.Context, a applicant, v kyc.View, revision string, sent *form) page.Case {
 	lang := s.language(c)
-	m := page.Case{Lang: lang, CSRF: s.csrf(a), Action: s.home + "/case", Revision: revision, Until: v.Until,
+	m := page.Case{Lang: lang, For: whom(a.Ticket, v), CSRF: s.csrf(a), Action: s.caseOf(a),
+		News: s.home + "/state/" + a.Nonce, Revision: revision, Until: v.Until,
 		Limits: s.pageLimits(), Others: others(lang), QR: s.qr(a.Ticket)}
 	if sent != nil {
 		m.Consent = page.Consent{Given: sent.consent != nil, Problem: sent.problem == "consent_missing"}
 	}
-	number := 0
 	for _, e := range v.Entities {
-		p := page.Person{ID: e.ID, Kind: "you"}
-		switch {
-		case e.IsCustomer && v.CustomerType == kyc.Business:
-			p.Kind = "business"
-		case !e.IsCustomer:
-			number++
-			if p.Number = number; a.Part == "" {
-				p.Kind = "representative"
-			}
-		}
 		if !a.may(e.ID) {
 			continue
+		}
+		p := person(v, e.ID)
+		if p.Kind == "representative" && a.Part != "" {
+			p.Kind = "you"
 		}
 		p.State = state(v, e)
 		if p.State == "wanted" || p.State == "still_wanted" {
@@ -57,6 +51,37 @@ func (s *Server) model(c *gin.Context, a applicant, v kyc.View, revision string,
 	m.Live = m.Live || v.Stage == kyc.Identifying || v.Stage == kyc.Processing
 	m.Status = status(v, m.People)
 	return m
+}
+
+// person is an entity as all pages of its case call it. Representatives have
+// numbers, because names are not shown.
+func person(v kyc.View, entity string) page.Person {
+	number := 0
+	for _, e := range v.Entities {
+		if !e.IsCustomer {
+			number++
+		}
+		switch {
+		case e.ID != entity:
+			continue
+		case !e.IsCustomer:
+			return page.Person{ID: entity, Kind: "representative", Number: number}
+		case v.CustomerType == kyc.Business:
+			return page.Person{ID: entity, Kind: "business"}
+		}
+	}
+	return page.Person{ID: entity, Kind: "you"}
+}
+
+// whom is what every page says of whose it is: two links in one browser look
+// the same otherwise, and photos would go to the wrong person.
+func whom(t seal.Ticket, v kyc.View) page.Whom {
+	w := page.Whom{Reference: v.Reference}
+	if t.Part != "" {
+		p := person(v, t.Part)
+		w.Kind, w.Number = p.Kind, p.Number
+	}
+	return w
 }
 
 // state is where one person stands.

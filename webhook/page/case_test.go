@@ -17,7 +17,7 @@ import (
 
 // asked is a case with one form for these types.
 func asked(types ...page.Type) page.Case {
-	return page.Case{Lang: "en", CSRF: "c", Action: "/verify/documents", Revision: "7", Status: "wanted",
+	return page.Case{Lang: "en", CSRF: "c", Action: "/verify/documents", News: "/verify/state", Revision: "7", Status: "wanted",
 		People: []page.Person{{ID: "e1", Kind: "you", State: "wanted", Form: &page.Form{Entity: "e1", Types: types}}}}
 }
 
@@ -55,8 +55,8 @@ func TestCaseTells(t *testing.T) {
 		"nothing has happened: it does not ask for news": {c: asked(passport),
 			hasNot: []string{"data-news-url", "<noscript>"}},
 		"live with a form: never loads again by itself": {c: asked(passport), change: func(c *page.Case) { c.Live = true },
-			has: []string{`data-news-url="/verify/state?rev=7"`, `<noscript><p><a href="/verify">`}, hasNot: []string{"http-equiv"}},
-		"live without a form: loads again by itself": {c: page.Case{Status: "sending", Revision: "a&b", Live: true},
+			has: []string{`data-news-url="/verify/state?rev=7"`, `<noscript><p><a href="/verify/documents">`}, hasNot: []string{"http-equiv"}},
+		"live without a form: loads again by itself": {c: page.Case{Status: "sending", News: "/verify/state", Revision: "a&b", Live: true},
 			has: []string{`<noscript><meta http-equiv="refresh" content="10"></noscript>`, `data-news-url="/verify/state?rev=a%26b"`}},
 		"a date binds who has something to do": {c: asked(passport), change: func(c *page.Case) { c.Until = time.Unix(0, 0) },
 			has: []string{"Please do this by 1\u00a0January\u00a01970."}},
@@ -141,8 +141,11 @@ func TestMessagesSayWhatToDo(t *testing.T) {
 // The script has no words of its own, so it can say in every language what the
 // page gave it, and only that.
 func TestTheScriptFindsItsWords(t *testing.T) {
+	photo, err := os.ReadFile("assets/photo.js") // gives codes of refusals to the other
+	require.NoError(t, err)
 	script, err := os.ReadFile("assets/page.js")
 	require.NoError(t, err)
+	script = append(script, photo...)
 	var asked, given []string
 	for _, m := range regexp.MustCompile(`word\('([a-z_.]+)'\)`).FindAllStringSubmatch(string(script), -1) {
 		asked = append(asked, m[1])

@@ -28,19 +28,23 @@ var (
 		"internal", "canada_provincial_id", "indigenous_card", "paystub", "bank_statement", "w2", "1099", "1120", "1065", "t1", "t4"}
 	// Refusals say why an image is not taken.
 	Refusals = []string{"empty", "too_large", "pdf", "heic", "other_kind", "not_image", "broken", "too_small",
-		"too_many_pixels", "two_files", "same_twice", "missing"}
+		"too_many_pixels", "two_files", "same_twice", "missing", "changed"}
 	// Warnings say what looks wrong with an image; the applicant may overrule them.
 	Warnings = []string{"blurred", "dark"}
 	// Problems concern a whole form.
 	Problems = []string{"consent_missing", "type_unknown", "not_wanted", "already_sending"}
 	// Messages are whole pages.
 	Messages = []string{"link_expired", "link_unknown", "link_revoked", "withdrawn", "expired_case", "finished",
-		"session_over", "form_stale", "other_site", "too_large", "too_fast", "unavailable", "not_found"}
+		"session_over", "cookies_blocked", "which_check", "form_stale", "other_site", "too_large", "too_fast", "unavailable", "not_found"}
 )
 
 // checkedHere are the refusals that the script can find before anything is sent.
-var checkedHere = []string{"empty", "too_large", "pdf", "heic", "other_kind", "broken", "too_small",
-	"too_many_pixels", "same_twice", "missing"}
+var checkedHere = []string{"empty", "too_large", "pdf", "heic", "other_kind", "not_image", "broken", "too_small",
+	"too_many_pixels", "same_twice", "missing", "changed"}
+
+// redrawn are the refusals of a file, and not of what it shows: where a browser
+// can show it, the script draws it anew and sends that.
+var redrawn = []string{"too_large", "heic", "other_kind", "not_image", "broken", "too_many_pixels", "two_files"}
 
 // unknown is the member of every group for a code that is not in it.
 const unknown = "unknown"

@@ -36,6 +36,7 @@ type sideView struct {
 	Kept        bool
 	Told        bool // that it is kept; a doubt about it says more
 	Problem     string
+	Redraw      bool // the script sends it again as the browser draws it
 	Warnings    []string
 	Limits      Limits
 	DescribedBy string
@@ -72,6 +73,7 @@ func viewForm(w words, at string, f *Form, c Case, blame bool) *formView {
 		case name == "back" && v.Mixed:
 			s.When = strings.ReplaceAll(w.text["side.back.when"], "{types}", strings.Join(both, ", "))
 		}
+		s.Redraw = slices.Contains(redrawn, s.Problem)
 		s.Told = s.Kept && len(s.Warnings) == 0
 		s.DescribedBy = s.described(at)
 		v.Warned = v.Warned || len(side.Warnings) > 0

@@ -9,6 +9,7 @@ type Landing struct {
 	CSRF   string // left out of the form when empty
 	Action string // what the button posts to
 	By     string // the name of who asks for the check; may be empty
+	For    Whom
 	QR     *QR
 	Others []Other
 }
@@ -16,9 +17,11 @@ type Landing struct {
 // Case is one check as the applicant may see it.
 type Case struct {
 	Lang     string
+	For      Whom
 	CSRF     string
-	Action   string // what the forms post to, as multipart/form-data
-	Revision string // named when the page asks whether anything is new
+	Action   string // the page's own address, and what the forms post to, as multipart/form-data
+	News     string // where the page asks whether anything is new
+	Revision string // named when it asks
 	Live     bool   // something is under way: the page keeps asking
 	Status   string // one of Statuses
 	Until    time.Time
@@ -27,6 +30,15 @@ type Case struct {
 	QR       *QR
 	Limits   Limits
 	Others   []Other
+}
+
+// Whom is whose page it is, without a name: the reference of the check, and
+// where the link is for a part of it only, which. It is on every page that
+// knows it. The zero Whom says nothing.
+type Whom struct {
+	Reference string
+	Kind      string // one of Kinds; empty is the whole check
+	Number    int    // of a representative
 }
 
 // Person is one person or business of the check. It has no name here: the page
@@ -92,7 +104,8 @@ type Message struct {
 	Code   string        // one of Messages
 	Wait   time.Duration // told with too_fast
 	Limits Limits        // told with too_large
-	Back   string        // the way back, empty when there is none
+	For    Whom
+	Back   string // the way back, empty when there is none
 	Others []Other
 }
 

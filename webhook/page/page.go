@@ -80,7 +80,6 @@ func (p *Pages) functions(w words) template.FuncMap {
 		"of":     w.of,
 		"url":    p.url,
 		"lang":   func() string { return w.lang },
-		"root":   func() string { return p.root },
 		"add":    func(a, b int) int { return a + b },
 		"tongue": func(lang string) string { return p.in(lang).text["language"] },
 		"fill": func(group, code, part string, l Limits) string {

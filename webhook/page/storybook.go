@@ -20,7 +20,8 @@ func Storybook(lang string) []Story {
 		}
 	}
 	limits := Limits{MaxBytes: 10 << 20, MinEdge: 600, MaxPixels: 50_000_000}
-	base := Case{Lang: lang, CSRF: "csrf-token", Action: "/verify/documents", Revision: "7", Limits: limits, Others: others}
+	whole, part := Whom{Reference: "A1"}, Whom{Reference: "A1", Kind: "representative", Number: 2}
+	base := Case{Lang: lang, For: whole, CSRF: "csrf-token", Action: "/verify/case/ID", News: "/verify/state/ID", Revision: "7", Limits: limits, Others: others}
 	// with is a case of this status, changed by what the story is about.
 	with := func(status string, change func(*Case)) Case {
 		c := base
@@ -40,7 +41,8 @@ func Storybook(lang string) []Story {
 	until := time.Date(2026, 12, 24, 12, 0, 0, 0, time.UTC)
 
 	stories := []Story{
-		{"landing", Landing{Lang: lang, CSRF: "csrf-token", Action: "/verify/start", By: "Acme Lending", Others: others, QR: square()}},
+		{"landing", Landing{Lang: lang, CSRF: "csrf-token", Action: "/verify/start", By: "Acme Lending", For: part,
+			Others: others, QR: square()}},
 		{"landing_plain", Landing{Lang: lang, Action: "/verify/start", Others: others}},
 		{"working", with("working", func(c *Case) { c.Live, c.People = true, you("waiting", nil) })},
 		{"wanted", with("wanted", func(c *Case) { c.Until, c.QR, c.People = until, square(), you("wanted", identity("e1")) })},
@@ -61,7 +63,7 @@ func Storybook(lang string) []Story {
 				{ID: "e3", Kind: "representative", Number: 2, State: "wanted", Form: identity("e3")},
 			}
 		})},
-		{"yours_done", with("yours_done", func(c *Case) { c.People = you("done", nil) })},
+		{"yours_done", with("yours_done", func(c *Case) { c.For, c.People = part, you("done", nil) })},
 		{"sending", with("sending", func(c *Case) { c.Live, c.People = true, you("sending", nil) })},
 		{"still_wanted", with("still_wanted", func(c *Case) {
 			c.Until, c.Consent.Given, c.People = until, true, you("still_wanted", asked("license", "", nil))
@@ -97,6 +99,8 @@ func Storybook(lang string) []Story {
 	for _, code := range Messages {
 		m := Message{Lang: lang, Code: code, Limits: limits, Others: others}
 		switch code {
+		case "finished":
+			m.For = Whom{Reference: "A1", Kind: "business"}
 		case "too_fast":
 			m.Wait, m.Back = 40*time.Second, "/verify"
 		case "too_large", "form_stale", "unavailable":

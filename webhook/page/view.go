@@ -11,6 +11,7 @@ type frame struct {
 	Lang, Title string
 	Wrong       bool // the title says that something has to be mended
 	Refresh     bool // without script, load again by itself
+	For         string
 	Others      []Other
 	Page        any
 }
@@ -18,7 +19,7 @@ type frame struct {
 func (l Landing) kind() string { return "landing" }
 func (l Landing) lang() string { return l.Lang }
 func (l Landing) in(w words) frame {
-	return frame{Title: w.text["landing.title"], Others: l.Others, Page: l}
+	return frame{Title: w.text["landing.title"], For: w.whom(l.For), Others: l.Others, Page: l}
 }
 
 type messageView struct {
@@ -36,7 +37,7 @@ func (m Message) in(w words) frame {
 	if m.Code == "finished" {
 		v.Tone, v.Icon = "good", "check"
 	}
-	return frame{Title: v.Title, Others: m.Others, Page: v}
+	return frame{Title: v.Title, For: w.whom(m.For), Others: m.Others, Page: v}
 }
 
 // caseView is a Case in one language, with every id given out.
@@ -86,11 +87,8 @@ func (c Case) in(w words) frame {
 		if alone && person.Form == nil {
 			break // the banner said it all
 		}
-		p := personView{At: fmt.Sprintf("p%d", i+1), Title: w.of("person", person.Kind, "title"),
+		p := personView{At: fmt.Sprintf("p%d", i+1), Title: w.person(person.Kind, person.Number),
 			State: person.State, Label: w.of("state", person.State, "label")}
-		if person.Kind == "representative" {
-			p.Title = strings.ReplaceAll(w.text["person.representative.title"], "{n}", fmt.Sprint(person.Number))
-		}
 		if alone { // no list to stand out in
 			p.Label = ""
 			if person.Kind == "you" {
@@ -114,6 +112,6 @@ func (c Case) in(w words) frame {
 	if !c.Until.IsZero() && v.Forms {
 		v.Until = w.day(c.Until)
 	}
-	return frame{Title: v.Title, Wrong: v.Wrong, Others: c.Others, Page: v,
+	return frame{Title: v.Title, Wrong: v.Wrong, For: w.whom(c.For), Others: c.Others, Page: v,
 		Refresh: c.Live && !v.Forms} // never under the hands of somebody who is choosing
 }

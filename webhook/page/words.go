@@ -73,6 +73,26 @@ func (w words) of(group, code, part string) string {
 	return w.text[group+"."+unknown+"."+part]
 }
 
+// person is what somebody of the check is called.
+func (w words) person(kind string, number int) string {
+	if kind == "representative" {
+		return strings.ReplaceAll(w.text["person.representative.title"], "{n}", strconv.Itoa(number))
+	}
+	return w.of("person", kind, "title")
+}
+
+// whom is the line that says whose page it is; empty if that is not known.
+func (w words) whom(f Whom) string {
+	if f.Reference == "" {
+		return ""
+	}
+	line := strings.ReplaceAll(w.text["whom"], "{reference}", f.Reference)
+	if f.Kind == "representative" || f.Kind == "business" {
+		line += " · " + w.person(f.Kind, f.Number)
+	}
+	return line
+}
+
 // fill puts the limits into a text of the catalogue.
 func (w words) fill(text string, l Limits) string {
 	return strings.NewReplacer("{max}", megabytes(l.MaxBytes), "{edge}", strconv.Itoa(l.MinEdge),
