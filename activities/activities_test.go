@@ -285,3 +285,23 @@ func TestLostImageIsSaidAtOnce(t *testing.T) {
 	require.Error(t, err)
 	require.True(t, applicationError(t, err).NonRetryable(), "%v", err)
 }
+
+// An attempt of the run before a reset may be at its post still: the new run
+// posts only once that can be seen, and looks meanwhile as always.
+func TestIdentifyOfAResetCaseWaitsBeforeItPosts(t *testing.T) {
+	w := newWorld(t)
+	before := activities.IdentifyRequest{Reference: "A1", CustomerID: w.customer("review"), Settle: 40 * time.Second}
+	again := before
+	again.Unsettled = 70 * time.Second
+	_, err := run[kyc.Reading](w, w.do.Identify, again)
+	waiting := applicationError(t, err)
+	require.Equal(t, activities.TypeUnsettled, waiting.Type())
+	require.Equal(t, temporal.ApplicationErrorCategoryBenign, waiting.Category())
+	require.InDelta(t, 70, waiting.NextRetryDelay().Seconds(), 5)
+	first, err := run[kyc.Reading](w, w.do.Identify, before) // the attempt of the run before comes through
+	require.NoError(t, err)
+	found, err := run[kyc.Reading](w, w.do.Identify, again)
+	require.NoError(t, err)
+	require.Equal(t, first, found)
+	require.Equal(t, 1, w.ledger().Applications)
+}

@@ -23,6 +23,7 @@ const (
 	TypeImageMissing = "imageMissing"   // the document store has lost an image
 	TypeUnchanged    = "unchanged"      // nothing has changed yet: not a fault
 	TypeStore        = "documentStore"  // the document store does not answer
+	TypeUnsettled    = "unsettled"      // a run before this one may be identifying still: not a fault
 )
 
 var errForeignAnswer = errors.New("ConnectFi answered about another application")
@@ -100,4 +101,10 @@ func unchanged(delay time.Duration) error {
 	return temporal.NewApplicationErrorWithOptions(fmt.Sprintf("nothing new; the next look is in %s", delay.Round(time.Second)),
 		TypeUnchanged, temporal.ApplicationErrorOptions{
 			NextRetryDelay: max(delay, time.Millisecond), Category: temporal.ApplicationErrorCategoryBenign})
+}
+
+// unsettled makes the server call again once no run before can identify any more.
+func unsettled(delay time.Duration) error {
+	return temporal.NewApplicationErrorWithOptions(fmt.Sprintf("the case was reset, and an identification of the run before may be on its way; the next attempt is in %s", delay.Round(time.Second)),
+		TypeUnsettled, temporal.ApplicationErrorOptions{NextRetryDelay: delay, Category: temporal.ApplicationErrorCategoryBenign})
 }

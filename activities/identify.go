@@ -15,12 +15,18 @@ type IdentifyRequest struct {
 	CustomerID string        `json:"customerId"`
 	SyncMode   *bool         `json:"syncMode,omitempty"`
 	Settle     time.Duration `json:"settle"`
+
+	// Unsettled is how long after this activity was scheduled a post of an earlier
+	// run may still be carried out: the case was reset. Zero is not at all.
+	Unsettled time.Duration `json:"unsettled,omitempty"`
 }
 
 // Identify finds the application made under this reference, or makes it. What
 // ConnectFi does with a reference it knows is not documented, so the list is
 // asked before every post, the first included; and after a post whose answer
 // was lost the next attempt waits for Settle, so that the list can know of it.
+// A case that was reset waits likewise: an attempt of the run before it may be at
+// its post, and nobody can stop that one or hear how it ends.
 // A ConnectFi slower than Settle could still make a second one: without a key
 // of the provider's nobody can exclude that.
 func (a *Activities) Identify(ctx context.Context, r IdentifyRequest) (kyc.Reading, error) {
@@ -30,6 +36,10 @@ func (a *Activities) Identify(ctx context.Context, r IdentifyRequest) (kyc.Readi
 		return kyc.Reading{}, forTemporal(ctx, err, 0)
 	}
 	if !found {
+		info := activity.GetInfo(ctx)
+		if left := info.ScheduledTime.Add(r.Unsettled).Sub(info.StartedTime); r.Unsettled > 0 && left > 0 {
+			return kyc.Reading{}, unsettled(left)
+		}
 		known, err = a.ConnectFi.Identify(ctx, connectfi.IdentificationRequest{
 			CustomerID: r.CustomerID, Reference: r.Reference, SyncMode: r.SyncMode,
 			WebhookURL: a.CallbackURL(r.Reference),

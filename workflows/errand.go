@@ -42,8 +42,11 @@ func (f *flow) start(ctx workflow.Context, need kyc.Need) errand {
 	}
 	switch need.Do {
 	case kyc.Identify:
-		return run(do.Identify, activities.IdentifyRequest{
-			Reference: c.Reference, CustomerID: c.CustomerID, SyncMode: f.in.SyncMode, Settle: settle})
+		request := activities.IdentifyRequest{Reference: c.Reference, CustomerID: c.CustomerID, SyncMode: f.in.SyncMode, Settle: settle}
+		if wasReset(ctx) {
+			request.Unsettled = attemptTakes + settle
+		}
+		return run(do.Identify, request)
 	case kyc.Submit:
 		return run(do.SubmitDocuments, activities.SubmitRequest{ReadRequest: read, Submission: *need.Submission, Settle: settle})
 	case kyc.Watch:
@@ -98,6 +101,17 @@ func glance(ctx workflow.Context, read activities.ReadRequest) workflow.Future {
 // at the end is worth a day of trying.
 const patience = 24 * time.Hour
 
+// attemptTakes is how long one attempt may take.
+const attemptTakes = 30 * time.Second
+
+// wasReset reports whether an operator has reset the case: the run goes by
+// another id then than the one whose history it goes on with. What follows from
+// it must be no command, for the events before the reset were written without it.
+func wasReset(ctx workflow.Context) bool {
+	info := workflow.GetInfo(ctx)
+	return info.OriginalRunID != "" && info.OriginalRunID != info.WorkflowExecution.RunID
+}
+
 // options says how long each errand may take and how it is repeated. The delay
 // between attempts comes with the activity's error; the policy here serves an
 // attempt that died without a word, and then waits for what it may have done
@@ -106,7 +120,7 @@ const patience = 24 * time.Hour
 func (f *flow) options(ctx workflow.Context, need kyc.Need) workflow.ActivityOptions {
 	policy, left := f.kase().Policy, need.At.Sub(workflow.Now(ctx))
 	o := workflow.ActivityOptions{
-		StartToCloseTimeout:    30 * time.Second,
+		StartToCloseTimeout:    attemptTakes,
 		ScheduleToCloseTimeout: max(left, 0) + patience,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval: max(time.Second, time.Duration(policy.Settle)), MaximumInterval: 5 * time.Minute},
