@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
@@ -98,6 +100,55 @@ func TestEverythingOpenIsListed(t *testing.T) {
 	require.Equal(t, 3, listed)
 	err := workflows.Client{Temporal: &visibility{open: 5, fails: 2}}.Open(t.Context(), func(workflow.Execution) error { return nil })
 	require.ErrorIs(t, err, workflows.ErrUnavailable)
+}
+
+// DescribeWorkflowExecution tells of one run by how long its history is.
+func (v *visibility) DescribeWorkflowExecution(context.Context, string, string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{
+		Execution: &commonpb.WorkflowExecution{WorkflowId: "kyc-A1", RunId: "run-1"}, HistoryLength: int64(v.open)}}, v.ask("describe")
+}
+
+// A page that follows a case sees by its revision that something happened.
+func TestTheRevisionOfACase(t *testing.T) {
+	revision := func(v *visibility) string {
+		r, err := workflows.Client{Temporal: v}.Revision(t.Context(), "A1")
+		require.NoError(t, err)
+		return r
+	}
+	require.NotEmpty(t, revision(&visibility{open: 3}))
+	require.Equal(t, revision(&visibility{open: 3}), revision(&visibility{open: 3}))
+	require.NotEqual(t, revision(&visibility{open: 3}), revision(&visibility{open: 4}))
+	_, err := workflows.Client{Temporal: &visibility{fails: 1}}.Revision(t.Context(), "A1")
+	require.ErrorIs(t, err, workflows.ErrUnavailable)
+}
+
+// events are a history that ends, or breaks off.
+type events struct {
+	client.Client
+	left  int
+	fails bool
+}
+
+func (e *events) GetWorkflowHistory(context.Context, string, string, bool, enumspb.HistoryEventFilterType) client.HistoryEventIterator {
+	return e
+}
+func (e *events) HasNext() bool { return e.left > 0 || e.fails }
+
+func (e *events) Next() (*historypb.HistoryEvent, error) {
+	if e.left--; e.left < 0 {
+		return nil, serviceerror.NewNotFound("no such workflow")
+	}
+	return &historypb.HistoryEvent{EventId: int64(e.left)}, nil
+}
+
+func TestAHistoryIsReadWhole(t *testing.T) {
+	history, err := workflows.Client{Temporal: &events{left: 3}}.History(t.Context(), workflow.Execution{ID: "kyc-A1"})
+	require.NoError(t, err)
+	require.Len(t, history.Events, 3)
+	require.EqualValues(t, 2, history.Events[0].EventId)
+	history, err = workflows.Client{Temporal: &events{left: 3, fails: true}}.History(t.Context(), workflow.Execution{ID: "kyc-A1"})
+	require.ErrorIs(t, err, workflows.ErrUnknown)
+	require.Nil(t, history, "half of one is none")
 }
 
 // The page of the Temporal UI: of each entity what is known, and nothing where nothing is.

@@ -138,9 +138,7 @@ func (f *flow) options(ctx workflow.Context, need kyc.Need) workflow.ActivityOpt
 		o.RetryPolicy = &temporal.RetryPolicy{InitialInterval: time.Duration(policy.ReadFirst), MaximumInterval: time.Duration(policy.ReadMax)}
 		o.Summary = "Watch the status at ConnectFi until " + need.At.UTC().Format(time.RFC3339)
 	}
-	if o.RetryPolicy.MaximumInterval < o.RetryPolicy.InitialInterval {
-		o.RetryPolicy.MaximumInterval = o.RetryPolicy.InitialInterval
-	}
+	o.RetryPolicy.MaximumInterval = max(o.RetryPolicy.MaximumInterval, o.RetryPolicy.InitialInterval)
 	return o
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"durablekyc.example/activities"
 	"durablekyc.example/kyc"
+	"durablekyc.example/workflows"
 )
 
 // A read after a callback is tried within the workflow task, once. What fails
@@ -67,4 +68,25 @@ func TestAWithdrawalEndsARead(t *testing.T) {
 	view := s.run()
 	require.Equal(t, kyc.Withdrawn, view.Stage)
 	require.Equal(t, time.Minute, view.EndedAt.Sub(view.StartedAt).Round(time.Second))
+}
+
+// A poll is told of the refusal that the case knows of the status, and of no other: a document that was refused says
+// nothing of a status that is refused.
+func TestAPollKnowsTheRefusedStatus(t *testing.T) {
+	for step, want := range map[string]string{kyc.StepStatus: "applicationNotFound", kyc.StepDocuments: ""} {
+		t.Run(step, func(t *testing.T) {
+			s := newStory(t)
+			c := kyc.New("A1", person, kyc.DefaultPolicy(), s.Now())
+			c.Apply(kyc.Answered{At: s.Now(), Reading: single("waiting_review", "")})
+			c.Refusal = &kyc.Refusal{Step: step, Code: "applicationNotFound"}
+			var told []string
+			s.OnActivity(do.WatchStatus, mock.Anything, mock.Anything).Return(func(_ context.Context, r activities.WatchRequest) (activities.WatchResult, error) {
+				told = append(told, r.Refusal)
+				return activities.WatchResult{Reading: single("completed", "approved")}, nil
+			})
+			s.ExecuteWorkflow(workflows.Type, workflows.Input{Reference: "A1", CustomerID: person, Policy: kyc.DefaultPolicy(), Carried: &workflows.State{Case: c}})
+			require.NoError(t, s.GetWorkflowError())
+			require.Equal(t, []string{want}, told)
+		})
+	}
 }

@@ -98,6 +98,7 @@ func TestARefusalIsCountedByItsCodeAndIsNoLostCallback(t *testing.T) {
 	no := temporal.NewNonRetryableApplicationError("no", "customerNotFound", nil)
 	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(kyc.Reading{}, no).Once()
 	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("completed", "approved"), nil).Once()
+	s.after(time.Minute, func() { s.update(workflows.UpdateRevoke, "") }) // nothing that holds it anew
 	s.after(time.Hour, func() { s.update(workflows.UpdateRefresh, "") })
 	require.Equal(t, kyc.Approved, s.run().Stage)
 	says(t, scrape(), `kyc_cases_held_total{code="customerNotFound",reason="refused"} 1`, `kyc_stage_duration_seconds_sum{stage="held"} 3600`)
@@ -164,4 +165,30 @@ func TestAnnouncedSeriesAreThoseThatAreCounted(t *testing.T) {
 	metrics.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	says(t, ours(w.Body.String()), "kyc_callbacks_lost_total 0", "kyc_callbacks_late_total 0", `kyc_cases_ended_total{stage="denied"} 1`,
 		`kyc_cases_held_total{code="none",reason="contradictory_approval"} 0`, `kyc_notifications_total{receiver="all",result="given_up"} 0`, `kyc_documents_refused_total{code="imageMissing"} 0`)
+}
+
+// A change that no callback announced is a lost one, also after another that was announced; and of what a callback
+// announces, a decision of either kind is timed and nothing else.
+func TestEachChangeHasItsOwnCallback(t *testing.T) {
+	for outcome, timed := range map[kyc.Outcome]bool{"approved": true, "denied": true, "": false} {
+		s, scrape := measured(t)
+		s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("waiting_review", ""), nil).Once()
+		status := kyc.Status("completed")
+		if outcome == "" {
+			status = "running"
+			s.OnActivity(do.WatchStatus, mock.Anything, mock.Anything).Return(activities.WatchResult{Reading: single("completed", "approved")}, nil).Once()
+		}
+		s.OnActivity(do.ReadStatus, mock.Anything, mock.Anything).Return(single(status, outcome), nil).Once()
+		s.after(30*time.Second, func() { s.callback("r1") })
+		s.after(40*time.Second, func() { s.callback("r1") }) // the same again announces nothing
+		s.run()
+		scraped := scrape()
+		if timed {
+			says(t, scraped, "kyc_callback_decision_delay_seconds_count 1")
+			require.NotContains(t, scraped, "kyc_callbacks_lost_total")
+			continue
+		}
+		says(t, scraped, "kyc_callbacks_lost_total 1")
+		require.NotContains(t, scraped, "kyc_callback_decision_delay_seconds_count")
+	}
 }
