@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"go.temporal.io/sdk/activity"
+
 	"durablekyc.example/connectfi"
 	"durablekyc.example/kyc"
 )

@@ -74,10 +74,7 @@ func (f *flow) entrust(ctx workflow.Context, notices []kyc.Notice) bool {
 	return false
 }
 
-// wasReset reports whether an operator has reset this case. It may differ from
-// what the run before the reset found at the same place, so it must decide about
-// nothing but the contents of messages.
-func (f *flow) wasReset(ctx workflow.Context) bool {
-	info := workflow.GetInfo(ctx)
-	return f.state.WasReset || info.OriginalRunID != "" && info.OriginalRunID != info.WorkflowExecution.RunID
-}
+// wasReset reports whether an operator has reset this run of the case or an
+// earlier one. It may differ from what the run before the reset found at the same
+// place, so it must decide about nothing but the contents of messages.
+func (f *flow) wasReset(ctx workflow.Context) bool { return f.state.WasReset || wasReset(ctx) }
