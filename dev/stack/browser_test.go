@@ -21,10 +21,11 @@ import (
 var pictures = flag.Bool("pictures", false, "write the README's pictures anew")
 
 // browser is a real Chromium of its own with one page open.
-func browser(t *testing.T, width, height int64) context.Context {
+func browser(t *testing.T, width, height int64, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-quic", true))
+	options = append(options, more...)
 	if os.Getuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // Chromium refuses its own sandbox to root
 	}

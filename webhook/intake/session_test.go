@@ -72,6 +72,7 @@ func TestTheSameLinkAgainIsTheSameSession(t *testing.T) {
 	for _, sender := range []int{0, 1} {
 		v := visit(t, waiting(business))
 		tabs := []tab{v.opens(agent, time.Hour), v.opens(agent, 2*time.Hour)}
+		require.Len(t, v.cookies, 1)
 		require.Equal(t, http.StatusSeeOther, v.sends(tabs[sender], "a"), "tab %d", sender+1)
 		require.Equal(t, http.StatusConflict, v.sends(tabs[1-sender], "b"), "but once")
 		require.Len(t, v.room.taken, 1)

@@ -92,7 +92,12 @@
   async function examine(input, state) {
     const file = input.files[0], limits = input.form.dataset, name = input.closest('.side').querySelector('.name').innerText;
     let code = '', kind = '';
-    show(input, word('busy'));
+    // It has its place and size at once: nothing moves later under a finger.
+    const preview = word('preview'), said = preview.querySelector('span'), ready = said.textContent;
+    said.textContent = word('busy').textContent;
+    preview.classList.add('busy');
+    show(input, preview);
+    input.parentNode.querySelector('.pick label').textContent = word('again').textContent;
     try {
       kind = file.size ? await photo.kind(file) : 'empty';
       const image = await photo.show(file), edge = Math.min(image.naturalWidth, image.naturalHeight);
@@ -105,11 +110,11 @@
     }
     if (photos.get(input) !== state) return; // another one was chosen meanwhile
     if (code) return refuse(input, code);
-    const preview = word('preview'), image = preview.querySelector('img');
-    show(input, preview);
+    const image = preview.querySelector('img');
+    preview.classList.remove('busy');
+    said.textContent = ready;
     image.alt = `${word('alt').textContent}: ${name}`;
     image.src = URL.createObjectURL(state.jpg || file);
-    input.parentNode.querySelector('.pick label').textContent = word('again').textContent;
     say(`${name}: ${preview.innerText}`);
   }
 
