@@ -72,6 +72,8 @@ var bounds = map[string]bound{
 	"HEAD /verify/link/:ticket":                   {shape: asPage},
 	"HEAD /verify/case":                           {shape: asPage},
 	"HEAD /verify/state":                          {shape: asPage},
+	"HEAD /verify/case/:session":                  {shape: asPage},
+	"HEAD /verify/state/:session":                 {shape: asPage},
 	"HEAD /verify/limits":                         {shape: asPage},
 	"HEAD /verify/assets/:name":                   {shape: asPage},
 	"HEAD /openapi.yaml":                          {shape: asProblem},

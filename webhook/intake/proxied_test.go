@@ -182,7 +182,7 @@ func TestHEADAnswersWhereverGETDoes(t *testing.T) {
 			require.Equal(t, get.Header.Get("Content-Type"), head.Header.Get("Content-Type"), route)
 		}
 	}
-	require.Equal(t, 9, tried)
+	require.Equal(t, 11, tried)
 	require.NoError(t, stop())
 }
 
