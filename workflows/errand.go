@@ -197,9 +197,10 @@ func (a *alarm) cancel() {
 	}
 }
 
-// set keeps an alarm that is set for this hour already.
+// set keeps an alarm that comes no later: a look that is too early changes
+// nothing and sets the next one, and every new timer is an action.
 func (a *alarm) set(ctx workflow.Context, at time.Time, stage kyc.Stage) {
-	if a.future != nil && a.at.Equal(at) {
+	if a.future != nil && !a.at.After(at) {
 		return
 	}
 	a.cancel()

@@ -28,8 +28,6 @@ func (c Client) Notices(ctx context.Context, reference string) ([]Event, error) 
 		return nil, err
 	}
 	switch state := RunStateOf(d.GetWorkflowExecutionInfo().GetStatus()); {
-	case state.Broken():
-		return nil, &EndedError{state}
 	case !state.Open():
 		ledger, err := c.ledger(ctx, reference)
 		return ledger.Events(), err
