@@ -77,9 +77,9 @@ func TestHowHistoriesPart(t *testing.T) {
 	}{
 		{"a timer is another", func(h *historypb.History) { h.Events[12].GetTimerStartedEventAttributes().TimerId = "other" },
 			"event 13, TimerStarted: [TMPRL1100] During replay, a matching Timer command was expected in history event position other."},
-		{"something was not done", func(h *historypb.History) { // the last thing of what was decided with event 33
+		{"something was not done", func(h *historypb.History) { // the last thing of what was decided with event 32
 			h.Events = h.Events[:34]
-		}, "event 33, WorkflowTaskCompleted: [TMPRL1100] nondeterministic workflow: extra replay command for "},
+		}, "event 32, WorkflowTaskCompleted: [TMPRL1100] nondeterministic workflow: extra replay command for CancelTimer"},
 		{"something was done that nobody would do", func(h *historypb.History) {
 			h.Events[34] = &historypb.HistoryEvent{EventId: 35, EventType: enumspb.EVENT_TYPE_TIMER_STARTED,
 				Attributes: &historypb.HistoryEvent_TimerStartedEventAttributes{TimerStartedEventAttributes: &historypb.TimerStartedEventAttributes{TimerId: "35", WorkflowTaskCompletedEventId: 32}}}

@@ -168,10 +168,11 @@ func handIn(t *testing.T, v kyc.View) {
 	require.NoError(t, one.cases.HandIn(t.Context(), v.Reference, sent(v.Entities[i].ID)))
 }
 
-// sent is a licence whose images are in no store.
+// sent is a licence whose images are at ConnectFi and only to be linked: an
+// image of ours that is in no store would be refused before ConnectFi is asked.
 func sent(entity string) kyc.Submission {
-	return kyc.Submission{ID: "of-" + entity, Entity: entity, Type: "license", Images: []kyc.Image{
-		{Key: "A1/front", Side: kyc.Front, Extension: "jpg"}, {Key: "A1/back", Side: kyc.Back, Extension: "jpg"}}}
+	return kyc.Submission{ID: "of-" + entity, Entity: entity, Images: []kyc.Image{
+		{Document: "doc_front1", Side: kyc.Front}, {Document: "doc_back1", Side: kyc.Back}}}
 }
 
 func waitingStart(t *testing.T, reference string) <-chan kyc.View {
