@@ -221,7 +221,7 @@ func TestAnotherDecisionAfterAResetIsAnotherEvent(t *testing.T) {
 	reset(t, "kyc-RS2", 4)
 	closed(t, "kyc-RS2")
 	all = m.got(t, "pending_step_up", "waiting_review", "completed", "completed")
-	require.Equal(t, []string{"Denied", "approved"}, []string{all[2].outcome, all[3].outcome})
+	require.Equal(t, []string{"Denied", "Approved"}, []string{all[2].outcome, all[3].outcome})
 	m.listed(t, "RS2", all)
 }
 
