@@ -39,7 +39,7 @@ const (
 // description heads the help. It says what no flag says.
 const description = `Durable KYC/KYB on ConnectFi, from a terminal.
 
-Exit codes: 0 done, or approved where a case is followed to its end; 3 denied; 4 ended without a decision; 1 error; 2 usage.
+Exit codes: 0 done, or approved where a case is followed to its end; 3 denied; 4 ended without a decision, or held where start was asked to wait; 1 error; 2 usage.
 
 Variables: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS… and profiles find Temporal; KYC_KEYSET, opened by KYC_KEYSET_KEK if that is set, encrypts
 the cases, and the images in the bucket KYC_DOCUMENTS; KYC_PUBLIC_URL and KYC_LINK_KEYS make links; KYC_POLICY is pinned in the cases this program starts, and
