@@ -36,19 +36,20 @@ type ports struct{ temporal, ui, webhook, admin, sandbox int }
 
 // options of a system.
 type options struct {
-	ports       ports
-	data        string // keeps everything here across runs; empty forgets it
-	postgres    string // URL of Temporal's databases; empty is SQLite
-	work        string // where documents go if data is empty
-	withUI      bool
-	notify      string                      // hears of all cases; empty is nobody
-	seed        uint64                      // of the sandbox's faults
-	log         *slog.Logger                // of the services; nil keeps quiet
-	keyset      string                      // instead of one of its own
-	longHistory int                         // after how many events a case is carried over; 0 is Temporal's own number
-	noCodec     bool                        // the UI shows what is stored
-	lookup      func(string) (string, bool) // of OpenTelemetry's variables; nil is none of them
-	clear       bool                        // nothing is sealed, for tests of what sealing hides
+	ports          ports
+	data           string // keeps everything here across runs; empty forgets it
+	postgres       string // URL of Temporal's databases; empty is SQLite
+	work           string // where documents go if data is empty
+	withUI         bool
+	notify         string                      // hears of all cases; empty is nobody
+	seed           uint64                      // of the sandbox's faults
+	log            *slog.Logger                // of the services; nil keeps quiet
+	keyset         string                      // instead of one of its own
+	longHistory    int                         // after how many events a case is carried over; 0 is Temporal's own number
+	noCodec        bool                        // the UI shows what is stored
+	lookup         func(string) (string, bool) // of OpenTelemetry's variables; nil is none of them
+	readsPerSecond float64                     // of the slow reads; 0 is the worker's own number
+	clear          bool                        // nothing is sealed, for tests of what sealing hides
 }
 
 // system is production's own services around an embedded Temporal and the
@@ -206,7 +207,7 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 			return nil, err
 		}
 		return taskqueue.New(taskqueue.Config{Temporal: s.client, Carrier: s.carrier, ConnectFi: provider, Documents: documents, Keys: keys,
-			CallbackURL: s.webhook, PublicURL: s.webhook, NotifyURL: o.notify, NotifySecrets: signers, NotifyPrivate: true, Logger: log, Telemetry: metrics})
+			CallbackURL: s.webhook, PublicURL: s.webhook, NotifyURL: o.notify, NotifySecrets: signers, NotifyPrivate: true, ReadsPerSecond: o.readsPerSecond, Logger: log, Telemetry: metrics})
 	}
 	s.serve(ctx, func(ctx context.Context) error { return sandbox.Serve(ctx, listen["sandbox"]) })
 	s.serve(ctx, func(ctx context.Context) error { return edge.Serve(ctx, listen["webhook"], listen["admin"]) })

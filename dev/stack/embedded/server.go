@@ -77,7 +77,8 @@ func Start(ctx context.Context, o Options) (s *Server, err error) {
 func dynamic(o Options) dynamicconfig.StaticClient {
 	c := dynamicconfig.StaticClient{
 		dynamicconfig.ForceSearchAttributesCacheRefreshOnRead.Key(): []dynamicconfig.ConstrainedValue{{Value: true}},
-		dynamicconfig.WorkflowPauseEnabled.Key():                    []dynamicconfig.ConstrainedValue{{Value: true}}, // off by default in 1.32
+		// Pause is a button of the UI's: what it does to a case is tried here.
+		dynamicconfig.WorkflowPauseEnabled.Key(): []dynamicconfig.ConstrainedValue{{Value: true}},
 	}
 	if o.LongHistory > 0 {
 		c[dynamicconfig.HistoryCountSuggestContinueAsNew.Key()] = []dynamicconfig.ConstrainedValue{{Value: o.LongHistory}}
