@@ -1,0 +1,220 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflowservice/v1"
+
+	"durablekyc.example/kyc"
+	"durablekyc.example/sandbox/standin"
+	"durablekyc.example/workflows"
+)
+
+// What the cells of docs/operators.md say.
+const (
+	decided    = "decided"    // the case goes on and ends as ConnectFi decides, of which its receiver hears once
+	repeated   = "repeated"   // it goes through the end it had once more: the receiver hears nothing new
+	withdrawn  = "withdrawn"  // it ends as withdrawn, of which its receiver hears once
+	terminated = "terminated" // it ends in Temporal alone
+	refused    = "refused"    // Temporal refuses, and nothing happens
+)
+
+var outcomes = []string{decided, repeated, withdrawn, terminated, refused}
+
+// maxEvents is far beyond what a case of this test lives through, and far below
+// what one that spins reaches in seconds.
+const maxEvents = 200
+
+// live goes on with the case's life after the button, and checks the outcome.
+func (c *cell) live() error {
+	ctx, cancel := c.context()
+	defer cancel()
+	again := c.action.later
+	if again == nil || c.want == refused {
+		again = func(context.Context, *cell) error { return nil }
+	}
+	// A case that is not identified has nothing for ConnectFi to decide while it is paused.
+	soon := c.action.soon || c.stage.name == string(kyc.Identifying)
+	if soon {
+		if err := again(ctx, c); err != nil {
+			return fmt.Errorf("later: %w", err)
+		}
+	}
+	if !c.stage.closed {
+		truth, err := c.truth(ctx)
+		if err != nil {
+			return err
+		}
+		// Where the case goes on there will be an application; where it has ended there may be none.
+		if c.want == decided || c.want == refused || truth.ApplicationID != "" {
+			if err := c.conclude(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	if !soon {
+		if err := again(ctx, c); err != nil {
+			return fmt.Errorf("later: %w", err)
+		}
+	}
+	return c.check(ctx)
+}
+
+// conclude is ConnectFi's decision, unless it has one already.
+func (c *cell) conclude(ctx context.Context) error {
+	if truth, err := c.truth(ctx); err != nil || truth.Outcome != "" {
+		return err
+	}
+	return c.decide(ctx, "completed", c.outcome())
+}
+
+// outcome is what ConnectFi's people find.
+func (c *cell) outcome() string {
+	if c.number%3 == 0 {
+		return "denied"
+	}
+	return "approved"
+}
+
+// check says what of a cell is not as the table has it.
+func (c *cell) check(ctx context.Context) error {
+	end, err := c.end(ctx)
+	if err != nil {
+		return err
+	}
+	truth, err := c.truth(ctx)
+	if err != nil {
+		return err
+	}
+	want := kyc.Stage(strings.ToLower(string(truth.Outcome)))
+	switch {
+	case c.want == withdrawn, c.stage.name == withdrawn && (c.want == repeated || c.want == refused):
+		want = kyc.Withdrawn
+	case c.stage.name == string(kyc.Expired) && (c.want == repeated || c.want == refused):
+		want = kyc.Expired
+	case c.want == terminated, c.stage.name == terminated && c.want == refused:
+		want = terminated
+	}
+	if end != want {
+		return fmt.Errorf("it ended as %s, and %s is right (ConnectFi: %q)", end, want, truth.Outcome)
+	}
+	return errors.Join(c.checkHeard(ctx, want), c.checkLedger(ctx), c.checkHistories(ctx))
+}
+
+// end waits for the end of the case's latest run, and says how it ended.
+func (c *cell) end(ctx context.Context) (end kyc.Stage, err error) {
+	var last error
+	err = patiently(ctx, "the case's end", func() (bool, error) {
+		v, err := c.own.cases.Show(ctx, c.reference)
+		if errors.Is(err, workflows.ErrEnded) {
+			end = terminated
+			return true, nil
+		}
+		end, last = v.Stage, err
+		return err == nil && final(v), nil
+	})
+	if err != nil {
+		d, _ := c.own.client.DescribeWorkflowExecution(ctx, c.id(), "")
+		err = fmt.Errorf("%w: it is %s (%v), %d events, task %v, activities %v", err, end, last, d.GetWorkflowExecutionInfo().GetHistoryLength(),
+			d.GetPendingWorkflowTask(), d.GetPendingActivities())
+	}
+	return end, err
+}
+
+// checkHeard waits until the receiver has heard of the end, and finds that it
+// has heard of it once, and that no id was used for two facts.
+func (c *cell) checkHeard(ctx context.Context, end kyc.Stage) error {
+	told := "case." + string(end)
+	if end != terminated {
+		if err := patiently(ctx, "the receiver to hear of "+told, func() (bool, error) {
+			return slices.ContainsFunc(c.messages(), func(m message) bool { return m.kind == told }), nil
+		}); err != nil {
+			return fmt.Errorf("%w: it heard %v", err, c.messages())
+		}
+	}
+	facts, ids := map[string]string{}, map[string]map[string]bool{}
+	for _, m := range c.messages() {
+		if before, known := facts[m.id]; known && before != m.fact {
+			return fmt.Errorf("one id for two facts: %s was %s and is %s", m.id, before, m.fact)
+		}
+		facts[m.id] = m.fact
+		if kyc.Stage(strings.TrimPrefix(m.kind, "case.")).Final() {
+			if ids[m.kind] == nil {
+				ids[m.kind] = map[string]bool{}
+			}
+			ids[m.kind][m.id] = true
+		}
+	}
+	for kind, under := range ids {
+		ended := kyc.Stage(strings.TrimPrefix(kind, "case."))
+		if ended != end && string(ended) != c.stage.name {
+			return fmt.Errorf("the receiver heard of %s, which never was: %v", kind, c.messages())
+		}
+		if len(under) > 1 {
+			return fmt.Errorf("one fact under several ids: %s %v", kind, under)
+		}
+	}
+	return nil
+}
+
+// checkLedger finds nothing doubled at ConnectFi.
+func (c *cell) checkLedger(ctx context.Context) error {
+	var all []standin.LedgerEntry
+	var said bytes.Buffer
+	if err := c.own.control(ctx, http.MethodGet, "/sandbox/ledger?reference="+c.reference, nil, &said); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(said.Bytes(), &all); err != nil {
+		return err
+	}
+	for _, e := range all {
+		if e.Applications > 1 {
+			return fmt.Errorf("ConnectFi has %d applications of it", e.Applications)
+		}
+		if e.Attachments != e.Documents {
+			return fmt.Errorf("ConnectFi has %d links of %d documents", e.Attachments, e.Documents)
+		}
+	}
+	return nil
+}
+
+// checkHistories finds no run that spins, and none in which a workflow task
+// failed for a reason of ours.
+func (c *cell) checkHistories(ctx context.Context) error {
+	runs, err := c.own.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: fmt.Sprintf("WorkflowId = '%s'", c.id())})
+	if err != nil {
+		return err
+	}
+	for _, run := range runs.GetExecutions() {
+		h, err := c.history(ctx, run.GetExecution().GetRunId())
+		if err != nil {
+			continue // deleted meanwhile: visibility is behind
+		}
+		if len(h.Events) > maxEvents {
+			return fmt.Errorf("a run of %d events: it spins", len(h.Events))
+		}
+		for _, e := range h.Events {
+			failed := e.GetWorkflowTaskFailedEventAttributes()
+			switch failed.GetCause() {
+			case enums.WORKFLOW_TASK_FAILED_CAUSE_UNSPECIFIED, enums.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW, enums.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND,
+				enums.WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND: // the server's own, of a run that goes on or is ended from outside
+			default:
+				// A machine that has no second for a task: the SDK takes that for a deadlock,
+				// and the task is repeated. One that always comes to this has not ended.
+				if strings.Contains(failed.GetFailure().GetMessage(), "TMPRL1101") {
+					continue
+				}
+				return fmt.Errorf("a workflow task failed: %s %s", failed.GetCause(), failed.GetFailure().GetMessage())
+			}
+		}
+	}
+	return nil
+}

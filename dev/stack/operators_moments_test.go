@@ -1,0 +1,265 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/history/v1"
+	"go.temporal.io/api/serviceerror"
+
+	"durablekyc.example/dev/stack/fleet"
+	"durablekyc.example/kyc"
+	"durablekyc.example/workflows"
+)
+
+// slowness is how long ConnectFi takes for a call in the slow phase: longer
+// than a local read may take, so that activities are met while they run.
+const slowness = 3 * time.Second
+
+// moment is when a button is pressed, in a stage that the case has reached.
+type moment struct {
+	name  string
+	phase string // how ConnectFi is meanwhile
+	await func(ctx context.Context, c *cell) error
+}
+
+// The moments of a stage.
+var (
+	whenReached = moment{"just reached", "quick", nil}
+	whenTimed   = moment{"timer pending", "quick", func(ctx context.Context, c *cell) error {
+		return patiently(ctx, "rest", func() (bool, error) {
+			d, err := c.own.client.DescribeWorkflowExecution(ctx, c.id(), "")
+			return err == nil && d.GetPendingWorkflowTask() == nil && len(d.GetPendingActivities()) == 0, nil
+		})
+	}}
+	whenPolled   = moment{"after a poll", "quick", activityIs(enums.PENDING_ACTIVITY_STATE_SCHEDULED, 2)}
+	whenRunning  = moment{"activity running", "slow", activityIs(enums.PENDING_ACTIVITY_STATE_STARTED, 1)}
+	whenRetrying = moment{"activity waiting for its next attempt", "failing", activityIs(enums.PENDING_ACTIVITY_STATE_SCHEDULED, 2)}
+	whenUpdating = moment{"update in flight", "slow", func(ctx context.Context, c *cell) error {
+		if c.stage.name == string(kyc.Identifying) || c.stage.name == string(kyc.AwaitingDocuments) {
+			return nil // the start, and the submission, are updates already
+		}
+		go func() { _, _ = c.own.cases.Refresh(ctx, c.reference) }()
+		return patiently(ctx, "an update", func() (bool, error) {
+			h, err := c.history(ctx, "")
+			return err == nil && has(h, enums.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED, 2), nil
+		})
+	}}
+	whenClosed = moment{"closed", "quick", nil}
+)
+
+func activityIs(state enums.PendingActivityState, attempt int32) func(context.Context, *cell) error {
+	return func(ctx context.Context, c *cell) error {
+		return patiently(ctx, "an activity", func() (bool, error) {
+			d, err := c.own.client.DescribeWorkflowExecution(ctx, c.id(), "")
+			for _, a := range d.GetPendingActivities() {
+				if a.GetState() == state && a.GetAttempt() >= attempt {
+					return true, nil
+				}
+			}
+			return false, err
+		})
+	}
+}
+
+func has(h *history.History, kind enums.EventType, times int) bool {
+	for _, e := range h.Events {
+		if e.GetEventType() == kind {
+			times--
+		}
+	}
+	return times <= 0
+}
+
+// stage is where a case is when a button is pressed, or how it was closed.
+type stage struct {
+	name     string
+	scenario string
+	moments  []moment
+	closed   bool
+	reach    func(ctx context.Context, c *cell) error // from its first status on; nil is nothing more
+}
+
+// ofPolled are the moments of a stage that is read now and then.
+var ofPolled = []moment{whenReached, whenTimed, whenPolled, whenRunning, whenUpdating, whenRetrying}
+
+var everyStage = map[string]stage{}
+
+func init() {
+	for _, s := range []stage{
+		{name: "identifying", scenario: "review", moments: []moment{{"just reached", "slow", nil}, whenRunning, whenUpdating, whenRetrying}},
+		{name: "processing", scenario: "unknown_status", moments: ofPolled, reach: func(ctx context.Context, c *cell) error {
+			return errors.Join(c.decide(ctx, "running", ""), c.until(ctx, inStage(kyc.Processing)))
+		}},
+		{name: "awaiting_documents", scenario: "step_up", moments: []moment{whenReached, whenTimed, whenRunning, whenUpdating, whenRetrying}},
+		{name: "awaiting_data", scenario: "data_request", moments: ofPolled},
+		{name: "in_review", scenario: "review", moments: ofPolled},
+		{name: "held", scenario: "unknown_status", moments: ofPolled},
+		{name: "approved", scenario: "review", closed: true, reach: closedBy(func(ctx context.Context, c *cell) error { return c.decide(ctx, "completed", "approved") })},
+		{name: "denied", scenario: "review", closed: true, reach: closedBy(func(ctx context.Context, c *cell) error { return c.decide(ctx, "completed", "denied") })},
+		{name: "expired", scenario: "step_up", closed: true, reach: closedBy(nil)},
+		{name: "withdrawn", scenario: "review", closed: true, reach: closedBy(func(ctx context.Context, c *cell) error {
+			_, err := c.own.cases.Withdraw(ctx, c.reference)
+			return err
+		})},
+		{name: "terminated", scenario: "review", closed: true, reach: func(ctx context.Context, c *cell) error {
+			return c.own.client.TerminateWorkflow(ctx, c.id(), "", "tried")
+		}},
+	} {
+		if s.closed {
+			s.moments = []moment{whenClosed}
+		}
+		everyStage[s.name] = s
+	}
+}
+
+// closedBy closes a case, and waits for its end.
+func closedBy(how func(ctx context.Context, c *cell) error) func(context.Context, *cell) error {
+	return func(ctx context.Context, c *cell) error {
+		if how != nil {
+			if err := how(ctx, c); err != nil {
+				return err
+			}
+		}
+		// It says that it has ended before Temporal closes it: there is an event to forward.
+		return patiently(ctx, "the end", func() (bool, error) {
+			standing, err := c.own.cases.Standing(ctx, c.reference)
+			return !standing.Closed.IsZero(), err
+		})
+	}
+}
+
+// momentsOf are those at which an action can be pressed.
+func (s stage) momentsOf(a action) (all []moment) {
+	for _, m := range s.moments {
+		if !a.activity || s.closed || m.name == whenPolled.name || m.phase != "quick" && m.name != "just reached" && m.name != "update in flight" {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+// reach takes a case to its stage.
+func (c *cell) reach() error {
+	ctx, cancel := c.context()
+	defer cancel()
+	made, err := c.make(ctx)
+	if err != nil {
+		return err
+	}
+	c.customer = made
+	if c.stage.name == string(kyc.Identifying) {
+		return nil // it is started when ConnectFi is as the phase wants it
+	}
+	if _, err := c.own.cases.Start(ctx, c.order()); err != nil {
+		return fmt.Errorf("it does not start: %w", err)
+	}
+	if c.stage.reach != nil {
+		if err := c.stage.reach(ctx, c); err != nil {
+			return fmt.Errorf("the stage is not reached: %w", err)
+		}
+	}
+	if c.stage.closed && c.stage.name != string(kyc.Approved) && c.stage.name != string(kyc.Denied) {
+		return c.decide(ctx, "completed", c.outcome()) // what comes after the end
+	}
+	return nil
+}
+
+// press presses the button at its moment.
+func (c *cell) press() error {
+	ctx, cancel := c.context()
+	defer cancel()
+	if c.moment.phase != "quick" {
+		switch c.stage.name {
+		case string(kyc.Identifying):
+			c.ask(func(ctx context.Context) error { _, err := c.own.cases.Start(ctx, c.order()); return err })
+			if err := patiently(ctx, "the case", func() (bool, error) {
+				_, err := c.own.cases.Describe(ctx, c.reference)
+				return err == nil, nil
+			}); err != nil {
+				return err
+			}
+		case string(kyc.AwaitingDocuments):
+			c.ask(c.send)
+			if err := patiently(ctx, "the submission", func() (bool, error) {
+				h, err := c.history(ctx, "")
+				return err == nil && has(h, enums.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED, 2), nil
+			}); err != nil {
+				return err
+			}
+		}
+	}
+	if c.moment.await != nil {
+		if err := c.moment.await(ctx, c); err != nil {
+			return fmt.Errorf("the moment does not come: %w", err)
+		}
+	}
+	err := c.action.press(ctx, c)
+	if c.want != refused {
+		return err
+	}
+	var closed *serviceerror.NotFound
+	var there *serviceerror.WorkflowExecutionAlreadyStarted
+	var impossible *serviceerror.FailedPrecondition
+	if !errors.As(err, &closed) && !errors.As(err, &there) && !errors.As(err, &impossible) {
+		return fmt.Errorf("it is not refused: %w", err)
+	}
+	return nil
+}
+
+// ask is a caller who waits for an answer while the button is pressed.
+func (c *cell) ask(call func(context.Context) error) {
+	ctx, cancel := c.context()
+	go func() { defer cancel(); _ = call(ctx) }() // the case is judged, whatever the caller hears
+}
+
+// send is an applicant, or a business with its representative, who sends a
+// licence through the starter.
+func (c *cell) send(ctx context.Context) error {
+	v, err := c.own.cases.Show(ctx, c.reference)
+	if err != nil {
+		return err
+	}
+	for _, e := range v.Entities {
+		if !e.Status.WantsDocuments() {
+			continue
+		}
+		sides, err := fleet.Licence(c.work, c.reference+letters(e.ID))
+		if err != nil {
+			return err
+		}
+		if code, _, said := c.starter(ctx, "upload", c.reference, "--entity", e.ID, "--front", sides[0], "--back", sides[1]); code != 0 {
+			return fmt.Errorf("upload: %s", said)
+		}
+	}
+	return nil
+}
+
+// decide moves the application at ConnectFi, with its callback.
+func (c *cell) decide(ctx context.Context, status, outcome string) error {
+	return patiently(ctx, "the application", func() (bool, error) {
+		truth, err := c.truth(ctx)
+		if err != nil || truth.ApplicationID == "" {
+			return false, err
+		}
+		return true, c.own.control(ctx, http.MethodPost, "/sandbox/applications/"+truth.ApplicationID+"/status",
+			strings.NewReader(fmt.Sprintf(`{"status":%q,"outcome":%q}`, status, outcome)), io.Discard)
+	})
+}
+
+func (c *cell) order() workflows.Order {
+	policy := patient()
+	switch {
+	case c.stage.name == string(kyc.Expired):
+		policy.Documents = kyc.Duration(time.Second)
+	case c.moment.name == whenTimed.name, c.moment.name == whenReached.name:
+		policy.ReadFirst, policy.ReadMax = kyc.Duration(10*time.Minute), kyc.Duration(10*time.Minute)
+	}
+	return workflows.Order{Reference: c.reference, CustomerID: c.customer, Notify: true, Policy: policy}
+}
