@@ -10,7 +10,7 @@ PROMETHEUS = $(if $(wildcard .dev/prometheus/usr/bin/promtool)$(shell command -v
 TAGS = -tags "$(BROWSER) $(NODE) $(POSTGRES) $(PROMETHEUS)"
 AXIOS = 1.21.1
 
-.PHONY: test tools check root stack chaos bench scale fuzz audit mutate pictures build release reproducible dev compose
+.PHONY: test tools check root stack operators chaos bench scale fuzz audit mutate pictures build release reproducible dev compose
 
 test: tools check root stack
 
@@ -58,6 +58,10 @@ root:
 # The Temporal server is compiled once, so without the race detector. All of it on PostgreSQL: make stack ON="-postgres own"
 stack:
 	cd dev/stack && go vet $(TAGS) ./... && go test $(TAGS) -timeout 20m . $(ON) && go test -timeout 10m ./bench ./chaos
+
+# Every button of Temporal's, in every stage: docs/operators.md. CELLS=inreview
+operators:
+	cd dev/stack && go test -tags operators -timeout 20m -run 'TestOperators$$' . $(if $(CELLS),-cells $(CELLS))
 
 # Everything that can happen, to real processes: docs/reliability.md. ARGS="--lost --postgres URL"
 chaos:

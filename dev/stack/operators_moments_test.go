@@ -1,3 +1,5 @@
+//go:build operators
+
 package main
 
 import (
