@@ -144,7 +144,8 @@ func closed(t *testing.T, id string) {
 	}, 30*time.Second, 50*time.Millisecond, "%s must end", id)
 }
 
-// forget deletes what Temporal has of a workflow, as retention does.
+// forget deletes what Temporal has of a workflow, as retention does. A busy server
+// takes its time.
 func forget(t *testing.T, id string) {
 	t.Helper()
 	_, err := one.client.WorkflowService().DeleteWorkflowExecution(t.Context(), &workflowservice.DeleteWorkflowExecutionRequest{
@@ -154,7 +155,7 @@ func forget(t *testing.T, id string) {
 		_, err := one.client.DescribeWorkflowExecution(t.Context(), id, "")
 		var gone *serviceerror.NotFound
 		return errors.As(err, &gone)
-	}, 30*time.Second, 100*time.Millisecond)
+	}, 3*time.Minute, 100*time.Millisecond)
 }
 
 // notified starts a case whose caller hears of it.

@@ -220,7 +220,7 @@ func TestACaseThatIsPaused(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, callback.StatusCode)
 	a, err := api(t).Identify(t.Context(), connectfi.IdentificationRequest{CustomerID: customer, Reference: v.Reference})
 	require.NoError(t, err)
-	require.Equal(t, connectfi.StatusRunning, a.Status, "it exists, and nobody knows more")
+	require.EqualValues(t, "pending_step_up", a.Status, "the first status, which was known before the pause")
 
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
