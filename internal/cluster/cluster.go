@@ -70,12 +70,22 @@ func (e *UnreachableError) Unwrap() error { return e.Err }
 // does not, and one sentence for a configuration or a credential that is
 // wrong. The caller closes the client.
 func Dial(ctx context.Context, o Options) (client.Client, error) {
-	options, err := o.client()
+	profile, err := o.profile()
 	if err != nil {
 		return nil, err
 	}
-	if err := o.renew(&options); err != nil {
+	options, err := o.clientOf(profile)
+	if err != nil {
 		return nil, err
+	}
+	ends, err := renewTLS(options.ConnectionOptions.TLS, profile.TLS, options.HostPort, o.Logger)
+	if err != nil {
+		return nil, err
+	}
+	if o.Certificate != nil {
+		for name, end := range ends {
+			o.Certificate(name, end)
+		}
 	}
 	c, err := client.DialContext(ctx, options)
 	if err != nil {
@@ -108,6 +118,11 @@ func (o Options) client() (client.Options, error) {
 	if err != nil {
 		return client.Options{}, err
 	}
+	return o.clientOf(profile)
+}
+
+// clientOf are the options that a profile and these Options make together.
+func (o Options) clientOf(profile envconfig.ClientConfigProfile) (client.Options, error) {
 	options, err := profile.ToClientOptions(envconfig.ToClientOptionsRequest{})
 	if err != nil {
 		return options, fmt.Errorf("the Temporal configuration cannot be used: %w", err)
@@ -120,24 +135,6 @@ func (o Options) client() (client.Options, error) {
 	options.ConnectionOptions.GrpcCompression = &client.GrpcCompressionNone{}
 	options.DataConverter, options.FailureConverter = o.Sealed.Data, o.Sealed.Failures
 	return options, nil
-}
-
-// renew has the files of certificates read again at each handshake.
-func (o Options) renew(options *client.Options) error {
-	profile, err := o.profile()
-	if err != nil {
-		return err
-	}
-	ends, err := renewTLS(options.ConnectionOptions.TLS, profile.TLS, options.HostPort, o.Logger)
-	if err != nil {
-		return err
-	}
-	if o.Certificate != nil {
-		for name, end := range ends {
-			o.Certificate(name, end)
-		}
-	}
-	return nil
 }
 
 // explain turns what the SDK says of a connection that was not made into one
