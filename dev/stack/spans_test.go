@@ -108,8 +108,10 @@ func TestATraceLeadsFromTheRequestToConnectFi(t *testing.T) {
 	v := until(t, reference, func(v kyc.View) bool { return v.Stage == kyc.InReview })
 	require.NoError(t, own.stopWorker()) // and with it all that it has in memory
 	require.NoError(t, own.startWorker())
+	// The end is awaited without queries: a query that finds a workflow task under way runs that task's events
+	// once more, and the SDK's tracer counts that run as new.
 	decide(t, v, "approved")
-	until(t, reference, final)
+	require.NoError(t, own.client.GetWorkflow(t.Context(), workflows.ID(reference), "").Get(t.Context(), nil))
 	value, err := own.client.QueryWorkflow(t.Context(), workflows.ID(reference), "", workflows.QueryCase) // replays a closed case
 	require.NoError(t, err)
 	require.NoError(t, value.Get(&v))
