@@ -59,9 +59,11 @@ root:
 stack:
 	cd dev/stack && go vet $(TAGS) ./... && go test $(TAGS) -timeout 20m . $(ON) && go test -timeout 10m ./bench ./chaos
 
-# Every button of Temporal's, in every stage: docs/operators.md. CELLS=inreview
+# Every button of Temporal's, in every stage and at every moment of it: docs/operators.md. CELLS=inreview
+CELLS = .
+
 operators:
-	cd dev/stack && go test -tags operators -timeout 20m -run 'TestOperators$$' . $(if $(CELLS),-cells $(CELLS))
+	cd dev/stack && go test -timeout 20m -run 'TestOperators$$' . -cells '$(CELLS)'
 
 # Everything that can happen, to real processes: docs/reliability.md. ARGS="--lost --postgres URL"
 chaos:

@@ -1,5 +1,3 @@
-//go:build operators
-
 package main
 
 import (

@@ -1,5 +1,3 @@
-//go:build operators
-
 package main
 
 import (
@@ -14,6 +12,7 @@ import (
 
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/converter"
 
 	"durablekyc.example/kyc"
 	"durablekyc.example/sandbox/standin"
@@ -27,9 +26,14 @@ const (
 	withdrawn  = "withdrawn"  // it ends as withdrawn, of which its receiver hears once
 	terminated = "terminated" // it ends in Temporal alone
 	refused    = "refused"    // Temporal refuses, and nothing happens
+	ignored    = "ignored"    // Temporal accepts, and nothing happens
 )
 
-var outcomes = []string{decided, repeated, withdrawn, terminated, refused}
+var outcomes = []string{decided, repeated, withdrawn, terminated, refused, ignored}
+
+// without says that nothing happens to the case: its life is as if the button
+// had not been pressed.
+func (c *cell) without() bool { return c.want == refused || c.want == ignored }
 
 // maxEvents is far beyond what a case of this test lives through, and far below
 // what one that spins reaches in seconds.
@@ -40,7 +44,7 @@ func (c *cell) live() error {
 	ctx, cancel := c.context()
 	defer cancel()
 	again := c.action.later
-	if again == nil || c.want == refused {
+	if again == nil || c.without() {
 		again = func(context.Context, *cell) error { return nil }
 	}
 	// A case that is not identified has nothing for ConnectFi to decide while it is paused.
@@ -56,7 +60,7 @@ func (c *cell) live() error {
 			return err
 		}
 		// Where the case goes on there will be an application; where it has ended there may be none.
-		if c.want == decided || c.want == refused || truth.ApplicationID != "" {
+		if c.want == decided || c.without() || truth.ApplicationID != "" {
 			if err := c.conclude(ctx); err != nil {
 				return err
 			}
@@ -98,11 +102,11 @@ func (c *cell) check(ctx context.Context) error {
 	}
 	want := kyc.Stage(strings.ToLower(string(truth.Outcome)))
 	switch {
-	case c.want == withdrawn, c.stage.name == withdrawn && (c.want == repeated || c.want == refused):
+	case c.want == withdrawn, c.stage.name == withdrawn && (c.want == repeated || c.without()):
 		want = kyc.Withdrawn
-	case c.stage.name == string(kyc.Expired) && (c.want == repeated || c.want == refused):
+	case c.stage.name == string(kyc.Expired) && (c.want == repeated || c.without()):
 		want = kyc.Expired
-	case c.want == terminated, c.stage.name == terminated && c.want == refused:
+	case c.want == terminated, c.stage.name == terminated && c.without():
 		want = terminated
 	}
 	if end != want {
@@ -209,14 +213,20 @@ func (c *cell) checkHistories(ctx context.Context) error {
 			case enums.WORKFLOW_TASK_FAILED_CAUSE_UNSPECIFIED, enums.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW, enums.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND,
 				enums.WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND: // the server's own, of a run that goes on or is ended from outside
 			default:
-				// A machine that has no second for a task: the SDK takes that for a deadlock,
-				// and the task is repeated. One that always comes to this has not ended.
-				if strings.Contains(failed.GetFailure().GetMessage(), "TMPRL1101") {
+				// The SDK takes a task that the machine gave no second to for a deadlock (TMPRL1101), and the
+				// task is repeated. A case that always comes to this has not ended.
+				why := c.failures().FailureToError(failed.GetFailure()).Error()
+				if strings.Contains(why, "TMPRL1101") {
 					continue
 				}
-				return fmt.Errorf("a workflow task failed: %s %s", failed.GetCause(), failed.GetFailure().GetMessage())
+				return fmt.Errorf("a workflow task failed: %s %s", failed.GetCause(), why)
 			}
 		}
 	}
 	return nil
+}
+
+// failures decrypts why a workflow task of the case failed.
+func (c *cell) failures() converter.FailureConverter {
+	return converter.WithFailureConverterSerializationContext(c.own.cases.Failures, converter.WorkflowSerializationContext{WorkflowID: c.id()})
 }

@@ -232,7 +232,7 @@ func (s *system) dial(ctx context.Context, o options, keyset seal.Keyset, metric
 	if s.client, err = cluster.Dial(ctx, to); err != nil {
 		return err
 	}
-	s.cases = workflows.Client{Temporal: s.client}
+	s.cases = workflows.Client{Temporal: s.client, Failures: to.Sealed.Failures}
 	to.Sealed = sealed[1]
 	s.carrier, err = cluster.Join(ctx, s.client, to)
 	return err
