@@ -212,10 +212,12 @@ func whats(v kyc.View) (all []string) {
 func stepUp(t *testing.T, v kyc.View) {
 	t.Helper()
 	dir := t.TempDir()
+	wanted := 0
 	for _, e := range v.Entities {
 		if !e.Status.WantsDocuments() {
 			continue
 		}
+		wanted++
 		front, back := writeLicence(t, dir, e.ID) // the same again, should ConnectFi ask again
 		code, _, stderr := starter(t, "upload", v.Reference, "--entity", e.ID, "--front", front, "--back", back)
 		if strings.Contains(stderr, "ConnectFi has not answered") {
@@ -223,6 +225,7 @@ func stepUp(t *testing.T, v kyc.View) {
 		}
 		require.Zero(t, code, stderr)
 	}
+	require.NotZero(t, wanted, "nobody is asked for documents: %+v", v)
 }
 
 // writeLicence draws a licence that is nobody's: another one for every seed.

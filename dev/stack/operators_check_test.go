@@ -215,7 +215,7 @@ func (c *cell) checkHistories(ctx context.Context) error {
 			default:
 				// The SDK takes a task that the machine gave no second to for a deadlock (TMPRL1101), and the
 				// task is repeated. A case that always comes to this has not ended.
-				why := c.failures().FailureToError(failed.GetFailure()).Error()
+				why := fmt.Sprint(c.failures().FailureToError(failed.GetFailure()))
 				if strings.Contains(why, "TMPRL1101") {
 					continue
 				}
