@@ -10,7 +10,7 @@ PROMETHEUS = $(if $(wildcard .dev/prometheus/usr/bin/promtool)$(shell command -v
 TAGS = -tags "$(BROWSER) $(NODE) $(POSTGRES) $(PROMETHEUS)"
 AXIOS = 1.21.1
 
-.PHONY: test tools check root stack operators chaos bench scale fuzz audit mutate pictures build release reproducible dev compose
+.PHONY: test tools check root stack operators soak chaos bench scale fuzz audit mutate pictures build release reproducible dev compose
 
 test: tools check root stack
 
@@ -68,6 +68,12 @@ operators:
 # Everything that can happen, to real processes: docs/reliability.md. ARGS="--lost --postgres URL"
 chaos:
 	cd dev/stack && go run ./chaos --json ../../chaos.json $(ARGS)
+
+# An hour of renewed certificates and tokens, ten minutes of it with a full bucket. FOR=5m
+FOR = 1h
+
+soak:
+	cd dev/stack && go test -timeout 3h -run 'TestSoak$$' -v . -soak $(FOR)
 
 # Ours beside the leanest workflow that could do the same, in turns: docs/performance.md. ARGS="--postgres URL"
 bench:

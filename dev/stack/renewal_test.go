@@ -73,11 +73,18 @@ func TestWhatIsRenewedOnDiskIsTaken(t *testing.T) {
 // listWith calls the API over TLS, trusting one authority alone.
 func listWith(t *testing.T, by issuer, base, token, customer string) int {
 	t.Helper()
+	return callWith(t, by, base+"/akepa/list", token, `{"customerId":"`+customer+`"}`)
+}
+
+// callWith posts to the API over TLS and returns the status, 0 where there is no answer.
+func callWith(t *testing.T, by issuer, url, token, body string) int {
+	t.Helper()
 	pool := x509.NewCertPool()
 	pool.AddCert(by.certificate)
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true}, Timeout: 10 * time.Second}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/akepa/list", strings.NewReader(`{"customerId":"`+customer+`"}`))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
 	require.NoError(t, err)
+	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("x-connectfi-token", token)
 	response, err := client.Do(request)
 	if err != nil {
