@@ -52,11 +52,13 @@ func (a *app) newCustomer(ctx context.Context, scenario string) (string, error) 
 	}
 	var made struct {
 		CustomerIDs []string `json:"customerIds"`
+		Error       string   `json:"error"`
 	}
+	unreadable := json.Unmarshal(body, &made) != nil
 	switch {
-	case answer.StatusCode == http.StatusBadRequest:
-		return "", usage("start", "--scenario %q: %s", scenario, strings.TrimSpace(string(body)))
-	case answer.StatusCode != http.StatusOK || json.Unmarshal(body, &made) != nil || len(made.CustomerIDs) != 1:
+	case answer.StatusCode == http.StatusBadRequest && made.Error != "":
+		return "", usage("start", "--scenario %q: %s", scenario, made.Error)
+	case answer.StatusCode != http.StatusOK || unreadable || len(made.CustomerIDs) != 1:
 		return "", &problem{err: errors.New("--scenario needs the sandbox, and CONNECTFI_BASE_URL is not one"),
 			next: "starter start --customer ID --reference REF"}
 	}

@@ -32,7 +32,7 @@ func TestACustomerOfAScenario(t *testing.T) {
 	var wrong *problem
 	require.ErrorAs(t, err, &wrong)
 	require.Equal(t, exitUsage, wrong.code)
-	require.ErrorContains(t, err, "review")
+	require.ErrorContains(t, err, `--scenario "revue": scenario is one of approve, `)
 
 	other := httptest.NewServer(http.NotFoundHandler())
 	defer other.Close()
