@@ -29,8 +29,6 @@ func (a *app) newCustomer(ctx context.Context, scenario string) (string, error) 
 	case base == "":
 		return "", &problem{err: errors.New("--scenario needs the sandbox: CONNECTFI_BASE_URL is not set"), next: "go run ./dev"}
 	}
-	ctx, cancel := context.WithTimeout(ctx, sandboxTimeout)
-	defer cancel()
 	order, err := json.Marshal(map[string]string{"type": "individual", "scenario": scenario})
 	if err != nil {
 		return "", err
@@ -41,7 +39,7 @@ func (a *app) newCustomer(ctx context.Context, scenario string) (string, error) 
 		return "", errors.New("CONNECTFI_BASE_URL is not a URL")
 	}
 	request.Header.Set("Content-Type", "application/json")
-	answer, err := http.DefaultClient.Do(request)
+	answer, err := (&http.Client{Timeout: sandboxTimeout}).Do(request)
 	if err != nil {
 		return "", &problem{err: errors.New("the sandbox at CONNECTFI_BASE_URL cannot be reached"), next: "go run ./dev"}
 	}
