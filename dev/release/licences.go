@@ -220,7 +220,8 @@ func table(all []library) string {
 		by[l.licence] = append(by[l.licence], l.Path)
 	}
 	var page strings.Builder
-	page.WriteString("# Licences\n\nWhat the four programs are linked from, besides Go's own library (BSD-3-Clause), and under which licences. A release has all the texts, in `THIRD_PARTY_LICENSES`.\n" +
+	page.WriteString("# Licences\n\nThe modules that are linked into the four programs, besides Go's own library (BSD-3-Clause), by licence.\n" +
+		"A release contains all the texts, in `THIRD_PARTY_LICENSES`.\n" +
 		"`cd dev/release && go run . -licences ../../docs/licences.md` writes this page; a test compares.\n\n| licence | modules |\n| --- | --- |\n")
 	for _, is := range slices.Sorted(maps.Keys(by)) {
 		fmt.Fprintf(&page, "| %s | %s |\n", is, strings.Join(by[is], ", "))

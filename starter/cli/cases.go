@@ -22,7 +22,8 @@ func (r reference) check(command string) error {
 }
 
 type startCommand struct {
-	Customer  string `required:"" placeholder:"ID" help:"ConnectFi's id of the customer."`
+	Customer  string `placeholder:"ID" help:"ConnectFi's id of the customer."`
+	Scenario  string `placeholder:"NAME" help:"Create a customer of this scenario at the sandbox, instead of --customer."`
 	Reference string `required:"" placeholder:"REF" help:"Your own id of the check: 1 to 32 letters or digits."`
 	SyncMode  *bool  `negatable:"" help:"ConnectFi's syncMode, which is passed on only when given."`
 	Wait      bool   `help:"Follow the case to its end."`
@@ -31,9 +32,20 @@ type startCommand struct {
 // Run starts the case or finds it. One reference is one case for ever, so it
 // can be repeated as often as it takes.
 func (c startCommand) Run(ctx context.Context, a *app) error {
+	if (c.Customer == "") == (c.Scenario == "") {
+		return usage("start", "one of --customer and --scenario is needed")
+	}
 	order, err := a.order()
 	if err != nil {
 		return err
+	}
+	if c.Scenario != "" {
+		if err := (reference{c.Reference}).check("start"); err != nil {
+			return err
+		}
+		if c.Customer, err = a.newCustomer(ctx, c.Scenario); err != nil {
+			return err
+		}
 	}
 	order.Reference, order.CustomerID, order.SyncMode = c.Reference, c.Customer, c.SyncMode
 	if err := order.Validate(); err != nil {
