@@ -103,7 +103,7 @@ PACKAGES = kyc connectfi activities workflows internal/seal
 mutate:
 	go run ./dev/mutate $(ARGS) $(PACKAGES)
 
-# The README's pictures, taken anew.
+# The documents' pictures, taken again.
 pictures:
 	cd dev/stack && go test $(TAGS) -run 'Shows|Refusal' -pictures .
 

@@ -22,11 +22,12 @@ var mayImport = map[string]struct {
 	rooms []string
 	why   string
 }{
-	"kyc":                {nil, "a case is a value: nothing of the world is in it"},
-	"connectfi":          {nil, "what ConnectFi says does not depend on what we make of it"},
-	"activities":         {[]string{"kyc", "connectfi", "internal/docstore", "internal/hook"}, "the one bridge between wire and domain"},
-	"workflows":          {[]string{"kyc", "activities"}, "activities for typed references only"},
-	"cases":              {[]string{"workflows", "internal/cluster", "internal/env", "internal/seal"}, "a program that uses cases needs no more than Temporal and a keyset"},
+	"kyc":        {nil, "a case is a value: nothing of the world is in it"},
+	"connectfi":  {nil, "what ConnectFi says does not depend on what we make of it"},
+	"activities": {[]string{"kyc", "connectfi", "internal/docstore", "internal/hook"}, "the one bridge between wire and domain"},
+	"workflows":  {[]string{"kyc", "activities"}, "activities for typed references only"},
+	"cases": {[]string{"workflows", "internal/cluster", "internal/env", "internal/seal"},
+		"a program that uses cases needs no more than Temporal and a keyset"},
 	"examples/client":    {[]string{"cases", "workflows", "kyc"}, "a program of somebody else's uses cases and nothing behind them"},
 	"examples/receiver":  {nil, "a receiver needs a library of Standard Webhooks alone"},
 	"worker":             {[]string{"worker/taskqueue", "workflows", "connectfi", "internal/"}, "a main only wires"},

@@ -19,7 +19,8 @@ func TestDependabotKnowsEveryModule(t *testing.T) {
 	text, err := os.ReadFile(".github/dependabot.yml")
 	require.NoError(t, err)
 	var listed []string
-	for _, found := range regexp.MustCompile(`package-ecosystem: gomod\n +directory: /(\S*)`).FindAllStringSubmatch(string(text), -1) {
+	entry := regexp.MustCompile(`package-ecosystem: gomod\n +directory: /(\S*)`)
+	for _, found := range entry.FindAllStringSubmatch(string(text), -1) {
 		listed = append(listed, filepath.ToSlash(filepath.Join(found[1], "go.mod")))
 	}
 	require.ElementsMatch(t, files(t, "go.mod"), listed)

@@ -12,7 +12,7 @@ import (
 	"durablekyc.example/workflows"
 )
 
-// promised is when the README says that a delivery is tried again, of which a
+// promised is when docs/notifications.md says that a delivery is tried again, of which a
 // tenth may be missing or too much.
 var promised = []time.Duration{5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour,
 	10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour}
@@ -43,7 +43,7 @@ func turns(before string, then time.Duration, after string) func(int, time.Durat
 	}
 }
 
-func TestEveryKindOfReceiverIsTreatedAsTheREADMESays(t *testing.T) {
+func TestEveryKindOfReceiverIsTreatedAsDocumented(t *testing.T) {
 	for name, r := range map[string]receiver{
 		"takes everything":            {says: words("200")},
 		"is broken, then takes":       {says: words("500", "500", "500", "500", "200")},
@@ -114,7 +114,7 @@ func deliver(t *testing.T, patience time.Duration, receivers map[activities.Rece
 }
 
 // check goes through all that was tried at one receiver, in the order in which
-// the README says that it must have happened.
+// docs/notifications.md says that it must have happened.
 func (s *street) check(end workflows.Ledger, who activities.Receiver, r receiver, notices []kyc.Notice) {
 	s.t.Helper()
 	left, free, gone := s.tried[who], time.Duration(0), false

@@ -17,8 +17,8 @@ import (
 	"durablekyc.example/workflows"
 )
 
-// pictures writes the README's pictures anew: `make pictures`.
-var pictures = flag.Bool("pictures", false, "write the README's pictures anew")
+// pictures writes the documents' pictures again: `make pictures`.
+var pictures = flag.Bool("pictures", false, "write the documents' pictures again")
 
 // browser is a real Chromium of its own with one page open.
 func browser(t *testing.T, width, height int64, more ...chromedp.ExecAllocatorOption) context.Context {
@@ -54,7 +54,7 @@ func shows(t *testing.T, ctx context.Context, text string) {
 }
 
 // picture is the page as it is seen. It must be one, and with -pictures it is
-// the README's from now on.
+// the documents' from now on.
 func picture(t *testing.T, ctx context.Context, name string) {
 	t.Helper()
 	image, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())

@@ -29,7 +29,7 @@ import (
 type delivery struct{ id, requestID, status, outcome string }
 
 // mailbox is a caller's webhookUrl that remembers what it got, and drops what
-// has an id that it got before, as the README advises.
+// has an id that it got before, as docs/notifications.md advises.
 type mailbox struct {
 	url string
 	mu  sync.Mutex

@@ -13,7 +13,7 @@ import (
 )
 
 // TestStories runs the built starter, as a process, against the whole system:
-// what the README says is typed, and what it then prints and ends with.
+// what docs/cli.md lists, and what it then prints and ends with.
 func TestStories(t *testing.T) {
 	bin := t.TempDir()
 	build(t, bin, "starter")

@@ -27,7 +27,8 @@ func (a *app) newCustomer(ctx context.Context, scenario string) (string, error) 
 	case err != nil:
 		return "", err
 	case base == "":
-		return "", &problem{err: errors.New("--scenario needs the sandbox: CONNECTFI_BASE_URL is not set"), next: "go run ./dev"}
+		unset := errors.New("--scenario needs the sandbox: CONNECTFI_BASE_URL is not set")
+		return "", &problem{err: unset, next: "go run ./dev"}
 	}
 	order, err := json.Marshal(map[string]string{"type": "individual", "scenario": scenario})
 	if err != nil {
