@@ -245,13 +245,39 @@ func (l *Ledger) chosen(event string) (all []*Receipt, err error) {
 	return all, nil
 }
 
+// redirect changes where the caller's events go, also for a caller that wanted
+// nothing more at the old address. An event that is named goes there as well
+// where the caller had no address when it happened, and though another case
+// under the reference reported it.
+func (l *Ledger) redirect(event, webhookURL string) {
+	l.WebhookURL = webhookURL
+	l.welcome(activities.Callers)
+	r := l.find(event)
+	if r == nil {
+		return
+	}
+	if r.Terms != nil {
+		terms := *r.Terms
+		terms.WebhookURL = webhookURL
+		r.Terms = &terms
+	}
+	if r.receipt(activities.Callers) == nil && r.Notice.Said() {
+		r.Receipts = append(r.Receipts, Receipt{Receiver: activities.Callers})
+	}
+}
+
+// welcome forgets that a receiver wanted nothing more.
+func (l *Ledger) welcome(receiver activities.Receiver) {
+	l.Gone = slices.DeleteFunc(l.Gone, func(gone activities.Receiver) bool { return gone == receiver })
+}
+
 // resend opens what chosen lists. Who asks for it outranks a receiver that
 // once wanted nothing more.
 func (l *Ledger) resend(event string) error {
 	all, err := l.chosen(event)
 	for _, r := range all {
 		r.Wanted, r.DeliveredAt, r.GivenUpAt = true, time.Time{}, time.Time{}
-		l.Gone = slices.DeleteFunc(l.Gone, func(gone activities.Receiver) bool { return gone == r.Receiver })
+		l.welcome(r.Receiver)
 	}
 	return err
 }

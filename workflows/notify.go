@@ -16,7 +16,7 @@ import (
 const (
 	NotifyType    = "KYCNotify"
 	SignalNotices = "notices" // a Report, from the case
-	UpdateResend  = "resend"  // an event's id, its number or nothing → []Event
+	UpdateResend  = "resend"  // an event's id, its number or nothing; then a new webhookUrl or nothing → []Event
 	QueryEvents   = "events"  // → []Event
 	QueryLedger   = "ledger"  // → Ledger
 )
@@ -286,19 +286,27 @@ func delivers(activity, notice string, receiver activities.Receiver) bool {
 	return activity == id || strings.HasPrefix(activity, id+"-")
 }
 
-func (n *notifier) checkResend(event string) error {
+func (n *notifier) checkResend(event, webhookURL string) error {
 	_, err := n.chosen(event)
+	if webhookURL != "" && refusedAs(err, RefusedNotWanted) {
+		return nil // what comes later goes there
+	}
 	return err
 }
 
-// resent does not wait for the next attempt of a delivery that is under way.
-func (n *notifier) resent(_ workflow.Context, event string) ([]Event, error) {
-	if err := n.resend(event); err != nil {
+// resent does not wait for the next attempt of a delivery that is under way: it
+// may be going to the address that was changed.
+func (n *notifier) resent(_ workflow.Context, event, webhookURL string) ([]Event, error) {
+	if webhookURL != "" {
+		n.redirect(event, webhookURL)
+	}
+	if err := n.resend(event); err != nil && !(webhookURL != "" && refusedAs(err, RefusedNotWanted)) {
 		return nil, err
 	}
 	n.asked++
 	for _, l := range n.lanes {
-		if l.busy() && (event == "" || l.id == n.find(event).Notice.ID) {
+		named := event == "" || l.busy() && l.id == n.find(event).Notice.ID
+		if l.busy() && (named || webhookURL != "" && l.receiver == activities.Callers) {
 			l.callOff()
 		}
 	}
