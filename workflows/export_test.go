@@ -22,3 +22,9 @@ func RedirectForTest(l Ledger, id, url string) (Ledger, error) {
 
 // CalledOffForTest is what the test environment cannot act: the server's part in it.
 var CalledOffForTest = calledOff
+
+// TakeForTest is a ledger after it has taken a report.
+func TakeForTest(l Ledger, r Report) Ledger {
+	l.take(r, r.Notices[0].At)
+	return l
+}
