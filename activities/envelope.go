@@ -22,10 +22,11 @@ func (a *Activities) event(r NotifyRequest, now time.Time) ([]byte, error) {
 		ApplicationID string           `json:"applicationId,omitempty"`
 		Stage         kyc.Stage        `json:"stage"`
 		CustomerType  kyc.CustomerType `json:"customerType"`
+		Sequence      int64            `json:"sequence"`
 		Link          string           `json:"link,omitempty"`
 	}
 	n := r.Notice
-	d := data{r.Reference, n.Reading.ApplicationID, n.Stage, kyc.CustomerTypeOf(r.CustomerID), ""}
+	d := data{r.Reference, n.Reading.ApplicationID, n.Stage, kyc.CustomerTypeOf(r.CustomerID), r.Sequence, ""}
 	if n.ForApplicant() && now.Before(n.Until) {
 		d.Link = a.ApplicantURL(r.Reference, n.Links, n.Until)
 	}
@@ -37,7 +38,7 @@ func (a *Activities) event(r NotifyRequest, now time.Time) ([]byte, error) {
 }
 
 // envelope is the body for the caller's own webhookUrl: what ConnectFi would
-// have called it with (C). Its request id follows from the notice's, so that a
+// have called it with (C), and the sequence. Its request id follows from the notice's, so that a
 // repetition can be told by it as well. Which notices go there: kyc.Notice.Said.
 func (a *Activities) envelope(r NotifyRequest, _ time.Time) ([]byte, error) {
 	reading := r.Notice.Reading
@@ -48,8 +49,10 @@ func (a *Activities) envelope(r NotifyRequest, _ time.Time) ([]byte, error) {
 		application.EntityApplications = append(application.EntityApplications, connectfi.EntityApplication{EntityID: e.ID,
 			IsCustomer: e.IsCustomer, Status: connectfi.Status(e.Status), Outcome: connectfi.Outcome(e.Outcome)})
 	}
-	return json.Marshal(connectfi.Envelope[connectfi.Application]{
-		Code: connectfi.CodeOK, Data: application, RequestID: requestID(r.Notice.ID)})
+	return json.Marshal(struct {
+		connectfi.Envelope[connectfi.Application]
+		Sequence int64 `json:"sequence"`
+	}{connectfi.Envelope[connectfi.Application]{Code: connectfi.CodeOK, Data: application, RequestID: requestID(r.Notice.ID)}, r.Sequence})
 }
 
 // requestID is 32 hexadecimal digits, as ConnectFi's are (S).

@@ -31,6 +31,7 @@ type NotifyRequest struct {
 	Receiver   Receiver   `json:"receiver"`
 	WebhookURL string     `json:"webhookUrl,omitempty"` // Callers only
 	Notice     kyc.Notice `json:"notice"`
+	Sequence   int64      `json:"sequence,omitempty"` // a later notice of this reference has a higher one
 }
 
 // NotifyResult says how a delivery ended: as a result if it was taken, in the

@@ -78,7 +78,7 @@ func (o *outside) verify() {
 const customer = "cstap_5WMvWpL6XzfkmntDJeeHm2"
 
 func notice(what kyc.NoticeType, stage kyc.Stage, status kyc.Status, outcome, entity kyc.Outcome) activities.NotifyRequest {
-	return activities.NotifyRequest{Reference: "extRefAk124", CustomerID: customer, Receiver: activities.Everybodys,
+	return activities.NotifyRequest{Reference: "extRefAk124", CustomerID: customer, Receiver: activities.Everybodys, Sequence: 1772355600000,
 		Notice: kyc.Notice{ID: "evt_49c668d1e1d0e3481d8a6eadabdba52b", Type: what, At: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC), Stage: stage,
 			Links: 2, Until: time.Now().Add(time.Hour).Truncate(time.Second),
 			Reading: kyc.Reading{ApplicationID: "iapp_6HdIlzPVvBdPRMOLVb7BGW", AggregatorID: "CLIENTID", Status: status, Outcome: outcome,
@@ -96,7 +96,7 @@ func TestTheEventForEverybodyIsThinAndSigned(t *testing.T) {
 	require.Equal(t, activities.NotifyResult{Attempts: 1, Answer: "200"}, result)
 	require.Equal(t, "evt_49c668d1e1d0e3481d8a6eadabdba52b", o.header.Get("webhook-id"))
 	require.Equal(t, `{"type":"case.approved","timestamp":"2026-03-01T09:00:00Z","data":{"reference":"extRefAk124",`+
-		`"applicationId":"iapp_6HdIlzPVvBdPRMOLVb7BGW","stage":"approved","customerType":"individual"}}`, string(o.body))
+		`"applicationId":"iapp_6HdIlzPVvBdPRMOLVb7BGW","stage":"approved","customerType":"individual","sequence":1772355600000}}`, string(o.body))
 	o.verify()
 
 	for _, what := range []kyc.NoticeType{kyc.NoticeDocuments, kyc.NoticeReminder} {
@@ -111,7 +111,7 @@ func TestTheEventForEverybodyIsThinAndSigned(t *testing.T) {
 	}
 }
 
-// The caller cannot tell the call from ConnectFi's own.
+// The call is ConnectFi's own and one field that orders it among the others.
 func TestTheCallersEnvelopeIsConnectFis(t *testing.T) {
 	o := newOutside(t, true)
 	r := approved()
@@ -132,6 +132,7 @@ func TestTheCallersEnvelopeIsConnectFis(t *testing.T) {
 	require.NoError(t, json.Unmarshal(o.body, &fields))
 	require.NoError(t, json.Unmarshal(printed, &printedFields))
 	fields["requestId"], printedFields["requestId"] = "", ""
+	printedFields["sequence"] = 1772355600000.
 	require.Equal(t, printedFields, fields)
 
 	_, err = o.attempt(r)

@@ -41,6 +41,10 @@ func run() (int, error) {
 	}
 	terminate := make(chan os.Signal, 1)
 	signal.Notify(terminate, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup: the stack is to outlive its terminal
+		signal.Notify(terminate, syscall.SIGHUP)
+	}
+	signal.Ignore(syscall.SIGPIPE) // whoever read the output may go; the stack does not end with it
 	go func() {
 		for s := range terminate {
 			stack.Process.Signal(s)

@@ -31,6 +31,7 @@ type View struct {
 	Hints         int          `json:"hints,omitempty"`   // how often something hinted at a change
 	Covered       int          `json:"covered,omitempty"` // how many of these an answer of ConnectFi's covers
 	Version       int          `json:"version"`           // rises with every change
+	Webhook       string       `json:"webhook,omitempty"` // a sum of the address that the caller hears at; empty for none
 }
 
 // ResetAt says that an operator reset the case in Temporal at this time. The case

@@ -5,7 +5,6 @@ import (
 	"context"
 	"os"
 	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -39,8 +38,9 @@ func main() {
 }
 
 func run(s settings) error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), serve.StopSignals()...)
 	defer stop()
+	serve.IgnoreBrokenPipes()
 	if s.Check {
 		return serve.Check(ctx, serve.LocalURL(s.Listen, "/healthz"))
 	}

@@ -5,13 +5,13 @@ import (
 	"context"
 	"os"
 	"os/signal"
-	"syscall"
 
+	"durablekyc.example/internal/serve"
 	"durablekyc.example/starter/cli"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), serve.StopSignals()...)
 	code := cli.Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.LookupEnv)
 	stop()
 	os.Exit(code)

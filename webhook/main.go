@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"syscall"
 
 	"github.com/alecthomas/kong"
 	"github.com/gin-gonic/gin"
@@ -35,8 +34,9 @@ func main() {
 }
 
 func run(s settings) (err error) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), serve.StopSignals()...)
 	defer stop()
+	serve.IgnoreBrokenPipes()
 	if s.Check {
 		return serve.Check(ctx, serve.LocalURL(s.AdminListen, "/readyz"))
 	}

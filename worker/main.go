@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"syscall"
 
 	"github.com/alecthomas/kong"
 	"golang.org/x/sync/errgroup"
@@ -37,8 +36,9 @@ func main() {
 }
 
 func run(s settings) (err error) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), serve.StopSignals()...)
 	defer stop()
+	serve.IgnoreBrokenPipes()
 	if s.Check {
 		return serve.Check(ctx, serve.LocalURL(s.AdminListen, "/readyz"))
 	}

@@ -86,13 +86,28 @@ func (c Client) Start(ctx context.Context, o Order) (kyc.View, error) {
 	if view, err = c.closed(ctx, o.Reference, info); err != nil {
 		return kyc.View{}, err
 	}
-	if view.CustomerID != o.CustomerID {
-		return kyc.View{}, &RefusedError{Type: RefusedOtherCustomer, Reason: otherCustomer}
+	if err := o.Matches(view); err != nil {
+		return kyc.View{}, err
 	}
 	return view, nil
 }
 
-const otherCustomer = "the reference belongs to another customer"
+const (
+	otherCustomer = "the reference belongs to another customer"
+	otherWebhook  = "the case sends its events to another webhookUrl"
+)
+
+// Matches reports what a case that was found differs in from the order: a
+// *RefusedError, or nil. An order without a webhookUrl takes any.
+func (o Order) Matches(v kyc.View) error {
+	switch {
+	case v.CustomerID != o.CustomerID:
+		return &RefusedError{Type: RefusedOtherCustomer, Reason: otherCustomer}
+	case o.WebhookURL != "" && v.Webhook != webhookSum(o.WebhookURL):
+		return &RefusedError{Type: RefusedOtherWebhook, Reason: otherWebhook}
+	}
+	return nil
+}
 
 // Show tells the case. A closed case is told from its result and needs no
 // worker; one that was ended in Temporal is an *EndedError, a paused one a *PausedError.

@@ -14,5 +14,17 @@ func EndlessForTest(r Replayer, h *historypb.History, register func(worker.Workf
 // ResendForTest is what Client.Resend starts an ended notifier with.
 func ResendForTest(l Ledger, id string) (Ledger, error) { return l, l.resend(id) }
 
+// RedirectForTest is what Client.Redirect starts an ended notifier with.
+func RedirectForTest(l Ledger, id, url string) (Ledger, error) {
+	l.redirect(id, url)
+	return l, l.resend(id)
+}
+
 // CalledOffForTest is what the test environment cannot act: the server's part in it.
 var CalledOffForTest = calledOff
+
+// TakeForTest is a ledger after it has taken a report.
+func TakeForTest(l Ledger, r Report) Ledger {
+	l.take(r, r.Notices[0].At)
+	return l
+}

@@ -83,6 +83,31 @@ func TestAStartThatNamesAnotherWebhookIsRefused(t *testing.T) {
 	requireRefused(t, other, workflows.RefusedOtherWebhook)
 }
 
+// Who reports names the address that the case has then.
+func TestAChangedWebhookIsReported(t *testing.T) {
+	s, h := listening(t, forLong)
+	s.backAndForth()
+	var changed, empty, old *answer
+	s.after(time.Second, func() {
+		changed = s.update(workflows.UpdateWebhook, "w1", "http://other.example")
+		empty = s.update(workflows.UpdateWebhook, "w2", "")
+		sum := sha256.Sum256([]byte("http://caller.example"))
+		old = s.update(workflows.UpdateStart, "start-old", workflows.StartRequest{CustomerID: person, Webhook: hex.EncodeToString(sum[:8])})
+	})
+	view := s.runWith(workflows.Input{WebhookURL: "http://caller.example"})
+	require.NoError(t, changed.err)
+	requireRefused(t, empty, workflows.RefusedInvalid)
+	requireRefused(t, old, workflows.RefusedOtherWebhook)
+	require.Equal(t, "http://caller.example", h.started[0].WebhookURL)
+	require.Len(t, h.signals, 2)
+	for _, report := range h.signals {
+		require.Equal(t, "http://other.example", report.WebhookURL)
+	}
+	require.NoError(t, workflows.Order{CustomerID: person, WebhookURL: "http://other.example"}.Matches(view))
+	require.NoError(t, workflows.Order{CustomerID: person}.Matches(view))
+	require.Error(t, workflows.Order{CustomerID: person, WebhookURL: "http://caller.example"}.Matches(view))
+}
+
 func TestACaseHandsItsNoticesOn(t *testing.T) {
 	for name, test := range map[string]struct {
 		in      workflows.Input

@@ -155,7 +155,7 @@ func (f *flow) leave(ctx workflow.Context) (kyc.View, error) {
 		return kyc.View{}, err
 	}
 	f.readInbox(ctx)
-	return f.kase().View(), nil
+	return f.view(), nil
 }
 
 // full reports whether the history has grown long and nobody waits for an answer.

@@ -25,6 +25,8 @@ type Ledger struct {
 	Count   int                   `json:"count,omitempty"`   // how many records there were in all
 	Gone    []activities.Receiver `json:"gone,omitempty"`    // receivers that want nothing more
 	Records []Record              `json:"records,omitempty"` // oldest first
+
+	Sequence int64 `json:"sequence,omitempty"` // of the latest record
 }
 
 // Terms are who hears of a case, and until when.
@@ -45,7 +47,8 @@ type Report struct {
 
 // Record is one notice and what became of it.
 type Record struct {
-	Number   int        `json:"number"` // within the ledger, from 1
+	Number   int        `json:"number"`             // within the ledger, from 1
+	Sequence int64      `json:"sequence,omitempty"` // rises from record to record: see enter
 	Notice   kyc.Notice `json:"notice"`
 	Terms    *Terms     `json:"terms,omitempty"` // if an earlier case reported it; otherwise the ledger's
 	Receipts []Receipt  `json:"receipts"`
@@ -64,7 +67,8 @@ type Receipt struct {
 
 // Event is a notice as the outside was told of it.
 type Event struct {
-	Number   int            `json:"number"` // a short name for the id, within the case
+	Number   int            `json:"number"`             // a short name for the id, within the case
+	Sequence int64          `json:"sequence,omitempty"` // as receivers see it
 	ID       string         `json:"id"`
 	Type     kyc.NoticeType `json:"type"`
 	At       time.Time      `json:"at"`
@@ -123,6 +127,9 @@ func (l *Ledger) leave() {
 	l.Gone, l.Last = nil, ""
 }
 
+// enter adds a record. Its sequence is the time in milliseconds, or one more
+// than the one before: so it also rises where what was sent before is not known
+// any more, and a receiver that keeps the highest one misses nothing.
 func (l *Ledger) enter(n kyc.Notice, now time.Time) {
 	record := Record{Notice: n}
 	for _, receiver := range receivers(l.WebhookURL, l.Notify, n) {
@@ -134,7 +141,8 @@ func (l *Ledger) enter(n kyc.Notice, now time.Time) {
 	}
 	if len(record.Receipts) > 0 {
 		l.Count++
-		record.Number = l.Count
+		l.Sequence = max(l.Sequence+1, n.At.UnixMilli())
+		record.Number, record.Sequence = l.Count, l.Sequence
 		l.Records = append(l.Records, record)
 	}
 }
@@ -168,16 +176,6 @@ func (r Record) open() bool {
 }
 
 func (l *Ledger) open() bool { return slices.ContainsFunc(l.Records, Record.open) }
-
-// next is the oldest record that is to be delivered to a receiver, or nil.
-func (l *Ledger) next(receiver activities.Receiver) *Record {
-	for i := range l.Records {
-		if r := l.Records[i].receipt(receiver); r != nil && r.Wanted {
-			return &l.Records[i]
-		}
-	}
-	return nil
-}
 
 func (l *Ledger) receipt(id string, receiver activities.Receiver) *Receipt {
 	if r := l.find(id); r != nil {
@@ -245,13 +243,39 @@ func (l *Ledger) chosen(event string) (all []*Receipt, err error) {
 	return all, nil
 }
 
+// redirect changes where the caller's events go, also for a caller that wanted
+// nothing more at the old address. An event that is named goes there as well
+// where the caller had no address when it happened, and though another case
+// under the reference reported it.
+func (l *Ledger) redirect(event, webhookURL string) {
+	l.WebhookURL = webhookURL
+	l.welcome(activities.Callers)
+	r := l.find(event)
+	if r == nil {
+		return
+	}
+	if r.Terms != nil {
+		terms := *r.Terms
+		terms.WebhookURL = webhookURL
+		r.Terms = &terms
+	}
+	if r.receipt(activities.Callers) == nil && r.Notice.Said() {
+		r.Receipts = append(r.Receipts, Receipt{Receiver: activities.Callers})
+	}
+}
+
+// welcome forgets that a receiver wanted nothing more.
+func (l *Ledger) welcome(receiver activities.Receiver) {
+	l.Gone = slices.DeleteFunc(l.Gone, func(gone activities.Receiver) bool { return gone == receiver })
+}
+
 // resend opens what chosen lists. Who asks for it outranks a receiver that
 // once wanted nothing more.
 func (l *Ledger) resend(event string) error {
 	all, err := l.chosen(event)
 	for _, r := range all {
 		r.Wanted, r.DeliveredAt, r.GivenUpAt = true, time.Time{}, time.Time{}
-		l.Gone = slices.DeleteFunc(l.Gone, func(gone activities.Receiver) bool { return gone == r.Receiver })
+		l.welcome(r.Receiver)
 	}
 	return err
 }
@@ -261,7 +285,7 @@ func (l *Ledger) Events() []Event {
 	all := []Event{}
 	for _, r := range l.Records {
 		n := r.Notice
-		all = append(all, Event{Number: r.Number, ID: n.ID, Type: n.Type, At: n.At, Stage: n.Stage, Receipts: slices.Clone(r.Receipts)})
+		all = append(all, Event{Number: r.Number, Sequence: r.Sequence, ID: n.ID, Type: n.Type, At: n.At, Stage: n.Stage, Receipts: slices.Clone(r.Receipts)})
 	}
 	return all
 }

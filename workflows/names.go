@@ -17,6 +17,7 @@ const (
 	UpdateRefresh  = "refresh"          // → kyc.View, before the status was read
 	UpdateWithdraw = "withdraw"         // → kyc.View
 	UpdateRevoke   = "revoke-links"     // → kyc.View
+	UpdateWebhook  = "change-webhook"   // the new webhookUrl → kyc.View
 	QueryCase      = "case"             // → kyc.View
 )
 
@@ -58,7 +59,7 @@ type StartRequest struct {
 // Error types of refused updates, for callers that must tell them apart.
 const (
 	RefusedOtherCustomer = "OtherCustomer" // the reference belongs to another customer
-	RefusedOtherWebhook  = "OtherWebhook"  // the case sends its events to another webhookUrl, and goes on doing so
+	RefusedOtherWebhook  = "OtherWebhook"  // the case sends its events to another webhookUrl
 	RefusedNotWanted     = "NotWanted"     // the case does not want this now
 	RefusedInvalid       = "Invalid"       // the argument is wrong in itself
 	RefusedEnded         = "Ended"         // the case is decided or ended

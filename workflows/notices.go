@@ -69,13 +69,41 @@ func pending(events []Event, activities []*workflowpb.PendingActivityInfo) []Eve
 	return events
 }
 
+// Redirect sends the caller's events to another webhookUrl from now on, and
+// sends again what Resend would. open reports whether the case was open, so that
+// later events go there, too; of a closed case there are none. With nothing to
+// send again it is a *RefusedError for a closed case only.
+func (c Client) Redirect(ctx context.Context, reference, id, webhookURL string) (events []Event, open bool, err error) {
+	_, err = c.update(ctx, reference, UpdateWebhook, "", webhookURL)
+	var refused *RefusedError
+	ended := errors.Is(err, ErrEnded) || errors.As(err, &refused) && refused.Type == RefusedEnded
+	if err != nil && !ended {
+		return nil, false, err
+	}
+	open = err == nil
+	events, err = c.resend(ctx, reference, id, webhookURL)
+	if open && errors.As(err, &refused) && refused.Type == RefusedNotWanted {
+		events, err = c.Notices(ctx, reference)
+	}
+	return events, open, err
+}
+
 // Resend sends an event again, by its id or number, or without one every event
 // that was not delivered, at once and under the same id. A notifier that has ended is
 // started again from its result.
 func (c Client) Resend(ctx context.Context, reference, id string) ([]Event, error) {
+	return c.resend(ctx, reference, id, "")
+}
+
+// resend is Resend, to a new webhookUrl unless that is empty.
+func (c Client) resend(ctx context.Context, reference, id, webhookURL string) ([]Event, error) {
 	var events []Event
+	args := []any{id}
+	if webhookURL != "" {
+		args = append(args, webhookURL)
+	}
 	handle, err := c.Temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		WorkflowID: NotifyID(reference), UpdateName: UpdateResend, Args: []any{id},
+		WorkflowID: NotifyID(reference), UpdateName: UpdateResend, Args: args,
 		WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
 	if err == nil {
@@ -93,6 +121,9 @@ func (c Client) Resend(ctx context.Context, reference, id string) ([]Event, erro
 	}
 	if err != nil {
 		return nil, err
+	}
+	if webhookURL != "" {
+		ledger.redirect(id, webhookURL)
 	}
 	if err := ledger.resend(id); err != nil {
 		return nil, translate(ctx, err)

@@ -16,7 +16,7 @@ import (
 const (
 	NotifyType    = "KYCNotify"
 	SignalNotices = "notices" // a Report, from the case
-	UpdateResend  = "resend"  // an event's id, its number or nothing → []Event
+	UpdateResend  = "resend"  // an event's id, its number or nothing; then a new webhookUrl or nothing → []Event
 	QueryEvents   = "events"  // → []Event
 	QueryLedger   = "ledger"  // → Ledger
 )
@@ -26,12 +26,13 @@ const (
 func NotifyID(reference string) string { return "kyc-notify-" + reference }
 
 // KYCNotify delivers the notices of one case: one after the other to each
-// receiver, every receiver by itself. It outlives its case, which is closed at
+// receiver, every receiver by itself. The last one overtakes what is not taken. It outlives its case, which is closed at
 // its decision, and ends once the final notice was delivered or given up.
 func KYCNotify(ctx workflow.Context, ledger Ledger) (Ledger, error) {
 	ctx, cancelled := uncancelled(ctx)
 	n := &notifier{Ledger: ledger, cancelled: cancelled, inbox: workflow.GetSignalChannel(ctx, SignalNotices), sent: map[string]int{},
-		lanes: []*lane{{receiver: activities.Everybodys}, {receiver: activities.Callers}}}
+		lanes: []*lane{{receiver: activities.Everybodys}, {receiver: activities.Callers},
+			{receiver: activities.Everybodys, fast: true}, {receiver: activities.Callers, fast: true}}}
 	err := workflow.SetQueryHandlerWithOptions(ctx, QueryEvents, func() ([]Event, error) { return n.Events(), nil },
 		workflow.QueryHandlerOptions{Description: "what was sent, to whom, how often, and what was answered"})
 	err = errors.Join(err, workflow.SetQueryHandlerWithOptions(ctx, QueryLedger, func() (Ledger, error) { return n.Ledger, nil },
@@ -55,6 +56,8 @@ type notifier struct {
 	inbox     workflow.ReceiveChannel
 	lanes     []*lane // in fixed order
 	end       alarm
+	hurry     alarm // once it has rung, fast lanes are open: see overtake
+	hurried   bool
 	sent      map[string]int // deliveries of this run, by what their names begin with
 	asked     int            // how often something was to be sent again
 	details   string
@@ -63,6 +66,7 @@ type notifier struct {
 // lane is the way to one receiver and the delivery that is on it, if one is.
 type lane struct {
 	receiver activities.Receiver
+	fast     bool   // only final notices that have waited go on it
 	id       string // of the notice
 	future   workflow.Future
 	stop     workflow.CancelFunc
@@ -114,6 +118,7 @@ func (n *notifier) run(ctx workflow.Context) (Ledger, error) {
 			return Ledger{}, workflow.NewContinueAsNewError(ctx, NotifyType, n.Ledger)
 		}
 		n.pursue(ctx, full)
+		n.overtake(ctx)
 		asked := n.asked
 		if err := workflow.Await(ctx, func() bool { return n.news() || n.asked != asked }); err != nil {
 			return Ledger{}, err
@@ -148,7 +153,7 @@ func (n *notifier) news() bool {
 			return true
 		}
 	}
-	return n.inbox.Len() > 0 || n.end.ready() || n.cancelled() && !n.stopped
+	return n.inbox.Len() > 0 || n.end.ready() || n.hurry.ready() || n.cancelled() && !n.stopped
 }
 
 func (n *notifier) takeIn(ctx workflow.Context) {
@@ -174,6 +179,9 @@ func (n *notifier) takeIn(ctx workflow.Context) {
 		n.Ended = n.Ended || !n.end.at.Before(n.Until) // another case may have come, with a later end
 		n.end = alarm{}
 	}
+	if n.hurry.ready() {
+		n.hurry, n.hurried = alarm{}, true
+	}
 	if n.cancelled() && !n.stopped {
 		// What waits is given up, and the ledger says why. pursue stops what is under way.
 		n.stopped, n.Ended = true, true
@@ -189,7 +197,7 @@ func (n *notifier) finish(ctx workflow.Context, l *lane) {
 		failed *temporal.ApplicationError
 	)
 	now, err, done := workflow.Now(ctx), l.future.Get(ctx, &result), *l
-	*l = lane{receiver: l.receiver}
+	*l = lane{receiver: l.receiver, fast: l.fast}
 	receipt := n.receipt(done.id, done.receiver)
 	switch {
 	case receipt == nil, calledOff(done.stopped, err):
@@ -230,7 +238,7 @@ func calledOff(stopped bool, err error) bool {
 // schedule anew in the next run, under the same ids.
 func (n *notifier) pursue(ctx workflow.Context, full bool) {
 	for _, l := range n.lanes {
-		switch next := n.next(l.receiver); {
+		switch next := n.next(l); {
 		case l.busy() && (full || next == nil):
 			l.callOff()
 		case !l.busy() && !full && next != nil:
@@ -245,7 +253,7 @@ func (n *notifier) send(ctx workflow.Context, l *lane, record Record) {
 	if record.Terms != nil {
 		terms = *record.Terms
 	}
-	request := activities.NotifyRequest{Reference: n.Reference, CustomerID: terms.CustomerID, Receiver: l.receiver, Notice: notice}
+	request := activities.NotifyRequest{Reference: n.Reference, CustomerID: terms.CustomerID, Receiver: l.receiver, Notice: notice, Sequence: record.Sequence}
 	if l.receiver == activities.Callers {
 		request.WebhookURL = terms.WebhookURL
 	}
@@ -286,19 +294,27 @@ func delivers(activity, notice string, receiver activities.Receiver) bool {
 	return activity == id || strings.HasPrefix(activity, id+"-")
 }
 
-func (n *notifier) checkResend(event string) error {
+func (n *notifier) checkResend(event, webhookURL string) error {
 	_, err := n.chosen(event)
+	if webhookURL != "" && refusedAs(err, RefusedNotWanted) {
+		return nil // what comes later goes there
+	}
 	return err
 }
 
-// resent does not wait for the next attempt of a delivery that is under way.
-func (n *notifier) resent(_ workflow.Context, event string) ([]Event, error) {
-	if err := n.resend(event); err != nil {
+// resent does not wait for the next attempt of a delivery that is under way: it
+// may be going to the address that was changed.
+func (n *notifier) resent(_ workflow.Context, event, webhookURL string) ([]Event, error) {
+	if webhookURL != "" {
+		n.redirect(event, webhookURL)
+	}
+	if err := n.resend(event); err != nil && !(webhookURL != "" && refusedAs(err, RefusedNotWanted)) {
 		return nil, err
 	}
 	n.asked++
 	for _, l := range n.lanes {
-		if l.busy() && (event == "" || l.id == n.find(event).Notice.ID) {
+		named := event == "" || l.busy() && l.id == n.find(event).Notice.ID
+		if l.busy() && (named || webhookURL != "" && l.receiver == activities.Callers) {
 			l.callOff()
 		}
 	}

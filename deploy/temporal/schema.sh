@@ -10,10 +10,13 @@ set -eu
 : "${SQL_PASSWORD:?SQL_PASSWORD is not set: the schema job needs the password of PostgreSQL}"
 : "${SQL_HOST:?SQL_HOST is not set: the schema job needs the host of PostgreSQL}"
 
+# POSTGRES_PASSWORD counts once, when PostgreSQL makes its volume.
+kept="the volume keeps the password it was made with: set TEMPORAL_DB_PASSWORD to that one, or change it there (docs/operations.md, \"The stack in containers\")"
+
 prepare() {
 	database=$1
 	schema=$2
-	patiently "database $database could not be created on $SQL_HOST" \
+	patiently "database $database could not be created on $SQL_HOST; if the lines above say \"password authentication failed\", $kept" \
 		temporal-sql-tool --database "$database" create-database
 	# 0.0 is only written where no version is recorded yet.
 	temporal-sql-tool --database "$database" setup-schema --version 0.0

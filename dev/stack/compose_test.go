@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -146,6 +147,55 @@ func TestComposePublishesTheAddressesOfTheReadme(t *testing.T) {
 		"7233": "temporal:7233", "8233": "ui:8080", "8080": "webhook:8080", "8081": "webhook:8081", "8082": "worker:8082", "8090": "sandbox:8090",
 		"9090": "prometheus:9090", "3000": "grafana:3000",
 	}, published)
+}
+
+// Docker rotates no log unless it is told to, and a flood would fill the disk.
+func TestComposeRotatesEveryLog(t *testing.T) {
+	for name, service := range compose(t).Services {
+		require.NotNil(t, service.Logging, name)
+		require.Equal(t, "json-file", service.Logging.Driver, name)
+		require.Equal(t, types.Options{"max-size": "10m", "max-file": "5"}, service.Logging.Options, name)
+	}
+}
+
+// A port that another program has is changed without touching the file, and the
+// UI then takes requests from its own new address.
+func TestComposePortsAreChangedByVariables(t *testing.T) {
+	variables := regexp.MustCompile(`KYC_PORT_[A-Z_]+`).FindAllString(text(t, "docker-compose.yml"), -1)
+	slices.Sort(variables)
+	variables = slices.Compact(slices.DeleteFunc(variables, func(v string) bool { return v == "KYC_PORT_" }))
+	var given, want []string
+	for i, variable := range variables {
+		require.Contains(t, text(t, "docs", "operations.md"), "`"+variable+"`")
+		want = append(want, strconv.Itoa(20000+i))
+		given = append(given, variable+"="+want[i])
+	}
+	options, err := cli.NewProjectOptions([]string{filepath.Join(root, "docker-compose.yml")}, cli.WithName("kyc"), cli.WithProfiles([]string{"*"}),
+		cli.WithEnv(given))
+	require.NoError(t, err)
+	project, err := options.LoadProject(t.Context())
+	require.NoError(t, err)
+	var published []string
+	for _, service := range project.Services {
+		for _, port := range service.Ports {
+			published = append(published, port.Published)
+		}
+	}
+	require.ElementsMatch(t, want, published)
+	ui := project.Services["ui"]
+	require.Equal(t, "http://127.0.0.1:"+ui.Ports[0].Published, environment(t, ui)["TEMPORAL_CORS_ORIGINS"])
+}
+
+// A volume keeps the password that it was made with, which the job says where it
+// is refused.
+func TestTheSchemaJobNamesAKeptPassword(t *testing.T) {
+	tools := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(tools, "temporal-sql-tool"), []byte("#!/bin/sh\necho 'password authentication failed' >&2\nexit 1\n"), 0o755))
+	job := exec.Command("/bin/sh", filepath.Join(root, "deploy", "temporal", "schema.sh"))
+	job.Env = []string{"PATH=" + tools + ":/usr/bin:/bin", "SQL_HOST=postgres", "SQL_PASSWORD=new", "TRIES=1"}
+	said, err := job.CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(said), "the volume keeps the password it was made with: set TEMPORAL_DB_PASSWORD to that one, or change it there")
 }
 
 func TestComposeKnowsWhoIsUp(t *testing.T) {

@@ -11,13 +11,13 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/alecthomas/kong"
 	"github.com/gin-gonic/gin"
 
 	"durablekyc.example/dev/stack/embedded"
 	"durablekyc.example/internal/env"
+	"durablekyc.example/internal/serve"
 	"durablekyc.example/starter/cli"
 )
 
@@ -37,7 +37,8 @@ func main() {
 	gin.SetMode(gin.ReleaseMode)
 	var f flags
 	kong.Parse(&f, kong.Name("dev"), kong.Description("The whole system on this machine."))
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), serve.StopSignals()...)
+	serve.IgnoreBrokenPipes()
 	code, err := run(ctx, f)
 	stop()
 	if err != nil {

@@ -12,16 +12,22 @@ import (
 )
 
 // Crowd is HTTP for a listener that strangers reach: over TLS unless config is
-// nil, and with so many connections at once. More of them wait in the kernel's
+// nil, and with so many connections at once, or half as many as the process may
+// have file descriptors. More of them wait in the kernel's
 // queue, not in our memory, until one has ended. So that nobody waits for
 // somebody who only might ask again, a connection is not kept for that while
 // three quarters of the places are taken.
 func (t Times) Crowd(ctx context.Context, ln net.Listener, most int, config *tls.Config, h http.Handler, log *slog.Logger) error {
 	// The bound is below TLS: whoever is shaking hands counts, and Go's server
 	// must see a TLS connection to speak HTTP/2 over it.
-	ln = SecureListener(netutil.LimitListener(ln, most), config)
+	most = descriptors(most)
+	ln = SecureListener(slowListener{netutil.LimitListener(ln, most)}, config)
 	return t.serve(ctx, ln, h, log, func(server *http.Server) {
-		server.ConnState = (&crowd{server: server, most: most, log: log}).note
+		crowd := &crowd{server: server, most: most, log: log}
+		server.ConnState = func(conn net.Conn, state http.ConnState) {
+			crowd.note(conn, state)
+			tellSlow(conn, state, t.slow())
+		}
 	})
 }
 

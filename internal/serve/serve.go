@@ -13,6 +13,8 @@ import (
 	"net/http"
 	"syscall"
 	"time"
+
+	"golang.org/x/net/netutil"
 )
 
 // Grace is how long requests under way may take once the service is told to stop.
@@ -26,6 +28,17 @@ type Times struct {
 	Write  time.Duration // until it has taken the answer; 60 s
 	Idle   time.Duration // until it asks again; 2 min
 	Grace  time.Duration // once the service is told to stop
+
+	// Slow is the JSON that a client is told with status 408 whose headers do not
+	// come in time, as the path is not known then; empty is a problem (RFC 9457).
+	Slow func() string
+}
+
+func (t Times) slow() string {
+	if t.Slow == nil {
+		return `{"type":"about:blank","title":"Request Timeout","status":408,"detail":"The headers did not arrive in time."}`
+	}
+	return t.Slow()
 }
 
 // mostHeader is how many bytes of headers a request may have. Go adds 4 KB of
@@ -50,9 +63,13 @@ func HTTP(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger
 	return Times{}.HTTP(ctx, ln, h, log)
 }
 
-// HTTP is the function of that name with times of one's own.
+// HTTP is the function of that name with times of one's own. It has 64
+// connections at once, and a few of them when the process has no file descriptor left.
 func (t Times) HTTP(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger) error {
-	return t.serve(ctx, ln, h, log, func(*http.Server) {})
+	ln = slowListener{netutil.LimitListener(newSpareListener(ln), descriptors(mostAdmin))}
+	return t.serve(ctx, ln, h, log, func(server *http.Server) {
+		server.ConnState = func(conn net.Conn, state http.ConnState) { tellSlow(conn, state, t.slow()) }
+	})
 }
 
 func (t Times) serve(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger, change func(*http.Server)) error {

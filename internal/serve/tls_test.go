@@ -97,7 +97,7 @@ func secured(t *testing.T, h http.Handler, times Times) (addr string, roots *x50
 	ln, err := Listen("127.0.0.1:0")
 	require.NoError(t, err)
 	ended := make(chan error, 1)
-	go func() { ended <- times.HTTP(t.Context(), SecureListener(ln, config), h, quiet) }()
+	go func() { ended <- times.Crowd(t.Context(), ln, 1000, config, h, quiet) }()
 	t.Cleanup(func() { require.NoError(t, <-ended) }) // the test's context has ended before this
 	return ln.Addr().String(), roots
 }

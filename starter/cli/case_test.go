@@ -125,6 +125,19 @@ func TestWaitingOutlastsAnAbsentWorker(t *testing.T) {
 	require.Equal(t, "starter: the case A1 exists and waits for a worker\nstarter: no worker is up; still watching\n", errs)
 }
 
+// A case that is held at once has no decision to wait for: an operator must act.
+func TestWaitingEndsWithACaseThatIsHeld(t *testing.T) {
+	c := kyc.New("A1", person, kyc.DefaultPolicy(), begin)
+	c.Apply(kyc.Answered{At: begin, Reading: kyc.Reading{ApplicationID: "iapp_1", Status: "strange"}})
+	f := serve(t, &frontend{script: []kyc.View{c.View()}, slow: true})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	code, out, errs := f.run(ctx, "start", "--wait", "--customer", person, "--reference", "A1")
+	require.Equal(t, 4, code, errs)
+	require.Contains(t, out, "waits for an operator")
+	require.NoError(t, ctx.Err())
+}
+
 func TestAnUnknownReferenceMayBeAnother(t *testing.T) {
 	f := serve(t, &frontend{absent: true, found: []*workflow.WorkflowExecutionInfo{execution("order17", kyc.InReview, begin)}})
 	code, _, errs := f.run(t.Context(), "show", "Order7")

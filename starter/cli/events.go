@@ -7,6 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"durablekyc.example/internal/weburl"
 	"durablekyc.example/workflows"
 )
 
@@ -28,7 +29,8 @@ func (c eventsCommand) Run(ctx context.Context, a *app) error {
 
 type resendCommand struct {
 	reference
-	Event string `arg:"" optional:"" help:"The event's id, or its number in starter events; without it, every event that was not delivered."`
+	Event      string `arg:"" optional:"" help:"The event's id, or its number in starter events; without it, every event that was not delivered."`
+	WebhookURL string `name:"webhook-url" placeholder:"URL" help:"Change where the caller's events go, these and all later ones of the case."`
 }
 
 // Run sends again. The id stays, so a receiver that has the event already
@@ -37,15 +39,33 @@ func (c resendCommand) Run(ctx context.Context, a *app) error {
 	if err := c.check("resend"); err != nil {
 		return err
 	}
-	events, err := a.events(ctx, c.Reference, func(ctx context.Context, cases workflows.Client) ([]workflows.Event, error) {
-		return cases.Resend(ctx, c.Reference, c.Event)
+	if fault := weburl.Fault(c.WebhookURL); c.WebhookURL != "" && fault != "" {
+		return usage("resend", "no event can be sent to this webhook URL: %s", fault)
+	}
+	open := false
+	events, err := a.events(ctx, c.Reference, func(ctx context.Context, cases workflows.Client) (events []workflows.Event, err error) {
+		if c.WebhookURL == "" {
+			return cases.Resend(ctx, c.Reference, c.Event)
+		}
+		events, open, err = cases.Redirect(ctx, c.Reference, c.Event, c.WebhookURL)
+		return events, err
 	})
 	var refused *workflows.RefusedError
 	if errors.As(err, &refused) {
+		if open {
+			a.out.aside("later events of %s go to the new webhook URL", c.Reference)
+		}
 		return &problem{err: fmt.Errorf("nothing of %s is sent again: %s", c.Reference, refused.Reason), next: "starter events " + c.Reference}
 	}
 	if err != nil {
 		return err
+	}
+	switch {
+	case c.WebhookURL == "":
+	case open:
+		a.out.aside("what is still to be delivered to the caller of %s, and all later events, go to the new webhook URL", c.Reference)
+	default:
+		a.out.aside("%s is closed, so no event comes after these; what is sent again to its caller goes to the new webhook URL", c.Reference)
 	}
 	return a.out.events(c.Reference, events, "starter events "+c.Reference)
 }

@@ -94,6 +94,34 @@ func TestResendAfterTheEnd(t *testing.T) {
 	require.Equal(t, "starter: nothing of A1 is sent again: the case has sent no event \"9\"\ntry: starter events A1\n", errs)
 }
 
+// The address of the caller's events can be changed while the case is open and
+// after it; which of the two it is decides what becomes of later events.
+func TestResendToAnotherAddress(t *testing.T) {
+	f := serve(t, &frontend{script: life()[1:2], notifier: enums.WORKFLOW_EXECUTION_STATUS_COMPLETED, ledger: sent(), open: true})
+	const address = "https://other.example/a-secret"
+	code, out, errs := f.run(t.Context(), "resend", "A1", "--webhook-url", address)
+	require.Zero(t, code, errs)
+	require.Equal(t, "starter: what is still to be delivered to the caller of A1, and all later events, go to the new webhook URL\n", errs)
+	require.NotContains(t, out, "a-secret")
+	require.Equal(t, address, f.again[0].WebhookURL)
+
+	f.ledger.Records = f.ledger.Records[:1] // all of it was delivered
+	code, _, errs = f.run(t.Context(), "resend", "A1", "--webhook-url", address)
+	require.Zero(t, code, errs)
+	require.Len(t, f.again, 1, "and nothing is sent again")
+
+	f.open = false
+	f.script = life()[len(life())-1:]
+	code, _, errs = f.run(t.Context(), "resend", "A1", "1", "--webhook-url", address)
+	require.Zero(t, code, errs)
+	require.Equal(t, "starter: A1 is closed, so no event comes after these; what is sent again to its caller goes to the new webhook URL\n", errs)
+	require.Equal(t, address, f.again[1].WebhookURL)
+
+	code, _, errs = f.run(t.Context(), "resend", "A1", "--webhook-url", "example.com/hook")
+	require.Equal(t, 2, code)
+	require.Contains(t, errs, "no event can be sent to this webhook URL")
+}
+
 func TestWhoStartsSaysWhetherSomebodyHears(t *testing.T) {
 	f := serve(t, &frontend{script: life()[1:2]})
 	f.run(t.Context(), "start", "--customer", person, "--reference", "A1")

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -45,6 +46,13 @@ func (a *api) refuse(c *gin.Context, err error) {
 		c.Header("Retry-After", seconds(r.retry))
 	}
 	write(c, r.status, refusedBody{RequestID: connectfi.NewRequestID(time.Now()), Code: r.code, Context: r.context, Message: r.message})
+}
+
+// slowHeaders is what a caller is told whose headers do not come in time. Which
+// route they are for is not known: it is ConnectFi's envelope, for programs.
+func slowHeaders() string {
+	text, _ := json.Marshal(refusedBody{RequestID: connectfi.NewRequestID(time.Now()), Code: "requestTimeout", Message: "The headers did not arrive in time."})
+	return string(text)
 }
 
 // refusalOf is the one map from what happened to what is answered.

@@ -86,8 +86,8 @@ func (a *api) identify(c *gin.Context) (any, error) {
 	var refused *workflows.RefusedError
 	switch {
 	case errors.As(err, &refused) && refused.Type == workflows.RefusedOtherWebhook:
-		return nil, invalid([]connectfi.Problem{connectfi.NewProblem("/webhookUrl", "const", "allowedValue", "as the case was started with",
-			"must be equal to constant: this reference was started with another webhookUrl, which stays; leave it out to find the case")})
+		return nil, invalid([]connectfi.Problem{connectfi.NewProblem("/webhookUrl", "const", "allowedValue", "as the case has it",
+			"must be equal to constant: this reference has another webhookUrl, which stays; leave it out to find the case")})
 	case errors.As(err, &refused) && refused.Type == workflows.RefusedOtherCustomer,
 		errors.Is(err, workflows.ErrEnded): // ended in Temporal, without a result: the reference is used up
 		return nil, referenceExists(asked.Reference)
@@ -116,6 +116,9 @@ func (a *api) begin(c *gin.Context, o workflows.Order) (kyc.View, error) {
 		return kyc.View{}, err
 	case err == nil:
 		v = now
+	}
+	if err := o.Matches(v); err != nil { // its webhookUrl was changed since the first status
+		return kyc.View{}, err
 	}
 	// ConnectFi refused, and whoever asks again has mended the cause since. Not
 	// in the same breath: this may be the very call that was refused.

@@ -134,11 +134,24 @@ func TestAnotherWebhookOfTheSameCaseIsTold(t *testing.T) {
 	status, text = ask(`,"webhookUrl":"https://a.test/2"`)
 	s := refused(t, http.StatusBadRequest, connectfi.CodeRequestValidateError, status, text)
 	require.Contains(t, string(s.Context), `"instancePath":"/webhookUrl"`)
-	require.Contains(t, string(s.Context), "started with another webhookUrl, which stays")
+	require.Contains(t, string(s.Context), "has another webhookUrl, which stays")
 	for _, same := range []string{`,"webhookUrl":"https://a.test/1"`, "", `,"webhookUrl":null`} {
 		status, text = ask(same)
 		require.Equal(t, http.StatusOK, status, text)
 	}
+}
+
+// A start that was answered before is answered alike by Temporal: whoever
+// repeats it after the webhookUrl was changed is told so by the case as it stands.
+func TestAWebhookThatWasChangedSinceIsTold(t *testing.T) {
+	b := newBackend(t)
+	body := `{"customerId":"` + b.customer("review") + `","reference":"A1","webhookUrl":"https://a.test/1"}`
+	status, text := b.call("/akepa/identification", body)
+	require.Equal(t, http.StatusOK, status, text)
+	b.office.deduplicates, b.office.orders[0].WebhookURL = true, "https://a.test/2"
+	status, text = b.call("/akepa/identification", body)
+	s := refused(t, http.StatusBadRequest, connectfi.CodeRequestValidateError, status, text)
+	require.Contains(t, string(s.Context), "has another webhookUrl, which stays")
 }
 
 // Any number of callers at once is one case, and one answer.

@@ -95,7 +95,7 @@ func TestEverythingSentIsDescribed(t *testing.T) {
 					continue // no change of ConnectFi's: the workflow does not send it
 				}
 				_, err := worker.ExecuteActivity(do.Notify, activities.NotifyRequest{Reference: k.Reference, CustomerID: k.CustomerID,
-					Receiver: to, WebhookURL: receiver.URL + "/changed", Notice: n})
+					Receiver: to, WebhookURL: receiver.URL + "/changed", Notice: n, Sequence: n.At.UnixMilli()})
 				require.NoError(t, err, name)
 				heard[to] = append(heard[to], n.Type)
 			}

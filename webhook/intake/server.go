@@ -182,6 +182,7 @@ func New(c Config) (*Server, error) {
 	if c.UploadBurst <= 0 {
 		c.UploadBurst = 10
 	}
+	c.Times.Slow = slowHeaders
 	c.PerAddress, c.PerToken = c.PerAddress.or(addressRate), c.PerToken.or(tokenRate)
 	pages, err := page.New(base.Path() + verify)
 	if err != nil {

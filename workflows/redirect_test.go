@@ -1,0 +1,153 @@
+package workflows_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+
+	"durablekyc.example/activities"
+	"durablekyc.example/kyc"
+	"durablekyc.example/workflows"
+)
+
+const elsewhere = "http://elsewhere.example"
+
+// A running notifier sends to the new address at once, though the delivery to
+// the old one waits for hours, and everything that is reported later.
+func TestEventsGoToTheNewAddress(t *testing.T) {
+	p := newPost(t)
+	at := map[string][]string{}
+	p.answer = func(r activities.NotifyRequest, _ time.Time) int {
+		if r.Receiver == activities.Everybodys {
+			return 0
+		}
+		if r.WebhookURL != elsewhere {
+			return 500
+		}
+		at[r.WebhookURL] = append(at[r.WebhookURL], r.Notice.ID)
+		return 0
+	}
+	notices := lived("waiting_review", "completed")
+	var changed *eventsAnswer
+	p.RegisterDelayedCallback(func() {
+		changed = &eventsAnswer{}
+		p.UpdateWorkflow(workflows.UpdateResend, "", changed, "", elsewhere)
+	}, 9*time.Hour)
+	end := p.run(both(), notices...)
+	require.NoError(t, changed.err)
+	require.Equal(t, ids(notices), at[elsewhere])
+	require.Equal(t, ids(notices), p.took[activities.Everybodys], "the other receiver is left alone")
+	require.Less(t, receipt(end, notices[0].ID, activities.Callers).DeliveredAt.Sub(begin), 10*time.Hour)
+	require.Equal(t, elsewhere, end.WebhookURL)
+}
+
+// An address can be changed where there is nothing to send again: what comes
+// later goes there.
+func TestAnAddressIsChangedWithNothingToSendAgain(t *testing.T) {
+	p := newPost(t)
+	var to []string
+	p.answer = func(r activities.NotifyRequest, _ time.Time) int {
+		if r.Receiver == activities.Callers {
+			to = append(to, r.WebhookURL)
+		}
+		return 0
+	}
+	changed := &eventsAnswer{}
+	p.RegisterDelayedCallback(func() { p.UpdateWorkflow(workflows.UpdateResend, "", changed, "", elsewhere) }, 90*time.Second)
+	l := both()
+	notices := lived("waiting_review", "completed")
+	p.RegisterDelayedCallback(func() {
+		terms := l.Terms
+		terms.WebhookURL = elsewhere // as the case reports after its own update
+		p.SignalWorkflow(workflows.SignalNotices, workflows.Report{Terms: terms, After: notices[0].ID, Notices: notices[1:]})
+	}, 2*time.Minute)
+	p.run(l, notices[0])
+	require.NoError(t, changed.err)
+	require.Equal(t, []string{l.WebhookURL, elsewhere}, to)
+}
+
+func TestAnEndedNotifierGoesOnToTheNewAddress(t *testing.T) {
+	p := newPost(t)
+	p.answer = func(activities.NotifyRequest, time.Time) int { return 410 }
+	notices := lived("waiting_review", "completed")
+	end := p.run(both(), notices...)
+	ledger, err := workflows.RedirectForTest(end, "2", elsewhere)
+	require.NoError(t, err)
+	again := newPost(t)
+	again.answer = func(r activities.NotifyRequest, _ time.Time) int {
+		require.True(t, r.Receiver == activities.Everybodys || r.WebhookURL == elsewhere)
+		return 0
+	}
+	end = again.run(ledger)
+	require.Equal(t, ids(notices[1:]), again.took[activities.Callers])
+	require.False(t, receipt(end, notices[1].ID, activities.Callers).DeliveredAt.IsZero(), "a new address has not said that it wants nothing more")
+}
+
+// A caller that had no address hears of an event that is named, if it is one of
+// ConnectFi's words.
+func TestAnEventIsSentToAnAddressThatCameLater(t *testing.T) {
+	l, notices := both(), lived("waiting_review", "completed")
+	l.WebhookURL = ""
+	end := newPost(t).run(l, notices...)
+	ledger, err := workflows.RedirectForTest(end, notices[1].ID, elsewhere)
+	require.NoError(t, err)
+	again := newPost(t)
+	again.run(ledger)
+	require.Equal(t, ids(notices[1:]), again.took[activities.Callers])
+}
+
+// redirecting is a Temporal whose case takes updates, or is closed.
+type redirecting struct {
+	*notifying
+	open bool
+	url  []any
+}
+
+func (r *redirecting) UpdateWorkflow(ctx context.Context, o client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle, error) {
+	if o.UpdateName == workflows.UpdateWebhook && r.open {
+		r.url = o.Args
+		return done{}, nil
+	}
+	return r.notifying.UpdateWorkflow(ctx, o)
+}
+
+type done struct{ client.WorkflowUpdateHandle }
+
+func (done) Get(context.Context, any) error { return nil }
+
+func TestRedirectChangesTheCaseAndItsNotifier(t *testing.T) {
+	finished := enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED
+	r := &redirecting{notifying: &notifying{status: finished, ledger: halfDone()}, open: true}
+	c := workflows.Client{Temporal: r}
+	_, open, err := c.Redirect(t.Context(), "A1", "", elsewhere)
+	require.NoError(t, err)
+	require.True(t, open)
+	require.Equal(t, []any{elsewhere}, r.url)
+	require.Equal(t, elsewhere, r.started[0].WebhookURL)
+
+	r.ledger.Records = r.ledger.Records[:1] // all of it was delivered
+	_, open, err = c.Redirect(t.Context(), "A1", "", elsewhere)
+	require.NoError(t, err, "later events go there")
+	require.True(t, open)
+	require.Len(t, r.started, 1)
+
+	r.open = false
+	_, open, err = c.Redirect(t.Context(), "A1", "", elsewhere)
+	var refused *workflows.RefusedError
+	require.ErrorAs(t, err, &refused, "and of a closed case there are none")
+	require.Equal(t, workflows.RefusedNotWanted, refused.Type)
+	require.False(t, open)
+	events, open, err := c.Redirect(t.Context(), "A1", "1", elsewhere)
+	require.NoError(t, err)
+	require.False(t, open)
+	require.Equal(t, kyc.NoticeReview, events[0].Type)
+	require.Equal(t, elsewhere, r.started[1].WebhookURL)
+
+	r.noCase, r.status = true, 0
+	_, _, err = c.Redirect(t.Context(), "A1", "", elsewhere)
+	require.ErrorIs(t, err, workflows.ErrUnknown)
+}
