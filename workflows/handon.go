@@ -14,7 +14,7 @@ import (
 // outside does. Where nobody receives, nothing is started and nothing is kept.
 func (f *flow) handOn(ctx workflow.Context) {
 	c, pause := f.kase(), time.Minute
-	for len(c.Notices) > 0 { // another may come while one is handed on
+	for len(c.Notices) > 0 && !f.mute { // another may come while one is handed on
 		count := len(c.Notices)
 		var wanted []kyc.Notice
 		for _, n := range c.Notices {
@@ -25,8 +25,8 @@ func (f *flow) handOn(ctx workflow.Context) {
 		}
 		if len(wanted) > 0 && !f.entrust(ctx, wanted) {
 			workflow.GetLogger(ctx).Error("notices could not be handed on", "reference", c.Reference, "count", len(wanted))
-			if !c.Stage.Final() {
-				return // the next turn tries again
+			if f.mute = f.notifier; f.mute || !c.Stage.Final() {
+				return // the next run or turn tries again
 			}
 			// There is none after this: the case stays until somebody has its last word.
 			rested, _ := workflow.NewDisconnectedContext(ctx)
@@ -67,6 +67,7 @@ func (f *flow) entrust(ctx workflow.Context, notices []kyc.Notice) bool {
 		err := child.GetChildWorkflowExecution().Get(ctx, nil)
 		f.state.Notifier = true // or it runs already, and takes a signal
 		if err == nil {
+			f.notifier = true
 			f.state.Reported = notices[len(notices)-1].ID
 			return true
 		}

@@ -48,6 +48,8 @@ type flow struct {
 	published published
 	cancelled func() bool // from the Temporal UI: see uncancelled
 	starting  bool        // a start waits for the first status
+	notifier  bool        // this run has started a notifier
+	mute      bool        // and can start no other one, which the next run can: see leave
 	heard     time.Time   // when the first callback came that no answer covers yet; zero if none did
 }
 
@@ -147,20 +149,27 @@ func (f *flow) pursue(ctx workflow.Context, need kyc.Need) {
 }
 
 // leave is the one way out: stop what is under way, let every handler answer,
-// and read what came in the meantime.
+// and read what came in the meantime. A mute case has notices left, which the
+// next run hands on. The SDK starts no workflow under the id of a child of the
+// same run until that child's end is in the history, and a reset to before that
+// event leaves it out for good (v1.50.0: startChildWorkflowExecution).
 func (f *flow) leave(ctx workflow.Context) (kyc.View, error) {
 	f.errand.cancel()
 	f.alarm.cancel()
 	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
 		return kyc.View{}, err
 	}
+	if f.mute {
+		return kyc.View{}, f.continueAsNew(ctx)
+	}
 	f.readInbox(ctx)
 	return f.view(), nil
 }
 
-// full reports whether the history has grown long and nobody waits for an answer.
+// full reports whether the case is to go on in another run, because the history
+// has grown long or the case is mute, and nobody waits for an answer.
 func (f *flow) full(ctx workflow.Context) bool {
-	return workflow.GetInfo(ctx).GetContinueAsNewSuggested() && workflow.AllHandlersFinished(ctx)
+	return (f.mute || workflow.GetInfo(ctx).GetContinueAsNewSuggested()) && workflow.AllHandlersFinished(ctx)
 }
 
 // continueAsNew goes on in a fresh history. Nothing is under way then; what

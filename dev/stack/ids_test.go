@@ -226,6 +226,37 @@ func TestAnotherDecisionAfterAResetIsAnotherEvent(t *testing.T) {
 	m.listed(t, "RS2", all)
 }
 
+// RS5, RS6: the notifier has ended, and a reset to after its start undoes that the
+// case knows. What the case learns next is reported all the same, be it the end or not.
+func TestNewsAfterAResetBehindTheNotifierIsReported(t *testing.T) {
+	decided := func(t *testing.T, reference string) (*mailbox, kyc.View) {
+		m := newMailbox(t)
+		v := inReview(t, reference, m)
+		decide(t, v, "denied")
+		until(t, reference, final)
+		m.got(t, "pending_step_up", "waiting_review", "completed")
+		closed(t, "kyc-"+reference)
+		closed(t, "kyc-notify-"+reference)
+		return m, v
+	}
+	t.Run("the end", func(t *testing.T) {
+		m, v := decided(t, "RS5")
+		move(t, v, "completed", "approved")
+		reset(t, "kyc-RS5", taskBefore(t, "kyc-RS5"))
+		closed(t, "kyc-RS5")
+		m.listed(t, "RS5", m.got(t, "pending_step_up", "waiting_review", "completed", "completed"))
+	})
+	t.Run("a stage", func(t *testing.T) {
+		m, v := decided(t, "RS6")
+		move(t, v, "data_request", "")
+		reset(t, "kyc-RS6", taskBefore(t, "kyc-RS6"))
+		m.got(t, "pending_step_up", "waiting_review", "completed", "data_request")
+		move(t, v, "completed", "approved")
+		closed(t, "kyc-RS6")
+		m.listed(t, "RS6", m.got(t, "pending_step_up", "waiting_review", "completed", "data_request", "completed"))
+	})
+}
+
 // RT1: after retention has deleted the histories, the same reference is another
 // case. What it reports is news, whatever was reported before.
 func TestAReferenceThatIsUsedAgainReportsNewEvents(t *testing.T) {

@@ -230,7 +230,7 @@ func TestABurstIsShed(t *testing.T) {
 	w.settle(ctx, time.Minute, os.Stdout)
 	cease()
 	reviewers.Wait()
-	r, err := w.judge(ctx, newNemesis(w), time.Since(began))
+	r, err := w.judge(ctx, newNemesis(w, nil), time.Since(began))
 	require.NoError(t, err)
 	require.Empty(t, r.Violations)
 	require.Equal(t, w.Cases, r.Ended["approved"]+r.Ended["denied"])

@@ -117,13 +117,13 @@ func TestTheJudgeOfLeftoversFindsThem(t *testing.T) {
 // A short run of the real thing: every program a process, killed and paused.
 func TestAShortRunHasNoViolations(t *testing.T) {
 	into := filepath.Join(t.TempDir(), "chaos.json")
-	r, err := run(t.Context(), settings{Cases: 60, Kills: 8, Over: 25 * time.Second, Within: 4 * time.Minute, Seed: 1}, os.Stdout)
+	r, err := run(t.Context(), settings{Cases: 60, Kills: 8, Operators: 20, Over: 25 * time.Second, Within: 4 * time.Minute, Seed: 1}, os.Stdout)
 	require.NoError(t, err)
 	r.print(os.Stdout)
 	require.NoError(t, fleet.WriteJSON(into, r))
 	require.Empty(t, r.Violations)
 	require.GreaterOrEqual(t, r.Kills, 8)
-	require.Equal(t, 60, r.Ended["approved"]+r.Ended["denied"])
+	require.Equal(t, 60, r.Ended["approved"]+r.Ended["denied"]+r.Ended["withdrawn"]+r.Ended[terminated])
 	text, err := os.ReadFile(into)
 	require.NoError(t, err)
 	var read result

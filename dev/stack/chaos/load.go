@@ -54,7 +54,8 @@ func (w *world) begin(ctx context.Context, s *subject, i int) {
 	var asked sync.WaitGroup
 	for range 1 + (i%10)/9 {
 		asked.Go(func() {
-			for pause := 500 * time.Millisecond; ctx.Err() == nil && !w.asking(ctx, ask, s); pause = min(2*pause, 8*time.Second) {
+			pause := 500 * time.Millisecond
+			for ; ctx.Err() == nil && !w.asking(ctx, ask, s) && !w.takenAway(s); pause = min(2*pause, 8*time.Second) {
 				select {
 				case <-time.After(pause):
 				case <-ctx.Done():
@@ -66,6 +67,34 @@ func (w *world) begin(ctx context.Context, s *subject, i int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s.accepted = true
+}
+
+// takenAway reports whether an operator has ended the case: who asks for it is told
+// so, and asks no more.
+func (w *world) takenAway(s *subject) (ended bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range s.pressed {
+		switch p.button {
+		case pressTerminate, pressCancel:
+			ended = true
+		case pressDelete:
+			ended = false
+		}
+	}
+	return ended
+}
+
+// askAgain has the callers of deleted cases ask for them again.
+func (w *world) askAgain(ctx context.Context, callers *sync.WaitGroup) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.cases {
+		if s.forgotten {
+			s.absent, s.forgotten = false, false
+			callers.Go(func() { w.begin(ctx, s, 0) })
+		}
+	}
 }
 
 // asking keeps the crowd of those who ask again from being the worst fault of all.
@@ -114,6 +143,7 @@ func (w *world) background(ctx context.Context) *sync.WaitGroup {
 					w.attend(ctx, a, &applicants)
 				}
 			}
+			w.askAgain(ctx, &all)
 			select {
 			case <-time.After(500 * time.Millisecond):
 			case <-ctx.Done():

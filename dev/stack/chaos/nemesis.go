@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -12,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"go.temporal.io/api/workflowservice/v1"
 
 	"durablekyc.example/dev/stack/fleet"
 	"durablekyc.example/internal/seal"
@@ -31,10 +34,13 @@ type nemesis struct {
 	done     map[string]int // by kind
 	errs     []error
 	restarts sync.WaitGroup
+
+	temporal  workflowservice.WorkflowServiceClient // operators' own
+	deletions sync.WaitGroup                        // of cases: each takes Temporal up to minutes
 }
 
-func newNemesis(w *world) *nemesis {
-	return &nemesis{world: w, dice: rand.New(rand.NewPCG(w.Seed, 0xC0FFEE)), done: map[string]int{}}
+func newNemesis(w *world, temporal workflowservice.WorkflowServiceClient) *nemesis {
+	return &nemesis{world: w, dice: rand.New(rand.NewPCG(w.Seed, 0xC0FFEE)), done: map[string]int{}, temporal: temporal}
 }
 
 func (n *nemesis) count(kind string) {
@@ -63,13 +69,17 @@ func (n *nemesis) kills() (all int) {
 	return all
 }
 
-// torment goes on until the time is over and enough was killed.
+// torment goes on until the time is over and enough was killed and pressed.
 func (n *nemesis) torment(ctx context.Context) {
+	var operators sync.WaitGroup
+	operators.Go(func() { n.operate(context.WithoutCancel(ctx)) })
+	defer operators.Wait()
 	// A kill is every second thing.
 	mean := n.Over / time.Duration(max(2*n.Kills, 1))
 	n.turnDial(context.WithoutCancel(ctx))
 	for ctx.Err() == nil || n.kills() < n.Kills {
 		begun := time.Now()
+		n.supervise(context.WithoutCancel(ctx))
 		n.something(context.WithoutCancel(ctx))
 		if rest := mean - time.Since(begun); rest > 0 {
 			time.Sleep(rest)
@@ -118,6 +128,21 @@ func (n *nemesis) again(ctx context.Context, p *fleet.Program) (err error) {
 		time.Sleep(500 * time.Millisecond)
 	}
 	return err
+}
+
+// supervise starts again what has ended by itself. Only Temporal may: the embedded
+// server gives up a start that takes longer than 30 s on a busy machine.
+func (n *nemesis) supervise(ctx context.Context) {
+	for _, p := range n.Fleet {
+		if !p.Died() {
+			continue
+		}
+		n.count("ended by itself: " + p.Name)
+		if p.Name != "temporal" {
+			n.note(fmt.Errorf("%s ended by itself: see %s", p.Name, p.Log.Name()))
+		}
+		n.note(n.again(ctx, p))
+	}
 }
 
 func (n *nemesis) pause() {

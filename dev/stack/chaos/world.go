@@ -42,6 +42,9 @@ type subject struct {
 	accepted                      bool      // whoever started it was answered
 	decided                       time.Time // when a reviewer had said it
 	sending                       bool      // its applicant is at it
+	pressed                       []press   // by operators, in this order
+	absent                        bool      // an operator has deleted it, and nobody has asked for it since
+	forgotten                     bool      // and Temporal has no trace of it any more
 }
 
 // dice are thrown from several goroutines.

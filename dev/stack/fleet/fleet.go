@@ -35,10 +35,10 @@ type Program struct {
 	ended   chan struct{}
 }
 
-// Start starts it and returns once it is ready.
+// Start starts it, unless it runs, and returns once it is ready.
 func (p *Program) Start(ctx context.Context) error {
 	p.mu.Lock()
-	if p.command != nil {
+	if p.command != nil && !p.gone() {
 		p.mu.Unlock()
 		return nil
 	}
@@ -134,11 +134,27 @@ func Confine(pid int, processors string) error {
 	return nil
 }
 
-// Running reports whether it was started and has not been ended.
+// Running reports whether it was started and has not ended.
 func (p *Program) Running() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.command != nil
+	return p.command != nil && !p.gone()
+}
+
+// Died reports whether it has ended by itself after its start.
+func (p *Program) Died() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.command != nil && p.gone()
+}
+
+func (p *Program) gone() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
 }
 
 // Signal reports false if it is not running.
