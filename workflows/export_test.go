@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"time"
+
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/worker"
 )
@@ -27,4 +29,15 @@ var CalledOffForTest = calledOff
 func TakeForTest(l Ledger, r Report) Ledger {
 	l.take(r, r.Notices[0].At)
 	return l
+}
+
+// StepsForTest counts the steps that the replay of a history of so many events
+// may take, each of which lasts so long.
+func StepsForTest(events int, each time.Duration) (steps int) {
+	limit := newStepLimit(events)
+	defer func() { _ = recover() }()
+	for ; ; steps++ {
+		time.Sleep(each)
+		limit.step()
+	}
 }
