@@ -38,7 +38,7 @@ func (n *notifier) carried(notice string, receiver activities.Receiver) bool {
 const overtakeAfter = time.Minute
 
 // overtake lets final notices go on a lane of their own once they have waited
-// behind a delivery that is not taken. docs/decisions/0100 has the reason.
+// behind a delivery that is not taken. docs/decisions/0059 has the reason.
 func (n *notifier) overtake(ctx workflow.Context) {
 	waits := slices.ContainsFunc(n.Records, func(r Record) bool {
 		return r.Notice.Final() && slices.ContainsFunc(r.Receipts, func(to Receipt) bool {
