@@ -1,4 +1,4 @@
-package house
+package repository
 
 import (
 	"os"

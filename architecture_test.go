@@ -1,5 +1,5 @@
 // Package house has no code: this test holds the rules of the house.
-package house
+package repository
 
 import (
 	"go/ast"
