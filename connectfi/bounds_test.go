@@ -68,6 +68,24 @@ func TestOnlyACodeOfItsOwnSaysThatNothingWasDone(t *testing.T) {
 	}
 }
 
+// What a list refuses tells the caller what to ask for instead: a smaller page, another time, or neither.
+func TestWhatAListRefuses(t *testing.T) {
+	for code, test := range map[string]struct{ many, time bool }{
+		connectfi.CodeGreaterNumberOfRecords:        {many: true},
+		connectfi.CodeGreaterMaximumNumberOfRecords: {many: true},
+		connectfi.CodeBadTimeFrameRequest:           {time: true},
+		connectfi.CodeInvalidDateRange:              {time: true},
+		connectfi.CodeCustomerNotFound:              {},
+		"somethingNew":                              {},
+	} {
+		t.Run(code, func(t *testing.T) {
+			_, err := answering(t, 400, `{"code":"`+code+`"}`).List(t.Context(), connectfi.ListRequest{CustomerID: "c"})
+			require.Equal(t, test.many, failure(t, err).TooManyRecords())
+			require.Equal(t, test.time, failure(t, err).BadTimeFrame())
+		})
+	}
+}
+
 // One attempt a call: a second one only with a fresh token, whether the code asks for it or the status alone.
 func TestWhatIsSentOnceMore(t *testing.T) {
 	for name, test := range map[string]struct {
