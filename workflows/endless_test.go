@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"runtime"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -52,4 +53,15 @@ func TestAReplayThatDoesNotEndIsStopped(t *testing.T) {
 	for path, history := range all { // and no history of ours comes near
 		require.NoError(t, replayer.Replay(history), path)
 	}
+}
+
+// A longer history may take more steps, and none more than a minute.
+func TestHowLongAReplayMayTake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		require.Equal(t, 2_500, workflows.StepsForTest(10, 0))
+		require.Equal(t, 52_000, workflows.StepsForTest(1000, 0))
+		begun := time.Now()
+		require.Equal(t, 60, workflows.StepsForTest(10, time.Second))
+		require.Equal(t, time.Minute+time.Second, time.Since(begun))
+	})
 }

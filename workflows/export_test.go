@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"time"
+
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/worker"
 )
@@ -16,3 +18,14 @@ func ResendForTest(l Ledger, id string) (Ledger, error) { return l, l.resend(id)
 
 // CalledOffForTest is what the test environment cannot act: the server's part in it.
 var CalledOffForTest = calledOff
+
+// StepsForTest counts the steps that the replay of a history of so many events
+// may take, each of which lasts so long.
+func StepsForTest(events int, each time.Duration) (steps int) {
+	limit := newStepLimit(events)
+	defer func() { _ = recover() }()
+	for ; ; steps++ {
+		time.Sleep(each)
+		limit.step()
+	}
+}
