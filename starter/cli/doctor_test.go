@@ -1,0 +1,196 @@
+package cli_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/converter"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"durablekyc.example/internal/seal"
+	"durablekyc.example/workflows"
+)
+
+func TestDoctorFindsNothingWrong(t *testing.T) {
+	w := healthy(t)
+	code, found := w.found(t)
+	require.Zero(t, code, found)
+	public := "KYC_CALLBACK_URL (which is KYC_PUBLIC_URL)"
+	require.Equal(t, map[string]string{
+		"Temporal":                         "ok: it answers at " + w.variables["TEMPORAL_ADDRESS"],
+		"namespace cases":                  "ok: closed cases stay for 30 days",
+		"search attribute KycCustomerType": "ok: Keyword", "search attribute KycDeadline": "ok: Datetime",
+		"search attribute KycStage":     "ok: Keyword",
+		"search attribute KycWaitingOn": "ok: Keyword", "workers on kyc": "ok: one polls",
+		"workers on kyc-reads": "ok: one polls",
+		"worker deployment":    "skipped: KYC_DEPLOYMENT is not set, and no worker polls as a version",
+		"KYC_LINK_KEYS":        "ok: they can be used", "KYC_KEYSET": "ok: it opens, and opens what it sealed",
+		"cases open with KYC_KEYSET": "ok: of the newest, 1 do",
+		"KYC_DOCUMENTS":              "ok: an image could be written, read and deleted",
+		"ConnectFi":                  "ok: it takes the login", "clock, against ConnectFi": "ok: they agree",
+		"clock, against the webhook": "ok: they agree",
+		"KYC_PUBLIC_URL":             "ok: the webhook answers there, and has the same link keys",
+		public:                       "ok: callbacks arrive at the webhook, and it has the same link keys",
+		"KYC_POLICY":                 "ok: it is not set: documents within 30 days, a case within 90",
+		"KYC_NOTIFY_SECRET":          "ok: it can be used",
+		"KYC_NOTIFY_URL":             "ok: events can go there; none was sent"}, found)
+
+	code, out, errs := w.run(t.Context(), "doctor")
+	require.Zero(t, code)
+	require.Empty(t, errs)
+	require.Contains(t, out, "ok             ConnectFi: it takes the login\n")
+	for _, secret := range []string{"KYC_LINK_KEYS", "KYC_KEYSET", "CONNECTFI_PASSWORD", "KYC_NOTIFY_SECRET"} {
+		require.NotContains(t, out, w.variables[secret], secret)
+	}
+}
+
+// Each fault is found by the check that is about it, with the way out.
+func TestDoctorFindsWhatIsWrong(t *testing.T) {
+	set := func(name, value string) func(*ward) {
+		return func(w *ward) { w.variables[name] = value }
+	}
+	const public = "KYC_CALLBACK_URL (which is KYC_PUBLIC_URL)"
+	for name, test := range map[string]struct {
+		wreck       func(*ward)
+		check, says string
+		code        int
+	}{
+		"no Temporal": {set("TEMPORAL_ADDRESS", "127.0.0.1:1"), "Temporal",
+			"WRONG: nothing answers at 127.0.0.1:1 (connection refused) TEMPORAL_ADDRESS=", 1},
+		"no Temporal, no namespace": {set("TEMPORAL_ADDRESS", "127.0.0.1:1"), "namespace",
+			"skipped: Temporal is not reached", 1},
+		"short retention": {func(w *ward) { w.retention = 3 * day }, "namespace cases",
+			"warning: closed cases stay for 3 days only: a callback that comes later is told that its case never was temporal operator namespace update", 0},
+		"an attribute is missing": {func(w *ward) { delete(w.attributes, "KycStage") },
+			"search attribute KycStage",
+			"WRONG: it is missing: no case can start starter setup", 1},
+		"an attribute is another": {func(w *ward) {
+			w.attributes["KycStage"] = enums.INDEXED_VALUE_TYPE_TEXT
+		}, "search attribute KycStage",
+			"WRONG: it is there as Text and has to be Keyword", 1},
+		"no worker": {func(w *ward) { w.pollers = nil }, "workers on kyc-reads",
+			"WRONG: nobody has polled for 2 min: cases wait start the worker", 1},
+		"a worker that has gone": {func(w *ward) {
+			w.pollers[0].LastAccessTime = timestamppb.New(time.Now().Add(-time.Hour))
+		}, "workers on kyc",
+			"WRONG: nobody has polled for 2 min", 1},
+		"no build is current": {func(w *ward) { w.worker("1.4.0") }, "worker deployment kyc",
+			"WRONG: no version is current: its workers get no task KYC_DEPLOYMENT=kyc starter setup --promote 1.4.0",
+			1},
+		"another build is current": {func(w *ward) { w.worker("1.4.0"); w.current = "1.3.0" },
+			"worker deployment kyc",
+			"WRONG: 1.3.0 is the current version, and no worker of it polls: cases wait KYC_DEPLOYMENT=kyc starter setup --promote 1.4.0, or start the worker of 1.3.0", 1},
+		"the build is current": {func(w *ward) { w.worker("1.4.0"); w.current = "1.4.0" },
+			"worker deployment kyc",
+			"ok: 1.4.0 is the current version, and its worker polls", 0},
+		"another deployment": {func(w *ward) { w.variables["KYC_DEPLOYMENT"] = "other" },
+			"worker deployment other",
+			"WRONG: no worker of it has ever come", 1},
+		"no link keys": {set("KYC_LINK_KEYS", ""), "KYC_LINK_KEYS",
+			"WRONG: it is not set: callback URLs and applicants' links are made with it", 1},
+		"weak link keys": {set("KYC_LINK_KEYS", strings.Repeat("k", 40)), "KYC_LINK_KEYS",
+			"WRONG: secret 1 repeats itself: draw one, as starter keys init does starter keys new", 1},
+		"no keyset": {set("KYC_KEYSET", ""), "cases open with KYC_KEYSET",
+			"skipped: there is no keyset to open them with", 1},
+		"no keyset, no images": {set("KYC_KEYSET", "zkqwtv"), "KYC_DOCUMENTS",
+			"skipped: there is no keyset to encrypt with", 1},
+		"another keyset": {func(w *ward) {
+			other, err := seal.NewKeyset()
+			require.NoError(t, err)
+			w.variables["KYC_KEYSET"] = other
+		}, "cases open with KYC_KEYSET",
+			"WRONG: kyc-A1 was sealed with a keyset that this one does not hold KYC_KEYSET_FILE=the-file-that-the-worker-reads", 1},
+		"a case in plaintext": {func(w *ward) {
+			p, err := converter.GetDefaultDataConverter().ToPayload(workflows.Input{Reference: "A1"})
+			require.NoError(t, err)
+			w.cases["kyc-A1"] = []*commonpb.Payload{p}
+		}, "cases open with KYC_KEYSET",
+			"WRONG: kyc-A1 was started without encryption: no worker carries it temporal workflow terminate --workflow-id kyc-A1", 1},
+		"no case": {func(w *ward) { clear(w.cases) }, "cases open with KYC_KEYSET",
+			"skipped: there is no case yet", 0},
+		"images in memory": {set("KYC_DOCUMENTS", "mem://"), "KYC_DOCUMENTS",
+			"warning: mem:// is memory of one process", 0},
+		"no such bucket": {set("KYC_DOCUMENTS", "nowhere://x"), "KYC_DOCUMENTS",
+			"WRONG: the document store (nowhere://) cannot be opened", 1},
+		"no password": {set("CONNECTFI_PASSWORD", ""), "ConnectFi",
+			"skipped: it cannot be asked without all three", 1},
+		"a password of a page": {set("CONNECTFI_PASSWORD", "changeme"), "ConnectFi",
+			"WRONG: CONNECTFI_PASSWORD is an example that everybody can read", 1},
+		"no URL of ConnectFi's": {set("CONNECTFI_BASE_URL", "connectfi"), "ConnectFi",
+			"WRONG: the base URL of ConnectFi must be an http or https URL", 1},
+		"ConnectFi is away": {set("CONNECTFI_BASE_URL", "http://127.0.0.1:1"), "ConnectFi",
+			"WRONG: it cannot be reached: ", 1},
+		"a refused login": {func(w *ward) { w.token = `{"code":"unauthorized"}` }, "ConnectFi",
+			"WRONG: it refuses the login CONNECTFI_LOGIN=", 1},
+		"ConnectFi breaks down": {func(w *ward) { w.token = `{"code":"extAkepa"}` }, "ConnectFi",
+			"WRONG: ConnectFi refused /auth/get-token with code extAkepa", 1},
+		"another server": {func(w *ward) { w.token = `<html>` }, "ConnectFi",
+			"WRONG: what answers at CONNECTFI_BASE_URL is not ConnectFi: ", 1},
+		"a slow clock": {func(w *ward) { w.ahead = 90*time.Minute + 30*time.Second },
+			"clock, against ConnectFi", "WRONG: this machine is 1 h 30 min behind ConnectFi timedatectl", 1},
+		"a fast clock": {func(w *ward) { w.ahead = -90*time.Minute - 30*time.Second },
+			"clock, against ConnectFi", "WRONG: this machine is 1 h 30 min ahead of ConnectFi timedatectl", 1},
+		"no webhook": {set("KYC_PUBLIC_URL", "http://127.0.0.1:1"), "KYC_PUBLIC_URL",
+			"WRONG: the webhook cannot be reached there, from here: ", 1},
+		"no webhook to call": {set("KYC_CALLBACK_URL", "http://127.0.0.1:1"), "KYC_CALLBACK_URL",
+			"WRONG: the webhook cannot be reached there, from here: ", 1},
+		"no address": {set("KYC_PUBLIC_URL", "kyc.example.com"), "KYC_PUBLIC_URL",
+			"WRONG: it must begin with http:// or https:// KYC_PUBLIC_URL=https://kyc.example.com", 1},
+		"somebody else's": {func(w *ward) {
+			w.variables["KYC_PUBLIC_URL"] = w.variables["CONNECTFI_BASE_URL"]
+		}, "KYC_PUBLIC_URL",
+			"WRONG: it leads elsewhere: what answers is not our webhook (200, ", 1},
+		"somebody else's calls": {func(w *ward) {
+			w.variables["KYC_CALLBACK_URL"] = w.variables["CONNECTFI_BASE_URL"]
+		}, "KYC_CALLBACK_URL",
+			"WRONG: it leads elsewhere: ", 1},
+		"other link keys": {func(w *ward) {
+			keys, err := seal.ParseKeys(seal.NewKey())
+			require.NoError(t, err)
+			w.webhook = keys
+		}, "KYC_PUBLIC_URL", "WRONG: the webhook there has other link keys: no link that is made with these opens KYC_LINK_KEYS=the same", 1},
+		"other keys of callbacks": {func(w *ward) {
+			keys, err := seal.ParseKeys(seal.NewKey())
+			require.NoError(t, err)
+			w.webhook = keys
+		}, public, "WRONG: the webhook there has other link keys: every callback is refused, and cases only find out by asking", 1},
+		"half a page": {func(w *ward) { w.page = `<script src="/a/page.js"></script>` }, "KYC_PUBLIC_URL",
+			"WRONG: the webhook answers there, but a browser does not get all of its page: /a/page.js (404, ", 1},
+		"no policy": {set("KYC_POLICY", `{"documents":"soon"}`), "KYC_POLICY", "WRONG: ", 1},
+		"a policy":  {set("KYC_POLICY", `{"documents":"48h"}`), "KYC_POLICY", "ok: it can be used", 0},
+		"no secret of events": {set("KYC_NOTIFY_SECRET", "hunter2"), "KYC_NOTIFY_SECRET",
+			"WRONG: secret 1 is not whsec_ and the base64", 1},
+		"nobody hears": {set("KYC_NOTIFY_URL", ""), "KYC_NOTIFY_URL",
+			"skipped: it is not set: nobody hears of all cases", 0},
+		"a private receiver": {set("KYC_NOTIFY_URL", "http://10.1.2.3/kyc"), "KYC_NOTIFY_URL",
+			"WRONG: it is on a private network or a port of its own, where no event is sent KYC_NOTIFY_ALLOW_PRIVATE=true", 1},
+		"a receiver in clear": {set("KYC_NOTIFY_URL", "http://receiver.example.com/kyc"), "KYC_NOTIFY_URL",
+			"warning: events, with links of applicants in them, would travel in clear", 0},
+		"a receiver that's none": {set("KYC_NOTIFY_URL", "receiver"), "KYC_NOTIFY_URL", "WRONG: ", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := healthy(t)
+			test.wreck(w)
+			code, found := w.found(t)
+			require.True(t, strings.HasPrefix(found[test.check], test.says), "%s: %q of\n%v", test.check,
+				found[test.check], found)
+			require.Equal(t, test.code, code, "%v", found)
+			require.NotContains(t, fmt.Sprint(found), "hunter2")
+		})
+	}
+}
+
+func TestDoctorIsStopped(t *testing.T) {
+	w := healthy(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	code, _, errs := w.run(ctx, "doctor")
+	require.Equal(t, 1, code)
+	require.Equal(t, "starter: stopped before everything was looked at\ntry: starter doctor\n", errs)
+}
