@@ -145,3 +145,20 @@ func TestTheOutcomeIsFollowedForOneQuery(t *testing.T) {
 		})
 	}
 }
+
+// An outcome is seen within a time that goes with how long it took, and never
+// more than a second late.
+func TestAnOutcomeIsSeenSoon(t *testing.T) {
+	hinted, read := kyc.View{Hints: 1}, kyc.View{Hints: 1, Covered: 1}
+	for _, took := range []time.Duration{50 * time.Millisecond, 300 * time.Millisecond, 700 * time.Millisecond, 10 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			c := &course{accepted: hinted, moments: []moment{{0, 10, "ReadStatus", 0, false, nil, hinted}, {took, 12, "", 0, false, nil, read}}}
+			got, err := workflows.Client{Temporal: c}.Refresh(t.Context(), "A1")
+			require.NoError(t, err)
+			require.Equal(t, 1, got.Covered)
+			late := time.Since(c.begun) - took
+			require.Less(t, late, max(took/2, 20*time.Millisecond))
+			require.LessOrEqual(t, late, time.Second)
+		})
+	}
+}
