@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -14,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -87,7 +89,12 @@ func serving(t *testing.T, f *temporal) (public, admin string, keys seal.Keys) {
 	workflowservice.RegisterWorkflowServiceServer(server, f)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(ln) }()
-	t.Cleanup(func() { server.Stop(); require.NoError(t, <-ended) })
+	t.Cleanup(func() {
+		server.Stop()
+		if err := <-ended; !errors.Is(err, grpc.ErrServerStopped) { // before it began, where nothing was asked
+			require.NoError(t, err)
+		}
+	})
 
 	keyset, err := seal.NewKeyset()
 	require.NoError(t, err)
@@ -119,23 +126,38 @@ func free(t *testing.T) string {
 	return ""
 }
 
-// start runs the program as main does.
+// start runs the program as main does, until it ends.
 func start(t *testing.T, args ...string) error {
+	t.Helper()
+	select {
+	case err := <-begin(t, args...):
+		return err
+	case <-time.After(time.Minute):
+		require.Fail(t, "it is up, and should have ended")
+		return nil
+	}
+}
+
+// begin runs the program as main does, and reports how it ended.
+func begin(t *testing.T, args ...string) <-chan error {
+	t.Helper()
 	gin.SetMode(gin.ReleaseMode)
 	var s settings
 	parser, err := kong.New(&s, kong.Name("webhook"), kong.Vars{"version": "v"}, env.Flags(os.LookupEnv))
 	require.NoError(t, err)
+	ended := make(chan error, 1)
 	if _, err := parser.Parse(serve.Arguments(args)); err != nil {
-		return err
+		ended <- err
+		return ended
 	}
-	return run(s)
+	go func() { ended <- run(s) }()
+	return ended
 }
 
-// up starts the webhook, waits until it is ready, and answers with its stop.
+// up starts the program, waits until it is ready, and answers with its stop.
 func up(t *testing.T) (stop func()) {
 	t.Helper()
-	ended := make(chan error, 1)
-	go func() { ended <- start(t) }()
+	ended := begin(t)
 	for begun := time.Now(); start(t, "--check") != nil; time.Sleep(20 * time.Millisecond) {
 		select {
 		case err := <-ended:
@@ -144,7 +166,7 @@ func up(t *testing.T) (stop func()) {
 			require.Less(t, time.Since(begun), time.Minute)
 		}
 	}
-	return func() {
+	stop = sync.OnceFunc(func() {
 		require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGTERM))
 		select {
 		case err := <-ended:
@@ -152,7 +174,9 @@ func up(t *testing.T) (stop func()) {
 		case <-time.After(time.Minute):
 			require.Fail(t, "it does not stop")
 		}
-	}
+	})
+	t.Cleanup(stop)
+	return stop
 }
 
 // asked sends a request and reports the answer's status and body.

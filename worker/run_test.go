@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -113,7 +114,12 @@ func started(t *testing.T, f *temporal) (admin string) {
 	workflowservice.RegisterWorkflowServiceServer(server, f)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(ln) }()
-	t.Cleanup(func() { server.Stop(); require.NoError(t, <-ended) })
+	t.Cleanup(func() {
+		server.Stop()
+		if err := <-ended; !errors.Is(err, grpc.ErrServerStopped) { // before it began, where nothing was asked
+			require.NoError(t, err)
+		}
+	})
 
 	keyset, err := seal.NewKeyset()
 	require.NoError(t, err)
@@ -143,15 +149,56 @@ func free(t *testing.T) string {
 	return ""
 }
 
-// start runs the program as main does.
+// start runs the program as main does, until it ends.
 func start(t *testing.T, args ...string) error {
+	t.Helper()
+	select {
+	case err := <-begin(t, args...):
+		return err
+	case <-time.After(time.Minute):
+		require.Fail(t, "it is up, and should have ended")
+		return nil
+	}
+}
+
+// begin runs the program as main does, and reports how it ended.
+func begin(t *testing.T, args ...string) <-chan error {
+	t.Helper()
 	var s settings
 	parser, err := kong.New(&s, kong.Name("worker"), kong.Vars{"version": "v"}, env.Flags(os.LookupEnv))
 	require.NoError(t, err)
+	ended := make(chan error, 1)
 	if _, err := parser.Parse(serve.Arguments(args)); err != nil {
-		return err
+		ended <- err
+		return ended
 	}
-	return run(s)
+	go func() { ended <- run(s) }()
+	return ended
+}
+
+// up starts the program, waits until it is ready, and answers with its stop.
+func up(t *testing.T) (stop func()) {
+	t.Helper()
+	ended := begin(t)
+	for begun := time.Now(); start(t, "--check") != nil; time.Sleep(20 * time.Millisecond) {
+		select {
+		case err := <-ended:
+			require.Fail(t, "it ended before it was up", "%v", err)
+		default:
+			require.Less(t, time.Since(begun), time.Minute)
+		}
+	}
+	stop = sync.OnceFunc(func() {
+		require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGTERM))
+		select {
+		case err := <-ended:
+			require.NoError(t, err)
+		case <-time.After(time.Minute):
+			require.Fail(t, "it does not stop")
+		}
+	})
+	t.Cleanup(stop)
+	return stop
 }
 
 // A worker that is up says so where it is asked, polls both queues and counts
@@ -160,9 +207,7 @@ func TestAWorkerComesUpAndIsStopped(t *testing.T) {
 	f := &temporal{}
 	admin := started(t, f)
 	require.ErrorContains(t, start(t, "--check"), "does not answer", "it is not up yet")
-	ended := make(chan error, 1)
-	go func() { ended <- start(t) }()
-	require.Eventually(t, func() bool { return start(t, "--check") == nil }, time.Minute, 20*time.Millisecond)
+	stop := up(t)
 	for _, queue := range []string{workflows.TaskQueue, workflows.ReadsQueue} {
 		require.Eventually(t, func() bool { return f.polls(queue) }, time.Minute, 20*time.Millisecond, queue)
 	}
@@ -176,28 +221,22 @@ func TestAWorkerComesUpAndIsStopped(t *testing.T) {
 	}, time.Minute, 20*time.Millisecond)
 
 	require.ErrorContains(t, start(t), "KYC_ADMIN_LISTEN", "another one beside it has another address")
-	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGTERM))
-	select {
-	case err := <-ended:
-		require.NoError(t, err)
-	case <-time.After(time.Minute):
-		require.Fail(t, "it does not stop")
-	}
+	stop()
 	require.ErrorContains(t, start(t, "--check"), "does not answer")
 }
 
 // What a worker may not do, or does not find, is told before it takes any case.
 func TestAWorkerIsRefusedByTemporal(t *testing.T) {
 	for name, test := range map[string]struct {
-		temporal temporal
+		temporal *temporal
 		says     string
 	}{
-		"it may not signal": {temporal{signals: status.Error(codes.PermissionDenied, "no")},
+		"it may not signal": {&temporal{signals: status.Error(codes.PermissionDenied, "no")},
 			"Temporal does not let this program signal cases in its namespace: check TEMPORAL_API_KEY"},
-		"no search attributes": {temporal{empty: true}, "the namespace lacks a search attribute of cases (KycStage is unknown): run starter setup"},
+		"no search attributes": {&temporal{empty: true}, "the namespace lacks a search attribute of cases (KycStage is unknown): run starter setup"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			admin := started(t, &test.temporal)
+			admin := started(t, test.temporal)
 			require.ErrorContains(t, start(t), test.says)
 			require.False(t, test.temporal.polls(workflows.TaskQueue))
 			_, err := net.DialTimeout("tcp", admin, time.Second)
