@@ -29,6 +29,7 @@ type post struct {
 	mu    sync.Mutex                       // the two lanes deliver at once
 	took  map[activities.Receiver][]string // ids, in the order in which they were taken
 	calls map[string]int                   // attempts, by id and receiver
+	names []string                         // of the activities, as they began
 	// answer says what a receiver answers at a time; 0 is 200.
 	answer func(r activities.NotifyRequest, at time.Time) int
 }
@@ -47,6 +48,9 @@ func newPost(t *testing.T) *post {
 			defer p.mu.Unlock()
 			attempt := int(activity.GetInfo(ctx).Attempt)
 			p.calls[r.Notice.ID+" "+string(r.Receiver)]++
+			if attempt == 1 {
+				p.names = append(p.names, activity.GetInfo(ctx).ActivityID)
+			}
 			status := p.answer(r, p.Now())
 			result := activities.NotifyResult{Attempts: attempt, Answer: fmt.Sprint(max(status, 200))}
 			if status == 0 {
@@ -204,7 +208,8 @@ func TestWhoHearsWhat(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPost(t)
-			p.run(test.ledger, notices...)
+			end := p.run(test.ledger, notices...)
+			require.Len(t, end.Events(), max(test.all, test.caller), "what nobody hears is no event")
 			require.Len(t, p.took[activities.Everybodys], test.all)
 			require.Len(t, p.took[activities.Callers], test.caller, "reminders and withdrawals change no status of ConnectFi's")
 		})
