@@ -51,7 +51,8 @@ func (f *temporal) GetSystemInfo(context.Context, *workflowservice.GetSystemInfo
 
 func (f *temporal) DescribeNamespace(_ context.Context, r *workflowservice.DescribeNamespaceRequest) (
 	*workflowservice.DescribeNamespaceResponse, error) {
-	return &workflowservice.DescribeNamespaceResponse{NamespaceInfo: &namespacepb.NamespaceInfo{Name: r.Namespace}}, nil
+	return &workflowservice.DescribeNamespaceResponse{NamespaceInfo: &namespacepb.NamespaceInfo{
+		Name: r.Namespace}}, nil
 }
 
 func (f *temporal) DescribeWorkflowExecution(context.Context, *workflowservice.DescribeWorkflowExecutionRequest) (
@@ -280,7 +281,8 @@ func TestAWebhookWithEverythingTurnedOn(t *testing.T) {
 // Credentials that may not signal are refused before a callback is lost over them.
 func TestAWebhookThatMayNotSignalDoesNotStart(t *testing.T) {
 	public, _, _ := serving(t, &temporal{signals: status.Error(codes.PermissionDenied, "no")})
-	require.ErrorContains(t, start(t), "Temporal does not let this program signal cases in its namespace: check TEMPORAL_API_KEY")
+	require.ErrorContains(t, start(t), "Temporal does not let this program signal cases in its namespace: check "+
+		"TEMPORAL_API_KEY")
 	_, err := net.DialTimeout("tcp", public, time.Second)
 	require.Error(t, err, "nothing is left behind")
 }

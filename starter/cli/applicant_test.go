@@ -85,7 +85,8 @@ func TestUploadSaysWhyNot(t *testing.T) {
 	code, _, errs = d.run(t.Context(), upload(licence(t, "x"), "B1", "--entity", company)...)
 	require.Equal(t, 1, code)
 	require.Contains(t, errs,
-		"starter: B1 is refused: no documents are wanted of this entity: the case is awaiting_documents\ntry: starter show B1\n")
+		"starter: B1 is refused: no documents are wanted of this entity: the case is awaiting_documents\ntry: "+
+			"starter show B1\n")
 	require.Empty(t, d.sent)
 
 	code, _, errs = d.run(t.Context(), upload(licence(t, "x"), "B1", "--type", "licence")...)
@@ -237,7 +238,8 @@ func TestADemoThatComesToNoDecision(t *testing.T) {
 	code, out, errs := d.run(t.Context(), "demo")
 	require.Equal(t, 1, code)
 	require.Contains(t, out, "ended: Withdrawn")
-	require.Equal(t, "starter: extRefApp100 ended without a decision: it is withdrawn\ntry: starter show extRefApp100\n", errs)
+	require.Equal(t, "starter: extRefApp100 ended without a decision: it is withdrawn\ntry: starter show "+
+		"extRefApp100\n", errs)
 
 	delete(d.variables, "KYC_DOCUMENTS")
 	code, _, errs = d.run(t.Context(), "demo")

@@ -176,10 +176,12 @@ func (d *desk) ExecuteMultiOperation(_ context.Context, r *workflowservice.Execu
 		d.cases[id], d.customers = &c, append(d.customers, in.CustomerID)
 	}
 	answer := d.answer(id, updated.GetRequest())
-	return &workflowservice.ExecuteMultiOperationResponse{Responses: []*workflowservice.ExecuteMultiOperationResponse_Response{
-			{Response: &workflowservice.ExecuteMultiOperationResponse_Response_StartWorkflow{
-				StartWorkflow: &workflowservice.StartWorkflowExecutionResponse{RunId: "run"}}},
-			{Response: &workflowservice.ExecuteMultiOperationResponse_Response_UpdateWorkflow{UpdateWorkflow: answer}}}},
+	return &workflowservice.ExecuteMultiOperationResponse{
+			Responses: []*workflowservice.ExecuteMultiOperationResponse_Response{
+				{Response: &workflowservice.ExecuteMultiOperationResponse_Response_StartWorkflow{
+					StartWorkflow: &workflowservice.StartWorkflowExecutionResponse{RunId: "run"}}},
+				{Response: &workflowservice.ExecuteMultiOperationResponse_Response_UpdateWorkflow{
+					UpdateWorkflow: answer}}}},
 		nil
 }
 
@@ -256,10 +258,12 @@ func (d *desk) GetWorkflowExecutionHistory(_ context.Context, r *workflowservice
 		return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &history.History{Events: d.history}}, nil
 	}
 	result, err := sealed(id).ToPayloads(d.cases[id].View())
-	return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &history.History{Events: []*history.HistoryEvent{{
-		EventType: enums.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
-		Attributes: &history.HistoryEvent_WorkflowExecutionCompletedEventAttributes{
-			WorkflowExecutionCompletedEventAttributes: &history.WorkflowExecutionCompletedEventAttributes{Result: result}}}}}}, err
+	return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &history.History{
+		Events: []*history.HistoryEvent{{
+			EventType: enums.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
+			Attributes: &history.HistoryEvent_WorkflowExecutionCompletedEventAttributes{
+				WorkflowExecutionCompletedEventAttributes: &history.WorkflowExecutionCompletedEventAttributes{
+					Result: result}}}}}}, err
 }
 
 func (d *desk) ListWorkflowExecutions(context.Context, *workflowservice.ListWorkflowExecutionsRequest) (
@@ -276,5 +280,6 @@ func (d *desk) ListWorkflowExecutions(context.Context, *workflowservice.ListWork
 // DescribeTaskQueue knows a worker that polled a moment ago.
 func (d *desk) DescribeTaskQueue(context.Context, *workflowservice.DescribeTaskQueueRequest) (
 	*workflowservice.DescribeTaskQueueResponse, error) {
-	return &workflowservice.DescribeTaskQueueResponse{Pollers: []*taskqueue.PollerInfo{{LastAccessTime: timestamppb.Now()}}}, nil
+	return &workflowservice.DescribeTaskQueueResponse{Pollers: []*taskqueue.PollerInfo{{
+		LastAccessTime: timestamppb.Now()}}}, nil
 }

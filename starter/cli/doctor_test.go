@@ -66,7 +66,8 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 		"no Temporal, no namespace": {set("TEMPORAL_ADDRESS", "127.0.0.1:1"), "namespace",
 			"skipped: Temporal is not reached", 1},
 		"short retention": {func(w *ward) { w.retention = 3 * day }, "namespace cases",
-			"warning: closed cases stay for 3 days only: a callback that comes later is told that its case never was temporal operator namespace update", 0},
+			"warning: closed cases stay for 3 days only: a callback that comes later is told that its case never " +
+				"was temporal operator namespace update", 0},
 		"an attribute is missing": {func(w *ward) { delete(w.attributes, "KycStage") },
 			"search attribute KycStage",
 			"WRONG: it is missing: no case can start starter setup", 1},
@@ -85,7 +86,8 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 			1},
 		"another build is current": {func(w *ward) { w.worker("1.4.0"); w.current = "1.3.0" },
 			"worker deployment kyc",
-			"WRONG: 1.3.0 is the current version, and no worker of it polls: cases wait KYC_DEPLOYMENT=kyc starter setup --promote 1.4.0, or start the worker of 1.3.0", 1},
+			"WRONG: 1.3.0 is the current version, and no worker of it polls: cases wait KYC_DEPLOYMENT=kyc " +
+				"starter setup --promote 1.4.0, or start the worker of 1.3.0", 1},
 		"the build is current": {func(w *ward) { w.worker("1.4.0"); w.current = "1.4.0" },
 			"worker deployment kyc",
 			"ok: 1.4.0 is the current version, and its worker polls", 0},
@@ -105,13 +107,15 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 			require.NoError(t, err)
 			w.variables["KYC_KEYSET"] = other
 		}, "cases open with KYC_KEYSET",
-			"WRONG: kyc-A1 was sealed with a keyset that this one does not hold KYC_KEYSET_FILE=the-file-that-the-worker-reads", 1},
+			"WRONG: kyc-A1 was sealed with a keyset that this one does not hold " +
+				"KYC_KEYSET_FILE=the-file-that-the-worker-reads", 1},
 		"a case in plaintext": {func(w *ward) {
 			p, err := converter.GetDefaultDataConverter().ToPayload(workflows.Input{Reference: "A1"})
 			require.NoError(t, err)
 			w.cases["kyc-A1"] = []*commonpb.Payload{p}
 		}, "cases open with KYC_KEYSET",
-			"WRONG: kyc-A1 was started without encryption: no worker carries it temporal workflow terminate --workflow-id kyc-A1", 1},
+			"WRONG: kyc-A1 was started without encryption: no worker carries it temporal workflow terminate " +
+				"--workflow-id kyc-A1", 1},
 		"no case": {func(w *ward) { clear(w.cases) }, "cases open with KYC_KEYSET",
 			"skipped: there is no case yet", 0},
 		"images in memory": {set("KYC_DOCUMENTS", "mem://"), "KYC_DOCUMENTS",
@@ -154,12 +158,14 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 			keys, err := seal.ParseKeys(seal.NewKey())
 			require.NoError(t, err)
 			w.webhook = keys
-		}, "KYC_PUBLIC_URL", "WRONG: the webhook there has other link keys: no link that is made with these opens KYC_LINK_KEYS=the same", 1},
+		}, "KYC_PUBLIC_URL", "WRONG: the webhook there has other link keys: no link that is made with these opens " +
+			"KYC_LINK_KEYS=the same", 1},
 		"other keys of callbacks": {func(w *ward) {
 			keys, err := seal.ParseKeys(seal.NewKey())
 			require.NoError(t, err)
 			w.webhook = keys
-		}, public, "WRONG: the webhook there has other link keys: every callback is refused, and cases only find out by asking", 1},
+		}, public, "WRONG: the webhook there has other link keys: every callback is refused, and cases only find " +
+			"out by asking", 1},
 		"half a page": {func(w *ward) { w.page = `<script src="/a/page.js"></script>` }, "KYC_PUBLIC_URL",
 			"WRONG: the webhook answers there, but a browser does not get all of its page: /a/page.js (404, ", 1},
 		"no policy": {set("KYC_POLICY", `{"documents":"soon"}`), "KYC_POLICY", "WRONG: ", 1},
@@ -169,7 +175,8 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 		"nobody hears": {set("KYC_NOTIFY_URL", ""), "KYC_NOTIFY_URL",
 			"skipped: it is not set: nobody hears of all cases", 0},
 		"a private receiver": {set("KYC_NOTIFY_URL", "http://10.1.2.3/kyc"), "KYC_NOTIFY_URL",
-			"WRONG: it is on a private network or a port of its own, where no event is sent KYC_NOTIFY_ALLOW_PRIVATE=true", 1},
+			"WRONG: it is on a private network or a port of its own, where no event is sent " +
+				"KYC_NOTIFY_ALLOW_PRIVATE=true", 1},
 		"a receiver in clear": {set("KYC_NOTIFY_URL", "http://receiver.example.com/kyc"), "KYC_NOTIFY_URL",
 			"warning: events, with links of applicants in them, would travel in clear", 0},
 		"a receiver that's none": {set("KYC_NOTIFY_URL", "receiver"), "KYC_NOTIFY_URL", "WRONG: ", 1},

@@ -109,7 +109,8 @@ func (i *installation) DescribeNamespace(context.Context, *workflowservice.Descr
 	case i.retention == 0:
 		return nil, status.Error(codes.NotFound, "no such namespace")
 	}
-	return &workflowservice.DescribeNamespaceResponse{Config: &namespace.NamespaceConfig{WorkflowExecutionRetentionTtl: durationpb.New(i.retention)}}, nil
+	return &workflowservice.DescribeNamespaceResponse{Config: &namespace.NamespaceConfig{
+		WorkflowExecutionRetentionTtl: durationpb.New(i.retention)}}, nil
 }
 
 func (i *installation) RegisterNamespace(_ context.Context, r *workflowservice.RegisterNamespaceRequest) (
@@ -186,7 +187,8 @@ func (i *installation) DescribeWorkerDeploymentVersion(_ context.Context,
 	if !there {
 		return nil, status.Error(codes.NotFound, "no such version")
 	}
-	d := &workflowservice.DescribeWorkerDeploymentVersionResponse{WorkerDeploymentVersionInfo: &deploymentpb.WorkerDeploymentVersionInfo{DeploymentVersion: version}}
+	d := &workflowservice.DescribeWorkerDeploymentVersionResponse{
+		WorkerDeploymentVersionInfo: &deploymentpb.WorkerDeploymentVersionInfo{DeploymentVersion: version}}
 	for _, queue := range queues {
 		d.WorkerDeploymentVersionInfo.TaskQueueInfos = append(d.WorkerDeploymentVersionInfo.TaskQueueInfos,
 			&deploymentpb.WorkerDeploymentVersionInfo_VersionTaskQueueInfo{Name: queue})
@@ -220,8 +222,10 @@ func (i *installation) GetWorkflowExecutionHistory(_ context.Context,
 	*workflowservice.GetWorkflowExecutionHistoryResponse, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &history.History{Events: []*history.HistoryEvent{{
-		EventType: enums.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
-		Attributes: &history.HistoryEvent_WorkflowExecutionStartedEventAttributes{WorkflowExecutionStartedEventAttributes: &history.WorkflowExecutionStartedEventAttributes{
-			Input: &commonpb.Payloads{Payloads: i.cases[r.GetExecution().GetWorkflowId()]}}}}}}}, nil
+	return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &history.History{
+		Events: []*history.HistoryEvent{{
+			EventType: enums.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
+			Attributes: &history.HistoryEvent_WorkflowExecutionStartedEventAttributes{
+				WorkflowExecutionStartedEventAttributes: &history.WorkflowExecutionStartedEventAttributes{
+					Input: &commonpb.Payloads{Payloads: i.cases[r.GetExecution().GetWorkflowId()]}}}}}}}, nil
 }

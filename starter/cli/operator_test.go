@@ -42,7 +42,8 @@ func TestStartTellsWhereTheCaseStands(t *testing.T) {
 	code, out, errs = d.run(t.Context(), "start", "--customer", "cstap_other", "--reference", "A1")
 	require.Equal(t, 1, code)
 	require.Empty(t, out)
-	require.Equal(t, "starter: the reference A1 belongs to another customer: every check needs a reference of its own\ntry: starter show A1\n", errs)
+	require.Equal(t, "starter: the reference A1 belongs to another customer: every check needs a reference of its "+
+		"own\ntry: starter show A1\n", errs)
 
 	code, _, errs = d.run(t.Context(), "start", "--customer", "cstap-1", "--reference", "A2")
 	require.Equal(t, 2, code)
@@ -119,7 +120,8 @@ func TestARefreshThatConnectFiDoesNotAnswer(t *testing.T) {
 	defer cancel()
 	code, _, errs := d.run(ctx, "refresh", "A1")
 	require.Equal(t, 1, code)
-	require.Equal(t, "starter: A1 has it, and ConnectFi has not answered yet; it goes on asking\ntry: starter watch A1\n", errs)
+	require.Equal(t, "starter: A1 has it, and ConnectFi has not answered yet; it goes on asking\ntry: starter "+
+		"watch A1\n", errs)
 	require.Equal(t, 1, d.cases["kyc-A1"].Hints)
 }
 
@@ -134,8 +136,10 @@ func TestACaseThatWasEndedInTemporal(t *testing.T) {
 		got, out, errs := d.run(t.Context(), strings.Fields(command)...)
 		require.Equal(t, code, got, command)
 		require.Empty(t, out, command)
-		require.Equal(t, "starter: A1 was terminated in Temporal and has no result: its reference is used up, unless it is reset\n"+
-			"try: temporal workflow reset --workflow-id kyc-A1 --type LastWorkflowTask --reason …, or another reference\n", errs, command)
+		require.Equal(t, "starter: A1 was terminated in Temporal and has no result: its reference is used up, "+
+			"unless it is reset\n"+
+			"try: temporal workflow reset --workflow-id kyc-A1 --type LastWorkflowTask --reason …, or another "+
+			"reference\n", errs, command)
 	}
 }
 
@@ -146,13 +150,15 @@ func TestAPausedCase(t *testing.T) {
 	d.start(t, person, "A1")
 	d.state = enums.WORKFLOW_EXECUTION_STATUS_PAUSED
 	d.describe = func(r *workflowservice.DescribeWorkflowExecutionResponse) {
-		r.WorkflowExtendedInfo = &workflow.WorkflowExecutionExtendedInfo{PauseInfo: &workflow.WorkflowExecutionPauseInfo{
-			Identity: "alice", Reason: "the reviewers asked", PausedTime: timestamppb.New(begin)}}
+		r.WorkflowExtendedInfo = &workflow.WorkflowExecutionExtendedInfo{
+			PauseInfo: &workflow.WorkflowExecutionPauseInfo{
+				Identity: "alice", Reason: "the reviewers asked", PausedTime: timestamppb.New(begin)}}
 	}
 	code, _, errs := d.run(t.Context(), "show", "A1")
 	require.Equal(t, 1, code)
 	require.Equal(t, "starter: A1 is paused in Temporal by alice since "+begin.Local().Format("2006-01-02 15:04:05")+
-		" (the reviewers asked); it is in_review and waits for ConnectFi's reviewers\ntry: temporal workflow unpause --workflow-id kyc-A1\n", errs)
+		" (the reviewers asked); it is in_review and waits for ConnectFi's reviewers\ntry: temporal workflow "+
+		"unpause --workflow-id kyc-A1\n", errs)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -176,8 +182,9 @@ func TestAPausedCase(t *testing.T) {
 func TestAStuckCaseNamesTheCause(t *testing.T) {
 	failed := func(cause enums.WorkflowTaskFailedCause, message string) *history.HistoryEvent {
 		return &history.HistoryEvent{EventType: enums.EVENT_TYPE_WORKFLOW_TASK_FAILED,
-			Attributes: &history.HistoryEvent_WorkflowTaskFailedEventAttributes{WorkflowTaskFailedEventAttributes: &history.WorkflowTaskFailedEventAttributes{
-				Cause: cause, Failure: &failure.Failure{Message: message}}}}
+			Attributes: &history.HistoryEvent_WorkflowTaskFailedEventAttributes{
+				WorkflowTaskFailedEventAttributes: &history.WorkflowTaskFailedEventAttributes{
+					Cause: cause, Failure: &failure.Failure{Message: message}}}}
 	}
 	unhandled := enums.WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE
 	for name, test := range map[string]struct {
@@ -208,7 +215,8 @@ func TestAStuckCaseNamesTheCause(t *testing.T) {
 			code, _, errs := d.run(t.Context(), "show", "A1")
 			require.Equal(t, 1, code)
 			require.Contains(t, errs,
-				"starter: A1 is stuck (attempt 7): "+test.says+"; it is in_review and waits for ConnectFi's reviewers\ntry: "+test.try)
+				"starter: A1 is stuck (attempt 7): "+test.says+"; it is in_review and waits for ConnectFi's "+
+					"reviewers\ntry: "+test.try)
 		})
 	}
 }

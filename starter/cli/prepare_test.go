@@ -29,7 +29,8 @@ created        search attribute KycWaitingOn: Keyword
 	code, out, errs = i.run(t.Context(), "setup", "--retention", "960h")
 	require.Zero(t, code, errs)
 	require.Contains(t, out,
-		"changed        namespace cases: closed cases stay for 40 days now; it was 30 days\nalready there  search attribute KycCustomerType: Keyword\n")
+		"changed        namespace cases: closed cases stay for 40 days now; it was 30 days\nalready there  search "+
+			"attribute KycCustomerType: Keyword\n")
 	code, out, errs = i.run(t.Context(), "setup")
 	require.Zero(t, code, errs)
 	require.Equal(t, 5, strings.Count(out, "already there"), out)
@@ -53,7 +54,8 @@ func TestSetupPromotesABuild(t *testing.T) {
 		_, line, _ := strings.Cut(out[strings.LastIndex(out, "KycWaitingOn"):], "\n")
 		return code, line
 	}
-	const try = "\n               try: start a worker of build 1.4.0 with KYC_DEPLOYMENT=kyc, and starter setup --promote 1.4.0 --wait 2m\n"
+	const try = "\n               try: start a worker of build 1.4.0 with KYC_DEPLOYMENT=kyc, and starter setup " +
+		"--promote 1.4.0 --wait 2m\n"
 	code, says := last()
 	require.Equal(t, 1, code)
 	require.Equal(t, "NOT DONE       worker deployment kyc: no worker of this deployment has come yet"+try, says)
@@ -64,7 +66,8 @@ func TestSetupPromotesABuild(t *testing.T) {
 	i.worker("1.4.0", workflows.TaskQueue)
 	code, says = last()
 	require.Equal(t, 1, code)
-	require.Equal(t, "NOT DONE       worker deployment kyc: the worker of build 1.4.0 does not poll kyc-reads yet"+try,
+	require.Equal(t, "NOT DONE       worker deployment kyc: the worker of build 1.4.0 does not poll kyc-reads "+
+		"yet"+try,
 		says)
 	require.Empty(t, i.current)
 
