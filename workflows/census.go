@@ -44,8 +44,7 @@ func (c Client) Census(ctx context.Context, now time.Time) (Census, error) {
 	if err != nil {
 		return census, err
 	}
-	stuck, err := c.Temporal.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{
-		Query: fmt.Sprintf("WorkflowType IN ('%s', '%s') AND %s AND %s IS NOT NULL", Type, NotifyType, isOpen, reportedProblems)})
+	stuck, err := c.Temporal.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Query: isStuck})
 	var older *serviceerror.InvalidArgument // a server before 1.30 knows no such attribute
 	if census.Stuck = stuck.GetCount(); errors.As(err, &older) {
 		census.Stuck = -1

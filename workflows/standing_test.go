@@ -106,6 +106,19 @@ type silent struct {
 	description *workflowservice.DescribeWorkflowExecutionResponse
 	polled      []time.Duration // ago
 	events      []*historypb.HistoryEvent
+	listed      []string // workflow ids
+	listFails   error
+}
+
+func (s *silent) ListWorkflow(_ context.Context, r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+	if want := "WorkflowType IN ('KYC', 'KYCNotify') AND CloseTime IS NULL AND TemporalReportedProblems IS NOT NULL"; r.Query != want {
+		return nil, serviceerror.NewInvalidArgument(r.Query)
+	}
+	answer := &workflowservice.ListWorkflowExecutionsResponse{}
+	for _, id := range s.listed[:min(len(s.listed), int(r.PageSize))] {
+		answer.Executions = append(answer.Executions, &workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{WorkflowId: id}})
+	}
+	return answer, s.listFails
 }
 
 func (s *silent) DescribeWorkflowExecution(context.Context, string, string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
@@ -266,4 +279,34 @@ func TestAMissingKeyIsToldFromAPanic(t *testing.T) {
 	stuck, err = workflows.Client{Temporal: temporal}.Stuck(t.Context(), "kyc-A1")
 	require.NoError(t, err)
 	require.Nil(t, stuck)
+}
+
+// Everything that is stuck is listed, with the cause and the way on; what has
+// gone on since visibility heard of it is not.
+func TestEverythingStuckIsListed(t *testing.T) {
+	temporal := &silent{listed: []string{"kyc-A1", "kyc-notify-A2", "kyc-A3"}, description: describedAs(enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, 6, 0),
+		events: []*historypb.HistoryEvent{taskFailed(enumspb.WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR, nil)}}
+	cases := workflows.Client{Temporal: temporal}
+	runs, more, err := cases.AllStuck(t.Context(), 2)
+	require.NoError(t, err)
+	require.True(t, more)
+	require.Len(t, runs, 2)
+	require.Equal(t, "kyc-notify-A2 is stuck (attempt 6): the worker's build would have done something else than its history says", runs[1].Error())
+	require.Contains(t, runs[0].WayOn(), "starter replay A1,")
+	require.Contains(t, runs[1].WayOn(), "starter replay A2,", "which replays its notifier, too")
+	runs, more, err = cases.AllStuck(t.Context(), 3)
+	require.NoError(t, err)
+	require.False(t, more)
+	require.Len(t, runs, 3)
+
+	temporal.description = describedAs(enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, 0, 0)
+	runs, _, err = cases.AllStuck(t.Context(), 3)
+	require.NoError(t, err)
+	require.Empty(t, runs)
+	temporal.listFails = serviceerror.NewInvalidArgument("no such attribute")
+	_, _, err = cases.AllStuck(t.Context(), 3)
+	require.ErrorIs(t, err, workflows.ErrNotReported)
+	temporal.listFails = serviceerror.NewUnavailable("try again")
+	_, _, err = cases.AllStuck(t.Context(), 3)
+	require.ErrorIs(t, err, workflows.ErrUnavailable)
 }

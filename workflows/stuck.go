@@ -10,6 +10,7 @@ import (
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/converter"
@@ -45,6 +46,19 @@ func (s StuckCause) Sentence() string {
 	return "its workflow task keeps failing"
 }
 
+// WayOn is what an operator does about a case or a notifier, by its reference.
+func (s StuckCause) WayOn(reference string) string {
+	switch s {
+	case StuckNoKey:
+		return "the whole KYC_KEYSET for the worker; starter replay " + reference + " says whether this one opens all of it"
+	case StuckNonDeterminism:
+		return "starter replay " + reference + ", with the starter of the worker's build: it names the event; roll back or mend (docs/operations.md)"
+	case StuckTimeout:
+		return "starter replay " + reference + ", with the starter of the worker's build: it says whether the case ever ends; then the worker's log"
+	}
+	return "starter replay " + reference + ", then the worker's log for the panic"
+}
+
 // StuckError is a case whose workflow task keeps failing. Nothing is lost: the
 // task is repeated until it succeeds. It is ErrNoAnswer.
 type StuckError struct {
@@ -61,6 +75,8 @@ const (
 	// (system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute), and
 	// takes away when one succeeds. Older servers know no such attribute.
 	reportedProblems = "TemporalReportedProblems"
+	// isStuck finds what has it.
+	isStuck = "WorkflowType IN ('" + Type + "', '" + NotifyType + "') AND " + isOpen + " AND " + reportedProblems + " IS NOT NULL"
 	// failsAfter is the attempt at which a task counts as stuck before that: one
 	// attempt is lost with every worker that is stopped.
 	failsAfter = 3
@@ -109,6 +125,54 @@ func (c Client) Stuck(ctx context.Context, id string) (*StuckError, error) {
 	var stuck *StuckError
 	errors.As(c.stuck(ctx, d), &stuck)
 	return stuck, nil
+}
+
+// A StuckRun is a case or a notifier that Temporal reports as stuck.
+type StuckRun struct {
+	ID string // of the workflow
+	*StuckError
+}
+
+// Error is a whole sentence.
+func (s StuckRun) Error() string {
+	return fmt.Sprintf("%s is stuck (attempt %d): %s", s.ID, s.Attempt, s.Cause.Sentence())
+}
+
+// WayOn is what an operator does about it.
+func (s StuckRun) WayOn() string {
+	return s.Cause.WayOn(strings.TrimPrefix(strings.TrimPrefix(s.ID, NotifyID("")), ID("")))
+}
+
+// ErrNotReported comes from a server before 1.30, which does not say who is stuck.
+var ErrNotReported = errors.New("this Temporal does not report stuck workflows: 1.30 and later do")
+
+// AllStuck returns the cases and notifiers whose workflow task has failed five
+// times in a row, as visibility has them: at most limit of them, and whether
+// there are more. It needs no worker and costs no action.
+func (c Client) AllStuck(ctx context.Context, limit int) (runs []StuckRun, more bool, err error) {
+	found, err := c.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: isStuck, PageSize: int32(limit + 1)})
+	var older *serviceerror.InvalidArgument
+	switch {
+	case errors.As(err, &older):
+		return nil, false, ErrNotReported
+	case err != nil:
+		return nil, false, translate(ctx, err)
+	}
+	for i, e := range found.GetExecutions() {
+		if i == limit {
+			return runs, true, nil
+		}
+		id := e.GetExecution().GetWorkflowId()
+		stuck, err := c.Stuck(ctx, id)
+		switch {
+		case errors.Is(err, ErrUnknown), err == nil && stuck == nil: // it has gone on, or was forgotten, meanwhile
+		case err != nil:
+			return nil, false, err
+		default:
+			runs = append(runs, StuckRun{id, stuck})
+		}
+	}
+	return runs, false, nil
 }
 
 func (c Client) stuck(ctx context.Context, d *workflowservice.DescribeWorkflowExecutionResponse) error {

@@ -67,6 +67,7 @@ skipped        worker deployment: KYC_DEPLOYMENT is not set, and no worker polls
 ok             KYC_LINK_KEYS: they can be used
 ok             KYC_KEYSET: it opens, and opens what it sealed
 ok             cases open with KYC_KEYSET: of the newest, 1 do
+ok             stuck cases: there is none
 ok             KYC_DOCUMENTS: an image could be written, read and deleted
 ok             ConnectFi: it takes the login
 ok             clock, against ConnectFi: they agree

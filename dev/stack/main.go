@@ -86,6 +86,13 @@ func run(ctx context.Context, f flags) (code int, err error) {
 		return code, nil
 	}
 	fmt.Println("\nUp until Ctrl-C. In another terminal: go run ./starter list")
+	looking, stop := context.WithCancel(ctx)
+	looked := make(chan struct{})
+	go func() {
+		defer close(looked)
+		sayStuck(looking, s.cases, os.Stdout)
+	}()
+	defer func() { stop(); <-looked }()
 	select {
 	case <-ctx.Done():
 		return 0, nil

@@ -50,7 +50,7 @@ func (doctorCommand) Run(ctx context.Context, a *app) error {
 	defer x.close()
 	for _, look := range []func(context.Context){
 		x.seeTemporal, x.seeNamespace, x.seeAttributes, x.seeWorkers, x.seeDeployment,
-		x.seeLinkKeys, x.seeKeyset, x.seeCases, x.seeDocuments,
+		x.seeLinkKeys, x.seeKeyset, x.seeCases, x.seeStuck, x.seeDocuments,
 		x.seeConnectFi, x.seePublicURL, x.seeCallbackURL,
 		x.seePolicy, x.seeNotify,
 	} {

@@ -199,3 +199,36 @@ func (x *examination) seeVersion(ctx context.Context, check, name string, builds
 		x.ok(check, now+" is the current version, and its worker polls")
 	}
 }
+
+// fewStuck is how many stuck cases are named, since the history of each is read.
+const fewStuck = 5
+
+// seeStuck looks for cases and notifiers whose workflow task keeps failing.
+func (x *examination) seeStuck(ctx context.Context) {
+	const check = "stuck cases"
+	if !x.named {
+		x.skip(check, "there is no namespace to look into")
+		return
+	}
+	cases := workflows.Client{Temporal: x.temporal}
+	if x.keyset != nil {
+		cases.Failures = x.keyset.Converters().Failures
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	stuck, more, err := cases.AllStuck(ctx, fewStuck)
+	switch {
+	case errors.Is(err, workflows.ErrNotReported):
+		x.skip(check, sentence(err))
+	case err != nil:
+		x.bad(check, "Temporal did not list them: "+sentence(err), "starter doctor, in a moment")
+	case len(stuck) == 0:
+		x.ok(check, "there is none")
+	}
+	for _, s := range stuck {
+		x.bad(check, s.Error(), s.WayOn())
+	}
+	if more {
+		x.bad(check, "there are more", `temporal workflow list --query "TemporalReportedProblems IS NOT NULL"`)
+	}
+}

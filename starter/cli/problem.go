@@ -130,7 +130,7 @@ func (a *app) advise(ctx context.Context, err error) error {
 	case errors.As(err, &paused) && about != nil:
 		return p("temporal workflow unpause --workflow-id "+workflows.ID(reference), "%s is paused in Temporal%s%s", reference, a.byWhom(paused), a.standing(ctx, reference))
 	case errors.As(err, &stuck) && about != nil:
-		return p(wayOn(stuck.Cause, reference), "%s is stuck (attempt %d): %s%s", reference, stuck.Attempt, stuck.Cause.Sentence(), a.standing(ctx, reference))
+		return p(stuck.Cause.WayOn(reference), "%s is stuck (attempt %d): %s%s", reference, stuck.Attempt, stuck.Cause.Sentence(), a.standing(ctx, reference))
 	case errors.Is(err, workflows.ErrUnanswered) && about != nil:
 		return p("starter watch "+reference, "%s has it, and ConnectFi has not answered yet; it goes on asking", reference)
 	case errors.Is(err, workflows.ErrNoWorker) && about != nil:
@@ -158,19 +158,6 @@ func (a *app) advise(ctx context.Context, err error) error {
 // reset is how a case goes on that was ended in Temporal.
 func reset(reference string) string {
 	return "temporal workflow reset --workflow-id " + workflows.ID(reference) + " --type LastWorkflowTask --reason …, or another reference"
-}
-
-// wayOn is what an operator does about a case that is stuck.
-func wayOn(cause workflows.StuckCause, reference string) string {
-	switch cause {
-	case workflows.StuckNoKey:
-		return "the whole KYC_KEYSET for the worker; starter replay " + reference + " says whether this one opens all of it"
-	case workflows.StuckNonDeterminism:
-		return "starter replay " + reference + ", with the starter of the worker's build: it names the event; roll back or mend (docs/operations.md)"
-	case workflows.StuckTimeout:
-		return "starter replay " + reference + ", with the starter of the worker's build: it says whether the case ever ends; then the worker's log"
-	}
-	return "starter replay " + reference + ", then the worker's log for the panic"
 }
 
 func (a *app) byWhom(p *workflows.PausedError) (text string) {

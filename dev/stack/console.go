@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"durablekyc.example/workflows"
+)
+
+const (
+	// looksForStuck is how often the console looks for stuck cases. Temporal reports
+	// one after five failures, about half a minute after the first.
+	looksForStuck = 10 * time.Second
+	// saysStuck is how many of them it names.
+	saysStuck = 5
+)
+
+// sayStuck prints each case that gets stuck once, with the cause and the way on,
+// and when it goes on, until ctx ends. Open cases that --data or --postgres keeps
+// meet other workflow code whenever that was changed.
+func sayStuck(ctx context.Context, cases workflows.Client, out io.Writer) {
+	said := map[string]string{}
+	for tick := time.NewTicker(looksForStuck); ; {
+		// An error is not said: it is Temporal that stops then, or visibility that is behind.
+		if runs, more, err := cases.AllStuck(ctx, saysStuck); err == nil {
+			said = sayChanges(out, said, runs, more)
+		}
+		select {
+		case <-ctx.Done():
+			tick.Stop()
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// sayChanges prints what differs from what was said, and returns what is said now:
+// the cause by workflow id.
+func sayChanges(out io.Writer, said map[string]string, runs []workflows.StuckRun, more bool) map[string]string {
+	now := map[string]string{}
+	for _, r := range runs {
+		if now[r.ID] = string(r.Cause); said[r.ID] != now[r.ID] {
+			fmt.Fprintf(out, "%v\ntry: %s\n", r, r.WayOn())
+		}
+	}
+	for id := range said {
+		if _, still := now[id]; !still && !more { // with more than are named, it may be among the others
+			fmt.Fprintf(out, "%s goes on\n", id)
+		}
+	}
+	return now
+}
