@@ -9,6 +9,7 @@ import (
 	"compress/zlib"
 	"encoding/binary"
 	"image"
+	stdpng "image/png"
 	"os"
 	"slices"
 	"strings"
@@ -97,6 +98,17 @@ func TestWhatViewersPassOverIsPassedOver(t *testing.T) {
 			_, err := judge(content)
 			require.Equal(t, docstore.CodeBroken, code(t, err), "%v", err)
 		})
+	}
+}
+
+// Pictures that users sent, and other programs had written, are taken as well.
+func TestPicturesAsUsersSendThemAreTaken(t *testing.T) {
+	for _, name := range []string{"profile-wrong-sum.png", "comment-wrong-sum.png"} {
+		content, err := os.ReadFile("testdata/" + name)
+		require.NoError(t, err)
+		_, err = stdpng.Decode(bytes.NewReader(content))
+		require.ErrorContains(t, err, "checksum", "image/png must refuse %s, or it shows nothing", name)
+		passes(t, content)
 	}
 }
 

@@ -163,6 +163,27 @@ func TestAWaveIsStarted(t *testing.T) {
 	require.Equal(t, 48*time.Hour, time.Duration(in.Policy.Documents))
 }
 
+// Files that users sent, as spreadsheets had saved them: one case each.
+func TestSheetsAsUsersSendThemAreStarted(t *testing.T) {
+	sheets, err := filepath.Glob("testdata/sheets/*.csv")
+	require.NoError(t, err)
+	require.Len(t, sheets, 4)
+	for _, sheet := range sheets {
+		t.Run(filepath.Base(sheet), func(t *testing.T) {
+			text, err := os.ReadFile(sheet)
+			require.NoError(t, err)
+			r := registered(t)
+			code, out, errs := r.run(t.Context(), "", r.write(t, "wave.csv", string(text)))
+			require.Zero(t, code, errs)
+			require.Contains(t, out, "1 lines: 1 started, 0 found")
+			require.Equal(t, []string{"kyc-CSVC"}, r.order)
+			var in workflows.Input
+			require.NoError(t, sealed("kyc-CSVC").FromPayloads(r.cases["kyc-CSVC"], &in))
+			require.Equal(t, "cstap_5lJ90PpXoXplvyosasDpn3", in.CustomerID)
+		})
+	}
+}
+
 func TestAReferenceOfSomebodyElseIsAConflict(t *testing.T) {
 	r := registered(t)
 	file := r.write(t, "wave.ndjson", `{"customerId":"cstap_1","reference":"A1"}`+"\n"+`{"customerId":"cstap_2","reference":"A2"}`+"\n")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,8 @@ import (
 )
 
 func TestEveryAnswer(t *testing.T) {
+	marked, err := os.ReadFile("testdata/callback-with-mark.json") // as a user's proxy had made it
+	require.NoError(t, err)
 	large := `{"code":"0","data":{"reference":"A1"},"requestId":"` + strings.Repeat("x", 64<<10) + `"}`
 	exact := printed + strings.Repeat(" ", 64<<10-len(printed))
 	for name, test := range map[string]struct {
@@ -61,6 +64,8 @@ func TestEveryAnswer(t *testing.T) {
 			result: "not_understood", hint: &workflows.Callback{}},
 		"a mark in front of UTF-8": {body: "\xef\xbb\xbf" + printed, status: 202, result: "accepted",
 			hint: &workflows.Callback{RequestID: "2e4d99a0cc3311eebb061f991c0df212", ApplicationID: "iapp_6HdIlzPVvBdPRMOLVb7BGW"}},
+		"a mark, as it was reported": {body: strings.Replace(string(marked), `"L1"`, `"extRefAk124"`, 1), status: 202, result: "accepted",
+			hint: &workflows.Callback{RequestID: "7e999a9cbf12c1d0cc97ba46bf3ce7a2", ApplicationID: "iapp_4g8YDtWeSRMZCsr3igl9Oa"}},
 		"not JSON, and closed":  {reference: "closed", body: "<html>", status: 200, result: "closed"},
 		"unknown reference":     {reference: "nobody", body: printed, status: 404, result: "unknown"},
 		"wrong token":           {token: "v1-AAAA", body: printed, status: 404, result: "unknown"},
