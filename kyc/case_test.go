@@ -358,3 +358,19 @@ func TestParsePolicy(t *testing.T) {
 		})
 	}
 }
+
+// A reset stands in the timeline where it happened: after what it kept.
+func TestAResetStandsInTheTimeline(t *testing.T) {
+	at := func(minutes int) time.Time { return start.Add(time.Duration(minutes) * time.Minute) }
+	whats := func(reset time.Time) (all []string) {
+		v := kyc.View{Timeline: []kyc.Entry{{At: at(0), What: kyc.WhatStarted}, {At: at(2), What: kyc.WhatIdentified}}}
+		v.ResetAt(reset)
+		for _, e := range v.Timeline {
+			all = append(all, e.What)
+		}
+		return all
+	}
+	require.Equal(t, []string{kyc.WhatStarted, kyc.WhatReset, kyc.WhatIdentified}, whats(at(1)))
+	require.Equal(t, []string{kyc.WhatStarted, kyc.WhatIdentified, kyc.WhatReset}, whats(at(3)))
+	require.Contains(t, kyc.Entry{What: kyc.WhatReset}.String(), "earlier run")
+}

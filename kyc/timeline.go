@@ -29,22 +29,25 @@ const (
 	WhatEntityDone  = "entity_completed"
 	WhatRefused     = "refused"
 	WhatLate        = "late_callback"
+	WhatReset       = "reset" // by an operator in Temporal: see View.ResetAt
 )
 
 // sentences says each line to a person. %s is the entity, then the note.
 var sentences = map[string]string{
-	WhatStarted:               "the case was started",
-	WhatIdentified:            "ConnectFi opened the application",
-	WhatWanted:                "ConnectFi wants document images of %s",
-	WhatStillWanted:           "ConnectFi still wants document images of %s",
-	WhatReminder:              "the applicant was due a reminder",
-	WhatConsented:             "who sends for %s agreed to the text %s",
-	WhatRevoked:               "every link to the applicant's page given out so far was revoked",
-	WhatSubmitted:             "document images of %s came in (%s)",
-	WhatHandedOver:            "the images of %s were handed over to ConnectFi",
-	WhatEntityDone:            "ConnectFi completed %s: %s",
-	WhatRefused:               "ConnectFi refused %s",
-	WhatLate:                  "a callback came after the end; it changed nothing",
+	WhatStarted:     "the case was started",
+	WhatIdentified:  "ConnectFi opened the application",
+	WhatWanted:      "ConnectFi wants document images of %s",
+	WhatStillWanted: "ConnectFi still wants document images of %s",
+	WhatReminder:    "the applicant was due a reminder",
+	WhatConsented:   "who sends for %s agreed to the text %s",
+	WhatRevoked:     "every link to the applicant's page given out so far was revoked",
+	WhatSubmitted:   "document images of %s came in (%s)",
+	WhatHandedOver:  "the images of %s were handed over to ConnectFi",
+	WhatEntityDone:  "ConnectFi completed %s: %s",
+	WhatRefused:     "ConnectFi refused %s",
+	WhatLate:        "a callback came after the end; it changed nothing",
+	WhatReset: "the case was reset in Temporal: what followed until then is in its earlier run; " +
+		"documents that are wanted again have their time again",
 	HintCallback:              "ConnectFi called back",
 	HintRefresh:               "a look at the status was asked for",
 	string(Processing):        "ConnectFi is working on it",

@@ -33,6 +33,16 @@ type View struct {
 	Version       int          `json:"version"`           // rises with every change
 }
 
+// ResetAt says that an operator reset the case in Temporal at this time. The case
+// itself cannot know what its earlier run went through after the line before.
+func (v *View) ResetAt(at time.Time) {
+	behind := slices.IndexFunc(v.Timeline, func(e Entry) bool { return e.At.After(at) })
+	if behind < 0 {
+		behind = len(v.Timeline)
+	}
+	v.Timeline = slices.Insert(v.Timeline, behind, Entry{At: at, What: WhatReset})
+}
+
 // EntityView is one person or business of the case.
 type EntityView struct {
 	ID         string   `json:"id"`

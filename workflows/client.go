@@ -10,6 +10,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
@@ -95,11 +96,20 @@ const otherCustomer = "the reference belongs to another customer"
 
 // Show tells the case. A closed case is told from its result and needs no
 // worker; one that was ended in Temporal is an *EndedError, a paused one a *PausedError.
+// The timeline of one that was reset says so, where Temporal reports it.
 func (c Client) Show(ctx context.Context, reference string) (kyc.View, error) {
 	d, err := c.Temporal.DescribeWorkflowExecution(ctx, ID(reference), "")
 	if err != nil {
 		return kyc.View{}, translate(ctx, err)
 	}
+	view, err := c.shown(ctx, reference, d)
+	if reset := d.GetWorkflowExtendedInfo().GetLastResetTime(); reset != nil && err == nil {
+		view.ResetAt(reset.AsTime())
+	}
+	return view, err
+}
+
+func (c Client) shown(ctx context.Context, reference string, d *workflowservice.DescribeWorkflowExecutionResponse) (view kyc.View, err error) {
 	info := d.GetWorkflowExecutionInfo()
 	switch state := RunStateOf(info.GetStatus()); {
 	case !state.Open():
@@ -111,7 +121,6 @@ func (c Client) Show(ctx context.Context, reference string) (kyc.View, error) {
 	if err != nil {
 		return kyc.View{}, c.explain(ctx, reference, translate(ctx, err))
 	}
-	var view kyc.View
 	if err := value.Get(&view); err != nil {
 		return kyc.View{}, fmt.Errorf("the case's answer cannot be read: %w", err)
 	}

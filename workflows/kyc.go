@@ -60,8 +60,10 @@ func newFlow(ctx workflow.Context, in Input) *flow {
 		}
 	} else {
 		workflow.GetMetricsHandler(ctx).Counter(countStarted).Inc(1)
-		f.state.Case = kyc.New(in.Reference, in.CustomerID, in.Policy, workflow.Now(ctx))
-		f.state.Case.Identity = workflow.GetInfo(ctx).FirstRunID // a reset keeps it, and so does continue-as-new
+		// A reset keeps both; workflow.Now would be the time of the reset.
+		info := workflow.GetInfo(ctx)
+		f.state.Case = kyc.New(in.Reference, in.CustomerID, in.Policy, info.WorkflowStartTime)
+		f.state.Case.Identity = info.FirstRunID
 		f.published = startsAs(f.state.Case)
 	}
 	return f

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -239,6 +240,39 @@ func TestACaseThatIsPaused(t *testing.T) {
 	text := <-watched
 	require.Contains(t, text, "paused in Temporal")
 	require.Contains(t, text, "Approved", "it went on watching")
+}
+
+// A case that was reset keeps its start and its deadline, and its timeline says
+// where it was reset.
+func TestAResetCaseKeepsItsStart(t *testing.T) {
+	for name, event := range map[string]func(*testing.T, string) int64{
+		"resetstart":  func(*testing.T, string) int64 { return 4 },
+		"resetmiddle": taskBefore,
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := begin(t, name, customers(t, "individual", "step_up_review", 1)[0], patient())
+			stepUp(t, v)
+			before := until(t, name, inStage(kyc.InReview))
+			time.Sleep(time.Second) // an earlier start shows
+			reset(t, workflows.ID(name), event(t, workflows.ID(name)))
+			_, err := one.cases.Refresh(t.Context(), name) // this reset applies no update again, so nothing else hints at the review
+			require.NoError(t, err)
+			after := until(t, name, func(v kyc.View) bool { return v.Stage == kyc.InReview && slices.Contains(whats(v), kyc.WhatReset) })
+			require.Equal(t, before.StartedAt, after.StartedAt)
+			require.Equal(t, before.Until, after.Until)
+			at := slices.Index(whats(after), kyc.WhatReset)
+			require.Equal(t, before.Timeline[:at], after.Timeline[:at], "what the reset kept")
+			require.NotEmpty(t, after.Timeline[at+1:])
+			code, out, _ := starter(t, "show", name)
+			require.Zero(t, code)
+			require.Contains(t, out, "the case was reset in Temporal: what followed until then is in its earlier run")
+
+			decide(t, after, "approved")
+			after = until(t, name, final)
+			require.Equal(t, before.StartedAt, after.StartedAt)
+			require.Contains(t, whats(after), kyc.WhatReset, "its result does not know of it")
+		})
+	}
 }
 
 // A case that was reset stands in a list once, where its newest run stands.

@@ -17,7 +17,7 @@ type story struct {
 func (p printer) follow(v kyc.View, s *story) error {
 	before := s.view
 	first := s.told == nil
-	if !first && v.Version == before.Version {
+	if !first && v.Version == before.Version && len(v.Timeline) == len(before.Timeline) {
 		return nil // its history grew, and nothing that a person can see changed
 	}
 	p.footer("")
