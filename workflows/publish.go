@@ -2,9 +2,11 @@ package workflows
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
+	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -76,6 +78,13 @@ func Details(v kyc.View) string {
 		line("| %s | %s |\n", when(e.At), e)
 	}
 	return b.String()
+}
+
+// DetailsPage is where the Temporal UI shows them, for a UI at this address without
+// a slash at its end. The tab belongs to one run: after a reset or a long history
+// the case has another.
+func DetailsPage(ui, namespace string, e *commonpb.WorkflowExecution) string {
+	return ui + "/namespaces/" + url.PathEscape(namespace) + "/workflows/" + url.PathEscape(e.GetWorkflowId()) + "/" + url.PathEscape(e.GetRunId()) + "/user-metadata"
 }
 
 func when(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }

@@ -129,18 +129,18 @@ func (c Client) Stuck(ctx context.Context, id string) (*StuckError, error) {
 
 // A StuckRun is a case or a notifier that Temporal reports as stuck.
 type StuckRun struct {
-	ID string // of the workflow
+	Execution *commonpb.WorkflowExecution
 	*StuckError
 }
 
 // Error is a whole sentence.
 func (s StuckRun) Error() string {
-	return fmt.Sprintf("%s is stuck (attempt %d): %s", s.ID, s.Attempt, s.Cause.Sentence())
+	return fmt.Sprintf("%s is stuck (attempt %d): %s", s.Execution.GetWorkflowId(), s.Attempt, s.Cause.Sentence())
 }
 
 // WayOn is what an operator does about it.
 func (s StuckRun) WayOn() string {
-	return s.Cause.WayOn(strings.TrimPrefix(strings.TrimPrefix(s.ID, NotifyID("")), ID("")))
+	return s.Cause.WayOn(strings.TrimPrefix(strings.TrimPrefix(s.Execution.GetWorkflowId(), NotifyID("")), ID("")))
 }
 
 // ErrNotReported comes from a server before 1.30, which does not say who is stuck.
@@ -162,14 +162,13 @@ func (c Client) AllStuck(ctx context.Context, limit int) (runs []StuckRun, more 
 		if i == limit {
 			return runs, true, nil
 		}
-		id := e.GetExecution().GetWorkflowId()
-		stuck, err := c.Stuck(ctx, id)
+		stuck, err := c.Stuck(ctx, e.GetExecution().GetWorkflowId())
 		switch {
 		case errors.Is(err, ErrUnknown), err == nil && stuck == nil: // it has gone on, or was forgotten, meanwhile
 		case err != nil:
 			return nil, false, err
 		default:
-			runs = append(runs, StuckRun{id, stuck})
+			runs = append(runs, StuckRun{e.GetExecution(), stuck})
 		}
 	}
 	return runs, false, nil

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,9 +71,13 @@ func picture(t *testing.T, ctx context.Context, name string) {
 func TestTheTemporalUIShowsACaseAsAFile(t *testing.T) {
 	v := begin(t, "onTheDesk1", customers(t, "business", "step_up", 1)[0], patient())
 	ctx := browser(t, 1280, 1000)
-	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(one.ui.URL+"/namespaces/default/workflows/kyc-onTheDesk1")))
-	shows(t, ctx, "Event History")
-	require.NoError(t, chromedp.Do(ctx, chromedp.Click(chromedp.Search(`//a[contains(., "User Metadata")]`))))
+	code, out, stderr := starter(t, "show", "onTheDesk1")
+	require.Zero(t, code, stderr)
+	_, page, said := strings.Cut(out, "details: ")
+	require.True(t, said, out)
+	page, _, _ = strings.Cut(page, "\n")
+	require.True(t, strings.HasPrefix(page, one.ui.URL+"/namespaces/default/workflows/kyc-onTheDesk1/"), page)
+	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(page)))
 	for _, text := range []string{"Awaiting documents of the applicant", "Waiting for applicant", v.Until.UTC().Format("2006-01-02 15:04:05"),
 		"ConnectFi wants document images of " + wanting(v), "missing:"} {
 		shows(t, ctx, text)

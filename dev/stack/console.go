@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"durablekyc.example/dev/stack/embedded"
 	"durablekyc.example/workflows"
 )
 
@@ -18,14 +19,14 @@ const (
 )
 
 // sayStuck prints each case that gets stuck once, with the cause and the way on,
-// and when it goes on, until ctx ends. Open cases that --data or --postgres keeps
+// and when it goes on, until ctx ends. ui is the Temporal UI. Open cases that --data or --postgres keeps
 // meet other workflow code whenever that was changed.
-func sayStuck(ctx context.Context, cases workflows.Client, out io.Writer) {
+func sayStuck(ctx context.Context, cases workflows.Client, ui string, out io.Writer) {
 	said := map[string]string{}
 	for tick := time.NewTicker(looksForStuck); ; {
 		// An error is not said: it is Temporal that stops then, or visibility that is behind.
 		if runs, more, err := cases.AllStuck(ctx, saysStuck); err == nil {
-			said = sayChanges(out, said, runs, more)
+			said = sayChanges(out, ui, said, runs, more)
 		}
 		select {
 		case <-ctx.Done():
@@ -38,11 +39,12 @@ func sayStuck(ctx context.Context, cases workflows.Client, out io.Writer) {
 
 // sayChanges prints what differs from what was said, and returns what is said now:
 // the cause by workflow id.
-func sayChanges(out io.Writer, said map[string]string, runs []workflows.StuckRun, more bool) map[string]string {
+func sayChanges(out io.Writer, ui string, said map[string]string, runs []workflows.StuckRun, more bool) map[string]string {
 	now := map[string]string{}
 	for _, r := range runs {
-		if now[r.ID] = string(r.Cause); said[r.ID] != now[r.ID] {
-			fmt.Fprintf(out, "%v\ntry: %s\n", r, r.WayOn())
+		id := r.Execution.GetWorkflowId()
+		if now[id] = string(r.Cause); said[id] != now[id] {
+			fmt.Fprintf(out, "%v\ntry: %s\nsee: %s\n", r, r.WayOn(), workflows.DetailsPage(ui, embedded.Namespace, r.Execution))
 		}
 	}
 	for id := range said {

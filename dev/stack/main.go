@@ -90,7 +90,7 @@ func run(ctx context.Context, f flags) (code int, err error) {
 	looked := make(chan struct{})
 	go func() {
 		defer close(looked)
-		sayStuck(looking, s.cases, os.Stdout)
+		sayStuck(looking, s.cases, s.ui.URL, os.Stdout)
 	}()
 	defer func() { stop(); <-looked }()
 	select {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
 
 	"durablekyc.example/internal/seal"
 	"durablekyc.example/kyc"
@@ -35,7 +36,7 @@ func (l *lines) String() string {
 // A case that is stuck is said by doctor and by the console of dev, with the cause
 // and the way on; the console says as well that it goes on.
 func TestAStuckCaseIsSaid(t *testing.T) {
-	own := beside(t, options{work: t.TempDir()})
+	own := beside(t, options{work: t.TempDir(), withUI: true})
 	v := begin(t, "stuck1", customers(t, "individual", "review", 1)[0], patient())
 	rotated, err := seal.RotateKeyset(named(own.vars)["KYC_KEYSET"])
 	require.NoError(t, err)
@@ -51,10 +52,10 @@ func TestAStuckCaseIsSaid(t *testing.T) {
 	var said lines
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})
-	go func() { defer close(ended); sayStuck(ctx, own.cases, &said) }()
+	go func() { defer close(ended); sayStuck(ctx, own.cases, own.ui.URL, &said) }()
 	defer func() { stop(); <-ended }()
 	require.Eventually(t, func() bool { return said.String() != "" }, 3*time.Minute, 200*time.Millisecond, "the console must say it")
-	require.Regexp(t, says+"\ntry: "+wayOn+"\n$", said.String())
+	require.Regexp(t, says+"\ntry: "+wayOn+"\nsee: "+own.ui.URL+"/namespaces/default/workflows/kyc-stuck1/[-0-9a-f]+/user-metadata\n$", said.String())
 
 	code, all := examined(t, nil)
 	require.Equal(t, 1, code)
@@ -81,19 +82,19 @@ func TestAStuckCaseIsSaid(t *testing.T) {
 // may still be stuck.
 func TestTheConsoleSaysChangesOnly(t *testing.T) {
 	run := func(id string, cause workflows.StuckCause, attempt int) workflows.StuckRun {
-		return workflows.StuckRun{ID: id, StuckError: &workflows.StuckError{Cause: cause, Attempt: attempt}}
+		return workflows.StuckRun{Execution: &commonpb.WorkflowExecution{WorkflowId: id, RunId: "run-1"}, StuckError: &workflows.StuckError{Cause: cause, Attempt: attempt}}
 	}
 	var out bytes.Buffer
-	said := sayChanges(&out, nil, []workflows.StuckRun{run("kyc-A1", workflows.StuckPanic, 5)}, false)
-	require.Equal(t, "kyc-A1 is stuck (attempt 5): the workflow code panics\ntry: starter replay A1, then the worker's log for the panic\n", out.String())
+	said := sayChanges(&out, "http://ui.example", nil, []workflows.StuckRun{run("kyc-A1", workflows.StuckPanic, 5)}, false)
+	require.Equal(t, "kyc-A1 is stuck (attempt 5): the workflow code panics\ntry: starter replay A1, then the worker's log for the panic\nsee: http://ui.example/namespaces/default/workflows/kyc-A1/run-1/user-metadata\n", out.String())
 	out.Reset()
-	said = sayChanges(&out, said, []workflows.StuckRun{run("kyc-A1", workflows.StuckPanic, 6)}, false)
+	said = sayChanges(&out, "http://ui.example", said, []workflows.StuckRun{run("kyc-A1", workflows.StuckPanic, 6)}, false)
 	require.Empty(t, out.String())
-	said = sayChanges(&out, said, []workflows.StuckRun{run("kyc-A1", workflows.StuckNonDeterminism, 7)}, false)
+	said = sayChanges(&out, "http://ui.example", said, []workflows.StuckRun{run("kyc-A1", workflows.StuckNonDeterminism, 7)}, false)
 	require.Contains(t, out.String(), "attempt 7")
 	out.Reset()
-	require.Empty(t, sayChanges(&out, said, nil, true))
+	require.Empty(t, sayChanges(&out, "http://ui.example", said, nil, true))
 	require.Empty(t, out.String())
-	sayChanges(&out, said, nil, false)
+	sayChanges(&out, "http://ui.example", said, nil, false)
 	require.Equal(t, "kyc-A1 goes on\n", out.String())
 }

@@ -216,6 +216,9 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 		{"KYC_PUBLIC_URL", s.webhook}, {"KYC_CALLBACK_URL", s.webhook}, {"KYC_LINK_KEYS", secret.linkKeys}, {"KYC_DOCUMENTS", bucket},
 		{"KYC_KEYSET", secret.keyset}, {"KYC_API_TOKENS", secret.apiToken}, {"KYC_API_LOGINS", logins},
 		{"KYC_NOTIFY_SECRET", secret.notify}, {"KYC_NOTIFY_ALLOW_PRIVATE", "true"}}
+	if s.ui != nil {
+		s.vars = append(s.vars, [2]string{"KYC_TEMPORAL_UI", s.ui.URL})
+	}
 	if o.notify != "" {
 		s.vars = append(s.vars, [2]string{"KYC_NOTIFY_URL", o.notify})
 	}

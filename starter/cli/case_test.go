@@ -142,7 +142,8 @@ func TestListIsOneTableAndAsksNoCase(t *testing.T) {
 	code, out, errs := f.run(t.Context(), "list", "--limit", "3")
 	require.Zero(t, code, errs)
 	lines := strings.Split(strings.TrimSpace(out), "\n")
-	require.Len(t, lines, 4)
+	require.Len(t, lines, 6)
+	require.Equal(t, []string{"", "next: starter link A1, or starter upload A1 --front FILE --back FILE"}, lines[4:])
 	require.Equal(t, []string{"REFERENCE", "STAGE", "WAITING", "ON", "CUSTOMER", "DEADLINE", "STARTED"}, strings.Fields(lines[0]))
 	local := func(at time.Time) string { return at.Local().Format("2006-01-02 15:04:05") }
 	require.Equal(t, "A1 awaiting_documents applicant individual "+local(begin.Add(time.Hour))+" "+local(begin), strings.Join(strings.Fields(lines[1]), " "))
@@ -157,6 +158,8 @@ func TestListIsOneTableAndAsksNoCase(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(out), &rows))
 	require.Len(t, rows, 4)
 	require.NotContains(t, rows[1], "until")
+	require.NotContains(t, rows[1], "next")
+	require.Contains(t, rows[3]["next"], "starter show A4")
 	require.Equal(t, "WorkflowType = 'KYC' AND ExecutionStatus != 'ContinuedAsNew' AND KycStage = 'held'", f.listed[1])
 }
 

@@ -42,7 +42,7 @@ const description = `Durable KYC/KYB on ConnectFi, from a terminal.
 Exit codes: 0 done, or approved where a case is followed to its end; 3 denied; 4 ended without a decision, or held where start was asked to wait; 1 error; 2 usage.
 
 Variables: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS… and profiles find Temporal; KYC_KEYSET, opened by KYC_KEYSET_KEK if that is set, encrypts
-the cases, and the images in the bucket KYC_DOCUMENTS; KYC_PUBLIC_URL and KYC_LINK_KEYS make links; KYC_POLICY is pinned in the cases this program starts, and
+the cases, and the images in the bucket KYC_DOCUMENTS; KYC_PUBLIC_URL and KYC_LINK_KEYS make links, KYC_TEMPORAL_UI links to cases; KYC_POLICY is pinned in the cases this program starts, and
 KYC_NOTIFY_URL, if it is set, says that the worker's receiver hears of them. setup needs the first ones alone, and KYC_DEPLOYMENT to promote; doctor
 wants all that the worker has. All but the first four also as NAME_FILE. .dev/env of a running "go run ./dev" comes after them.`
 
@@ -120,6 +120,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, out printer, looku
 		return exitUsage, wrongUsage(err)
 	}
 	defer a.close()
+	a.out.details = func(reference string) string { return a.details(ctx, reference) }
 	if err := command.Run(); err != nil {
 		return exitError, a.advise(ctx, err)
 	}

@@ -134,6 +134,9 @@ func (w *walk) end(v kyc.View) error {
 	if w.app.out.json {
 		return w.app.out.value(v)
 	}
+	if page := w.app.out.details(w.order.Reference); page != "" {
+		w.app.out.say("details: %s", page)
+	}
 	w.app.out.say("")
 	return nil
 }

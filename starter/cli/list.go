@@ -34,6 +34,7 @@ type row struct {
 	Run          string           `json:"run,omitempty"`    // what Temporal says, unless it is open or completed: paused, terminated, …
 	Broken       bool             `json:"broken,omitempty"` // ended in Temporal, without a result
 	Stuck        string           `json:"stuck,omitempty"`  // its workflow task keeps failing: one of workflows.StuckCauses
+	Next         string           `json:"next,omitempty"`   // what to do, where the case waits for a person here
 }
 
 func (c listCommand) Run(ctx context.Context, a *app) error {
@@ -164,6 +165,7 @@ func rowOf(e *workflow.WorkflowExecutionInfo) row {
 	if !r.Stage.Final() && !r.Broken {
 		r.Until = attribute[time.Time](fields[workflows.AttributeDeadline.GetName()])
 	}
+	r.Next = r.next(r.Reference)
 	return r
 }
 
@@ -203,5 +205,36 @@ func (p printer) rows(rows []row) error {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", harmless(r.Reference), harmless(stage), harmless(string(r.WaitingOn)),
 			harmless(string(r.CustomerType)), deadline, p.local(r.StartedAt))
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	p.nextOf(rows)
+	return nil
+}
+
+// nextOf says each command once, of the first case that it is for.
+func (p printer) nextOf(rows []row) {
+	count := map[string]int{}
+	for _, r := range rows {
+		count[r.next("REF")]++
+	}
+	said := map[string]bool{"": true}
+	for _, r := range rows {
+		kind := r.next("REF")
+		if said[kind] {
+			continue
+		}
+		if len(said) == 1 {
+			p.say("")
+		}
+		said[kind] = true
+		others := ""
+		switch n := count[kind] - 1; {
+		case n == 1:
+			others = " (and of 1 other in the same way)"
+		case n > 1:
+			others = fmt.Sprintf(" (and of %d others in the same way)", n)
+		}
+		p.say("next: %s%s", r.Next, others)
+	}
 }

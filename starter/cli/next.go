@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"durablekyc.example/kyc"
+	"durablekyc.example/workflows"
 )
 
 // heldStep is what an operator does about a case that is held. The table of held
@@ -22,7 +23,7 @@ var heldSteps = []heldStep{
 	{kyc.GroundStatus, "", "starter watch REF"}, // the case reads on by itself
 	{kyc.GroundOutcome, "", "starter watch REF"},
 	{kyc.GroundContradiction, "", "starter watch REF"},
-	{kyc.GroundRefused, "customerNotFound", anotherStart + ", or starter refresh REF"},
+	{kyc.GroundRefused, "customerNotFound", anotherStart}, // with the right customer: docs/operations.md has the other causes
 	{kyc.GroundRefused, "applicationNotFound", "starter withdraw REF, and then " + anotherStart},
 	{kyc.GroundRefused, "", "starter refresh REF"},
 }
@@ -39,4 +40,66 @@ func heldCommand(v kyc.View) string {
 		}
 	}
 	return "starter refresh " + v.Reference
+}
+
+// nextCommand is what somebody at this terminal can do for the case.
+func nextCommand(v kyc.View) string {
+	switch {
+	case v.Stage.Final():
+		return ""
+	case v.Stage == kyc.AwaitingDocuments:
+		wanting := 0
+		entity := ""
+		for _, e := range v.Entities {
+			if e.Status.WantsDocuments() && !e.Sending {
+				wanting++
+				entity = " --entity " + e.ID
+			}
+		}
+		switch wanting {
+		case 0:
+			return "starter watch " + v.Reference
+		case 1:
+			entity = ""
+		}
+		return documentsCommand(v.Reference, entity)
+	case v.Stage == kyc.AwaitingData:
+		return dataCommand(v.Reference)
+	case v.Stage == kyc.Held:
+		return heldCommand(v)
+	}
+	return "starter watch " + v.Reference
+}
+
+// next is the same for a row of a list, where the case waits for a person here:
+// visibility knows neither the entities nor why a case is held.
+func (r row) next(reference string) string {
+	switch {
+	case r.Broken:
+		return ""
+	case r.Run == string(workflows.RunPaused):
+		return unpause(reference)
+	case r.Stuck != "":
+		return workflows.StuckCause(r.Stuck).WayOn(reference)
+	case r.Stage == kyc.AwaitingDocuments:
+		return documentsCommand(reference, "")
+	case r.Stage == kyc.AwaitingData:
+		return dataCommand(reference)
+	case r.Stage == kyc.Held:
+		return "starter show " + reference + ", which names the reason and what to do about it"
+	}
+	return ""
+}
+
+func documentsCommand(reference, entity string) string {
+	return "starter link " + reference + entity + ", or starter upload " + reference + entity + " --front FILE --back FILE"
+}
+
+// dataCommand says what can be changed by API, and what cannot (C).
+func dataCommand(reference string) string {
+	return "change e-mail, addresses or phones with ConnectFi's POST /customer/update, or have PayGears change the rest; then starter refresh " + reference
+}
+
+func unpause(reference string) string {
+	return "temporal workflow unpause --workflow-id " + workflows.ID(reference)
 }

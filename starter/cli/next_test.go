@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"os"
 	"regexp"
 	"strings"
@@ -42,8 +43,54 @@ func TestTheNextStepOfAHeldCaseIsTheRunbooks(t *testing.T) {
 func TestACaseHeldForItsCustomerOffersAnotherStart(t *testing.T) {
 	c := kyc.New("A1", "cstap_9", kyc.DefaultPolicy(), time.Now())
 	c.Apply(kyc.Refused{At: time.Now(), Step: kyc.StepIdentification, Code: "customerNotFound"})
-	require.Equal(t, "starter start --customer cstap_9 --reference ANOTHER, or starter refresh A1", nextCommand(c.View()))
+	require.Equal(t, "starter start --customer cstap_9 --reference ANOTHER", nextCommand(c.View()))
 	c = kyc.New("A1", "cstap_9", kyc.DefaultPolicy(), time.Now())
 	c.Apply(kyc.Answered{At: time.Now(), Reading: kyc.Reading{ApplicationID: "iapp_1", Status: "pending_action"}})
 	require.Equal(t, "starter watch A1", nextCommand(c.View()))
+}
+
+// A list says after its table what to do, once for each command; a row has its own
+// in JSON. What waits for others than those at this terminal has none.
+func TestAListNamesTheNextSteps(t *testing.T) {
+	rows := []row{{Reference: "A1", Stage: kyc.AwaitingDocuments}, {Reference: "A2", Stage: kyc.InReview}, {Reference: "A3", Stage: kyc.Held},
+		{Reference: "A4", Stage: kyc.AwaitingDocuments}, {Reference: "A5", Stage: kyc.AwaitingData}, {Reference: "A6", Stage: kyc.Held, Run: "terminated", Broken: true},
+		{Reference: "A7", Stage: kyc.InReview, Run: "paused"}, {Reference: "A8", Stage: kyc.InReview, Stuck: "panic"}, {Reference: "A9", Stage: kyc.AwaitingDocuments},
+		{Reference: "B1", Stage: kyc.Approved}, {Reference: "B2", Stage: kyc.Processing}, {Reference: "B3", Stage: kyc.Held}}
+	for i := range rows {
+		rows[i].Next = rows[i].next(rows[i].Reference)
+	}
+	var out bytes.Buffer
+	require.NoError(t, paper(&out).rows(rows))
+	_, told, _ := strings.Cut(out.String(), "\n\n")
+	require.Equal(t, `next: starter link A1, or starter upload A1 --front FILE --back FILE (and of 2 others in the same way)
+next: starter show A3, which names the reason and what to do about it (and of 1 other in the same way)
+next: change e-mail, addresses or phones with ConnectFi's POST /customer/update, or have PayGears change the rest; then starter refresh A5
+next: temporal workflow unpause --workflow-id kyc-A7
+next: starter replay A8, then the worker's log for the panic
+`, told)
+	for _, r := range rows { // the same as show says, where show says one
+		v := kyc.View{Reference: r.Reference, Stage: r.Stage, Entities: []kyc.EntityView{{Status: "pending_step_up"}}}
+		if r.Stage == kyc.AwaitingDocuments || r.Stage == kyc.AwaitingData {
+			require.Equal(t, nextCommand(v), r.Next)
+		}
+	}
+	out.Reset()
+	require.NoError(t, paper(&out).rows(rows[1:2]))
+	require.NotContains(t, out.String(), "next")
+}
+
+// A case is told with the address of its page in the Temporal UI, if there is one.
+func TestACaseIsToldWithItsPage(t *testing.T) {
+	var out bytes.Buffer
+	p := paper(&out)
+	p.details = func(reference string) string { return "https://ui.example/" + reference }
+	require.NoError(t, p.view(business("pending_step_up")))
+	require.Contains(t, out.String(), "\n\ndetails: https://ui.example/B1\nnext: starter link B1, ")
+	out.Reset()
+	require.NoError(t, p.view(kyc.View{Reference: "A1", Stage: kyc.Approved}))
+	require.True(t, strings.HasSuffix(out.String(), "\n\ndetails: https://ui.example/A1\n"), out.String())
+	out.Reset()
+	p.details = func(string) string { return "" }
+	require.NoError(t, p.view(kyc.View{Reference: "A1", Stage: kyc.Approved}))
+	require.NotContains(t, out.String(), "details")
 }

@@ -38,6 +38,7 @@ type printer struct {
 	moves          bool // stderr is one
 	clock          func() time.Time
 	zone           *time.Location
+	details        func(reference string) string // the case's page in the Temporal UI, or empty; nil is no page
 }
 
 func newPrinter(stdout, stderr io.Writer, lookup func(string) (string, bool), json bool) printer {
@@ -137,9 +138,20 @@ func (p printer) view(v kyc.View) error {
 	if err := p.file(v); err != nil {
 		return err
 	}
+	var last []string
+	if p.details != nil {
+		if page := p.details(v.Reference); page != "" {
+			last = append(last, "details: "+page)
+		}
+	}
 	if next := nextCommand(v); next != "" {
+		last = append(last, "next: "+next)
+	}
+	if len(last) > 0 {
 		p.say("")
-		p.say("next: %s", next)
+	}
+	for _, line := range last {
+		p.say("%s", line)
 	}
 	return nil
 }
@@ -216,35 +228,6 @@ func (p printer) entities(v kyc.View) error {
 		p.say("%s", strings.TrimRight(line, " \n"))
 	}
 	return nil
-}
-
-// nextCommand is what somebody at this terminal can do for the case.
-func nextCommand(v kyc.View) string {
-	switch {
-	case v.Stage.Final():
-		return ""
-	case v.Stage == kyc.AwaitingDocuments:
-		wanting := 0
-		entity := ""
-		for _, e := range v.Entities {
-			if e.Status.WantsDocuments() && !e.Sending {
-				wanting++
-				entity = " --entity " + e.ID
-			}
-		}
-		switch wanting {
-		case 0:
-			return "starter watch " + v.Reference
-		case 1:
-			entity = ""
-		}
-		return "starter link " + v.Reference + entity + ", or starter upload " + v.Reference + entity + " --front FILE --back FILE"
-	case v.Stage == kyc.AwaitingData: // what can be changed by API, and what cannot (C)
-		return "change e-mail, addresses or phones with ConnectFi's POST /customer/update, or have PayGears change the rest; then starter refresh " + v.Reference
-	case v.Stage == kyc.Held:
-		return heldCommand(v)
-	}
-	return "starter watch " + v.Reference
 }
 
 // coloured prints a line in the colour of a stage, where there is colour.

@@ -128,7 +128,7 @@ func (a *app) advise(ctx context.Context, err error) error {
 	case errors.As(err, &ended) && about != nil:
 		return p(reset(reference), "%s %s: its reference is used up, unless it is reset", reference, ended)
 	case errors.As(err, &paused) && about != nil:
-		return p("temporal workflow unpause --workflow-id "+workflows.ID(reference), "%s is paused in Temporal%s%s", reference, a.byWhom(paused), a.standing(ctx, reference))
+		return p(unpause(reference), "%s is paused in Temporal%s%s", reference, a.byWhom(paused), a.standing(ctx, reference))
 	case errors.As(err, &stuck) && about != nil:
 		return p(stuck.Cause.WayOn(reference), "%s is stuck (attempt %d): %s%s", reference, stuck.Attempt, stuck.Cause.Sentence(), a.standing(ctx, reference))
 	case errors.Is(err, workflows.ErrUnanswered) && about != nil:
