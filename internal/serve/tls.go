@@ -39,43 +39,46 @@ func Certificate(certificate, key string) (*tls.Config, error) {
 	case now.Before(leaf.NotBefore):
 		return nil, fmt.Errorf("the certificate begins on %s: until then nobody accepts it", leaf.NotBefore.UTC().Format(time.DateOnly))
 	}
-	return &tls.Config{
-		Certificates: []tls.Certificate{pair},
-		MinVersion:   tls.VersionTLS12, // and 1.3 with whoever can, which is Go's own choice, as are the ciphers
-		NextProtos:   []string{"h2", "http/1.1"},
-	}, nil
+	config := secure()
+	config.Certificates = []tls.Certificate{pair}
+	return config, nil
 }
+
+// secure is what listeners offer: TLS 1.2, and 1.3 with clients that can, which is
+// Go's own choice, as are the ciphers.
+func secure() *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
+}
+
+// errNoCertificate is a pair that is not there: at first that means no TLS.
+var errNoCertificate = errors.New("the certificate and its key are gone")
 
 // RenewedCertificate is Certificate of what load returns, which is called again
 // at handshakes: a pair that is renewed on disk is taken without a restart, and
 // one that cannot be used leaves the one before in force. ends says when the
 // newest one ends. Nil if load returns neither at first.
 func RenewedCertificate(load func() (certificate, key string, err error), log *slog.Logger) (config *tls.Config, ends func() time.Time, err error) {
-	certificate, key, err := load()
-	if err != nil {
-		return nil, nil, err
-	}
-	if config, err = Certificate(certificate, key); config == nil || err != nil {
-		return nil, nil, err
-	}
 	pair, err := renewal.New("the certificate of KYC_LISTEN", func() (*tls.Certificate, error) {
 		certificate, key, err := load()
 		if err != nil {
 			return nil, err
 		}
-		config, err := Certificate(certificate, key)
-		if err != nil {
+		switch made, err := Certificate(certificate, key); {
+		case err != nil:
 			return nil, err
+		case made == nil:
+			return nil, errNoCertificate
+		default:
+			return &made.Certificates[0], nil
 		}
-		if config == nil {
-			return nil, errors.New("the certificate and its key are gone")
-		}
-		return &config.Certificates[0], nil
 	}, log)
-	if err != nil {
+	switch {
+	case errors.Is(err, errNoCertificate):
+		return nil, nil, nil
+	case err != nil:
 		return nil, nil, err
 	}
-	config.Certificates = nil
+	config = secure()
 	config.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return pair.Get(), nil }
 	return config, func() time.Time { return pair.Get().Leaf.NotAfter }, nil
 }

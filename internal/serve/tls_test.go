@@ -172,9 +172,10 @@ func TestARenewedPairIsTaken(t *testing.T) {
 	second, secondKey := pair(t, now.Add(-time.Hour), now.Add(2*time.Hour))
 	third, thirdKey := pair(t, now.Add(-time.Hour), now.Add(3*time.Hour))
 	ended, endedKey := pair(t, now.Add(-2*time.Hour), now.Add(-time.Hour))
-	certificate, key := first, firstKey
-	config, ends, err := RenewedCertificate(func() (string, string, error) { return certificate, key, nil }, slog.New(slog.DiscardHandler))
+	certificate, key, loads := first, firstKey, 0
+	config, ends, err := RenewedCertificate(func() (string, string, error) { loads++; return certificate, key, nil }, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
+	require.Equal(t, 1, loads, "a start must read the pair once")
 	presented := func() string {
 		t.Helper()
 		p, err := config.GetCertificate(nil)
@@ -199,4 +200,14 @@ func TestARenewedPairIsTaken(t *testing.T) {
 	}
 	certificate, key = third, thirdKey
 	becomes(third)
+}
+
+// No pair at first is no TLS.
+func TestNoPairAtFirstIsNoTLS(t *testing.T) {
+	config, ends, err := RenewedCertificate(func() (string, string, error) { return "", "", nil }, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	require.Nil(t, config)
+	require.Nil(t, ends)
+	_, _, err = RenewedCertificate(func() (string, string, error) { return "half", "", nil }, slog.New(slog.DiscardHandler))
+	require.ErrorContains(t, err, "come together")
 }
