@@ -2,7 +2,9 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -82,6 +84,10 @@ var reasons = []*regexp.Regexp{
 func Reason(err error) string {
 	if err == nil {
 		return ""
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err // without the addresses that package net puts around it
 	}
 	text := err.Error()
 	for _, reason := range reasons {

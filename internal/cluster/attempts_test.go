@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"testing"
 	"time"
@@ -96,4 +97,7 @@ func TestReason(t *testing.T) {
 	} {
 		require.Equal(t, want, cluster.Reason(errors.New(text)))
 	}
+	address := &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 7233}
+	require.Equal(t, "of another kind", cluster.Reason(fmt.Errorf("a call: %w", &net.OpError{Op: "dial", Net: "tcp", Addr: address, Err: errors.New("of another kind")})),
+		"no address may be in it")
 }

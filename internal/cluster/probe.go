@@ -27,7 +27,7 @@ func probe(ctx context.Context, options client.Options) error {
 	defer cancel()
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", strings.TrimPrefix(options.HostPort, "dns:///"))
 	if err != nil {
-		return reason(err)
+		return err
 	}
 	defer conn.Close()
 	config := options.ConnectionOptions.TLS
@@ -47,16 +47,7 @@ func probe(ctx context.Context, options client.Options) error {
 	_ = secure.SetReadDeadline(time.Now().Add(alertWithin))
 	var alert tls.AlertError
 	if _, err := secure.Read(make([]byte, 1)); errors.As(err, &alert) || err != nil && strings.Contains(err.Error(), "tls:") {
-		return fmt.Errorf("%w: %w", errTLS, reason(err))
+		return fmt.Errorf("%w: %s", errTLS, Reason(err))
 	}
 	return nil
-}
-
-// reason leaves out the addresses that package net puts around what happened.
-func reason(err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return op.Err
-	}
-	return err
 }
