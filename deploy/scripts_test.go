@@ -108,7 +108,9 @@ func TestScriptsGiveUp(t *testing.T) {
 	}{
 		"no database within 30 tries": {
 			"schema.sh", append([]string{"REFUSED=create-database"}, database...), 30,
-			"gave up after 30 tries: database temporal could not be created on postgres",
+			"gave up after 30 tries: database temporal could not be created on postgres; if the lines above say " +
+				`"password authentication failed", the volume keeps the password it was made with: set TEMPORAL_DB_PASSWORD ` +
+				`to that one, or change it there (docs/operations.md, "The stack in containers")`,
 		},
 		"a schema that cannot be applied is not tried again": {
 			"schema.sh", append([]string{"REFUSED=update-schema"}, database...), 1,
