@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -29,7 +30,11 @@ func TestAResendHurriesTheEventThatIsNamed(t *testing.T) {
 			require.NoError(t, again.err)
 			at := receipt(end, notices[0].ID, activities.Everybodys).DeliveredAt.Sub(begin)
 			require.Equal(t, hurries, at.Round(time.Hour) == 21*time.Hour, "%s", at)
-			require.Equal(t, ids(notices), p.took[activities.Everybodys])
+			order := ids(notices)
+			if !hurries {
+				slices.Reverse(order) // the second is a decision, which overtakes
+			}
+			require.Equal(t, order, p.took[activities.Everybodys])
 			seen := map[string]bool{}
 			for _, one := range p.names {
 				require.False(t, seen[one], one)
