@@ -134,7 +134,7 @@ func TestTheRunbookHasARowForEverything(t *testing.T) {
 	for _, code := range inventory["kyc_cases_held_total"]["code"] {
 		require.True(t, code == "none" || regexp.MustCompile("\n\\| `refused` \\| [^|]*`"+code+"`").MatchString(book), "%s has no row", code)
 	}
-	require.ElementsMatch(t, kyc.Grounds, inventory["kyc_cases_held_total"]["reason"])
+	require.ElementsMatch(t, kyc.HoldReasons, inventory["kyc_cases_held_total"]["reason"])
 }
 
 // The page tells every metric of ours, and none that there is not.

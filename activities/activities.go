@@ -43,16 +43,16 @@ type ReadRequest struct {
 }
 
 // ReadStatus reads the application's status once (C).
-func (a *Activities) ReadStatus(ctx context.Context, r ReadRequest) (kyc.Reading, error) {
+func (a *Activities) ReadStatus(ctx context.Context, r ReadRequest) (kyc.Snapshot, error) {
 	reading, err := a.read(ctx, r)
-	return reading, forTemporal(ctx, err, 0)
+	return reading, toApplicationError(ctx, err, 0)
 }
 
-func (a *Activities) read(ctx context.Context, r ReadRequest) (kyc.Reading, error) {
+func (a *Activities) read(ctx context.Context, r ReadRequest) (kyc.Snapshot, error) {
 	application, err := a.ConnectFi.Status(ctx, connectfi.StatusRequest{
 		CustomerID: r.CustomerID, ApplicationID: r.ApplicationID})
 	if err != nil {
-		return kyc.Reading{}, err
+		return kyc.Snapshot{}, err
 	}
 	return reading(application, r)
 }

@@ -119,10 +119,10 @@ func applicationError(t *testing.T, err error) *temporal.ApplicationError {
 func TestIdentifyLooksBeforeItPosts(t *testing.T) {
 	w := newWorld(t)
 	r := activities.IdentifyRequest{Reference: "A1", CustomerID: w.customer("review"), Settle: 40 * time.Second}
-	first, err := run[kyc.Reading](w, w.do.Identify, r)
+	first, err := run[kyc.Snapshot](w, w.do.Identify, r)
 	require.NoError(t, err)
 	require.Equal(t, kyc.Status("waiting_review"), first.Status)
-	again, err := run[kyc.Reading](w, w.do.Identify, r)
+	again, err := run[kyc.Snapshot](w, w.do.Identify, r)
 	require.NoError(t, err)
 	require.Equal(t, first, again)
 	require.Equal(t, 1, w.ledger().Applications)
@@ -135,11 +135,11 @@ func TestIdentifyAfterALostAnswer(t *testing.T) {
 		r := activities.IdentifyRequest{Reference: "A1", CustomerID: w.customer("approve"), Settle: 40 * time.Second}
 		for range try { // another throw each time
 			w.fault("error_after", 0.5)
-			_, err := run[kyc.Reading](w, w.do.ReadStatus, activities.ReadRequest{Reference: "A1", CustomerID: r.CustomerID, ApplicationID: "iapp_1"})
+			_, err := run[kyc.Snapshot](w, w.do.ReadStatus, activities.ReadRequest{Reference: "A1", CustomerID: r.CustomerID, ApplicationID: "iapp_1"})
 			require.Error(t, err)
 		}
 		w.fault("error_after", 0.5)
-		_, err := run[kyc.Reading](w, w.do.Identify, r)
+		_, err := run[kyc.Snapshot](w, w.do.Identify, r)
 		w.fault("error_after", 0)
 		if err == nil || applicationError(t, err).NextRetryDelay() != 40*time.Second {
 			continue
@@ -147,7 +147,7 @@ func TestIdentifyAfterALostAnswer(t *testing.T) {
 		require.Equal(t, activities.TypeNoAnswer, applicationError(t, err).Type())
 		require.False(t, applicationError(t, err).NonRetryable())
 		require.Equal(t, 1, w.ledger().Applications, "the work was done")
-		found, err := run[kyc.Reading](w, w.do.Identify, r)
+		found, err := run[kyc.Snapshot](w, w.do.Identify, r)
 		require.NoError(t, err)
 		require.Equal(t, kyc.Status("completed"), found.Status)
 		require.Equal(t, 1, w.ledger().Applications)
@@ -158,14 +158,14 @@ func TestIdentifyAfterALostAnswer(t *testing.T) {
 
 func TestRefusalsForGoodAreNotRetried(t *testing.T) {
 	w := newWorld(t)
-	_, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: "unknownCustomerId"})
+	_, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: "unknownCustomerId"})
 	e := applicationError(t, err)
 	require.True(t, e.NonRetryable())
 	require.Equal(t, "customerNotFound", e.Type())
-	_, err = run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "UNIQUE_REFERENCE_ID", CustomerID: w.customer("approve")})
+	_, err = run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "UNIQUE_REFERENCE_ID", CustomerID: w.customer("approve")})
 	require.Equal(t, activities.TypeInvalid, applicationError(t, err).Type())
 	w.fault("ext_akepa", 1)
-	_, err = run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: w.customer("approve")})
+	_, err = run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: w.customer("approve")})
 	require.Equal(t, "extAkepa", applicationError(t, err).Type())
 	require.False(t, applicationError(t, err).NonRetryable())
 }
@@ -173,7 +173,7 @@ func TestRefusalsForGoodAreNotRetried(t *testing.T) {
 func TestWatch(t *testing.T) {
 	w := newWorld(t)
 	customer := w.customer("review")
-	seen, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
+	seen, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
 	require.NoError(t, err)
 	r := activities.WatchRequest{
 		ReadRequest: activities.ReadRequest{Reference: "A1", CustomerID: customer, ApplicationID: seen.ApplicationID},
@@ -229,14 +229,14 @@ func TestWatch(t *testing.T) {
 func TestSubmissionGoesOnWhereItStopped(t *testing.T) {
 	w := newWorld(t)
 	customer := w.customer("step_up")
-	seen, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
+	seen, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
 	require.NoError(t, err)
 	r := w.submission(customer, seen.ApplicationID)
 	w.fault("error_after", 0.4) // half of the steps are done without our learning of it
-	var answer kyc.Reading
+	var answer kyc.Snapshot
 	for attempt := 0; ; attempt++ {
 		require.Less(t, attempt, 200)
-		if answer, err = run[kyc.Reading](w, w.do.SubmitDocuments, r); err == nil {
+		if answer, err = run[kyc.Snapshot](w, w.do.SubmitDocuments, r); err == nil {
 			break
 		}
 		require.False(t, applicationError(t, err).NonRetryable(), "%v", err)
@@ -251,18 +251,18 @@ func TestSubmissionGoesOnWhereItStopped(t *testing.T) {
 func TestProgressKeepsASubmissionQuick(t *testing.T) {
 	w := newWorld(t)
 	customer := w.customer("step_up")
-	seen, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
+	seen, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
 	require.NoError(t, err)
 	r := w.submission(customer, seen.ApplicationID)
 	image := r.Submission.Images[0].Key
 	pause := func() time.Duration {
-		_, err := run[kyc.Reading](w, w.do.SubmitDocuments, r)
+		_, err := run[kyc.Snapshot](w, w.do.SubmitDocuments, r)
 		require.Error(t, err)
 		return applicationError(t, err).NextRetryDelay()
 	}
 	// The test environment knows first attempts only: seven attempts after the
 	// last that got somewhere is attempt 1 after attempt -6.
-	require.NoError(t, w.store.Note(t.Context(), image, "attempt", "-6"))
+	require.NoError(t, w.store.PutMarker(t.Context(), image, "attempt", "-6"))
 	w.fault("error_before", 1)
 	require.InDelta(t, 11.4, pause().Seconds(), 1.2, "1.5 s to the sixth power")
 	w.fault("error_after", 1)
@@ -270,7 +270,7 @@ func TestProgressKeepsASubmissionQuick(t *testing.T) {
 	w.send(http.MethodPut, "/sandbox/faults", map[string]any{}, nil)
 	require.NoError(t, w.store.DropImage(t.Context(), r.Submission.Images[1].Key))
 	require.InDelta(t, 1, pause().Seconds(), 0.1, "the first image is through, the second is lost")
-	attempt, _, err := w.store.Noted(t.Context(), image, "attempt")
+	attempt, _, err := w.store.Marker(t.Context(), image, "attempt")
 	require.NoError(t, err)
 	require.Equal(t, "1", attempt)
 }
@@ -278,7 +278,7 @@ func TestProgressKeepsASubmissionQuick(t *testing.T) {
 func TestLostImageIsSaidAtOnce(t *testing.T) {
 	w := newWorld(t)
 	customer := w.customer("step_up")
-	_, err := run[kyc.Reading](w, w.do.SubmitDocuments, activities.SubmitRequest{
+	_, err := run[kyc.Snapshot](w, w.do.SubmitDocuments, activities.SubmitRequest{
 		ReadRequest: activities.ReadRequest{Reference: "A1", CustomerID: customer, ApplicationID: "iapp_1"},
 		Submission: kyc.Submission{ID: "s", Entity: customer, Type: "passport",
 			Images: []kyc.Image{{Key: "0123456789abcdef/0123456789abcdef", Side: kyc.Front, Extension: "png"}}}})
@@ -293,14 +293,14 @@ func TestIdentifyOfAResetCaseWaitsBeforeItPosts(t *testing.T) {
 	before := activities.IdentifyRequest{Reference: "A1", CustomerID: w.customer("review"), Settle: 40 * time.Second}
 	again := before
 	again.Unsettled = 70 * time.Second
-	_, err := run[kyc.Reading](w, w.do.Identify, again)
+	_, err := run[kyc.Snapshot](w, w.do.Identify, again)
 	waiting := applicationError(t, err)
 	require.Equal(t, activities.TypeUnsettled, waiting.Type())
 	require.Equal(t, temporal.ApplicationErrorCategoryBenign, waiting.Category())
 	require.InDelta(t, 70, waiting.NextRetryDelay().Seconds(), 5)
-	first, err := run[kyc.Reading](w, w.do.Identify, before) // the attempt of the run before comes through
+	first, err := run[kyc.Snapshot](w, w.do.Identify, before) // the attempt of the run before comes through
 	require.NoError(t, err)
-	found, err := run[kyc.Reading](w, w.do.Identify, again)
+	found, err := run[kyc.Snapshot](w, w.do.Identify, again)
 	require.NoError(t, err)
 	require.Equal(t, first, found)
 	require.Equal(t, 1, w.ledger().Applications)

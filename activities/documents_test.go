@@ -37,7 +37,7 @@ func TestAnImageIsAnnouncedAndUploadedAsWhatItIs(t *testing.T) {
 			picture := []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR")
 			key, err := w.store.Put(t.Context(), "A1", bytes.NewReader(picture), "image/png")
 			require.NoError(t, err)
-			_, err = run[kyc.Reading](w, w.do.SubmitDocuments, activities.SubmitRequest{
+			_, err = run[kyc.Snapshot](w, w.do.SubmitDocuments, activities.SubmitRequest{
 				ReadRequest: activities.ReadRequest{Reference: "A1", CustomerID: test.customer, ApplicationID: "iapp_1"},
 				Submission: kyc.Submission{ID: "s1", Entity: test.entity, Type: "passport",
 					Images: []kyc.Image{{Key: key, Side: kyc.Front, Extension: test.extension}}}})
@@ -65,23 +65,23 @@ func TestAnImageIsAnnouncedAndUploadedAsWhatItIs(t *testing.T) {
 func TestOnlyALaterAttemptReadsBeforeItLinks(t *testing.T) {
 	w := newWorld(t)
 	customer := w.customer("step_up_review")
-	seen, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
+	seen, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
 	require.NoError(t, err)
 	links := w.links(customer, seen.ApplicationID, kyc.Front)
 	b := w.between()
-	_, err = run[kyc.Reading](w, w.do.SubmitDocuments, links)
+	_, err = run[kyc.Snapshot](w, w.do.SubmitDocuments, links)
 	require.NoError(t, err)
 	require.Equal(t, []string{"/akepa/update"}, b.paths(), "documents that are at ConnectFi")
 
 	r := w.submission(customer, seen.ApplicationID)
-	_, err = run[kyc.Reading](w, w.do.SubmitDocuments, r)
+	_, err = run[kyc.Snapshot](w, w.do.SubmitDocuments, r)
 	require.NoError(t, err)
 	paths := b.paths()
 	for i, p := range paths {
 		paths[i] = filepath.Dir(p) // an upload's ends with the document's id
 	}
 	require.Equal(t, []string{"/akepa/document", "/akepa/document/upload", "/akepa/document", "/akepa/document/upload", "/akepa"}, paths)
-	_, err = run[kyc.Reading](w, w.do.SubmitDocuments, r)
+	_, err = run[kyc.Snapshot](w, w.do.SubmitDocuments, r)
 	require.NoError(t, err)
 	require.Equal(t, []string{"/akepa/status"}, b.paths(), "they are linked")
 }
@@ -94,16 +94,16 @@ func TestALinkIsKnownByItsOwnEntity(t *testing.T) {
 	}
 	w.send(http.MethodPost, "/sandbox/customers", map[string]any{"type": "business", "scenario": "step_up_review", "representatives": 3}, &made)
 	customer := made.CustomerIDs[0]
-	seen, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
+	seen, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
 	require.NoError(t, err)
-	i := slices.IndexFunc(seen.Entities, func(e kyc.EntityReading) bool { return e.Status.WantsDocuments() })
+	i := slices.IndexFunc(seen.Entities, func(e kyc.EntitySnapshot) bool { return e.Status.WantsDocuments() })
 	r := w.submission(seen.Entities[i].ID, seen.ApplicationID)
 	r.CustomerID = customer
-	_, err = run[kyc.Reading](w, w.do.SubmitDocuments, r)
+	_, err = run[kyc.Snapshot](w, w.do.SubmitDocuments, r)
 	require.NoError(t, err)
 	require.Equal(t, 2, w.ledger().Attachments)
 	b := w.between()
-	_, err = run[kyc.Reading](w, w.do.SubmitDocuments, r)
+	_, err = run[kyc.Snapshot](w, w.do.SubmitDocuments, r)
 	require.NoError(t, err)
 	require.Equal(t, []string{"/akepa/status"}, b.paths(), "not linked once more because a colleague's are wanted")
 	require.Equal(t, 2, w.ledger().Attachments)
@@ -113,16 +113,16 @@ func TestALinkIsKnownByItsOwnEntity(t *testing.T) {
 func TestAnImageThatStaysIsLogged(t *testing.T) {
 	w := newWorld(t)
 	customer := w.customer("step_up")
-	seen, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
+	seen, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
 	require.NoError(t, err)
 	r := w.submission(customer, seen.ApplicationID)
-	_, err = run[kyc.Reading](w, w.do.SubmitDocuments, r)
+	_, err = run[kyc.Snapshot](w, w.do.SubmitDocuments, r)
 	require.NoError(t, err)
 	require.NotContains(t, w.said.String(), "stays in the document store")
 	for _, image := range r.Submission.Images { // a directory with something in it cannot be removed
 		require.NoError(t, os.MkdirAll(filepath.Join(w.dir, filepath.FromSlash(image.Key), "something"), 0o700))
 	}
-	_, err = run[kyc.Reading](w, w.do.SubmitDocuments, r)
+	_, err = run[kyc.Snapshot](w, w.do.SubmitDocuments, r)
 	require.NoError(t, err)
 	require.Contains(t, w.said.String(), "stays in the document store")
 }

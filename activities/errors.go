@@ -18,7 +18,7 @@ import (
 // of these as the type of the application error.
 const (
 	TypeNoAnswer     = "noAnswer"       // ConnectFi did not answer, or nothing that can be read
-	TypeForeign      = "foreignAnswer"  // ConnectFi answered about something else
+	TypeMismatch     = "foreignAnswer"  // ConnectFi answered about something else
 	TypeInvalid      = "invalidRequest" // we would have broken ConnectFi's documented rules
 	TypeImageMissing = "imageMissing"   // the document store has lost an image
 	TypeUnchanged    = "unchanged"      // nothing has changed yet: not a fault
@@ -28,21 +28,21 @@ const (
 
 var errForeignAnswer = errors.New("ConnectFi answered about another application")
 
-// forTemporal translates an error, once, into the one that Temporal acts on;
+// toApplicationError translates an error, once, into the one that Temporal acts on;
 // it is built last because the outermost type decides whether to retry. The
 // next attempt waits longer each time, at the least as long as ConnectFi asks
 // for, and after a call that may have been carried out without our learning of
 // it at the least for settle; zero where doing it again does no harm.
-func forTemporal(ctx context.Context, err error, settle time.Duration) error {
+func toApplicationError(ctx context.Context, err error, settle time.Duration) error {
 	return after(activity.GetInfo(ctx).Attempt, err, settle)
 }
 
-// after is forTemporal for whoever counts attempts by itself.
+// after is toApplicationError for whoever counts attempts by itself.
 func after(attempt int32, err error, settle time.Duration) error {
 	if err == nil {
 		return nil
 	}
-	kind, options, uncertain := meaning(err)
+	kind, options, uncertain := classify(err)
 	options.NextRetryDelay = max(options.NextRetryDelay, backOff(attempt))
 	if uncertain {
 		options.NextRetryDelay = max(options.NextRetryDelay, settle)
@@ -58,10 +58,10 @@ func backOff(attempt int32) time.Duration {
 	return jitter(min(time.Duration(delay), 5*time.Minute))
 }
 
-// meaning says what an error is called, whether trying again can help, and
+// classify says what an error is called, whether trying again can help, and
 // whether the call may have been carried out all the same. No text of
 // ConnectFi's passes: a connectfi.Error holds none.
-func meaning(err error) (kind string, options temporal.ApplicationErrorOptions, uncertain bool) {
+func classify(err error) (kind string, options temporal.ApplicationErrorOptions, uncertain bool) {
 	var (
 		refused *connectfi.Error
 		invalid *connectfi.InvalidError
@@ -77,7 +77,7 @@ func meaning(err error) (kind string, options temporal.ApplicationErrorOptions, 
 		options.NonRetryable = true
 		return TypeInvalid, options, false
 	case errors.Is(err, errForeignAnswer):
-		return TypeForeign, options, true
+		return TypeMismatch, options, true
 	case errors.Is(err, docstore.ErrNotFound):
 		options.NonRetryable = true
 		return TypeImageMissing, options, false
@@ -90,14 +90,14 @@ func meaning(err error) (kind string, options temporal.ApplicationErrorOptions, 
 const CountStoreFailures = "kyc_document_store_failures_total"
 
 func countStoreFailure(ctx context.Context, err error) {
-	if kind, _, _ := meaning(err); kind == TypeStore && ctx.Err() == nil {
+	if kind, _, _ := classify(err); kind == TypeStore && ctx.Err() == nil {
 		activity.GetMetricsHandler(ctx).Counter(CountStoreFailures).Inc(1)
 	}
 }
 
-// unchanged makes the server call again after the delay, without a trace in
+// pollAgain makes the server call again after the delay, without a trace in
 // the history: the pattern that lets a watch of months cost no event.
-func unchanged(delay time.Duration) error {
+func pollAgain(delay time.Duration) error {
 	return temporal.NewApplicationErrorWithOptions(fmt.Sprintf("nothing new; the next look is in %s", delay.Round(time.Second)),
 		TypeUnchanged, temporal.ApplicationErrorOptions{
 			NextRetryDelay: max(delay, time.Millisecond), Category: temporal.ApplicationErrorCategoryBenign})

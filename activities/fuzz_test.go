@@ -22,7 +22,7 @@ func FuzzReading(f *testing.F) {
 		require.NoError(f, err)
 		f.Add(body)
 	}
-	f.Add([]byte(`{"code":"0","data":{"applicationId":"iapp_1","status":"` + strings.Repeat("x", longest-1) + `ä","outcome":null}}`))
+	f.Add([]byte(`{"code":"0","data":{"applicationId":"iapp_1","status":"` + strings.Repeat("x", maxValueLen-1) + `ä","outcome":null}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		a, _, err := connectfi.ParseCallback(body)
 		if err != nil || a.ApplicationID == "" {
@@ -35,18 +35,18 @@ func FuzzReading(f *testing.F) {
 			words = append(words, e.ID, string(e.Status), string(e.Outcome))
 		}
 		for _, word := range words {
-			require.LessOrEqual(t, len(word), longest)
+			require.LessOrEqual(t, len(word), maxValueLen)
 		}
 		text, err := json.Marshal(r)
 		require.NoError(t, err)
-		var kept kyc.Reading
+		var kept kyc.Snapshot
 		require.NoError(t, json.Unmarshal(text, &kept))
 		require.Equal(t, r.Fingerprint(), kept.Fingerprint())
 		now := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 		c := kyc.New("A1", "c", kyc.DefaultPolicy(), now)
-		c.Apply(kyc.Answered{At: now, Reading: kept})
+		c.Apply(kyc.StatusReceived{At: now, Reading: kept})
 		version := c.Version
-		c.Apply(kyc.Answered{At: now, Reading: r})
+		c.Apply(kyc.StatusReceived{At: now, Reading: r})
 		require.Equal(t, version, c.Version, "the same is no news")
 		_, err = reading(a, ReadRequest{Reference: a.Reference + "x", CustomerID: a.CustomerID, ApplicationID: a.ApplicationID})
 		require.Equal(t, a.Reference != "", err != nil)

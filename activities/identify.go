@@ -31,16 +31,16 @@ type IdentifyRequest struct {
 // its post, and nobody can stop that one or hear how it ends.
 // A ConnectFi slower than Settle could still make a second one: without a key
 // of the provider's nobody can exclude that.
-func (a *Activities) Identify(ctx context.Context, r IdentifyRequest) (kyc.Reading, error) {
+func (a *Activities) Identify(ctx context.Context, r IdentifyRequest) (kyc.Snapshot, error) {
 	asked := ReadRequest{Reference: r.Reference, CustomerID: r.CustomerID}
 	known, found, err := a.lookUp(ctx, asked)
 	if err != nil {
-		return kyc.Reading{}, forTemporal(ctx, err, 0)
+		return kyc.Snapshot{}, toApplicationError(ctx, err, 0)
 	}
 	if !found {
 		info := activity.GetInfo(ctx)
 		if left := info.ScheduledTime.Add(r.Unsettled).Sub(info.StartedTime); r.Unsettled > 0 && left > 0 {
-			return kyc.Reading{}, unsettled(left)
+			return kyc.Snapshot{}, unsettled(left)
 		}
 		known, err = a.ConnectFi.Identify(ctx, connectfi.IdentificationRequest{
 			CustomerID: r.CustomerID, Reference: r.Reference, SyncMode: r.SyncMode,
@@ -51,11 +51,11 @@ func (a *Activities) Identify(ctx context.Context, r IdentifyRequest) (kyc.Readi
 			known, err = a.confirm(ctx, asked, refused)
 		}
 		if err != nil {
-			return kyc.Reading{}, forTemporal(ctx, err, r.Settle)
+			return kyc.Snapshot{}, toApplicationError(ctx, err, r.Settle)
 		}
 	}
 	answer, err := reading(known, asked)
-	return answer, forTemporal(ctx, err, r.Settle)
+	return answer, toApplicationError(ctx, err, r.Settle)
 }
 
 // confirm finds the application that ConnectFi says there is under a reference,

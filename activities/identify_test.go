@@ -33,7 +33,7 @@ func TestIdentifyTakesAnAbsentListForNone(t *testing.T) {
 	w := newWorld(t)
 	w.faults(map[string]any{"null_lists": 1})
 	for i := range 6 { // each form that the fault has
-		_, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: fmt.Sprint("A", i), CustomerID: w.customer("approve")})
+		_, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: fmt.Sprint("A", i), CustomerID: w.customer("approve")})
 		require.NoError(t, err)
 	}
 }
@@ -44,7 +44,7 @@ func TestIdentifyAdoptsWhatReferenceExistsNames(t *testing.T) {
 	customer := w.customer("review")
 	id := w.post(customer, "A1")
 	w.faults(map[string]any{"late_lists": 1, "reference_exists": 1})
-	found, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer, Settle: 40 * time.Second})
+	found, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer, Settle: 40 * time.Second})
 	require.NoError(t, err)
 	require.Equal(t, id, found.ApplicationID)
 	require.Equal(t, kyc.Status("waiting_review"), found.Status)
@@ -107,7 +107,7 @@ func TestIdentifyConfirmsWhatReferenceExistsNames(t *testing.T) {
 				}
 				return c.list
 			})
-			found, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: "c"})
+			found, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: "c"})
 			if err != nil {
 				require.Equal(t, c.want, applicationError(t, err).Type())
 				require.Equal(t, c.want == "referenceExists", applicationError(t, err).NonRetryable())
@@ -127,7 +127,7 @@ func TestIdentifyNarrowsAList(t *testing.T) {
 	}
 	id := w.post(customer, "A1")
 	w.faults(map[string]any{"narrow_lists": 1})
-	found, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
+	found, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
 	require.NoError(t, err)
 	require.Equal(t, id, found.ApplicationID)
 }
@@ -137,7 +137,7 @@ func TestARefusedListIsNotNone(t *testing.T) {
 	for _, code := range []string{"greaterNumberOfRecords", "greaterMaximumNumberOfRecords", "badTimeFrameRequest", "invalidDateRange"} {
 		w := newWorld(t)
 		calls := w.fake(func(string, string) string { return `{"code":"` + code + `","context":{"maxNumberOfRecords":1000}}` })
-		_, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: "c"})
+		_, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: "c"})
 		require.Equal(t, code, applicationError(t, err).Type())
 		require.True(t, applicationError(t, err).NonRetryable())
 		for _, call := range *calls {
@@ -162,7 +162,7 @@ func TestANarrowedListHasNoGap(t *testing.T) {
 		}
 		return `{"code":"0","data":{"applications":[]}}`
 	})
-	_, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
+	_, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
 	require.Equal(t, "extAkepa", applicationError(t, err).Type(), "of the post, after a list that was asked to its end")
 	var earliest time.Time
 	for _, call := range *calls {

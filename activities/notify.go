@@ -20,8 +20,8 @@ type Receiver string
 
 // The receivers.
 const (
-	Everybodys Receiver = "all"    // KYC_NOTIFY_URL, which hears of all cases
-	Callers    Receiver = "caller" // the webhookUrl of whoever asked for this case
+	ReceiverGlobal Receiver = "all"    // KYC_NOTIFY_URL, which hears of all cases
+	ReceiverCaller Receiver = "caller" // the webhookUrl of whoever asked for this case
 )
 
 // NotifyRequest is one notice on its way to one receiver.
@@ -29,7 +29,7 @@ type NotifyRequest struct {
 	Reference  string     `json:"reference"`
 	CustomerID string     `json:"customerId"`
 	Receiver   Receiver   `json:"receiver"`
-	WebhookURL string     `json:"webhookUrl,omitempty"` // Callers only
+	WebhookURL string     `json:"webhookUrl,omitempty"` // ReceiverCaller only
 	Notice     kyc.Notice `json:"notice"`
 	Sequence   int64      `json:"sequence,omitempty"` // a later notice of this reference has a higher one
 }
@@ -43,13 +43,13 @@ type NotifyResult struct {
 
 // Answers that are no status code. They are error types, too, and in clear.
 const (
-	AnswerNone      = "noAnswer"         // within 15 seconds
-	AnswerAway      = "unreachable"      // no connection, or it broke
-	AnswerForbidden = "forbiddenAddress" // a private one, or a port that is not open to messages
-	AnswerURL       = "invalidUrl"       // not http or https
-	AnswerNobody    = "noReceiver"       // this worker has no KYC_NOTIFY_URL
-	AnswerInvalid   = "invalidMessage"   // it could not be written
-	AnswerGone      = "410"              // the receiver wants nothing more
+	AnswerNone        = "noAnswer"         // within 15 seconds
+	ResultUnreachable = "unreachable"      // no connection, or it broke
+	AnswerForbidden   = "forbiddenAddress" // a private one, or a port that is not open to messages
+	AnswerURL         = "invalidUrl"       // not http or https
+	ResultNoReceiver  = "noReceiver"       // this worker has no KYC_NOTIFY_URL
+	AnswerInvalid     = "invalidMessage"   // it could not be written
+	AnswerGone        = "410"              // the receiver wants nothing more
 )
 
 // RecallRequest names the case whose earlier notifiers are asked.
@@ -70,8 +70,8 @@ var schedule = []time.Duration{5 * time.Second, 5 * time.Minute, 30 * time.Minut
 // NotifyAttempts is how often a delivery is attempted.
 const NotifyAttempts = 10
 
-// longestWait bounds what a receiver may ask for: as long as the schedule ever waits.
-const longestWait = 24 * time.Hour
+// maxWait bounds what a receiver may ask for: as long as the schedule ever waits.
+const maxWait = 24 * time.Hour
 
 // Notify makes one attempt to deliver a notice. Nothing is kept of the answer
 // but its status. The error names the delay to the next attempt, so that three
@@ -84,16 +84,16 @@ func (a *Activities) Notify(ctx context.Context, r NotifyRequest) (NotifyResult,
 	if errors.As(err, &failed) {
 		answer = failed.Type()
 	}
-	activity.GetMetricsHandler(ctx).WithTags(map[string]string{"receiver": string(r.Receiver), "answer": class(answer)}).Counter(countAttempts).Inc(1)
+	activity.GetMetricsHandler(ctx).WithTags(map[string]string{"receiver": string(r.Receiver), "answer": statusClass(answer)}).Counter(countAttempts).Inc(1)
 	return result, err
 }
 
 // countAttempts is what Prometheus has as kyc_notification_attempts_total.
 const countAttempts = "kyc_notification_attempts"
 
-// class puts the status codes that a receiver may think of into a few classes,
+// statusClass puts the status codes that a receiver may think of into a few classes,
 // such as 5xx; words stay, and so does the code that ends a delivery.
-func class(answer string) string {
+func statusClass(answer string) string {
 	if _, err := strconv.Atoi(answer); err == nil && len(answer) == 3 && answer != AnswerGone {
 		return answer[:1] + "xx"
 	}
@@ -104,49 +104,49 @@ func (a *Activities) notify(ctx context.Context, r NotifyRequest) (NotifyResult,
 	attempt := int(activity.GetInfo(ctx).Attempt)
 	address := r.WebhookURL
 	write := a.envelope
-	if r.Receiver == Everybodys {
+	if r.Receiver == ReceiverGlobal {
 		address, write = a.NotifyURL, a.event
 	}
 	if address == "" {
-		return NotifyResult{}, undelivered(attempt, AnswerNobody, 0)
+		return NotifyResult{}, deliveryError(attempt, ResultNoReceiver, 0)
 	}
 	body, err := write(r, time.Now())
 	if err != nil {
-		return NotifyResult{}, undelivered(attempt, AnswerInvalid, 0)
+		return NotifyResult{}, deliveryError(attempt, AnswerInvalid, 0)
 	}
 	answer, err := a.Hooks.Send(ctx, address, r.Notice.ID, body)
 	switch {
 	case err != nil:
-		return NotifyResult{}, undelivered(attempt, unanswered(err), 0)
+		return NotifyResult{}, deliveryError(attempt, deliveryErrorType(err), 0)
 	case answer.Status >= 200 && answer.Status < 300:
 		return NotifyResult{Attempts: attempt, Answer: strconv.Itoa(answer.Status)}, nil
 	}
-	return NotifyResult{}, undelivered(attempt, strconv.Itoa(answer.Status), asked(answer))
+	return NotifyResult{}, deliveryError(attempt, strconv.Itoa(answer.Status), requestedDelay(answer))
 }
 
-// undelivered is a failed attempt. Where another can help it waits for the
+// deliveryError is a failed attempt. Where another can help it waits for the
 // schedule, and longer if the receiver asks for it, but never shorter: a
 // receiver that says "at once" may say so for three days.
-func undelivered(attempt int, answer string, asked time.Duration) error {
+func deliveryError(attempt int, answer string, asked time.Duration) error {
 	options := temporal.ApplicationErrorOptions{Details: []any{NotifyResult{Attempts: attempt, Answer: answer}}}
 	switch {
 	case answer == AnswerGone, answer == AnswerURL, answer == AnswerInvalid, attempt > len(schedule):
 		options.NonRetryable = true
 	default:
-		options.NextRetryDelay = max(jitter(schedule[max(attempt-1, 0)]), min(asked, longestWait))
+		options.NextRetryDelay = max(jitter(schedule[max(attempt-1, 0)]), min(asked, maxWait))
 	}
 	return temporal.NewApplicationErrorWithOptions("the notice was not delivered: "+answer, answer, options)
 }
 
-// asked is how long the receiver wants to be left alone: 429 and 503 say so.
-func asked(answer hook.Answer) time.Duration {
+// requestedDelay is how long the receiver wants to be left alone: 429 and 503 say so.
+func requestedDelay(answer hook.Answer) time.Duration {
 	if answer.Status == http.StatusTooManyRequests || answer.Status == http.StatusServiceUnavailable {
 		return answer.RetryAfter
 	}
 	return 0
 }
 
-func unanswered(err error) string {
+func deliveryErrorType(err error) string {
 	switch {
 	case errors.Is(err, hook.ErrTimeout):
 		return AnswerNone
@@ -155,5 +155,5 @@ func unanswered(err error) string {
 	case errors.Is(err, hook.ErrURL):
 		return AnswerURL
 	}
-	return AnswerAway
+	return ResultUnreachable
 }

@@ -46,7 +46,7 @@ func newOutside(t *testing.T, private bool) *outside {
 	o.url = server.URL
 	secrets, err := hook.ParseSecrets(o.secret)
 	require.NoError(t, err)
-	sender, err := hook.New(hook.Config{Secrets: secrets, AllowPrivate: private, Patience: 500 * time.Millisecond})
+	sender, err := hook.New(hook.Config{Secrets: secrets, AllowPrivate: private, Timeout: 500 * time.Millisecond})
 	require.NoError(t, err)
 	o.do = activities.New(activities.Config{Hooks: sender, NotifyURL: server.URL + "/everybody",
 		ApplicantURL: func(reference string, links int, until time.Time) string {
@@ -78,11 +78,11 @@ func (o *outside) verify() {
 const customer = "cstap_5WMvWpL6XzfkmntDJeeHm2"
 
 func notice(what kyc.NoticeType, stage kyc.Stage, status kyc.Status, outcome, entity kyc.Outcome) activities.NotifyRequest {
-	return activities.NotifyRequest{Reference: "extRefAk124", CustomerID: customer, Receiver: activities.Everybodys, Sequence: 1772355600000,
+	return activities.NotifyRequest{Reference: "extRefAk124", CustomerID: customer, Receiver: activities.ReceiverGlobal, Sequence: 1772355600000,
 		Notice: kyc.Notice{ID: "evt_49c668d1e1d0e3481d8a6eadabdba52b", Type: what, At: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC), Stage: stage,
 			Links: 2, Until: time.Now().Add(time.Hour).Truncate(time.Second),
-			Reading: kyc.Reading{ApplicationID: "iapp_6HdIlzPVvBdPRMOLVb7BGW", AggregatorID: "CLIENTID", Status: status, Outcome: outcome,
-				Entities: []kyc.EntityReading{{ID: customer, IsCustomer: true, Status: status, Outcome: entity}}}}}
+			Reading: kyc.Snapshot{ApplicationID: "iapp_6HdIlzPVvBdPRMOLVb7BGW", AggregatorID: "CLIENTID", Status: status, Outcome: outcome,
+				Entities: []kyc.EntitySnapshot{{ID: customer, IsCustomer: true, Status: status, Outcome: entity}}}}}
 }
 
 func approved() activities.NotifyRequest {
@@ -115,7 +115,7 @@ func TestTheEventForEverybodyIsThinAndSigned(t *testing.T) {
 func TestTheCallersEnvelopeIsConnectFis(t *testing.T) {
 	o := newOutside(t, true)
 	r := approved()
-	r.Receiver, r.WebhookURL = activities.Callers, o.url+"/own"
+	r.Receiver, r.WebhookURL = activities.ReceiverCaller, o.url+"/own"
 	_, err := o.attempt(r)
 	require.NoError(t, err)
 	o.verify()
@@ -150,7 +150,7 @@ func TestTheCallersEnvelopeIsConnectFis(t *testing.T) {
 	o.answer = func(http.ResponseWriter) {}
 	_, err = o.attempt(func() activities.NotifyRequest {
 		r := notice(kyc.NoticeReview, kyc.InReview, "waiting_review", "", "")
-		r.Receiver, r.WebhookURL = activities.Callers, o.url
+		r.Receiver, r.WebhookURL = activities.ReceiverCaller, o.url
 		return r
 	}())
 	require.NoError(t, err)
@@ -190,7 +190,7 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 		"away, asks for nothing":  {answer: status(503, "0"), kind: "503", least: 4 * time.Second, most: 6 * time.Second},
 		"others may not ask":      {answer: status(500, "7200"), kind: "500", least: 4 * time.Second, most: 6 * time.Second},
 		"hangs":                   {answer: func(http.ResponseWriter) { hang(t) }, kind: activities.AnswerNone, least: 4 * time.Second, most: 6 * time.Second},
-		"breaks off":              {answer: func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, kind: activities.AnswerAway, least: 4 * time.Second, most: 6 * time.Second},
+		"breaks off":              {answer: func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, kind: activities.ResultUnreachable, least: 4 * time.Second, most: 6 * time.Second},
 		"an answer of 1 MB is ok": {answer: func(w http.ResponseWriter) { _, _ = w.Write(make([]byte, 1<<20)) }, taken: true, kind: "200"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -232,10 +232,10 @@ func TestNoReceiverNoAddress(t *testing.T) {
 		kind     string
 		lasting  bool
 	}{
-		"a private address, everybody's": {activities.Everybodys, "", activities.AnswerForbidden, false},
-		"a private address, a caller's":  {activities.Callers, o.url, activities.AnswerForbidden, false},
-		"no address":                     {activities.Callers, "", activities.AnswerNobody, false},
-		"another scheme":                 {activities.Callers, "file:///etc/passwd", activities.AnswerURL, true},
+		"a private address, everybody's": {activities.ReceiverGlobal, "", activities.AnswerForbidden, false},
+		"a private address, a caller's":  {activities.ReceiverCaller, o.url, activities.AnswerForbidden, false},
+		"no address":                     {activities.ReceiverCaller, "", activities.ResultNoReceiver, false},
+		"another scheme":                 {activities.ReceiverCaller, "file:///etc/passwd", activities.AnswerURL, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := approved()

@@ -41,12 +41,12 @@ func TestIdentifyFindsTheReferenceOnEveryPage(t *testing.T) {
 		ids = append(ids, w.apply(customer, fmt.Sprintf("B%d", n)))
 	}
 	for _, n := range []int{0, 199, 200, 399, 400} {
-		known, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: fmt.Sprintf("B%d", n), CustomerID: customer})
+		known, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: fmt.Sprintf("B%d", n), CustomerID: customer})
 		require.NoError(t, err)
 		require.Equal(t, ids[n], known.ApplicationID, "the application at place %d of the list", n)
 	}
 	require.Equal(t, 401, w.applications(), "none was made a second time")
-	made, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "B401", CustomerID: customer})
+	made, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "B401", CustomerID: customer})
 	require.NoError(t, err)
 	require.NotContains(t, ids, made.ApplicationID)
 	require.Equal(t, 402, w.applications())
@@ -60,7 +60,7 @@ func TestIdentifyStopsAtAnEmptyPage(t *testing.T) {
 	b.change = func(call int, page *connectfi.ListPage) {
 		page.More, page.Applications = call < 5, []connectfi.Application{}
 	}
-	_, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: w.customer("approve")})
+	_, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: w.customer("approve")})
 	var refused *temporal.ApplicationError
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, activities.TypeNoAnswer, refused.Type())
@@ -80,7 +80,7 @@ func TestIdentifyTakesOneOfSeveralApplications(t *testing.T) {
 			customer := w.customer("review")
 			ids := []string{w.apply(customer, "A1")}
 			r := activities.IdentifyRequest{Reference: "A1", CustomerID: customer}
-			known, err := run[kyc.Reading](w, w.do.Identify, r)
+			known, err := run[kyc.Snapshot](w, w.do.Identify, r)
 			require.NoError(t, err)
 			require.Equal(t, ids[0], known.ApplicationID)
 			require.NotContains(t, w.said.String(), "several applications")
@@ -88,7 +88,7 @@ func TestIdentifyTakesOneOfSeveralApplications(t *testing.T) {
 			for range 3 {
 				ids = append(ids, w.apply(customer, "A1"))
 			}
-			known, err = run[kyc.Reading](w, w.do.Identify, r)
+			known, err = run[kyc.Snapshot](w, w.do.Identify, r)
 			require.NoError(t, err)
 			require.Equal(t, slices.Min(ids), known.ApplicationID)
 			require.Equal(t, 5, w.applications(), "and makes none")

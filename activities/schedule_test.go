@@ -17,18 +17,18 @@ func TestTheScheduleOfStandardWebhooks(t *testing.T) {
 		10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour} {
 		var e *temporal.ApplicationError
 		for range 100 {
-			require.ErrorAs(t, undelivered(i+1, "500", 0), &e)
+			require.ErrorAs(t, deliveryError(i+1, "500", 0), &e)
 			require.False(t, e.NonRetryable())
 			require.InDelta(t, want, e.NextRetryDelay(), float64(want)*0.1+1, "a jitter of a tenth")
 		}
-		require.ErrorAs(t, undelivered(i+1, "503", want/2), &e)
+		require.ErrorAs(t, deliveryError(i+1, "503", want/2), &e)
 		require.Greater(t, e.NextRetryDelay(), want*8/10, "never shorter than the schedule")
 		total += want
 	}
 	require.Equal(t, 75*time.Hour+35*time.Minute+5*time.Second, total)
 	var e *temporal.ApplicationError
 	for _, attempt := range []int{10, 11} {
-		require.ErrorAs(t, undelivered(attempt, "500", time.Hour), &e)
+		require.ErrorAs(t, deliveryError(attempt, "500", time.Hour), &e)
 		require.True(t, e.NonRetryable())
 		require.Zero(t, e.NextRetryDelay())
 	}
@@ -36,8 +36,8 @@ func TestTheScheduleOfStandardWebhooks(t *testing.T) {
 
 // A receiver may answer with any status; there are few classes to count it in.
 func TestAnswersAreCountedInClasses(t *testing.T) {
-	for answer, counted := range map[string]string{"200": "2xx", "204": "2xx", "404": "4xx", "599": "5xx", "410": "410", AnswerNone: AnswerNone, AnswerAway: AnswerAway} {
-		require.Equal(t, counted, class(answer))
+	for answer, counted := range map[string]string{"200": "2xx", "204": "2xx", "404": "4xx", "599": "5xx", "410": "410", AnswerNone: AnswerNone, ResultUnreachable: ResultUnreachable} {
+		require.Equal(t, counted, statusClass(answer))
 	}
 }
 
@@ -100,7 +100,7 @@ func TestARefusedReadIsNewsOnce(t *testing.T) {
 		"passes, after Until": {connectfi.CodeExtAkepa, 0, until.Add(time.Second), connectfi.CodeExtAkepa, false, time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := r.unread(&connectfi.Error{Code: test.code, HTTPStatus: 400, Retry: test.retry}, 10*time.Minute, test.at)
+			err := r.readFailed(&connectfi.Error{Code: test.code, HTTPStatus: 400, Retry: test.retry}, 10*time.Minute, test.at)
 			var e *temporal.ApplicationError
 			require.ErrorAs(t, err, &e)
 			require.Equal(t, test.kind, e.Type())

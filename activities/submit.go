@@ -38,31 +38,31 @@ const (
 //
 // Images that are at ConnectFi already are only linked. Nothing of ours lies
 // beside them, so the attempt is their receipt: see linked.
-func (a *Activities) SubmitDocuments(ctx context.Context, r SubmitRequest) (kyc.Reading, error) {
-	h := handOver{Activities: a, SubmitRequest: r}
+func (a *Activities) SubmitDocuments(ctx context.Context, r SubmitRequest) (kyc.Snapshot, error) {
+	h := submissionRun{Activities: a, SubmitRequest: r}
 	answer, settle, err := h.run(ctx)
 	if err != nil {
 		countStoreFailure(ctx, err)
-		return kyc.Reading{}, after(h.fruitless(ctx), err, settle)
+		return kyc.Snapshot{}, after(h.attemptsSinceProgress(ctx), err, settle)
 	}
 	a.drop(ctx, r.Submission)
 	return answer, nil
 }
 
-// handOver is one attempt to hand a submission over.
-type handOver struct {
+// submissionRun is one attempt to hand a submission over.
+type submissionRun struct {
 	*Activities
 	SubmitRequest
-	gotSomewhere bool
+	madeProgress bool
 }
 
 // run says beside an error how long what it may have done needs to settle.
-func (h *handOver) run(ctx context.Context) (answer kyc.Reading, settle time.Duration, err error) {
+func (h *submissionRun) run(ctx context.Context) (answer kyc.Snapshot, settle time.Duration, err error) {
 	var links []connectfi.DocumentLink
 	for _, image := range h.Submission.Images {
 		id, err := h.deliver(ctx, image)
 		if err != nil {
-			return kyc.Reading{}, 0, err
+			return kyc.Snapshot{}, 0, err
 		}
 		links = append(links, connectfi.DocumentLink{DocumentID: id, Side: string(image.Side)})
 	}
@@ -73,18 +73,18 @@ func (h *handOver) run(ctx context.Context) (answer kyc.Reading, settle time.Dur
 	application, err := h.ConnectFi.Update(ctx, connectfi.UpdateRequest{
 		ApplicationID: h.ApplicationID, CustomerID: h.CustomerID, EntityID: h.Submission.Entity, Documents: links})
 	if err != nil {
-		return kyc.Reading{}, h.Settle, err
+		return kyc.Snapshot{}, h.Settle, err
 	}
 	answer, err = reading(application, h.ReadRequest)
 	return answer, h.Settle, err
 }
 
 // deliver brings one image to ConnectFi, as far as that was not done before.
-func (h *handOver) deliver(ctx context.Context, image kyc.Image) (string, error) {
+func (h *submissionRun) deliver(ctx context.Context, image kyc.Image) (string, error) {
 	if image.Document != "" {
 		return image.Document, nil
 	}
-	id, known, err := h.Documents.Noted(ctx, image.Key, receiptDocument)
+	id, known, err := h.Documents.Marker(ctx, image.Key, receiptDocument)
 	if err != nil {
 		return "", err
 	}
@@ -101,7 +101,7 @@ func (h *handOver) deliver(ctx context.Context, image kyc.Image) (string, error)
 			return "", err
 		}
 	}
-	if _, uploaded, err := h.Documents.Noted(ctx, image.Key, receiptUploaded); err != nil || uploaded {
+	if _, uploaded, err := h.Documents.Marker(ctx, image.Key, receiptUploaded); err != nil || uploaded {
 		return id, err
 	}
 	file, err := h.Documents.Read(ctx, h.Reference, image.Key)
@@ -121,14 +121,14 @@ func (h *handOver) deliver(ctx context.Context, image kyc.Image) (string, error)
 
 // linked reports whether an earlier attempt linked the images: it may have, if
 // it got that far, and it has, if the entity no longer wants any.
-func (h *handOver) linked(ctx context.Context) (bool, kyc.Reading, error) {
+func (h *submissionRun) linked(ctx context.Context) (bool, kyc.Snapshot, error) {
 	tried, err := h.tried(ctx)
 	if err != nil || !tried {
-		return false, kyc.Reading{}, err
+		return false, kyc.Snapshot{}, err
 	}
 	now, err := h.read(ctx, h.ReadRequest)
 	if err != nil {
-		return false, kyc.Reading{}, err
+		return false, kyc.Snapshot{}, err
 	}
 	for _, e := range now.Entities {
 		if e.ID == h.Submission.Entity && e.Status.WantsDocuments() {
@@ -144,12 +144,12 @@ func (h *handOver) linked(ctx context.Context) (bool, kyc.Reading, error) {
 // attempt after the first may have been preceded by it. Should the entity want
 // documents still, as after one side alone, they are linked once more; ConnectFi
 // names no way to tell.
-func (h *handOver) tried(ctx context.Context) (bool, error) {
-	if h.Submission.AtConnectFi() {
+func (h *submissionRun) tried(ctx context.Context) (bool, error) {
+	if h.Submission.AlreadyUploaded() {
 		return activity.GetInfo(ctx).Attempt > 1, nil
 	}
 	key := h.Submission.Images[0].Key
-	_, tried, err := h.Documents.Noted(ctx, key, receiptLinking)
+	_, tried, err := h.Documents.Marker(ctx, key, receiptLinking)
 	if err != nil || tried {
 		return tried, err
 	}
@@ -159,30 +159,30 @@ func (h *handOver) tried(ctx context.Context) (bool, error) {
 // ask comes before every call to ConnectFi whose answer must be noted: a store
 // that is full or may not be written to fails here, and nothing is asked for
 // that the next attempt would ask for again. It is no progress.
-func (h *handOver) ask(ctx context.Context, key string) error {
-	return h.Documents.Note(ctx, key, receiptAsking, "1")
+func (h *submissionRun) ask(ctx context.Context, key string) error {
+	return h.Documents.PutMarker(ctx, key, receiptAsking, "1")
 }
 
 // note counts as progress only once it is written.
-func (h *handOver) note(ctx context.Context, key, receipt, value string) error {
-	if err := h.Documents.Note(ctx, key, receipt, value); err != nil {
+func (h *submissionRun) note(ctx context.Context, key, receipt, value string) error {
+	if err := h.Documents.PutMarker(ctx, key, receipt, value); err != nil {
 		return err
 	}
-	h.gotSomewhere = true
+	h.madeProgress = true
 	return nil
 }
 
-// fruitless is which attempt this is since one got somewhere, and so how
+// attemptsSinceProgress is which attempt this is since one got somewhere, and so how
 // patient the next one must be: somebody may be looking on, and a ConnectFi
 // that took one image will take the next. Where no receipt can be read, every
 // attempt counts.
-func (h *handOver) fruitless(ctx context.Context) int32 {
+func (h *submissionRun) attemptsSinceProgress(ctx context.Context) int32 {
 	attempt, key := activity.GetInfo(ctx).Attempt, h.Submission.Images[0].Key
-	if h.gotSomewhere {
-		_ = h.Documents.Note(ctx, key, receiptAttempt, strconv.Itoa(int(attempt)))
+	if h.madeProgress {
+		_ = h.Documents.PutMarker(ctx, key, receiptAttempt, strconv.Itoa(int(attempt)))
 		return 1
 	}
-	value, _, _ := h.Documents.Noted(ctx, key, receiptAttempt)
+	value, _, _ := h.Documents.Marker(ctx, key, receiptAttempt)
 	last, _ := strconv.Atoi(value)
 	return attempt - int32(last)
 }
@@ -190,7 +190,7 @@ func (h *handOver) fruitless(ctx context.Context) int32 {
 // drop removes the images that have arrived. The submission is through whether
 // or not this succeeds: what stays, the worker's sweep removes.
 func (a *Activities) drop(ctx context.Context, s kyc.Submission) {
-	if s.AtConnectFi() {
+	if s.AlreadyUploaded() {
 		return
 	}
 	for _, image := range s.Images {

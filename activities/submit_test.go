@@ -51,14 +51,14 @@ func (w *world) images() (n int) {
 func TestASubmissionIsThroughOnceItsImagesAreGone(t *testing.T) {
 	w := newWorld(t)
 	customer := w.customer("step_up_review")
-	seen, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
+	seen, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
 	require.NoError(t, err)
 	r := w.submission(customer, seen.ApplicationID)
 	require.Equal(t, 2, w.images())
-	first, err := run[kyc.Reading](w, w.do.SubmitDocuments, r)
+	first, err := run[kyc.Snapshot](w, w.do.SubmitDocuments, r)
 	require.NoError(t, err)
 	require.Zero(t, w.images(), "no longer here than needed")
-	again, err := run[kyc.Reading](w, w.do.SubmitDocuments, r)
+	again, err := run[kyc.Snapshot](w, w.do.SubmitDocuments, r)
 	require.NoError(t, err)
 	require.Equal(t, first, again)
 	require.Equal(t, 2, w.ledger().Attachments)
@@ -93,7 +93,7 @@ func TestAStoreThatTakesNothingAsksNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			customer := w.customer("step_up")
-			seen, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
+			seen, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
 			require.NoError(t, err)
 			r := w.submission(customer, seen.ApplicationID)
 			folder := filepath.Dir(filepath.Join(w.dir, filepath.FromSlash(r.Submission.Images[0].Key)))
@@ -135,7 +135,7 @@ func TestAStoreThatTakesNothingAsksNothing(t *testing.T) {
 			require.LessOrEqual(t, w.ledger().Documents, map[bool]int{true: 0, false: 1}[refused == ""])
 
 			room()
-			_, err = run[kyc.Reading](w, w.do.SubmitDocuments, r)
+			_, err = run[kyc.Snapshot](w, w.do.SubmitDocuments, r)
 			require.NoError(t, err)
 			require.LessOrEqual(t, w.ledger().Documents, 3, "of which one could not be noted")
 			require.Equal(t, 2, w.ledger().Attachments)
@@ -148,13 +148,13 @@ func TestAStoreThatTakesNothingAsksNothing(t *testing.T) {
 func TestALinkIsMadeAgainWithoutTheImages(t *testing.T) {
 	w := newWorld(t)
 	customer := w.customer("step_up")
-	seen, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
+	seen, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
 	require.NoError(t, err)
 	r := w.submission(customer, seen.ApplicationID)
-	_, err = run[kyc.Reading](w, w.do.SubmitDocuments, r)
+	_, err = run[kyc.Snapshot](w, w.do.SubmitDocuments, r)
 	require.NoError(t, err)
 	w.send("POST", "/sandbox/applications/"+seen.ApplicationID+"/status", map[string]string{"status": string(seen.Status)}, nil)
-	_, err = run[kyc.Reading](w, w.do.SubmitDocuments, r)
+	_, err = run[kyc.Snapshot](w, w.do.SubmitDocuments, r)
 	require.NoError(t, err)
 	require.Equal(t, 4, w.ledger().Attachments, "each side once more")
 }
@@ -163,16 +163,16 @@ func TestALinkIsMadeAgainWithoutTheImages(t *testing.T) {
 func TestASubmissionIsThroughIfItsImagesStay(t *testing.T) {
 	w := newWorld(t)
 	customer := w.customer("step_up")
-	seen, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
+	seen, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
 	require.NoError(t, err)
 	r := w.submission(customer, seen.ApplicationID)
-	first, err := run[kyc.Reading](w, w.do.SubmitDocuments, r)
+	first, err := run[kyc.Snapshot](w, w.do.SubmitDocuments, r)
 	require.NoError(t, err)
 	for _, image := range r.Submission.Images { // a directory with something in it cannot be removed
 		require.NoError(t, os.MkdirAll(filepath.Join(w.dir, filepath.FromSlash(image.Key), "something"), 0o700))
 		require.Error(t, w.store.DropImage(t.Context(), image.Key))
 	}
-	again, err := run[kyc.Reading](w, w.do.SubmitDocuments, r)
+	again, err := run[kyc.Snapshot](w, w.do.SubmitDocuments, r)
 	require.NoError(t, err)
 	require.Equal(t, first, again)
 }
@@ -195,12 +195,12 @@ func (w *world) links(customer, application string, sides ...kyc.Side) activitie
 func TestDocumentsAtConnectFiAreOnlyLinked(t *testing.T) {
 	w := newWorld(t)
 	customer := w.customer("step_up")
-	seen, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
+	seen, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
 	require.NoError(t, err)
-	now, err := run[kyc.Reading](w, w.do.SubmitDocuments, w.links(customer, seen.ApplicationID, kyc.Front))
+	now, err := run[kyc.Snapshot](w, w.do.SubmitDocuments, w.links(customer, seen.ApplicationID, kyc.Front))
 	require.NoError(t, err)
 	require.Equal(t, kyc.Status("pending_step_up"), now.Status)
-	now, err = run[kyc.Reading](w, w.do.SubmitDocuments, w.links(customer, seen.ApplicationID, kyc.Back))
+	now, err = run[kyc.Snapshot](w, w.do.SubmitDocuments, w.links(customer, seen.ApplicationID, kyc.Back))
 	require.NoError(t, err)
 	require.Equal(t, kyc.Status("completed"), now.Status)
 	require.Equal(t, counts{"A1", 1, 2, 2}, w.ledger())
@@ -210,7 +210,7 @@ func TestDocumentsAtConnectFiAreOnlyLinked(t *testing.T) {
 func TestALaterAttemptLooksBeforeItLinks(t *testing.T) {
 	w := newWorld(t)
 	customer := w.customer("step_up")
-	seen, err := run[kyc.Reading](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
+	seen, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
 	require.NoError(t, err)
 	target, err := url.Parse(w.url)
 	require.NoError(t, err)
@@ -232,7 +232,7 @@ func TestALaterAttemptLooksBeforeItLinks(t *testing.T) {
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestWorkflowEnvironment()
 	env.RegisterActivity(do)
-	env.ExecuteWorkflow(func(ctx workflow.Context, r activities.SubmitRequest) (now kyc.Reading, err error) {
+	env.ExecuteWorkflow(func(ctx workflow.Context, r activities.SubmitRequest) (now kyc.Snapshot, err error) {
 		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
 		err = workflow.ExecuteActivity(ctx, do.SubmitDocuments, r).Get(ctx, &now)
 		return now, err

@@ -8,31 +8,31 @@ import (
 	"durablekyc.example/kyc"
 )
 
-// longest bounds a word of ConnectFi's that a history keeps. Every documented
+// maxValueLen bounds a word of ConnectFi's that a history keeps. Every documented
 // word is shorter than 40 characters; a longer one is still an unlisted value.
-const longest = 64
+const maxValueLen = 64
 
 // reading is the only bridge from ConnectFi's words to a case's. An answer
 // about something else than was asked is a fault of the far side, never news.
-func reading(a connectfi.Application, asked ReadRequest) (kyc.Reading, error) {
+func reading(a connectfi.Application, asked ReadRequest) (kyc.Snapshot, error) {
 	switch {
 	case a.Reference != "" && a.Reference != asked.Reference,
 		a.CustomerID != "" && a.CustomerID != asked.CustomerID,
 		asked.ApplicationID != "" && a.ApplicationID != asked.ApplicationID:
-		return kyc.Reading{}, errForeignAnswer
+		return kyc.Snapshot{}, errForeignAnswer
 	}
-	r := kyc.Reading{ApplicationID: a.ApplicationID, AggregatorID: word(a.AggregatorID), Status: kyc.Status(word(a.Status)), Outcome: kyc.Outcome(word(a.Outcome))}
+	r := kyc.Snapshot{ApplicationID: a.ApplicationID, AggregatorID: truncate(a.AggregatorID), Status: kyc.Status(truncate(a.Status)), Outcome: kyc.Outcome(truncate(a.Outcome))}
 	for _, e := range a.EntityApplications {
-		r.Entities = append(r.Entities, kyc.EntityReading{ID: word(e.EntityID), IsCustomer: e.IsCustomer,
-			Status: kyc.Status(word(e.Status)), Outcome: kyc.Outcome(word(e.Outcome))})
+		r.Entities = append(r.Entities, kyc.EntitySnapshot{ID: truncate(e.EntityID), IsCustomer: e.IsCustomer,
+			Status: kyc.Status(truncate(e.Status)), Outcome: kyc.Outcome(truncate(e.Outcome))})
 	}
 	return r, nil
 }
 
-// word cuts no character in two: half of one would be another in the history,
+// truncate cuts no character in two: half of one would be another in the history,
 // and a watch that finds the status changed asks again at once, and for ever.
-func word[S ~string](s S) string {
-	return strings.ToValidUTF8(string(s[:min(len(s), longest)]), "")
+func truncate[S ~string](s S) string {
+	return strings.ToValidUTF8(string(s[:min(len(s), maxValueLen)]), "")
 }
 
 // generateRequest describes one image to ConnectFi (C). Which workflow an

@@ -41,5 +41,5 @@ func TestAnAnswerAboutAnotherCaseIsNoNews(t *testing.T) {
 	approved.Status = connectfi.Status(strings.Repeat("x", 1000))
 	r, err := reading(approved, asked)
 	require.NoError(t, err)
-	require.Len(t, r.Status, longest, "no history keeps more of a word of ConnectFi's")
+	require.Len(t, r.Status, maxValueLen, "no history keeps more of a word of ConnectFi's")
 }

@@ -25,8 +25,8 @@ type WatchRequest struct {
 
 // WatchResult is the news, or the last look.
 type WatchResult struct {
-	Reading kyc.Reading `json:"reading"`
-	Last    bool        `json:"last,omitempty"` // taken at or after Until
+	Reading kyc.Snapshot `json:"reading"`
+	Last    bool         `json:"last,omitempty"` // taken at or after Until
 }
 
 // WatchStatus reads the status until it differs. Each attempt reads once; while
@@ -42,28 +42,28 @@ func (a *Activities) WatchStatus(ctx context.Context, r WatchRequest) (WatchResu
 	now := started
 	delay := clamp(now.Sub(r.Since), r.First, r.Max)
 	if early := r.LastRead.Add(delay).Sub(now); activity.GetInfo(ctx).Attempt == 1 && early > delay/4 && now.Before(r.Until) {
-		return WatchResult{}, unchanged(r.pause(now, early))
+		return WatchResult{}, pollAgain(r.pause(now, early))
 	}
 	news, err := a.read(ctx, r.ReadRequest)
 	now = started.Add(time.Since(begun))
 	last := !now.Before(r.Until)
 	if err != nil {
-		return WatchResult{}, r.unread(err, delay, now)
+		return WatchResult{}, r.readFailed(err, delay, now)
 	}
 	if last || news.Fingerprint() != r.Seen {
 		return WatchResult{Reading: news, Last: last}, nil
 	}
-	return WatchResult{}, unchanged(r.pause(now, jitter(delay)))
+	return WatchResult{}, pollAgain(r.pause(now, jitter(delay)))
 }
 
-// unread decides what a failed read means: a lasting no is news unless it is
+// readFailed decides what a failed read means: a lasting no is news unless it is
 // the one known already; anything else waits for the next turn, at the least
 // as long as ConnectFi asks for.
-func (r WatchRequest) unread(err error, delay time.Duration, now time.Time) error {
-	kind, options, _ := meaning(err)
+func (r WatchRequest) readFailed(err error, delay time.Duration, now time.Time) error {
+	kind, options, _ := classify(err)
 	pause := r.pause(now, jitter(delay))
 	if options.NonRetryable && kind == r.Refusal && now.Before(r.Until) {
-		return unchanged(pause)
+		return pollAgain(pause)
 	}
 	options.NextRetryDelay = max(pause, options.NextRetryDelay)
 	return temporal.NewApplicationErrorWithOptions(err.Error(), kind, options)

@@ -33,7 +33,7 @@ func Dial(ctx context.Context, lookup func(name string) (string, bool)) (workflo
 	}
 	converters := keyset.Converters()
 	log := slog.New(slog.DiscardHandler)
-	temporal, err := cluster.Dial(ctx, cluster.Options{Lookup: lookup, Sealed: converters, Logger: log})
+	temporal, err := cluster.Dial(ctx, cluster.Options{Lookup: lookup, Converters: converters, Logger: log})
 	if err != nil {
 		return workflows.Client{}, err
 	}

@@ -24,11 +24,11 @@ type Config struct {
 	HTTP     *http.Client  // nil: one of its own. Whichever it is, no redirect is followed
 	Timeout  time.Duration // of one request, its answer included; zero is 15 s
 
-	// Watch is told of every exchange, by the path of its endpoint without any
+	// Observe is told of every exchange, by the path of its endpoint without any
 	// id, and what it returns is told how that ended: with Ending's word and
 	// the HTTP status, zero if there was none. Nil is nobody. The exchange is
 	// made with the context that Watch returns.
-	Watch func(ctx context.Context, op string) (within context.Context, done func(ending string, status int))
+	Observe func(ctx context.Context, op string) (within context.Context, done func(ending string, status int))
 }
 
 // Client makes one attempt a call, and one more after a fresh token where
@@ -46,10 +46,10 @@ type Client struct {
 }
 
 const (
-	defaultTimeout = 15 * time.Second
-	connectTimeout = 10 * time.Second // of a dial, and of a TLS handshake
-	mostAnswer     = 1 << 20          // bytes of an answer
-	mostUpload     = 25 << 20         // bytes of a document; ConnectFi's own limit is unknown (A)
+	defaultTimeout   = 15 * time.Second
+	connectTimeout   = 10 * time.Second // of a dial, and of a TLS handshake
+	maxResponseBytes = 1 << 20          // bytes of an answer
+	maxUploadBytes   = 25 << 20         // bytes of a document; ConnectFi's own limit is unknown (A)
 )
 
 // New checks the configuration, all of it at once, and calls nobody.
@@ -72,7 +72,7 @@ func New(config Config) (*Client, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	c := &Client{base: strings.TrimRight(config.BaseURL, "/"), login: login, timeout: config.Timeout, watch: config.Watch}
+	c := &Client{base: strings.TrimRight(config.BaseURL, "/"), login: login, timeout: config.Timeout, watch: config.Observe}
 	if c.timeout == 0 {
 		c.timeout = defaultTimeout
 	}
@@ -154,12 +154,12 @@ func (c *Client) UploadDocument(ctx context.Context, documentID, fileName, conte
 	if err != nil {
 		return err
 	}
-	n, err := io.Copy(part, io.LimitReader(file, mostUpload+1))
+	n, err := io.Copy(part, io.LimitReader(file, maxUploadBytes+1))
 	if err != nil {
 		return fmt.Errorf("the image cannot be read: %w", err)
 	}
-	if n > mostUpload {
-		problems.add("/file", "maxLength", map[string]any{"limit": mostUpload}, "must NOT be larger than 25 MiB")
+	if n > maxUploadBytes {
+		problems.add("/file", "maxLength", map[string]any{"limit": maxUploadBytes}, "must NOT be larger than 25 MiB")
 		return &InvalidError{Op: op, Problems: problems}
 	}
 	if err := form.Close(); err != nil {

@@ -91,7 +91,7 @@ func TestNobodyThere(t *testing.T) {
 }
 
 func TestASilentServer(t *testing.T) {
-	for name, patience := range map[string]time.Duration{"the client's timeout": time.Minute, "the caller's": 5 * time.Second} {
+	for name, timeout := range map[string]time.Duration{"the client's timeout": time.Minute, "the caller's": 5 * time.Second} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := over(t, func(r *http.Request) (int, string, error) {
@@ -102,12 +102,12 @@ func TestASilentServer(t *testing.T) {
 					return 0, "", r.Context().Err()
 				})
 				begun := time.Now()
-				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				ctx, cancel := context.WithTimeout(t.Context(), timeout)
 				defer cancel()
 				_, err := c.Status(ctx, ask)
 				require.ErrorIs(t, err, context.DeadlineExceeded)
 				require.False(t, failure(t, err).Answered())
-				require.Equal(t, min(patience, 20*time.Second), time.Since(begun))
+				require.Equal(t, min(timeout, 20*time.Second), time.Since(begun))
 			})
 		})
 	}

@@ -35,9 +35,9 @@ const (
 	CodeInvalidDateRange              = "invalidDateRange"
 )
 
-// lasting lists the codes that no repetition mends (C). An unlisted code is
+// permanent lists the codes that no repetition mends (C). An unlisted code is
 // worth another try (A).
-var lasting = map[string]bool{
+var permanent = map[string]bool{
 	CodeRequestValidateError: true, CodeCustomerNotFound: true, CodeApplicationNotFound: true,
 	CodeDocumentNotFound: true, CodeFileNotFound: true, CodeStatusApplicationEntity: true,
 	CodeReferenceExists: true, CodeCustomerExists: true,
@@ -86,19 +86,19 @@ func (e *Error) Unwrap() error { return e.cause }
 // Temporary reports whether the same call can succeed later. An unauthorized
 // that outlasts a fresh token is temporary as well: the password may just be
 // in rotation, and a case must not be lost over it.
-func (e *Error) Temporary() bool { return !lasting[e.Code] }
+func (e *Error) Temporary() bool { return !permanent[e.Code] }
 
 // Answered reports whether ConnectFi itself said that it did not do it. If it
 // did not, the call may have been carried out all the same: no answer, one that
 // cannot be read, or an unlisted code with a 5xx, which says that ConnectFi broke
 // down and not where (A).
 func (e *Error) Answered() bool {
-	return e.Code != "" && (e.HTTPStatus < 500 || listed(e.Code))
+	return e.Code != "" && (e.HTTPStatus < 500 || documented(e.Code))
 }
 
-// listed reports a code that the pages name.
-func listed(code string) bool {
-	return lasting[code] || code == CodeExtAkepa || code == CodeUnauthorized
+// documented reports a code that the pages name.
+func documented(code string) bool {
+	return permanent[code] || code == CodeExtAkepa || code == CodeUnauthorized
 }
 
 // What Ending calls an exchange that ended without a code of ConnectFi's that
@@ -108,29 +108,29 @@ const (
 	EndingOther      = "other"      // ConnectFi refused with a code that its pages do not list
 	EndingUnreadable = "unreadable" // something answered, and not as ConnectFi does
 	EndingNoAnswer   = "noAnswer"
-	EndingCalledOff  = "calledOff" // by us: a case heard something meanwhile, or the program stops
+	ResultCanceled   = "calledOff" // by us: a case heard something meanwhile, or the program stops
 )
 
 // Endings lists every word that Ending has.
 func Endings() []string {
-	words := []string{EndingOK, EndingOther, EndingUnreadable, EndingNoAnswer, EndingCalledOff, CodeUnauthorized, CodeExtAkepa}
-	return slices.Concat(words, slices.Sorted(maps.Keys(lasting)))
+	words := []string{EndingOK, EndingOther, EndingUnreadable, EndingNoAnswer, ResultCanceled, CodeUnauthorized, CodeExtAkepa}
+	return slices.Concat(words, slices.Sorted(maps.Keys(permanent)))
 }
 
-// Ending is the one word for how a call ended, of a few: a code that the pages
+// ResultLabel is the one word for how a call ended, of a few: a code that the pages
 // name, or one of those above. It is for counting.
-func Ending(err error) string {
+func ResultLabel(err error) string {
 	var e *Error
 	switch {
 	case err == nil:
 		return EndingOK
 	case errors.Is(err, context.Canceled):
-		return EndingCalledOff
+		return ResultCanceled
 	case !errors.As(err, &e), e.HTTPStatus == 0:
 		return EndingNoAnswer
 	case e.Code == "":
 		return EndingUnreadable
-	case listed(e.Code):
+	case documented(e.Code):
 		return e.Code
 	}
 	return EndingOther
@@ -139,8 +139,8 @@ func Ending(err error) string {
 // RetryAfter is how long ConnectFi asked to wait, or zero.
 func (e *Error) RetryAfter() time.Duration { return e.Retry }
 
-// longestWait bounds what a Retry-After can make anybody wait.
-const longestWait = time.Hour
+// maxWait bounds what a Retry-After can make anybody wait.
+const maxWait = time.Hour
 
 // retryAfter reads both forms of the header: seconds and an HTTP date.
 func retryAfter(h http.Header, now time.Time) time.Duration {
@@ -151,7 +151,7 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	} else if at, err := http.ParseTime(text); err == nil {
 		wait = at.Sub(now)
 	}
-	return min(max(wait, 0), longestWait)
+	return min(max(wait, 0), maxWait)
 }
 
 // codePattern is what a code looks like: "0" or a camelCase word (S, C).
@@ -178,8 +178,8 @@ func entityOf(context json.RawMessage) string {
 // idPattern is the form of an id (S).
 var idPattern = regexp.MustCompile(`^[0-9a-zA-Z_]{1,36}$`)
 
-// mostProblems bounds how many entries of an Ajv list are kept.
-const mostProblems = 50
+// maxProblems bounds how many entries of an Ajv list are kept.
+const maxProblems = 50
 
 // problemsOf reads a raw Ajv error list (C), as far as it is one: of each entry
 // the path, the keyword and which parameters it has.
@@ -192,7 +192,7 @@ func problemsOf(context json.RawMessage) (kept []Problem) {
 	if json.Unmarshal(context, &entries) != nil {
 		return nil // an object, of other codes
 	}
-	for _, e := range entries[:min(len(entries), mostProblems)] {
+	for _, e := range entries[:min(len(entries), maxProblems)] {
 		if !pathPattern.MatchString(e.InstancePath) || !wordPattern.MatchString(e.Keyword) {
 			continue
 		}

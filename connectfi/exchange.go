@@ -17,11 +17,11 @@ import (
 // request is what is checked before it is sent.
 type request interface{ Validate() []Problem }
 
-// whole is data that says what it lacks to be of use: "" if nothing.
-type whole interface{ missing() string }
+// validated is data that says what it lacks to be of use: "" if nothing.
+type validated interface{ missing() string }
 
 // post sends a JSON request and reads the data of its answer.
-func post[T whole](ctx context.Context, c *Client, op string, r request) (T, error) {
+func post[T validated](ctx context.Context, c *Client, op string, r request) (T, error) {
 	var none T
 	if problems := r.Validate(); len(problems) > 0 {
 		return none, &InvalidError{Op: op, Problems: problems}
@@ -72,7 +72,7 @@ func (c *Client) send(ctx context.Context, op, suffix, contentType, token string
 	if !errors.As(err, &fail) {
 		fail = &a.fail
 	}
-	done(Ending(err), fail.HTTPStatus)
+	done(ResultLabel(err), fail.HTTPStatus)
 	return a, err
 }
 
@@ -90,16 +90,16 @@ func (c *Client) exchange(ctx context.Context, op, suffix, contentType, token st
 	}
 	response, err := c.http.Do(r)
 	if err != nil {
-		return answer{}, &Error{Op: op, cause: fault(err)}
+		return answer{}, &Error{Op: op, cause: networkError(err)}
 	}
 	defer response.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(response.Body, mostAnswer+1))
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxResponseBytes+1))
 	fail := Error{Op: op, HTTPStatus: response.StatusCode, Retry: retryAfter(response.Header, time.Now())}
 	switch {
 	case err != nil:
-		fail.cause = fault(err)
+		fail.cause = networkError(err)
 		return answer{}, &fail
-	case len(text) > mostAnswer:
+	case len(text) > maxResponseBytes:
 		fail.cause = errors.New("it is larger than 1 MiB")
 		return answer{}, &fail
 	}
@@ -140,7 +140,7 @@ func open(text []byte, fail Error) (answer, error) {
 
 // read is tolerant: unknown fields and values pass. A lack of what makes the
 // answer one does not.
-func read[T whole](a answer) (T, error) {
+func read[T validated](a answer) (T, error) {
 	var data, none T
 	if len(a.data) == 0 {
 		a.data = json.RawMessage("null") // left out is the same
@@ -189,9 +189,9 @@ func unless(value, what string) string {
 	return what
 }
 
-// fault says in words of ours why an exchange broke off. Those of net/http
+// networkError says in words of ours why an exchange broke off. Those of net/http
 // quote the URL and, where the answer is no HTTP, what came instead.
-func fault(err error) error {
+func networkError(err error) error {
 	var (
 		timeout     net.Error
 		lookup      *net.DNSError

@@ -20,7 +20,7 @@ import (
 // assumed of the rest (A). What is no JSON at all is "must be object" (A).
 func Decode[T request](body []byte) (T, []Problem) {
 	var r T
-	var c shape
+	var c schemaCheck
 	body = parsed(withoutBOM(body))
 	c.check(body, reflect.TypeFor[T](), "")
 	// What shape has found already is why this may fail, in part or in whole.
@@ -57,12 +57,12 @@ func NewProblem(path, keyword, param string, value any, message string) Problem 
 		Params: map[string]any{param: value}, Message: message}
 }
 
-// shape gathers what is wrong with a body before any value is looked at.
-type shape []Problem
+// schemaCheck gathers what is wrong with a body before any value is looked at.
+type schemaCheck []Problem
 
 // covers reports whether something is known already of a path or of what it
 // lies in: a missing or mistyped value needs no second complaint.
-func (c shape) covers(path string) bool {
+func (c schemaCheck) covers(path string) bool {
 	return slices.ContainsFunc(c, func(p Problem) bool {
 		at := about(p)
 		return p.Keyword != "additionalProperties" && (path == at || strings.HasPrefix(path, at+"/"))
@@ -78,7 +78,7 @@ func about(p Problem) string {
 	return p.InstancePath
 }
 
-func (c *shape) check(raw json.RawMessage, t reflect.Type, path string) {
+func (c *schemaCheck) check(raw json.RawMessage, t reflect.Type, path string) {
 	want, ok := "object", false
 	switch kind := t.Kind(); {
 	case t == reflect.TypeFor[json.RawMessage]():
@@ -109,7 +109,7 @@ func (c *shape) check(raw json.RawMessage, t reflect.Type, path string) {
 	}
 }
 
-func (c *shape) checkObject(raw json.RawMessage, t reflect.Type, path string) {
+func (c *schemaCheck) checkObject(raw json.RawMessage, t reflect.Type, path string) {
 	var given map[string]json.RawMessage
 	_ = json.Unmarshal(raw, &given) // fits has tried it
 	for i := range t.NumField() {

@@ -53,7 +53,7 @@ func (c *Client) token(ctx context.Context, stale string) (string, error) {
 			f = &flight{done: make(chan struct{}), abandoned: true}
 			t.flying = f
 			t.mu.Unlock()
-			c.fly(ctx, f)
+			c.fetchShared(ctx, f)
 			return f.token, f.err
 		}
 		t.mu.Unlock()
@@ -68,8 +68,8 @@ func (c *Client) token(ctx context.Context, stale string) (string, error) {
 	}
 }
 
-// fly makes the request and lands whatever comes of it.
-func (c *Client) fly(ctx context.Context, f *flight) {
+// fetchShared makes the request and lands whatever comes of it.
+func (c *Client) fetchShared(ctx context.Context, f *flight) {
 	t := &c.sessions
 	defer func() {
 		t.mu.Lock()

@@ -42,7 +42,7 @@ func TestEveryExchangeIsWatched(t *testing.T) {
 			}
 			return http.DefaultTransport.RoundTrip(r)
 		})},
-		Watch: func(ctx context.Context, op string) (context.Context, func(string, int)) {
+		Observe: func(ctx context.Context, op string) (context.Context, func(string, int)) {
 			return context.WithValue(ctx, key{}, op), func(ending string, _ int) {
 				require.Contains(t, connectfi.Endings(), ending)
 				told = append(told, op+" "+ending)

@@ -20,36 +20,36 @@ type Case struct {
 	Reason        string    `json:"reason,omitempty"`
 	EndedAt       time.Time `json:"endedAt,omitzero"`
 
-	Reading   Reading   `json:"reading"`            // ConnectFi's last word, entities sorted
+	Reading   Snapshot  `json:"reading"`            // ConnectFi's last word, entities sorted
 	ReadAt    time.Time `json:"readAt,omitzero"`    // when it was heard
 	ChangedAt time.Time `json:"changedAt"`          // when it last differed: polling starts here
 	AskedAt   time.Time `json:"askedAt,omitzero"`   // when documents were last asked for anew
 	Reminded  int       `json:"reminded,omitempty"` // reminders of that request already passed
 	Refusal   *Refusal  `json:"refusal,omitempty"`  // ConnectFi's last no, until something changes
 
-	Hints    int          `json:"hints,omitempty"`    // how often something hinted at a change
-	Answered int          `json:"answered,omitempty"` // how many of these an answer covers
-	Seen     []string     `json:"seen,omitempty"`     // ids of the latest callbacks
-	Links    int          `json:"links,omitempty"`    // how often links to the applicant's page were revoked
-	Queue    []Submission `json:"queue,omitempty"`    // sent by applicants, not yet taken by ConnectFi
-	Settled  []string     `json:"settled,omitempty"`  // ids of the latest submissions that are through
+	HintsReceived   int          `json:"hints,omitempty"`    // how often something hinted at a change
+	Answered        int          `json:"answered,omitempty"` // how many of these an answer covers
+	SeenCallbackIDs []string     `json:"seen,omitempty"`     // ids of the latest callbacks
+	LinkEpoch       int          `json:"links,omitempty"`    // how often links to the applicant's page were revoked
+	Queue           []Submission `json:"queue,omitempty"`    // sent by applicants, not yet taken by ConnectFi
+	DoneSubmissions []string     `json:"settled,omitempty"`  // ids of the latest submissions that are through
 
 	Notices   []Notice `json:"notices,omitempty"`   // for the outside, and not handed on yet
-	Noticed   int      `json:"noticed,omitempty"`   // how many there were in all
+	NoticeSeq int      `json:"noticed,omitempty"`   // how many there were in all
 	Requested string   `json:"requested,omitempty"` // the id of the last one that asked for documents
 
 	Timeline []Entry `json:"timeline"`
 	Version  int     `json:"version"` // rises with every change that a person can see
 }
 
-// remembered bounds what a case keeps to recognise repetitions.
-const remembered = 64
+// maxRemembered bounds what a case keeps to recognise repetitions.
+const maxRemembered = 64
 
 // New is a case at its first moment: nothing was asked of ConnectFi yet.
 func New(reference, customerID string, policy Policy, at time.Time) Case {
 	c := Case{Reference: reference, CustomerID: customerID, Policy: policy,
 		StartedAt: at, ChangedAt: at, Stage: Identifying}
-	c.note(Entry{At: at, What: WhatStarted})
+	c.note(Entry{At: at, What: EntryStarted})
 	return c
 }
 
@@ -57,8 +57,8 @@ func New(reference, customerID string, policy Policy, at time.Time) Case {
 // nothing changes any more, except that late hints are told.
 func (c *Case) Apply(e Event) {
 	if c.Stage.Final() {
-		if h, ok := e.(Hinted); ok && !c.known(h.ID) {
-			c.note(Entry{At: h.At, What: WhatLate, Count: 1})
+		if h, ok := e.(ChangeHinted); ok && !c.markSeen(h.ID) {
+			c.note(Entry{At: h.At, What: EntryLate, Count: 1})
 		}
 		return
 	}
@@ -77,24 +77,24 @@ func (c *Case) Until() time.Time {
 	return end
 }
 
-func (e Answered) apply(c *Case) {
+func (e StatusReceived) apply(c *Case) {
 	c.answer(e.Covers)
 	c.settle(e.Submission)
 	c.ReadAt = e.At
 	reading := e.Reading
 	reading.Entities = sorted(reading.Entities)
-	entity := c.submitter(e.Submission)
+	entity := c.entityOf(e.Submission)
 	if entity != "" {
-		c.note(Entry{At: e.At, What: WhatHandedOver, Entity: entity})
+		c.note(Entry{At: e.At, What: EntryHandedOver, Entity: entity})
 	}
 	if c.ApplicationID == "" {
 		c.ApplicationID = reading.ApplicationID
-		c.note(Entry{At: e.At, What: WhatIdentified})
+		c.note(Entry{At: e.At, What: EntryIdentified})
 	}
 	if !equal(reading, c.Reading) {
 		c.change(reading, e.At)
 	} else if i := c.find(entity); i >= 0 && c.Reading.Entities[i].Status.kind() == wantsDocuments {
-		c.note(Entry{At: e.At, What: WhatStillWanted, Entity: entity})
+		c.note(Entry{At: e.At, What: EntryStillWanted, Entity: entity})
 	}
 	c.dequeue(e.Submission)
 	c.expireIfDue(e.At)
@@ -102,7 +102,7 @@ func (e Answered) apply(c *Case) {
 }
 
 // change takes over a reading that differs from the last one.
-func (c *Case) change(reading Reading, at time.Time) {
+func (c *Case) change(reading Snapshot, at time.Time) {
 	before := c.Reading
 	c.Reading, c.ChangedAt, c.Refusal = reading, at, nil
 	stage, reason := reading.stage()
@@ -117,11 +117,11 @@ func (c *Case) change(reading Reading, at time.Time) {
 		c.note(Entry{At: at, What: string(stage), Note: reason})
 	}
 	for _, id := range wanted {
-		c.note(Entry{At: at, What: WhatWanted, Entity: id})
+		c.note(Entry{At: at, What: EntryWanted, Entity: id})
 	}
 	for _, e := range reading.Entities {
-		if e.Status.kind() == completed && !slices.ContainsFunc(before.Entities, func(b EntityReading) bool { return b == e }) {
-			c.note(Entry{At: at, What: WhatEntityDone, Entity: e.ID, Note: string(e.Outcome)})
+		if e.Status.kind() == completed && !slices.ContainsFunc(before.Entities, func(b EntitySnapshot) bool { return b == e }) {
+			c.note(Entry{At: at, What: EntryEntityDone, Entity: e.ID, Note: string(e.Outcome)})
 		}
 	}
 	if !moved && len(wanted) == 0 {
@@ -131,22 +131,22 @@ func (c *Case) change(reading Reading, at time.Time) {
 		c.end(at)
 	}
 	if moved || asked {
-		c.notify(notices[stage], at)
+		c.notify(noticeForStage[stage], at)
 	}
 }
 
 // Refused: the case does not decide on a no. It is held for an operator, or,
 // if only documents were refused, goes on wanting them after another look.
-func (e Refused) apply(c *Case) {
+func (e RequestRejected) apply(c *Case) {
 	c.refuse(e.At, e.Step, e.Code, e.Covers, e.Submission)
 	if e.Step != StepDocuments {
 		c.expireIfDue(e.At)
 	}
 }
 
-// GaveUp is told like a refusal.
-func (e GaveUp) apply(c *Case) {
-	Refused{At: e.At, Step: e.Step, Code: CodeNoAnswer, Covers: e.Covers, Submission: e.Submission}.apply(c)
+// RetriesExhausted is told like a refusal.
+func (e RetriesExhausted) apply(c *Case) {
+	RequestRejected{At: e.At, Step: e.Step, Code: CodeNoAnswer, Covers: e.Covers, Submission: e.Submission}.apply(c)
 }
 
 // CodeNoAnswer stands in a Refusal where ConnectFi gave no code because it gave no answer.
@@ -155,29 +155,29 @@ const CodeNoAnswer = "noAnswer"
 func (c *Case) refuse(at time.Time, step, code string, covers int, submission string) {
 	c.answer(covers)
 	c.Refusal = &Refusal{Step: step, Code: code}
-	entity := c.submitter(submission)
-	c.note(Entry{At: at, What: WhatRefused, Entity: entity, Note: step + ": " + quote(code)})
+	entity := c.entityOf(submission)
+	c.note(Entry{At: at, What: EntryRefused, Entity: entity, Note: step + ": " + quote(code)})
 	if step == StepDocuments {
 		c.settle(submission)
 		c.dequeue(submission)
-		c.Hints++ // it may be refused because the case has moved on: look
+		c.HintsReceived++ // it may be refused because the case has moved on: look
 		return
 	}
 	reason := "ConnectFi refused the " + step + " with " + quote(code)
 	if c.Stage != Held || c.Reason != reason {
 		c.Stage, c.Reason, c.ChangedAt = Held, reason, at
 		// The next answer is a change, even if it repeats the last one heard.
-		c.Reading = Reading{Entities: c.Reading.Entities}
+		c.Reading = Snapshot{Entities: c.Reading.Entities}
 		c.note(Entry{At: at, What: string(Held), Note: reason})
 		c.notify(NoticeHeld, at)
 	}
 }
 
-func (e Hinted) apply(c *Case) {
-	if c.known(e.ID) {
+func (e ChangeHinted) apply(c *Case) {
+	if c.markSeen(e.ID) {
 		return
 	}
-	c.Hints++
+	c.HintsReceived++
 	entry := Entry{At: e.At, What: e.By, Count: 1}
 	if e.ApplicationID != "" && c.ApplicationID != "" && e.ApplicationID != c.ApplicationID {
 		entry.Note = "it named another application"
@@ -187,22 +187,22 @@ func (e Hinted) apply(c *Case) {
 
 func (e Submitted) apply(c *Case) {
 	s := e.Submission
-	if c.Handled(s.ID) || slices.ContainsFunc(c.Queue, func(q Submission) bool { return q.ID == s.ID }) {
+	if c.SubmissionDone(s.ID) || slices.ContainsFunc(c.Queue, func(q Submission) bool { return q.ID == s.ID }) {
 		return
 	}
 	c.Queue = append(c.Queue, s)
 	if s.Consent != nil {
-		c.note(Entry{At: s.Consent.At, What: WhatConsented, Entity: s.Entity, Note: s.Consent.Text[:12]})
+		c.note(Entry{At: s.Consent.At, What: EntryConsented, Entity: s.Entity, Note: s.Consent.Text[:12]})
 	}
-	c.note(Entry{At: e.At, What: WhatSubmitted, Entity: s.Entity, Note: s.Label()})
+	c.note(Entry{At: e.At, What: EntrySubmitted, Entity: s.Entity, Note: s.Label()})
 }
 
 func (e LinksRevoked) apply(c *Case) {
-	c.Links++
-	c.note(Entry{At: e.At, What: WhatRevoked})
+	c.LinkEpoch++
+	c.note(Entry{At: e.At, What: EntryRevoked})
 }
 
-func (e Elapsed) apply(c *Case) {
+func (e TimerFired) apply(c *Case) {
 	if c.ApplicationID == "" {
 		c.expireIfDue(e.At) // there is nothing to read once more
 	}
@@ -211,7 +211,7 @@ func (e Elapsed) apply(c *Case) {
 // remindIfDue reminds the applicant, as ConnectFi has just said that documents
 // are still wanted.
 func (c *Case) remindIfDue(at time.Time) {
-	if c.Stage != AwaitingDocuments || !c.someoneMissing() {
+	if c.Stage != AwaitingDocuments || !c.documentsOutstanding() {
 		return
 	}
 	passed := c.Reminded
@@ -220,12 +220,12 @@ func (c *Case) remindIfDue(at time.Time) {
 	}
 	if passed > c.Reminded { // several that fell due together are one
 		c.Reminded = passed
-		c.note(Entry{At: at, What: WhatReminder})
+		c.note(Entry{At: at, What: EntryReminder})
 		c.notify(NoticeReminder, at)
 	}
 }
 
-func (e Withdrawal) apply(c *Case) {
+func (e WithdrawRequested) apply(c *Case) {
 	c.Stage, c.Reason = Withdrawn, ""
 	c.note(Entry{At: e.At, What: string(Withdrawn)})
 	c.end(e.At)
@@ -246,28 +246,28 @@ func (c *Case) expireIfDue(at time.Time) {
 
 func (c *Case) end(at time.Time) {
 	c.EndedAt, c.Queue = at, nil
-	c.Answered = c.Hints
+	c.Answered = c.HintsReceived
 }
 
 func (c *Case) answer(covers int) { c.Answered = max(c.Answered, covers) }
 
 func (c *Case) reminder(i int) time.Time { return c.AskedAt.Add(time.Duration(c.Policy.Reminders[i])) }
 
-// known remembers a callback's id and says whether it was known already.
-func (c *Case) known(id string) bool {
+// markSeen remembers a callback's id and says whether it was known already.
+func (c *Case) markSeen(id string) bool {
 	if id == "" {
 		return false
 	}
-	if slices.Contains(c.Seen, id) {
+	if slices.Contains(c.SeenCallbackIDs, id) {
 		return true
 	}
-	c.Seen = keepLast(append(c.Seen, id))
+	c.SeenCallbackIDs = truncateOldest(append(c.SeenCallbackIDs, id))
 	return false
 }
 
 func (c *Case) settle(submission string) {
-	if submission != "" && !c.Handled(submission) {
-		c.Settled = keepLast(append(c.Settled, submission))
+	if submission != "" && !c.SubmissionDone(submission) {
+		c.DoneSubmissions = truncateOldest(append(c.DoneSubmissions, submission))
 	}
 }
 
@@ -275,8 +275,8 @@ func (c *Case) dequeue(submission string) {
 	c.Queue = slices.DeleteFunc(c.Queue, func(s Submission) bool { return s.ID == submission })
 }
 
-// submitter is the entity a queued submission is for, or empty.
-func (c *Case) submitter(submission string) string {
+// entityOf is the entity a queued submission is for, or empty.
+func (c *Case) entityOf(submission string) string {
 	if i := slices.IndexFunc(c.Queue, func(s Submission) bool { return s.ID == submission }); i >= 0 {
 		return c.Queue[i].Entity
 	}
@@ -284,18 +284,18 @@ func (c *Case) submitter(submission string) string {
 }
 
 func (c *Case) find(entity string) int {
-	return slices.IndexFunc(c.Reading.Entities, func(e EntityReading) bool { return e.ID == entity })
+	return slices.IndexFunc(c.Reading.Entities, func(e EntitySnapshot) bool { return e.ID == entity })
 }
 
-func keepLast(ids []string) []string {
-	return slices.Clone(ids[max(0, len(ids)-remembered):])
+func truncateOldest(ids []string) []string {
+	return slices.Clone(ids[max(0, len(ids)-maxRemembered):])
 }
 
 // sorted puts the customer first and the others in the order of their ids:
 // position means nothing in ConnectFi's answers (S).
-func sorted(entities []EntityReading) []EntityReading {
+func sorted(entities []EntitySnapshot) []EntitySnapshot {
 	entities = slices.Clone(entities)
-	slices.SortFunc(entities, func(a, b EntityReading) int {
+	slices.SortFunc(entities, func(a, b EntitySnapshot) int {
 		if a.IsCustomer != b.IsCustomer {
 			if a.IsCustomer {
 				return -1
@@ -307,19 +307,19 @@ func sorted(entities []EntityReading) []EntityReading {
 	return entities
 }
 
-func equal(a, b Reading) bool {
+func equal(a, b Snapshot) bool {
 	return a.ApplicationID == b.ApplicationID && a.Status == b.Status && a.Outcome == b.Outcome &&
 		slices.Equal(a.Entities, b.Entities)
 }
 
 // newlyWanted lists the entities of which documents are wanted now and were not before.
-func newlyWanted(before, now Reading) []string {
+func newlyWanted(before, now Snapshot) []string {
 	var ids []string
 	for _, e := range now.Entities {
 		if e.Status.kind() != wantsDocuments {
 			continue
 		}
-		i := slices.IndexFunc(before.Entities, func(b EntityReading) bool { return b.ID == e.ID })
+		i := slices.IndexFunc(before.Entities, func(b EntitySnapshot) bool { return b.ID == e.ID })
 		if i < 0 || before.Entities[i].Status.kind() != wantsDocuments {
 			ids = append(ids, e.ID)
 		}

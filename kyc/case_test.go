@@ -20,22 +20,22 @@ const (
 	day      = 24 * time.Hour
 )
 
-func reading(status kyc.Status, outcome kyc.Outcome, entities ...kyc.EntityReading) kyc.Reading {
-	return kyc.Reading{ApplicationID: "iapp_1", Status: status, Outcome: outcome, Entities: entities}
+func reading(status kyc.Status, outcome kyc.Outcome, entities ...kyc.EntitySnapshot) kyc.Snapshot {
+	return kyc.Snapshot{ApplicationID: "iapp_1", Status: status, Outcome: outcome, Entities: entities}
 }
 
-func entity(id string, status kyc.Status, outcome kyc.Outcome) kyc.EntityReading {
-	return kyc.EntityReading{ID: id, IsCustomer: id != rep, Status: status, Outcome: outcome}
+func entity(id string, status kyc.Status, outcome kyc.Outcome) kyc.EntitySnapshot {
+	return kyc.EntitySnapshot{ID: id, IsCustomer: id != rep, Status: status, Outcome: outcome}
 }
 
 // single is an application of one person whose status is the application's.
-func single(status kyc.Status, outcome kyc.Outcome) kyc.Reading {
+func single(status kyc.Status, outcome kyc.Outcome) kyc.Snapshot {
 	return reading(status, outcome, entity(person, status, outcome))
 }
 
-func answered(c *kyc.Case, after time.Duration, r kyc.Reading) {
+func answered(c *kyc.Case, after time.Duration, r kyc.Snapshot) {
 	at := start.Add(after)
-	c.Apply(kyc.Answered{At: at, Reading: r, Covers: c.Next(at).Covers})
+	c.Apply(kyc.StatusReceived{At: at, Reading: r, Covers: c.Next(at).UpToHint})
 }
 
 func newCase() kyc.Case { return kyc.New("A1", person, kyc.DefaultPolicy(), start) }
@@ -44,7 +44,7 @@ func TestEveryStatusHasItsStage(t *testing.T) {
 	approvedPerson := entity(person, "completed", "approved")
 	tests := []struct {
 		name    string
-		reading kyc.Reading
+		reading kyc.Snapshot
 		stage   kyc.Stage
 		on      kyc.WaitingOn
 	}{
@@ -83,27 +83,27 @@ func TestEveryStatusHasItsStage(t *testing.T) {
 }
 
 func TestDecisionsAreFinal(t *testing.T) {
-	for _, first := range []kyc.Reading{single("completed", "approved"), single("completed", "denied")} {
+	for _, first := range []kyc.Snapshot{single("completed", "approved"), single("completed", "denied")} {
 		c := newCase()
 		answered(&c, time.Second, first)
 		before := c.View()
 		answered(&c, time.Minute, single("pending_step_up", ""))
 		answered(&c, time.Hour, single("completed", "denied"))
 		answered(&c, time.Hour, single("completed", "approved"))
-		c.Apply(kyc.Withdrawal{At: start.Add(time.Hour)})
-		c.Apply(kyc.Elapsed{At: start.Add(400 * day)})
+		c.Apply(kyc.WithdrawRequested{At: start.Add(time.Hour)})
+		c.Apply(kyc.TimerFired{At: start.Add(400 * day)})
 		require.Equal(t, before, c.View())
-		require.Equal(t, kyc.Nothing, c.Next(start.Add(time.Hour)).Do)
+		require.Equal(t, kyc.ActionNone, c.Next(start.Add(time.Hour)).Action)
 	}
 }
 
 func TestDecisionAfterWithdrawalIsToldAndChangesNothing(t *testing.T) {
 	c := newCase()
-	c.Apply(kyc.Withdrawal{At: start})
-	c.Apply(kyc.Hinted{At: start.Add(day), By: kyc.HintCallback, ID: "r1"})
+	c.Apply(kyc.WithdrawRequested{At: start})
+	c.Apply(kyc.ChangeHinted{At: start.Add(day), By: kyc.HintCallback, ID: "r1"})
 	answered(&c, day, single("completed", "approved"))
 	require.Equal(t, kyc.Withdrawn, c.Stage)
-	require.Equal(t, kyc.WhatLate, c.Timeline[len(c.Timeline)-1].What)
+	require.Equal(t, kyc.EntryLate, c.Timeline[len(c.Timeline)-1].What)
 }
 
 func TestStatusesMayGoBack(t *testing.T) {
@@ -140,15 +140,15 @@ func wanting(t *testing.T, c *kyc.Case, end time.Time) (reads, reminders []time.
 	for now := start; !c.Stage.Final(); {
 		require.Less(t, len(reads), 100, "it gets nowhere")
 		need := c.Next(now)
-		switch need.Do {
-		case kyc.Wait:
+		switch need.Action {
+		case kyc.ActionWait:
 			require.True(t, need.At.After(now), "waiting makes progress")
 			now = need.At
 			before := len(c.Timeline)
-			c.Apply(kyc.Elapsed{At: now})
+			c.Apply(kyc.TimerFired{At: now})
 			require.Len(t, c.Timeline, before, "nobody is reminded unread")
 			continue
-		case kyc.Watch:
+		case kyc.ActionPollStatus:
 			if len(reads) > 0 && now == start.Add(reads[len(reads)-1]) {
 				_, every := c.ReadEvery()
 				now = now.Add(every + every/10) // a watch may be that much late
@@ -157,12 +157,12 @@ func wanting(t *testing.T, c *kyc.Case, end time.Time) (reads, reminders []time.
 				now = need.At
 			}
 		default:
-			require.Equal(t, kyc.Read, need.Do)
+			require.Equal(t, kyc.ActionReadStatus, need.Action)
 		}
 		require.False(t, now.After(end))
 		reads = append(reads, now.Sub(start))
 		before := len(c.Notices)
-		c.Apply(kyc.Answered{At: now, Reading: single("pending_step_up", ""), Covers: need.Covers})
+		c.Apply(kyc.StatusReceived{At: now, Reading: single("pending_step_up", ""), Covers: need.UpToHint})
 		if len(c.Notices) > before && c.Notices[before].Type == kyc.NoticeReminder {
 			reminders = append(reminders, now.Sub(start))
 		}
@@ -191,16 +191,16 @@ func TestHowOftenIsReadWhileDocumentsAreWanted(t *testing.T) {
 		policy.ReadDocuments = kyc.Duration(every)
 		c := kyc.New("A1", person, policy, start)
 		answered(&c, 0, single("pending_step_up", ""))
-		require.Equal(t, kyc.Need{Do: kyc.Wait, At: start.Add(first)}, c.Next(start))
+		require.Equal(t, kyc.NextStep{Action: kyc.ActionWait, At: start.Add(first)}, c.Next(start))
 		need := c.Next(start.Add(first))
-		require.Equal(t, kyc.Watch, need.Do)
+		require.Equal(t, kyc.ActionPollStatus, need.Action)
 		require.Equal(t, start.Add(3*day), need.At, "it is read before the reminder")
 		shortest, longest := c.ReadEvery()
 		require.Equal(t, shortest, longest)
 		require.LessOrEqual(t, longest+longest/10, first)
 		answered(&c, 3*day, single("completed", "approved"))
 		require.Equal(t, kyc.Approved, c.Stage)
-		require.NotContains(t, c.Timeline, kyc.Entry{At: start.Add(3 * day), What: kyc.WhatReminder})
+		require.NotContains(t, c.Timeline, kyc.Entry{At: start.Add(3 * day), What: kyc.EntryReminder})
 	}
 }
 
@@ -211,7 +211,7 @@ func TestAnHourIsAnHourInEveryTown(t *testing.T) {
 	require.NoError(t, err)
 	asked := time.Date(2026, 3, 28, 12, 0, 0, 0, berlin)
 	c := kyc.New("A1", person, kyc.DefaultPolicy(), asked)
-	c.Apply(kyc.Answered{At: asked, Reading: single("pending_step_up", "")})
+	c.Apply(kyc.StatusReceived{At: asked, Reading: single("pending_step_up", "")})
 	reminder := c.Next(asked.Add(24 * time.Hour)).At
 	require.Equal(t, 72*time.Hour, reminder.Sub(asked))
 	require.Equal(t, 720*time.Hour, c.Until().Sub(asked))
@@ -221,16 +221,16 @@ func TestAnHourIsAnHourInEveryTown(t *testing.T) {
 func TestOverdueRemindersAreOne(t *testing.T) {
 	c := newCase()
 	answered(&c, 0, single("pending_step_up", ""))
-	require.Equal(t, kyc.Read, c.Next(start.Add(15*day)).Do)
+	require.Equal(t, kyc.ActionReadStatus, c.Next(start.Add(15*day)).Action)
 	answered(&c, 15*day, single("pending_step_up", ""))
-	require.Equal(t, kyc.WhatReminder, c.Timeline[len(c.Timeline)-1].What)
+	require.Equal(t, kyc.EntryReminder, c.Timeline[len(c.Timeline)-1].What)
 	require.Equal(t, start.Add(28*day), c.Next(start.Add(16*day)).At)
 }
 
 func TestLastLookMayStillDecide(t *testing.T) {
 	c := newCase()
 	answered(&c, 0, single("waiting_review", ""))
-	require.Equal(t, kyc.Read, c.Next(start.Add(90*day)).Do)
+	require.Equal(t, kyc.ActionReadStatus, c.Next(start.Add(90*day)).Action)
 	answered(&c, 90*day, single("completed", "approved"))
 	require.Equal(t, kyc.Approved, c.Stage)
 }
@@ -240,8 +240,8 @@ func TestDocumentsSentInTimeAreNotExpiredOnTheirWay(t *testing.T) {
 	answered(&c, 0, single("pending_step_up", ""))
 	c.Apply(kyc.Submitted{At: start.Add(29 * day), Submission: licence("s1", person)})
 	late := start.Add(31 * day)
-	require.Equal(t, kyc.Submit, c.Next(late).Do)
-	c.Apply(kyc.Answered{At: late, Reading: single("waiting_review", ""), Submission: "s1"})
+	require.Equal(t, kyc.ActionSubmit, c.Next(late).Action)
+	c.Apply(kyc.StatusReceived{At: late, Reading: single("waiting_review", ""), Submission: "s1"})
 	require.Equal(t, kyc.InReview, c.Stage)
 }
 
@@ -266,17 +266,17 @@ func TestSubmissions(t *testing.T) {
 	require.Len(t, c.Queue, 1, "the same submission twice is one")
 	require.True(t, c.View().Entities[0].Sending)
 	require.Empty(t, c.View().Entities[0].Missing)
-	require.ErrorIs(t, c.CheckSubmission(licence("s2", person)), kyc.ErrNotWanted)
+	require.ErrorIs(t, c.CheckSubmission(licence("s2", person)), kyc.ErrDocumentsNotRequested)
 	require.NoError(t, c.CheckSubmission(licence("s1", person)))
 
-	c.Apply(kyc.Answered{At: start, Reading: single("pending_step_up", ""), Submission: "s1"})
-	require.Equal(t, kyc.WhatStillWanted, c.Timeline[len(c.Timeline)-1].What)
+	c.Apply(kyc.StatusReceived{At: start, Reading: single("pending_step_up", ""), Submission: "s1"})
+	require.Equal(t, kyc.EntryStillWanted, c.Timeline[len(c.Timeline)-1].What)
 	require.NoError(t, c.CheckSubmission(licence("s2", person)))
 
 	c.Apply(kyc.Submitted{At: start, Submission: licence("s2", person)})
-	c.Apply(kyc.Refused{At: start, Step: kyc.StepDocuments, Code: "statusApplicationEntity", Submission: "s2"})
+	c.Apply(kyc.RequestRejected{At: start, Step: kyc.StepDocuments, Code: "statusApplicationEntity", Submission: "s2"})
 	require.Equal(t, kyc.AwaitingDocuments, c.Stage, "a refused document decides nothing")
-	require.Equal(t, kyc.Read, c.Next(start).Do, "but it may mean that the case has moved on")
+	require.Equal(t, kyc.ActionReadStatus, c.Next(start).Action, "but it may mean that the case has moved on")
 	require.Equal(t, "statusApplicationEntity", c.View().Refusal.Code)
 
 	answered(&c, time.Second, single("completed", "approved"))
@@ -285,25 +285,25 @@ func TestSubmissions(t *testing.T) {
 
 func TestRefusedIdentificationHoldsUntilSomebodyAsksAgain(t *testing.T) {
 	c := newCase()
-	c.Apply(kyc.Refused{At: start, Step: kyc.StepIdentification, Code: "customerNotFound"})
+	c.Apply(kyc.RequestRejected{At: start, Step: kyc.StepIdentification, Code: "customerNotFound"})
 	require.Equal(t, kyc.Held, c.Stage)
 	require.Contains(t, c.Reason, "customerNotFound")
-	require.Equal(t, kyc.Need{Do: kyc.Wait, At: start.Add(90 * day)}, c.Next(start))
-	c.Apply(kyc.Hinted{At: start.Add(time.Hour), By: kyc.HintRefresh})
-	require.Equal(t, kyc.Identify, c.Next(start.Add(time.Hour)).Do)
+	require.Equal(t, kyc.NextStep{Action: kyc.ActionWait, At: start.Add(90 * day)}, c.Next(start))
+	c.Apply(kyc.ChangeHinted{At: start.Add(time.Hour), By: kyc.HintRefresh})
+	require.Equal(t, kyc.ActionIdentify, c.Next(start.Add(time.Hour)).Action)
 	answered(&c, time.Hour, single("completed", "approved"))
 	require.Equal(t, kyc.Approved, c.Stage)
 
 	c = newCase()
-	c.Apply(kyc.GaveUp{At: start.Add(89 * day), Step: kyc.StepIdentification})
-	c.Apply(kyc.Elapsed{At: start.Add(90 * day)})
+	c.Apply(kyc.RetriesExhausted{At: start.Add(89 * day), Step: kyc.StepIdentification})
+	c.Apply(kyc.TimerFired{At: start.Add(90 * day)})
 	require.Equal(t, kyc.Expired, c.Stage)
 }
 
 func TestRefusedReadHoldsAndTheNextAnswerReleases(t *testing.T) {
 	c := newCase()
 	answered(&c, 0, single("waiting_review", ""))
-	c.Apply(kyc.Refused{At: start.Add(time.Hour), Step: kyc.StepStatus, Code: "applicationNotFound"})
+	c.Apply(kyc.RequestRejected{At: start.Add(time.Hour), Step: kyc.StepStatus, Code: "applicationNotFound"})
 	require.Equal(t, kyc.Held, c.Stage)
 	answered(&c, 2*time.Hour, single("waiting_review", ""))
 	require.Equal(t, kyc.InReview, c.Stage)
@@ -312,28 +312,28 @@ func TestRefusedReadHoldsAndTheNextAnswerReleases(t *testing.T) {
 func TestHints(t *testing.T) {
 	c := newCase()
 	answered(&c, 0, single("waiting_review", ""))
-	require.Equal(t, kyc.Wait, c.Next(start).Do)
+	require.Equal(t, kyc.ActionWait, c.Next(start).Action)
 	require.Equal(t, start.Add(time.Minute), c.Next(start).At, "the first read is a minute off")
-	require.Equal(t, kyc.Watch, c.Next(start.Add(time.Minute)).Do)
+	require.Equal(t, kyc.ActionPollStatus, c.Next(start.Add(time.Minute)).Action)
 
 	for i := range 5 {
-		c.Apply(kyc.Hinted{At: start, By: kyc.HintCallback, ID: fmt.Sprint(i % 3)})
+		c.Apply(kyc.ChangeHinted{At: start, By: kyc.HintCallback, ID: fmt.Sprint(i % 3)})
 	}
 	require.Equal(t, 3, c.Timeline[len(c.Timeline)-1].Count, "two with one id are one")
 	asked := c.Next(start)
-	require.Equal(t, kyc.Read, asked.Do)
-	c.Apply(kyc.Hinted{At: start, By: kyc.HintCallback, ID: "later"})
-	c.Apply(kyc.Answered{At: start, Reading: single("waiting_review", ""), Covers: asked.Covers})
-	require.Equal(t, kyc.Read, c.Next(start).Do, "a hint that came after the question needs another look")
+	require.Equal(t, kyc.ActionReadStatus, asked.Action)
+	c.Apply(kyc.ChangeHinted{At: start, By: kyc.HintCallback, ID: "later"})
+	c.Apply(kyc.StatusReceived{At: start, Reading: single("waiting_review", ""), Covers: asked.UpToHint})
+	require.Equal(t, kyc.ActionReadStatus, c.Next(start).Action, "a hint that came after the question needs another look")
 	answered(&c, 0, single("waiting_review", ""))
-	require.Equal(t, kyc.Wait, c.Next(start).Do)
+	require.Equal(t, kyc.ActionWait, c.Next(start).Action)
 }
 
 func TestCaseSurvivesItsOwnJSON(t *testing.T) {
 	c := newCase()
 	answered(&c, 0, single("pending_step_up", ""))
 	c.Apply(kyc.Submitted{At: start, Submission: licence("s1", person)})
-	c.Apply(kyc.Hinted{At: start, By: kyc.HintCallback, ID: "r"})
+	c.Apply(kyc.ChangeHinted{At: start, By: kyc.HintCallback, ID: "r"})
 	text, err := json.Marshal(c)
 	require.NoError(t, err)
 	var back kyc.Case
@@ -363,14 +363,14 @@ func TestParsePolicy(t *testing.T) {
 func TestAResetStandsInTheTimeline(t *testing.T) {
 	at := func(minutes int) time.Time { return start.Add(time.Duration(minutes) * time.Minute) }
 	whats := func(reset time.Time) (all []string) {
-		v := kyc.View{Timeline: []kyc.Entry{{At: at(0), What: kyc.WhatStarted}, {At: at(2), What: kyc.WhatIdentified}}}
+		v := kyc.View{Timeline: []kyc.Entry{{At: at(0), What: kyc.EntryStarted}, {At: at(2), What: kyc.EntryIdentified}}}
 		v.ResetAt(reset)
 		for _, e := range v.Timeline {
 			all = append(all, e.What)
 		}
 		return all
 	}
-	require.Equal(t, []string{kyc.WhatStarted, kyc.WhatReset, kyc.WhatIdentified}, whats(at(1)))
-	require.Equal(t, []string{kyc.WhatStarted, kyc.WhatIdentified, kyc.WhatReset}, whats(at(3)))
-	require.Contains(t, kyc.Entry{What: kyc.WhatReset}.String(), "earlier run")
+	require.Equal(t, []string{kyc.EntryStarted, kyc.EntryReset, kyc.EntryIdentified}, whats(at(1)))
+	require.Equal(t, []string{kyc.EntryStarted, kyc.EntryIdentified, kyc.EntryReset}, whats(at(3)))
+	require.Contains(t, kyc.Entry{What: kyc.EntryReset}.String(), "earlier run")
 }

@@ -72,7 +72,7 @@ type Consent struct {
 func (v View) SubmissionID(entity string, t DocumentType, sums map[Side][sha256.Size]byte) string {
 	identity := sha256.New()
 	// Images are complete when they are sent: "still" is asking again, too.
-	fmt.Fprintf(identity, "%s\n%s\n%d\n", entity, t, v.count(entity, WhatWanted, WhatStillWanted, WhatRefused))
+	fmt.Fprintf(identity, "%s\n%s\n%d\n", entity, t, v.count(entity, EntryWanted, EntryStillWanted, EntryRefused))
 	for _, side := range t.Sides() {
 		if sum, there := sums[side]; there {
 			fmt.Fprintf(identity, "%s %x\n", side, sum)
@@ -81,16 +81,16 @@ func (v View) SubmissionID(entity string, t DocumentType, sums map[Side][sha256.
 	return hex.EncodeToString(identity.Sum(nil)[:16])
 }
 
-// Turn counts how often ConnectFi has asked for documents of this entity, or
+// RequestRound counts how often ConnectFi has asked for documents of this entity, or
 // turned some down.
-func (v View) Turn(entity string) int { return v.count(entity, WhatWanted, WhatRefused) }
+func (v View) RequestRound(entity string) int { return v.count(entity, EntryWanted, EntryRefused) }
 
 // Sent counts the submissions of this entity, and Answered those of them that
 // ConnectFi has taken or refused: they are dealt with in their order.
-func (v View) Sent(entity string) int { return v.count(entity, WhatSubmitted) }
+func (v View) Sent(entity string) int { return v.count(entity, EntrySubmitted) }
 
 // Answered: see Sent.
-func (v View) Answered(entity string) int { return v.count(entity, WhatHandedOver, WhatRefused) }
+func (v View) Answered(entity string) int { return v.count(entity, EntryHandedOver, EntryRefused) }
 
 func (v View) count(entity string, whats ...string) (n int) {
 	for _, e := range v.Timeline {
@@ -110,7 +110,7 @@ func (s Submission) Validate() error {
 	if c := s.Consent; c != nil && (len(c.Text) != 64 || c.At.IsZero()) {
 		errs = append(errs, errors.New("a consent needs the hash of its text and its time"))
 	}
-	if s.AtConnectFi() {
+	if s.AlreadyUploaded() {
 		return errors.Join(append(errs, s.validateLinks()...)...)
 	}
 	if !slices.Contains(DocumentTypes, s.Type) {
@@ -143,9 +143,9 @@ func (s Submission) Validate() error {
 	return errors.Join(errs...)
 }
 
-// AtConnectFi reports whether the images are at ConnectFi already and only have
+// AlreadyUploaded reports whether the images are at ConnectFi already and only have
 // to be linked to their entity.
-func (s Submission) AtConnectFi() bool { return len(s.Images) > 0 && s.Images[0].Document != "" }
+func (s Submission) AlreadyUploaded() bool { return len(s.Images) > 0 && s.Images[0].Document != "" }
 
 // validateLinks is Validate for images that are at ConnectFi. What is complete
 // is ConnectFi's to say there: it takes one side alone and goes on wanting the
@@ -172,7 +172,7 @@ func (s Submission) validateLinks() (errs []error) {
 
 // Label is what a person may call the submission.
 func (s Submission) Label() string {
-	if s.AtConnectFi() {
+	if s.AlreadyUploaded() {
 		return "documents at ConnectFi"
 	}
 	return string(s.Type)

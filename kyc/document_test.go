@@ -47,15 +47,15 @@ func TestSubmissionsOfBothKinds(t *testing.T) {
 
 func TestLinksMayWaitInLine(t *testing.T) {
 	c := kyc.New("A1", "cstap_1", kyc.DefaultPolicy(), start)
-	c.Apply(kyc.Answered{At: start, Reading: kyc.Reading{ApplicationID: "iapp_1", Status: "pending_step_up",
-		Entities: []kyc.EntityReading{{ID: "cstap_1", IsCustomer: true, Status: "pending_step_up"}}}})
+	c.Apply(kyc.StatusReceived{At: start, Reading: kyc.Snapshot{ApplicationID: "iapp_1", Status: "pending_step_up",
+		Entities: []kyc.EntitySnapshot{{ID: "cstap_1", IsCustomer: true, Status: "pending_step_up"}}}})
 	link := func(id string) kyc.Submission {
 		return kyc.Submission{ID: id, Entity: "cstap_1", Images: []kyc.Image{{Document: "doc_" + id, Side: kyc.Front}}}
 	}
 	c.Apply(kyc.Submitted{At: start, Submission: link("1")})
 	require.NoError(t, c.CheckSubmission(link("2")), "each is ConnectFi's to judge")
 	image := kyc.Submission{ID: "3", Entity: "cstap_1", Type: "passport", Images: []kyc.Image{{Key: "k", Side: kyc.Front, Extension: "jpg"}}}
-	require.ErrorIs(t, c.CheckSubmission(image), kyc.ErrNotWanted)
+	require.ErrorIs(t, c.CheckSubmission(image), kyc.ErrDocumentsNotRequested)
 	last := c.Timeline[len(c.Timeline)-1]
 	require.Equal(t, "document images of cstap_1 came in (documents at ConnectFi)", last.String())
 }
@@ -64,11 +64,11 @@ func TestLinksMayWaitInLine(t *testing.T) {
 // turned something down: whoever then sends them again must not be ignored.
 func TestTheSameImagesAgain(t *testing.T) {
 	sums := map[kyc.Side][sha256.Size]byte{kyc.Front: {1}, kyc.Back: {2}}
-	v := kyc.View{Timeline: []kyc.Entry{{What: kyc.WhatStarted}, {What: kyc.WhatWanted, Entity: "e1"}}}
+	v := kyc.View{Timeline: []kyc.Entry{{What: kyc.EntryStarted}, {What: kyc.EntryWanted, Entity: "e1"}}}
 	first := v.SubmissionID("e1", "license", sums)
-	v.Timeline = append(v.Timeline, kyc.Entry{What: kyc.WhatSubmitted, Entity: "e1"}, kyc.Entry{What: kyc.WhatHandedOver, Entity: "e1"}, kyc.Entry{What: kyc.WhatWanted, Entity: "e2"})
+	v.Timeline = append(v.Timeline, kyc.Entry{What: kyc.EntrySubmitted, Entity: "e1"}, kyc.Entry{What: kyc.EntryHandedOver, Entity: "e1"}, kyc.Entry{What: kyc.EntryWanted, Entity: "e2"})
 	require.Equal(t, first, v.SubmissionID("e1", "license", sums), "a repetition, though others were asked meanwhile")
-	for _, again := range []string{kyc.WhatWanted, kyc.WhatStillWanted, kyc.WhatRefused} {
+	for _, again := range []string{kyc.EntryWanted, kyc.EntryStillWanted, kyc.EntryRefused} {
 		v := kyc.View{Timeline: append(slices.Clone(v.Timeline), kyc.Entry{What: again, Entity: "e1"})}
 		require.NotEqual(t, first, v.SubmissionID("e1", "license", sums), again)
 	}

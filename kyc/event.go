@@ -6,27 +6,27 @@ import "time"
 // takes one.
 type Event interface{ apply(c *Case) }
 
-// Answered is ConnectFi's answer about the application: of an identification,
+// StatusReceived is ConnectFi's answer about the application: of an identification,
 // a status read or a submission. Nothing else moves a case between stages
 // towards a decision.
-type Answered struct {
+type StatusReceived struct {
 	At         time.Time
-	Reading    Reading
+	Reading    Snapshot
 	Covers     int    // Need.Covers of what was asked: hints up to here are answered by it
 	Submission string // the id of the submission this answers, or empty
 }
 
-// Refused is ConnectFi's clear and lasting no, by its code; GaveUp is the end
+// RequestRejected is ConnectFi's clear and lasting no, by its code; RetriesExhausted is the end
 // of our patience with a ConnectFi that does not answer. Step is
 // StepIdentification, StepStatus or StepDocuments.
 type (
-	Refused struct {
+	RequestRejected struct {
 		At         time.Time
 		Step, Code string
 		Covers     int
 		Submission string
 	}
-	GaveUp struct {
+	RetriesExhausted struct {
 		At         time.Time
 		Step       string
 		Covers     int
@@ -41,9 +41,9 @@ const (
 	StepDocuments      = "documents"
 )
 
-// Hinted says that something may have changed: a callback came, or somebody
+// ChangeHinted says that something may have changed: a callback came, or somebody
 // asked for a look. It changes nothing by itself; the status is read.
-type Hinted struct {
+type ChangeHinted struct {
 	At            time.Time
 	By            string // HintCallback or HintRefresh
 	ID            string // of the callback: two with one id are one; empty is always new
@@ -66,8 +66,8 @@ type Submitted struct {
 // out before.
 type LinksRevoked struct{ At time.Time }
 
-// Elapsed says what time it is, when a need's hour has come.
-type Elapsed struct{ At time.Time }
+// TimerFired says what time it is, when a need's hour has come.
+type TimerFired struct{ At time.Time }
 
-// Withdrawal ends the case without a decision.
-type Withdrawal struct{ At time.Time }
+// WithdrawRequested ends the case without a decision.
+type WithdrawRequested struct{ At time.Time }

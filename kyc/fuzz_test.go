@@ -40,16 +40,16 @@ func FuzzParsePolicy(f *testing.F) {
 		require.Equal(t, p, same)
 
 		c := kyc.New("A1", person, p, start)
-		c.Apply(kyc.Answered{At: start, Reading: single("pending_step_up", "")})
+		c.Apply(kyc.StatusReceived{At: start, Reading: single("pending_step_up", "")})
 		for now, steps := start, 0; !c.Stage.Final(); steps++ {
 			require.Less(t, steps, 2*len(p.Reminders)+4, "it gets nowhere")
 			need := c.Next(now)
 			require.False(t, need.At.Before(now), "no hour of a case lies behind it")
 			require.False(t, need.At.After(start.Add(400*day)))
-			if now = need.At; need.Do == kyc.Wait {
-				c.Apply(kyc.Elapsed{At: now})
+			if now = need.At; need.Action == kyc.ActionWait {
+				c.Apply(kyc.TimerFired{At: now})
 			} else {
-				c.Apply(kyc.Answered{At: now, Reading: single("pending_step_up", ""), Covers: need.Covers})
+				c.Apply(kyc.StatusReceived{At: now, Reading: single("pending_step_up", ""), Covers: need.UpToHint})
 			}
 		}
 		require.Equal(t, kyc.Expired, c.Stage)

@@ -8,17 +8,17 @@ import (
 // Why a case may be held, for whoever counts or looks up what to do: few words
 // that never change, where Reason is a sentence with ids in it.
 const (
-	GroundRefused       = "refused"                // ConnectFi said no for good: Refusal has its code
-	GroundStatus        = "unlisted_status"        // a status that its pages do not list, of the application or of an entity
-	GroundOutcome       = "unlisted_outcome"       // completed, with an outcome that is no decision
-	GroundContradiction = "contradictory_approval" // approved, though an entity is not or the customer is not named
+	GroundRefused     = "refused"                // ConnectFi said no for good: Refusal has its code
+	GroundStatus      = "unlisted_status"        // a status that its pages do not list, of the application or of an entity
+	GroundOutcome     = "unlisted_outcome"       // completed, with an outcome that is no decision
+	HoldContradiction = "contradictory_approval" // approved, though an entity is not or the customer is not named
 )
 
-// Grounds lists them all.
-var Grounds = []string{GroundRefused, GroundStatus, GroundOutcome, GroundContradiction}
+// HoldReasons lists them all.
+var HoldReasons = []string{GroundRefused, GroundStatus, GroundOutcome, HoldContradiction}
 
-// Ground says why the case is held: empty if it is not.
-func (c *Case) Ground() string {
+// HoldReason says why the case is held: empty if it is not.
+func (c *Case) HoldReason() string {
 	switch {
 	case c.Stage != Held:
 		return ""
@@ -29,11 +29,11 @@ func (c *Case) Ground() string {
 	case !c.Reading.Outcome.is(OutcomeApproved):
 		return GroundOutcome
 	}
-	return GroundContradiction
+	return HoldContradiction
 }
 
-// Since is when the stage began in which the case is.
-func (c *Case) Since() time.Time {
+// StageEnteredAt is when the stage began in which the case is.
+func (c *Case) StageEnteredAt() time.Time {
 	since := c.StartedAt
 	for _, e := range slices.Backward(c.Timeline) {
 		switch {

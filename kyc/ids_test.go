@@ -34,17 +34,17 @@ func requireDistinct(t require.TestingT, notices ...[]kyc.Notice) {
 func drawEvent(t *rapid.T, at time.Time) kyc.Event {
 	switch rapid.IntRange(0, 9).Draw(t, "event") {
 	case 0:
-		return kyc.Elapsed{At: at.Add(time.Duration(rapid.IntRange(0, 40).Draw(t, "days")) * day)}
+		return kyc.TimerFired{At: at.Add(time.Duration(rapid.IntRange(0, 40).Draw(t, "days")) * day)}
 	case 1:
 		return kyc.LinksRevoked{At: at}
 	case 2:
 		step := rapid.SampledFrom([]string{kyc.StepIdentification, kyc.StepStatus, kyc.StepDocuments}).Draw(t, "step")
-		return kyc.Refused{At: at, Step: step, Code: rapid.SampledFrom([]string{"x", "y"}).Draw(t, "code")}
+		return kyc.RequestRejected{At: at, Step: step, Code: rapid.SampledFrom([]string{"x", "y"}).Draw(t, "code")}
 	case 3:
-		return kyc.Hinted{At: at, By: kyc.HintCallback, ID: rapid.StringMatching(`[a-d]?`).Draw(t, "id")}
+		return kyc.ChangeHinted{At: at, By: kyc.HintCallback, ID: rapid.StringMatching(`[a-d]?`).Draw(t, "id")}
 	}
 	// Few readings, so that the same one comes again and again.
-	return kyc.Answered{At: at, Reading: single(rapid.SampledFrom([]kyc.Status{
+	return kyc.StatusReceived{At: at, Reading: single(rapid.SampledFrom([]kyc.Status{
 		"pending_step_up", "waiting_review", "data_request", "running", "pending_action"}).Draw(t, "status"), "")}
 }
 
@@ -58,7 +58,7 @@ func TestTwoNoticesNeverShareAnID(t *testing.T) {
 			at = at.Add(step)
 			c.Apply(drawEvent(t, at))
 		}
-		c.Apply(kyc.Withdrawal{At: at})
+		c.Apply(kyc.WithdrawRequested{At: at})
 		requireDistinct(t, c.Notices)
 	})
 }
@@ -121,10 +121,10 @@ func TestTheSameReminderHasTheSameID(t *testing.T) {
 
 // Everything that makes a notice this one makes its id.
 func TestWhatAnIDDependsOn(t *testing.T) {
-	id := func(change func(c *kyc.Case), reading kyc.Reading, at time.Time) string {
+	id := func(change func(c *kyc.Case), reading kyc.Snapshot, at time.Time) string {
 		c := newCase()
 		change(&c)
-		c.Apply(kyc.Answered{At: at, Reading: reading})
+		c.Apply(kyc.StatusReceived{At: at, Reading: reading})
 		return c.Notices[0].ID
 	}
 	nothing := func(*kyc.Case) {}

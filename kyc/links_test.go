@@ -12,8 +12,8 @@ import (
 
 func TestConsentIsToldWithTheImages(t *testing.T) {
 	c := kyc.New("A1", "cstap_1", kyc.DefaultPolicy(), time.Now())
-	wants := kyc.EntityReading{ID: "cstap_1", IsCustomer: true, Status: "pending_step_up"}
-	c.Apply(kyc.Answered{At: time.Now(), Reading: kyc.Reading{ApplicationID: "iapp_1", Status: "pending_step_up", Entities: []kyc.EntityReading{wants}}})
+	wants := kyc.EntitySnapshot{ID: "cstap_1", IsCustomer: true, Status: "pending_step_up"}
+	c.Apply(kyc.StatusReceived{At: time.Now(), Reading: kyc.Snapshot{ApplicationID: "iapp_1", Status: "pending_step_up", Entities: []kyc.EntitySnapshot{wants}}})
 	agreed := time.Now().Add(-time.Minute)
 	s := kyc.Submission{ID: "s1", Entity: "cstap_1", Type: "passport", Images: []kyc.Image{{Key: "k", Side: kyc.Front, Extension: "jpg"}},
 		Consent: &kyc.Consent{Text: strings.Repeat("0f", 32), Language: "en", At: agreed}}
@@ -21,10 +21,10 @@ func TestConsentIsToldWithTheImages(t *testing.T) {
 	c.Apply(kyc.Submitted{At: time.Now(), Submission: s})
 	last := c.View().Timeline
 	consented, submitted := last[len(last)-2], last[len(last)-1]
-	require.Equal(t, kyc.WhatConsented, consented.What)
+	require.Equal(t, kyc.EntryConsented, consented.What)
 	require.Equal(t, agreed, consented.At)
 	require.Equal(t, "who sends for cstap_1 agreed to the text 0f0f0f0f0f0f", consented.String())
-	require.Equal(t, kyc.WhatSubmitted, submitted.What)
+	require.Equal(t, kyc.EntrySubmitted, submitted.What)
 
 	for name, consent := range map[string]kyc.Consent{
 		"no text": {Language: "en", At: agreed}, "no time": {Text: s.Consent.Text, Language: "en"},

@@ -18,7 +18,7 @@ import (
 type machine struct {
 	c, quiet kyc.Case
 	now      time.Time
-	asked    *kyc.Need // what the world is working on
+	asked    *kyc.NextStep // what the world is working on
 	sent     int
 	said     []kyc.Notice // handed on, in order
 	known    string       // the application, once it has one
@@ -31,14 +31,14 @@ type machine struct {
 
 func (m *machine) apply(e kyc.Event) {
 	m.c.Apply(e)
-	if _, hint := e.(kyc.Hinted); !hint {
+	if _, hint := e.(kyc.ChangeHinted); !hint {
 		m.quiet.Apply(e)
 	}
 }
 
 // ask takes up what the case needs, unless something is under way.
 func (m *machine) ask(*rapid.T) {
-	if need := m.c.Next(m.now); m.asked == nil && need.Do != kyc.Wait && need.Do != kyc.Nothing {
+	if need := m.c.Next(m.now); m.asked == nil && need.Action != kyc.ActionWait && need.Action != kyc.ActionNone {
 		m.asked = &need
 	}
 }
@@ -52,27 +52,27 @@ func (m *machine) end(t *rapid.T) {
 	if m.asked = nil; need.Submission != nil {
 		submission = need.Submission.ID
 	}
-	step := map[kyc.Do]string{kyc.Identify: kyc.StepIdentification, kyc.Submit: kyc.StepDocuments}[need.Do]
+	step := map[kyc.Action]string{kyc.ActionIdentify: kyc.StepIdentification, kyc.ActionSubmit: kyc.StepDocuments}[need.Action]
 	if step == "" {
 		step = kyc.StepStatus
 	}
 	switch rapid.IntRange(0, 9).Draw(t, "fate") {
 	case 0:
-		m.apply(kyc.Refused{At: m.now, Step: step, Code: "x", Covers: need.Covers, Submission: submission})
+		m.apply(kyc.RequestRejected{At: m.now, Step: step, Code: "x", Covers: need.UpToHint, Submission: submission})
 	case 1:
-		m.apply(kyc.GaveUp{At: m.now, Step: step, Covers: need.Covers, Submission: submission})
+		m.apply(kyc.RetriesExhausted{At: m.now, Step: step, Covers: need.UpToHint, Submission: submission})
 	default:
 		r := drawReading(t)
 		if rapid.IntRange(0, 9).Draw(t, "foreign") == 0 {
 			r.ApplicationID = "iapp_2" // the activities let none through
 		}
-		m.apply(kyc.Answered{At: m.now, Reading: r, Covers: need.Covers, Submission: submission})
+		m.apply(kyc.StatusReceived{At: m.now, Reading: r, Covers: need.UpToHint, Submission: submission})
 	}
 }
 
 func (m *machine) hint(t *rapid.T) {
 	by := rapid.SampledFrom([]string{kyc.HintCallback, kyc.HintRefresh}).Draw(t, "by")
-	m.apply(kyc.Hinted{At: m.now, By: by, ID: rapid.StringMatching(`[a-e]?`).Draw(t, "id"), ApplicationID: rapid.SampledFrom([]string{"", "iapp_1", "iapp_2"}).Draw(t, "application")})
+	m.apply(kyc.ChangeHinted{At: m.now, By: by, ID: rapid.StringMatching(`[a-e]?`).Draw(t, "id"), ApplicationID: rapid.SampledFrom([]string{"", "iapp_1", "iapp_2"}).Draw(t, "application")})
 }
 
 func (m *machine) send(*rapid.T) {
@@ -96,10 +96,10 @@ func (m *machine) wait(t *rapid.T) {
 		later = need.At
 	}
 	m.now = later
-	if need := m.c.Next(m.now); m.asked == nil && need.Do == kyc.Wait && !need.At.After(m.now) {
-		m.apply(kyc.Elapsed{At: m.now})
+	if need := m.c.Next(m.now); m.asked == nil && need.Action == kyc.ActionWait && !need.At.After(m.now) {
+		m.apply(kyc.TimerFired{At: m.now})
 	} else if rapid.Bool().Draw(t, "for nothing") {
-		m.apply(kyc.Elapsed{At: m.now})
+		m.apply(kyc.TimerFired{At: m.now})
 	}
 }
 
@@ -108,7 +108,7 @@ func (m *machine) wait(t *rapid.T) {
 func (m *machine) carry(t *rapid.T) {
 	n := rapid.IntRange(0, len(m.c.Notices)).Draw(t, "handed on")
 	m.said = append(m.said, m.c.Notices[:n]...)
-	m.c.HandedOn(n)
+	m.c.AckNotices(n)
 	text, err := json.Marshal(m.c)
 	require.NoError(t, err)
 	m.c = kyc.Case{}
@@ -137,29 +137,29 @@ func (m *machine) check(t *rapid.T) {
 	}
 	need := c.Next(m.now)
 	require.Equal(t, need, c.Next(m.now), "whoever lost a need gets it again")
-	require.Equal(t, need.Do == kyc.Submit, need.Submission != nil)
-	require.LessOrEqual(t, c.Answered, c.Hints)
+	require.Equal(t, need.Action == kyc.ActionSubmit, need.Submission != nil)
+	require.LessOrEqual(t, c.Answered, c.HintsReceived)
 	for i, s := range c.Queue {
-		require.False(t, c.Handled(s.ID))
+		require.False(t, c.SubmissionDone(s.ID))
 		for _, other := range c.Queue[:i] {
 			require.NotEqual(t, other.ID, s.ID)
 		}
 	}
 	if !c.Stage.Final() {
 		require.True(t, c.EndedAt.IsZero())
-		require.NotEqual(t, kyc.Nothing, need.Do)
+		require.NotEqual(t, kyc.ActionNone, need.Action)
 		require.False(t, need.At.IsZero(), "whoever waits waits until some hour")
 		require.False(t, need.At.After(end))
 		require.Equal(t, c.Until(), c.View().Until)
-		if later := *c; need.Do == kyc.Wait && !need.At.After(m.now) { // its hour came while something was under way
-			later.Apply(kyc.Elapsed{At: m.now})
+		if later := *c; need.Action == kyc.ActionWait && !need.At.After(m.now) { // its hour came while something was under way
+			later.Apply(kyc.TimerFired{At: m.now})
 			next := later.Next(m.now)
-			require.True(t, next.Do != kyc.Wait || next.At.After(m.now), "waiting makes progress")
+			require.True(t, next.Action != kyc.ActionWait || next.At.After(m.now), "waiting makes progress")
 		}
-		require.True(t, need.Do != kyc.Identify || m.known == "", "who has an application is not identified again")
+		require.True(t, need.Action != kyc.ActionIdentify || m.known == "", "who has an application is not identified again")
 		return
 	}
-	require.Equal(t, kyc.Nothing, need.Do)
+	require.Equal(t, kyc.ActionNone, need.Action)
 	require.Empty(t, c.Queue)
 	if m.frozen == "" {
 		m.frozen = bare(*c)
@@ -180,7 +180,7 @@ func TestACaseWhateverHappens(t *testing.T) {
 			"revoke": func(*rapid.T) { m.apply(kyc.LinksRevoked{At: m.now}) },
 			"withdraw": func(t *rapid.T) {
 				if rapid.IntRange(0, 9).Draw(t, "really") == 0 {
-					m.apply(kyc.Withdrawal{At: m.now})
+					m.apply(kyc.WithdrawRequested{At: m.now})
 				}
 			},
 		})
@@ -191,7 +191,7 @@ func TestACaseWhateverHappens(t *testing.T) {
 		for steps := len(m.c.Queue) + 2; !m.c.Stage.Final(); steps-- {
 			require.Positive(t, steps, "past its deadline a case ends: %+v", m.c)
 			if m.ask(t); m.asked == nil {
-				m.apply(kyc.Elapsed{At: m.now})
+				m.apply(kyc.TimerFired{At: m.now})
 			} else {
 				m.end(t)
 			}

@@ -41,7 +41,7 @@ func TestEachRequestHasItsOwnReminders(t *testing.T) {
 	reminder := func(asked time.Duration) kyc.Notice {
 		c := newCase()
 		for _, at := range []time.Duration{asked, 20 * day} {
-			c.Apply(kyc.Answered{At: start.Add(at), Reading: single("pending_step_up", "")})
+			c.Apply(kyc.StatusReceived{At: start.Add(at), Reading: single("pending_step_up", "")})
 		}
 		n := c.Notices[len(c.Notices)-1]
 		require.Equal(t, kyc.NoticeReminder, n.Type)

@@ -7,60 +7,60 @@ import (
 	"time"
 )
 
-// Do is what a case needs from the world.
-type Do string
+// Action is what a case needs from the world.
+type Action string
 
 // The needs.
 const (
-	Identify Do = "identify" // find or make the application under this reference
-	Submit   Do = "submit"   // hand a submission over to ConnectFi
-	Read     Do = "read"     // read the status now
-	Watch    Do = "watch"    // read the status now and then, and come back when it differs
-	Wait     Do = "wait"     // nothing, until the hour
-	Nothing  Do = "nothing"  // the case has ended
+	ActionIdentify   Action = "identify" // find or make the application under this reference
+	ActionSubmit     Action = "submit"   // hand a submission over to ConnectFi
+	ActionReadStatus Action = "read"     // read the status now
+	ActionPollStatus Action = "watch"    // read the status now and then, and come back when it differs
+	ActionWait       Action = "wait"     // nothing, until the hour
+	ActionNone       Action = "nothing"  // the case has ended
 )
 
-// Need is what a case needs next. It follows from the case and the time alone:
+// NextStep is what a case needs next. It follows from the case and the time alone:
 // whoever lost a need asks again and gets it again.
-type Need struct {
-	Do         Do
-	At         time.Time   // Wait: the hour of Elapsed. Otherwise: when this stage ends at the latest
-	Covers     int         // hand it back in the answer: the hints that were known when this was asked
-	Submission *Submission // Submit only
+type NextStep struct {
+	Action     Action
+	At         time.Time   // ActionWait: the hour of Elapsed. Otherwise: when this stage ends at the latest
+	UpToHint   int         // hand it back in the answer: the hints that were known when this was asked
+	Submission *Submission // ActionSubmit only
 }
 
 // Next says what the case needs at this time. Every need but Nothing has a
 // time at which something happens.
-func (c *Case) Next(now time.Time) Need {
+func (c *Case) Next(now time.Time) NextStep {
 	until := c.Until()
-	need := func(do Do) Need { return Need{Do: do, At: until, Covers: c.Hints} }
+	need := func(do Action) NextStep { return NextStep{Action: do, At: until, UpToHint: c.HintsReceived} }
 	switch {
 	case c.Stage.Final():
-		return Need{Do: Nothing}
-	case c.Stage == Identifying, c.ApplicationID == "" && c.Hints > c.Answered:
-		return need(Identify)
+		return NextStep{Action: ActionNone}
+	case c.Stage == Identifying, c.ApplicationID == "" && c.HintsReceived > c.Answered:
+		return need(ActionIdentify)
 	case c.ApplicationID == "":
-		return need(Wait) // refused: only a hint or the deadline moves it
+		return need(ActionWait) // refused: only a hint or the deadline moves it
 	case len(c.Queue) > 0:
-		n := need(Submit)
+		n := need(ActionSubmit)
 		n.Submission = &c.Queue[0]
 		return n
-	case c.Hints > c.Answered, !now.Before(c.wake()):
-		return need(Read)
+	case c.HintsReceived > c.Answered, !now.Before(c.wake()):
+		return need(ActionReadStatus)
 	}
 	first := c.firstRead()
 	if !now.Before(first) {
-		n := need(Watch)
+		n := need(ActionPollStatus)
 		n.At = c.wake()
 		return n
 	}
-	return Need{Do: Wait, At: earlier(first, c.wake()), Covers: c.Hints}
+	return NextStep{Action: ActionWait, At: earlier(first, c.wake()), UpToHint: c.HintsReceived}
 }
 
 // wake is when the status is read at the latest: at the end of the stage, and
 // before a reminder, for who was decided meanwhile is not reminded.
 func (c *Case) wake() time.Time {
-	if c.Stage == AwaitingDocuments && c.Reminded < len(c.Policy.Reminders) && c.someoneMissing() {
+	if c.Stage == AwaitingDocuments && c.Reminded < len(c.Policy.Reminders) && c.documentsOutstanding() {
 		return earlier(c.reminder(c.Reminded), c.Until())
 	}
 	return c.Until()
@@ -88,18 +88,18 @@ func (c *Case) ReadEvery() (shortest, longest time.Duration) {
 
 // Why a case does not take a submission.
 var (
-	ErrEnded     = errors.New("the case has ended")
-	ErrNotWanted = errors.New("no documents are wanted")
+	ErrEnded                 = errors.New("the case has ended")
+	ErrDocumentsNotRequested = errors.New("no documents are wanted")
 )
 
 // CheckSubmission says whether the case wants this submission now: nil, or
-// ErrEnded, ErrNotWanted or a *SubmissionError, each with its reason. One that
+// ErrEnded, ErrDocumentsNotRequested or a *SubmissionError, each with its reason. One that
 // was handed in before is welcome: it gets the same answer again.
 func (c *Case) CheckSubmission(s Submission) error {
 	if err := s.Validate(); err != nil {
 		return &SubmissionError{err}
 	}
-	if c.Handled(s.ID) {
+	if c.SubmissionDone(s.ID) {
 		return nil
 	}
 	if c.Stage.Final() {
@@ -110,12 +110,12 @@ func (c *Case) CheckSubmission(s Submission) error {
 		return &SubmissionError{fmt.Errorf("the case has no entity %q", s.Entity)}
 	}
 	if c.Stage != AwaitingDocuments || c.Reading.Entities[i].Status.kind() != wantsDocuments {
-		return fmt.Errorf("%w of this entity: the case is %s", ErrNotWanted, c.Stage)
+		return fmt.Errorf("%w of this entity: the case is %s", ErrDocumentsNotRequested, c.Stage)
 	}
 	for _, q := range c.Queue {
 		// Whoever links by themselves may link one after the other: each is ConnectFi's to judge.
-		if q.Entity == s.Entity && q.ID != s.ID && !s.AtConnectFi() {
-			return fmt.Errorf("%w of this entity: others are on their way to ConnectFi already", ErrNotWanted)
+		if q.Entity == s.Entity && q.ID != s.ID && !s.AlreadyUploaded() {
+			return fmt.Errorf("%w of this entity: others are on their way to ConnectFi already", ErrDocumentsNotRequested)
 		}
 	}
 	return nil
@@ -127,16 +127,18 @@ type SubmissionError struct{ problem error }
 func (e *SubmissionError) Error() string { return e.problem.Error() }
 func (e *SubmissionError) Unwrap() error { return e.problem }
 
-// Handled reports whether this submission is through, taken or refused.
-func (c *Case) Handled(submission string) bool { return slices.Contains(c.Settled, submission) }
-
-// someoneMissing reports whether an applicant has something to do: documents
-// that are on their way are not missing.
-func (c *Case) someoneMissing() bool {
-	return slices.ContainsFunc(c.Reading.Entities, func(e EntityReading) bool { return c.missing(e) })
+// SubmissionDone reports whether this submission is through, taken or refused.
+func (c *Case) SubmissionDone(submission string) bool {
+	return slices.Contains(c.DoneSubmissions, submission)
 }
 
-func (c *Case) missing(e EntityReading) bool {
+// documentsOutstanding reports whether an applicant has something to do: documents
+// that are on their way are not missing.
+func (c *Case) documentsOutstanding() bool {
+	return slices.ContainsFunc(c.Reading.Entities, func(e EntitySnapshot) bool { return c.missing(e) })
+}
+
+func (c *Case) missing(e EntitySnapshot) bool {
 	return e.Status.kind() == wantsDocuments &&
 		!slices.ContainsFunc(c.Queue, func(s Submission) bool { return s.Entity == e.ID })
 }

@@ -15,7 +15,7 @@ type Notice struct {
 	Type    NoticeType `json:"type"`
 	At      time.Time  `json:"at"`
 	Stage   Stage      `json:"stage"`
-	Reading Reading    `json:"reading"`         // ConnectFi's last word then
+	Reading Snapshot   `json:"reading"`         // ConnectFi's last word then
 	Links   int        `json:"links,omitempty"` // the number that links to the applicant's page carried then
 	Until   time.Time  `json:"until,omitzero"`  // when the stage would end at the latest; zero once final
 }
@@ -37,8 +37,8 @@ const (
 	NoticeWithdrawn NoticeType = "case.withdrawn"
 )
 
-// notices says which notice a stage that began is.
-var notices = map[Stage]NoticeType{AwaitingDocuments: NoticeDocuments, InReview: NoticeReview, AwaitingData: NoticeData,
+// noticeForStage says which notice a stage that began is.
+var noticeForStage = map[Stage]NoticeType{AwaitingDocuments: NoticeDocuments, InReview: NoticeReview, AwaitingData: NoticeData,
 	Held: NoticeHeld, Approved: NoticeApproved, Denied: NoticeDenied, Expired: NoticeExpired, Withdrawn: NoticeWithdrawn}
 
 // Final reports whether this is the last notice of its case.
@@ -48,10 +48,10 @@ func (n Notice) Final() bool { return n.Stage.Final() }
 // applicant's page belongs with it.
 func (n Notice) ForApplicant() bool { return n.Type == NoticeDocuments || n.Type == NoticeReminder }
 
-// Said reports whether ConnectFi's own words make the notice: a reminder, an
+// FromProvider reports whether ConnectFi's own words make the notice: a reminder, an
 // expiry, a withdrawal and a refusal are ours alone, and change no status of
 // ConnectFi's.
-func (n Notice) Said() bool {
+func (n Notice) FromProvider() bool {
 	switch n.Type {
 	case NoticeReminder, NoticeExpired, NoticeWithdrawn:
 		return false
@@ -71,8 +71,8 @@ func (c *Case) notify(what NoticeType, at time.Time) {
 	if what == "" {
 		return
 	}
-	c.Noticed++
-	n := Notice{Type: what, At: at, Stage: c.Stage, Reading: c.Reading, Links: c.Links}
+	c.NoticeSeq++
+	n := Notice{Type: what, At: at, Stage: c.Stage, Reading: c.Reading, Links: c.LinkEpoch}
 	n.Reading.ApplicationID = c.ApplicationID
 	if !c.Stage.Final() {
 		n.Until = c.Until()
@@ -90,7 +90,7 @@ func (c *Case) notify(what NoticeType, at time.Time) {
 // that place: one that falls due again in a run that was reset is the same.
 // What goes into it, and how, must never change: ids are for ever.
 func (c *Case) noticeID(n Notice) string {
-	place := fmt.Sprintf("%d %d", n.At.UnixNano(), c.Noticed)
+	place := fmt.Sprintf("%d %d", n.At.UnixNano(), c.NoticeSeq)
 	if n.Type == NoticeReminder {
 		place = fmt.Sprintf("%s %d", c.Requested, c.Reminded)
 	}
@@ -103,9 +103,9 @@ func (c *Case) noticeID(n Notice) string {
 	return "evt_" + hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// HandedOn forgets the oldest n notices: they are in somebody else's care, or
+// AckNotices forgets the oldest n notices: they are in somebody else's care, or
 // nobody wants them.
-func (c *Case) HandedOn(n int) {
+func (c *Case) AckNotices(n int) {
 	if c.Notices = c.Notices[n:]; len(c.Notices) == 0 {
 		c.Notices = nil
 	}

@@ -37,34 +37,34 @@ var lives = map[string]struct {
 		reading("pending_step_up", "", entity(person, "completed", "approved"), entity(rep, "pending_step_up", ""))),
 		types(kyc.NoticeDocuments, kyc.NoticeDocuments)},
 	"refused": {func(c *kyc.Case) {
-		c.Apply(kyc.Refused{At: start, Step: kyc.StepIdentification, Code: "customerNotFound"})
-		c.Apply(kyc.Refused{At: start.Add(day), Step: kyc.StepIdentification, Code: "customerNotFound"})
-		c.Apply(kyc.Withdrawal{At: start.Add(2 * day)})
+		c.Apply(kyc.RequestRejected{At: start, Step: kyc.StepIdentification, Code: "customerNotFound"})
+		c.Apply(kyc.RequestRejected{At: start.Add(day), Step: kyc.StepIdentification, Code: "customerNotFound"})
+		c.Apply(kyc.WithdrawRequested{At: start.Add(2 * day)})
 	}, types(kyc.NoticeHeld, kyc.NoticeWithdrawn)},
 	"reminded and expired": {func(c *kyc.Case) {
 		answers(single("pending_step_up", ""))(c)
 		for _, days := range []time.Duration{3, 8, 29} { // two that fell due together are one
-			c.Apply(kyc.Answered{At: start.Add(days * day), Reading: single("pending_step_up", "")})
+			c.Apply(kyc.StatusReceived{At: start.Add(days * day), Reading: single("pending_step_up", "")})
 		}
-		c.Apply(kyc.Answered{At: start.Add(31 * day), Reading: single("pending_step_up", "")})
+		c.Apply(kyc.StatusReceived{At: start.Add(31 * day), Reading: single("pending_step_up", "")})
 	}, types(kyc.NoticeDocuments, kyc.NoticeReminder, kyc.NoticeReminder, kyc.NoticeReminder, kyc.NoticeExpired)},
 	"nothing after the end": {func(c *kyc.Case) {
 		answers(single("completed", "approved"), single("completed", "denied"))(c)
-		c.Apply(kyc.Withdrawal{At: start.Add(day)})
-		c.Apply(kyc.Hinted{At: start.Add(day), By: kyc.HintCallback})
+		c.Apply(kyc.WithdrawRequested{At: start.Add(day)})
+		c.Apply(kyc.ChangeHinted{At: start.Add(day), By: kyc.HintCallback})
 	}, types(kyc.NoticeApproved)},
 	"hints and links are nobody's news": {func(c *kyc.Case) {
-		c.Apply(kyc.Hinted{At: start, By: kyc.HintCallback, ID: "r1"})
+		c.Apply(kyc.ChangeHinted{At: start, By: kyc.HintCallback, ID: "r1"})
 		c.Apply(kyc.LinksRevoked{At: start})
 	}, nil},
 }
 
 func types(all ...kyc.NoticeType) []kyc.NoticeType { return all }
 
-func answers(readings ...kyc.Reading) func(*kyc.Case) {
+func answers(readings ...kyc.Snapshot) func(*kyc.Case) {
 	return func(c *kyc.Case) {
 		for i, r := range readings {
-			c.Apply(kyc.Answered{At: start.Add(time.Duration(i) * time.Hour), Reading: r, Covers: c.Hints})
+			c.Apply(kyc.StatusReceived{At: start.Add(time.Duration(i) * time.Hour), Reading: r, Covers: c.HintsReceived})
 		}
 	}
 }
@@ -109,7 +109,7 @@ func TestWhoseWordANoticeIs(t *testing.T) {
 		lives[name].events(&c)
 		var said []bool
 		for _, n := range c.Notices {
-			said = append(said, n.Said())
+			said = append(said, n.FromProvider())
 			require.Equal(t, n.Type == "case.documents_requested" || n.Type == "case.reminder", n.ForApplicant())
 		}
 		require.Equal(t, want, said, name)
@@ -123,13 +123,13 @@ func TestNoticesSurviveBeingCarried(t *testing.T) {
 		whole, carried := newCase(), newCase()
 		var got []kyc.Notice
 		for i := range rapid.IntRange(1, 12).Draw(t, "reads") {
-			e := kyc.Answered{At: start.Add(time.Duration(i) * time.Hour), Reading: drawReading(t)}
+			e := kyc.StatusReceived{At: start.Add(time.Duration(i) * time.Hour), Reading: drawReading(t)}
 			whole.Apply(e)
 			carried.Apply(e)
 			if rapid.Bool().Draw(t, "hand on") {
 				n := rapid.IntRange(0, len(carried.Notices)).Draw(t, "how many")
 				got = append(got, carried.Notices[:n]...)
-				carried.HandedOn(n)
+				carried.AckNotices(n)
 			}
 			if rapid.Bool().Draw(t, "carry") {
 				text, err := json.Marshal(carried)
@@ -139,7 +139,7 @@ func TestNoticesSurviveBeingCarried(t *testing.T) {
 			}
 		}
 		got = append(got, carried.Notices...)
-		carried.HandedOn(len(carried.Notices))
+		carried.AckNotices(len(carried.Notices))
 		require.Nil(t, carried.Notices)
 		want, err := json.Marshal(whole.Notices)
 		require.NoError(t, err)

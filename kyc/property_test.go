@@ -17,18 +17,18 @@ import (
 var statuses = []kyc.Status{"pending_step_up", "pending_documents", "waiting_review",
 	"pending_journey_application_review", "running", "data_request", "completed", "pending_action"}
 
-func drawReading(t *rapid.T) kyc.Reading {
+func drawReading(t *rapid.T) kyc.Snapshot {
 	outcome := rapid.SampledFrom([]kyc.Outcome{"", "approved", "Approved", "denied", "Denied", "maybe"})
 	r := reading(rapid.SampledFrom(statuses).Draw(t, "status"), outcome.Draw(t, "outcome"))
 	for i := range rapid.IntRange(0, 3).Draw(t, "entities") {
-		r.Entities = append(r.Entities, kyc.EntityReading{ID: fmt.Sprintf("cstab_%d", i), IsCustomer: i == 0,
+		r.Entities = append(r.Entities, kyc.EntitySnapshot{ID: fmt.Sprintf("cstab_%d", i), IsCustomer: i == 0,
 			Status: rapid.SampledFrom(statuses).Draw(t, "entity status"), Outcome: outcome.Draw(t, "entity outcome")})
 	}
 	return r
 }
 
 // bruteStage is the rule of the stages said once more, as plainly as possible.
-func bruteStage(r kyc.Reading) kyc.Stage {
+func bruteStage(r kyc.Snapshot) kyc.Stage {
 	all := []string{string(r.Status)}
 	unanimous, customer := true, false
 	for _, e := range r.Entities {
@@ -74,7 +74,7 @@ func bare(c kyc.Case) string {
 	v := c.View()
 	v.Version, v.Hints, v.Covered = 0, 0, 0
 	v.Timeline = slices.DeleteFunc(v.Timeline, func(e kyc.Entry) bool {
-		return e.What == kyc.HintCallback || e.What == kyc.HintRefresh || e.What == kyc.WhatLate
+		return e.What == kyc.HintCallback || e.What == kyc.HintRefresh || e.What == kyc.EntryLate
 	})
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -91,11 +91,11 @@ func TestHintsDoNotMatter(t *testing.T) {
 		for range rapid.IntRange(1, 8).Draw(t, "reads") {
 			at = at.Add(time.Duration(rapid.IntRange(1, 200).Draw(t, "hours")) * time.Hour)
 			for range rapid.IntRange(0, 3).Draw(t, "hints") {
-				noisy.Apply(kyc.Hinted{At: at, By: kyc.HintCallback, ID: rapid.StringMatching(`[a-d]?`).Draw(t, "id")})
+				noisy.Apply(kyc.ChangeHinted{At: at, By: kyc.HintCallback, ID: rapid.StringMatching(`[a-d]?`).Draw(t, "id")})
 			}
 			r := drawReading(t)
-			quiet.Apply(kyc.Answered{At: at, Reading: r})
-			noisy.Apply(kyc.Answered{At: at, Reading: r, Covers: rapid.IntRange(0, noisy.Hints).Draw(t, "covers")})
+			quiet.Apply(kyc.StatusReceived{At: at, Reading: r})
+			noisy.Apply(kyc.StatusReceived{At: at, Reading: r, Covers: rapid.IntRange(0, noisy.HintsReceived).Draw(t, "covers")})
 		}
 		require.Equal(t, bare(quiet), bare(noisy))
 	})
@@ -110,14 +110,14 @@ func TestReadsAreIdempotentAndTheLastWins(t *testing.T) {
 			r := drawReading(t)
 			decided := c.Stage.Final()
 			before := c.View()
-			c.Apply(kyc.Answered{At: at, Reading: r})
+			c.Apply(kyc.StatusReceived{At: at, Reading: r})
 			if decided {
 				require.Equal(t, before, c.View())
 				continue
 			}
 			require.Equal(t, bruteStage(r), c.Stage)
 			once := c.View()
-			c.Apply(kyc.Answered{At: at.Add(time.Minute), Reading: r})
+			c.Apply(kyc.StatusReceived{At: at.Add(time.Minute), Reading: r})
 			require.Equal(t, once, c.View())
 		}
 	})
@@ -132,22 +132,22 @@ func TestEveryOpenCaseHasANextNeedAndAnHour(t *testing.T) {
 		for step := 0; !c.Stage.Final(); step++ {
 			require.Less(t, step, 500, "a case that gets nowhere: %+v", c)
 			need := c.Next(now)
-			require.NotEqual(t, kyc.Nothing, need.Do)
+			require.NotEqual(t, kyc.ActionNone, need.Action)
 			require.False(t, need.At.IsZero())
 			require.False(t, need.At.After(end))
 			if rapid.IntRange(0, 9).Draw(t, "hint") == 0 {
-				c.Apply(kyc.Hinted{At: now, By: kyc.HintCallback})
+				c.Apply(kyc.ChangeHinted{At: now, By: kyc.HintCallback})
 			}
-			switch need.Do {
-			case kyc.Wait:
+			switch need.Action {
+			case kyc.ActionWait:
 				now = need.At
-				c.Apply(kyc.Elapsed{At: now})
-			case kyc.Watch:
+				c.Apply(kyc.TimerFired{At: now})
+			case kyc.ActionPollStatus:
 				now = now.Add(time.Duration(rapid.IntRange(1, 60).Draw(t, "days")) * day)
 				if now.After(need.At) {
 					now = need.At
 				}
-				c.Apply(kyc.Answered{At: now, Reading: drawReading(t), Covers: need.Covers})
+				c.Apply(kyc.StatusReceived{At: now, Reading: drawReading(t), Covers: need.UpToHint})
 			default:
 				now = now.Add(time.Minute)
 				submission := ""
@@ -156,9 +156,9 @@ func TestEveryOpenCaseHasANextNeedAndAnHour(t *testing.T) {
 				}
 				switch rapid.IntRange(0, 5).Draw(t, "fate") {
 				case 0:
-					c.Apply(kyc.Refused{At: now, Step: kyc.StepStatus, Code: "x", Covers: need.Covers, Submission: submission})
+					c.Apply(kyc.RequestRejected{At: now, Step: kyc.StepStatus, Code: "x", Covers: need.UpToHint, Submission: submission})
 				default:
-					c.Apply(kyc.Answered{At: now, Reading: drawReading(t), Covers: need.Covers, Submission: submission})
+					c.Apply(kyc.StatusReceived{At: now, Reading: drawReading(t), Covers: need.UpToHint, Submission: submission})
 				}
 			}
 			if c.Stage == kyc.AwaitingDocuments && rapid.Bool().Draw(t, "send") {

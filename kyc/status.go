@@ -24,14 +24,14 @@ const (
 // is compares without case.
 func (o Outcome) is(other Outcome) bool { return strings.EqualFold(string(o), string(other)) }
 
-// kind is what a status means. The order is who goes first: the least finished
+// statusClass is what a status means. The order is who goes first: the least finished
 // part of an application says where the whole stands (S), and a wish that
 // somebody here can fulfil goes before one that nobody can.
-type kind int
+type statusClass int
 
 const (
-	wantsDocuments kind = iota
-	unlisted
+	wantsDocuments statusClass = iota
+	unknownStatus
 	wantsData
 	running
 	inReview
@@ -39,7 +39,7 @@ const (
 )
 
 // kinds lists both spellings of every status the pages name (S, C).
-var kinds = map[Status]kind{
+var kinds = map[Status]statusClass{
 	"pending_step_up":                    wantsDocuments,
 	"pending_documents":                  wantsDocuments,
 	"data_request":                       wantsData,
@@ -49,14 +49,14 @@ var kinds = map[Status]kind{
 	"completed":                          completed,
 }
 
-func (s Status) kind() kind {
+func (s Status) kind() statusClass {
 	if k, ok := kinds[s]; ok {
 		return k
 	}
-	return unlisted
+	return unknownStatus
 }
 
-func (k kind) stage() Stage {
+func (k statusClass) stage() Stage {
 	switch k {
 	case wantsDocuments:
 		return AwaitingDocuments
@@ -70,18 +70,18 @@ func (k kind) stage() Stage {
 	return Held
 }
 
-// Reading is one answer of ConnectFi about an application, in this package's
+// Snapshot is one answer of ConnectFi about an application, in this package's
 // words. It is what drives a case.
-type Reading struct {
-	ApplicationID string          `json:"applicationId"`
-	AggregatorID  string          `json:"aggregatorId,omitempty"` // of whoever has the account at ConnectFi; it decides nothing
-	Status        Status          `json:"status"`
-	Outcome       Outcome         `json:"outcome,omitempty"`
-	Entities      []EntityReading `json:"entities,omitempty"`
+type Snapshot struct {
+	ApplicationID string           `json:"applicationId"`
+	AggregatorID  string           `json:"aggregatorId,omitempty"` // of whoever has the account at ConnectFi; it decides nothing
+	Status        Status           `json:"status"`
+	Outcome       Outcome          `json:"outcome,omitempty"`
+	Entities      []EntitySnapshot `json:"entities,omitempty"`
 }
 
-// EntityReading is what an answer says of one person or business.
-type EntityReading struct {
+// EntitySnapshot is what an answer says of one person or business.
+type EntitySnapshot struct {
 	ID         string  `json:"id"`
 	IsCustomer bool    `json:"isCustomer,omitempty"`
 	Status     Status  `json:"status"`
@@ -91,9 +91,9 @@ type EntityReading struct {
 // stage says where a case stands that was answered like this, and why if that
 // needs a reason. A decision needs the status and the outcome; an approval
 // needs every entity, the customer among them, to agree as well (C).
-func (r Reading) stage() (Stage, string) {
+func (r Snapshot) stage() (Stage, string) {
 	switch top := r.Status.kind(); top {
-	case unlisted:
+	case unknownStatus:
 		return Held, "ConnectFi answers the status " + quote(string(r.Status)) + ", which its pages do not list"
 	case completed:
 		return r.decision()
@@ -104,14 +104,14 @@ func (r Reading) stage() (Stage, string) {
 				least, who = k, e.ID
 			}
 		}
-		if least == unlisted {
+		if least == unknownStatus {
 			return Held, "ConnectFi answers a status its pages do not list for the entity " + who
 		}
 		return least.stage(), ""
 	}
 }
 
-func (r Reading) decision() (Stage, string) {
+func (r Snapshot) decision() (Stage, string) {
 	switch {
 	case r.Outcome.is(OutcomeDenied):
 		return Denied, ""
@@ -159,7 +159,7 @@ func (s Status) Completed() bool { return s.kind() == completed }
 
 // Fingerprint is equal for two readings that mean the same to a case, whatever
 // the order of their entities. It is short, and stable between builds.
-func (r Reading) Fingerprint() string {
+func (r Snapshot) Fingerprint() string {
 	h := sha256.New()
 	field := func(text string) { h.Write([]byte(strconv.Itoa(len(text)) + ":" + text)) }
 	field(r.ApplicationID)

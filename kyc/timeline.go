@@ -17,36 +17,36 @@ type Entry struct {
 
 // What an Entry may tell, besides a stage that began (its name) and a hint.
 const (
-	WhatStarted     = "started"
-	WhatIdentified  = "identified"
-	WhatWanted      = "documents_wanted"
-	WhatStillWanted = "documents_still_wanted"
-	WhatReminder    = "reminder"
-	WhatConsented   = "consented"
-	WhatRevoked     = "links_revoked"
-	WhatSubmitted   = "documents_submitted"
-	WhatHandedOver  = "documents_handed_over"
-	WhatEntityDone  = "entity_completed"
-	WhatRefused     = "refused"
-	WhatLate        = "late_callback"
-	WhatReset       = "reset" // by an operator in Temporal: see View.ResetAt
+	EntryStarted     = "started"
+	EntryIdentified  = "identified"
+	EntryWanted      = "documents_wanted"
+	EntryStillWanted = "documents_still_wanted"
+	EntryReminder    = "reminder"
+	EntryConsented   = "consented"
+	EntryRevoked     = "links_revoked"
+	EntrySubmitted   = "documents_submitted"
+	EntryHandedOver  = "documents_handed_over"
+	EntryEntityDone  = "entity_completed"
+	EntryRefused     = "refused"
+	EntryLate        = "late_callback"
+	EntryReset       = "reset" // by an operator in Temporal: see View.ResetAt
 )
 
-// sentences says each line to a person. %s is the entity, then the note.
-var sentences = map[string]string{
-	WhatStarted:     "the case was started",
-	WhatIdentified:  "ConnectFi opened the application",
-	WhatWanted:      "ConnectFi wants document images of %s",
-	WhatStillWanted: "ConnectFi still wants document images of %s",
-	WhatReminder:    "the applicant was due a reminder",
-	WhatConsented:   "who sends for %s agreed to the text %s",
-	WhatRevoked:     "every link to the applicant's page given out so far was revoked",
-	WhatSubmitted:   "document images of %s came in (%s)",
-	WhatHandedOver:  "the images of %s were handed over to ConnectFi",
-	WhatEntityDone:  "ConnectFi completed %s: %s",
-	WhatRefused:     "ConnectFi refused %s",
-	WhatLate:        "a callback came after the end; it changed nothing",
-	WhatReset: "the case was reset in Temporal: what followed until then is in its earlier run; " +
+// entryText says each line to a person. %s is the entity, then the note.
+var entryText = map[string]string{
+	EntryStarted:     "the case was started",
+	EntryIdentified:  "ConnectFi opened the application",
+	EntryWanted:      "ConnectFi wants document images of %s",
+	EntryStillWanted: "ConnectFi still wants document images of %s",
+	EntryReminder:    "the applicant was due a reminder",
+	EntryConsented:   "who sends for %s agreed to the text %s",
+	EntryRevoked:     "every link to the applicant's page given out so far was revoked",
+	EntrySubmitted:   "document images of %s came in (%s)",
+	EntryHandedOver:  "the images of %s were handed over to ConnectFi",
+	EntryEntityDone:  "ConnectFi completed %s: %s",
+	EntryRefused:     "ConnectFi refused %s",
+	EntryLate:        "a callback came after the end; it changed nothing",
+	EntryReset: "the case was reset in Temporal: what followed until then is in its earlier run; " +
 		"documents that are wanted again have their time again",
 	HintCallback:              "ConnectFi called back",
 	HintRefresh:               "a look at the status was asked for",
@@ -63,16 +63,16 @@ var sentences = map[string]string{
 
 // String is the line as a sentence, without its time.
 func (e Entry) String() string {
-	sentence, ok := sentences[e.What]
+	sentence, ok := entryText[e.What]
 	if !ok {
 		sentence = e.What
 	}
 	switch e.What {
-	case WhatWanted, WhatStillWanted, WhatHandedOver:
+	case EntryWanted, EntryStillWanted, EntryHandedOver:
 		sentence = fmt.Sprintf(sentence, e.Entity)
-	case WhatConsented, WhatSubmitted, WhatEntityDone:
+	case EntryConsented, EntrySubmitted, EntryEntityDone:
 		sentence = fmt.Sprintf(sentence, e.Entity, e.Note)
-	case WhatRefused, string(Held), string(Expired):
+	case EntryRefused, string(Held), string(Expired):
 		sentence = fmt.Sprintf(sentence, e.Note)
 	case HintCallback:
 		if e.Note != "" {

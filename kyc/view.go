@@ -13,12 +13,12 @@ type View struct {
 	ApplicationID string       `json:"applicationId"`
 	AggregatorID  string       `json:"aggregatorId,omitempty"`
 	Status        Status       `json:"status,omitempty"` // of the application: ConnectFi's last word
-	Said          Outcome      `json:"said,omitempty"`   // its outcome, in ConnectFi's spelling
+	RawOutcome    Outcome      `json:"said,omitempty"`   // its outcome, in ConnectFi's spelling
 	Stage         Stage        `json:"stage"`
 	Outcome       Outcome      `json:"outcome"` // approved, denied or empty
 	WaitingOn     WaitingOn    `json:"waitingOn"`
 	Until         time.Time    `json:"until,omitzero"`    // when something happens at the latest; zero once final
-	Then          string       `json:"then,omitempty"`    // what happens then, in one sentence
+	OnDeadline    string       `json:"then,omitempty"`    // what happens then, in one sentence
 	Reason        string       `json:"reason,omitempty"`  // why it is held, or how it ended
 	Ground        string       `json:"ground,omitempty"`  // why it is held: one of Grounds
 	Refusal       *Refusal     `json:"refusal,omitempty"` // ConnectFi's last no, until something changes
@@ -41,7 +41,7 @@ func (v *View) ResetAt(at time.Time) {
 	if behind < 0 {
 		behind = len(v.Timeline)
 	}
-	v.Timeline = slices.Insert(v.Timeline, behind, Entry{At: at, What: WhatReset})
+	v.Timeline = slices.Insert(v.Timeline, behind, Entry{At: at, What: EntryReset})
 }
 
 // EntityView is one person or business of the case.
@@ -65,9 +65,9 @@ type Refusal struct {
 func (c *Case) View() View {
 	v := View{
 		Reference: c.Reference, CustomerID: c.CustomerID, CustomerType: CustomerTypeOf(c.CustomerID),
-		ApplicationID: c.ApplicationID, AggregatorID: c.Reading.AggregatorID, Status: c.Reading.Status, Said: c.Reading.Outcome, Stage: c.Stage, WaitingOn: c.Stage.WaitingOn(),
-		Reason: c.Reason, Ground: c.Ground(), Refusal: c.Refusal, StartedAt: c.StartedAt, EndedAt: c.EndedAt, Links: c.Links,
-		Hints: c.Hints, Covered: c.Answered, Version: c.Version, Queued: len(c.Queue), Timeline: slices.Clone(c.Timeline), Entities: []EntityView{},
+		ApplicationID: c.ApplicationID, AggregatorID: c.Reading.AggregatorID, Status: c.Reading.Status, RawOutcome: c.Reading.Outcome, Stage: c.Stage, WaitingOn: c.Stage.WaitingOn(),
+		Reason: c.Reason, Ground: c.HoldReason(), Refusal: c.Refusal, StartedAt: c.StartedAt, EndedAt: c.EndedAt, Links: c.LinkEpoch,
+		Hints: c.HintsReceived, Covered: c.Answered, Version: c.Version, Queued: len(c.Queue), Timeline: slices.Clone(c.Timeline), Entities: []EntityView{},
 	}
 	switch c.Stage {
 	case Approved:
@@ -76,12 +76,12 @@ func (c *Case) View() View {
 		v.Outcome = OutcomeDenied
 	}
 	if !c.Stage.Final() {
-		v.Until, v.Then = c.Until(), c.then()
+		v.Until, v.OnDeadline = c.Until(), c.then()
 	}
 	for _, e := range c.Reading.Entities {
 		v.Entities = append(v.Entities, EntityView{
 			ID: e.ID, IsCustomer: e.IsCustomer, Status: e.Status, Outcome: e.Outcome,
-			Missing: c.wish(e, v.CustomerType),
+			Missing: c.missingDocuments(e, v.CustomerType),
 			Sending: slices.ContainsFunc(c.Queue, func(s Submission) bool { return s.Entity == e.ID }),
 		})
 	}
@@ -96,9 +96,9 @@ func (c *Case) then() string {
 	return "the status is read once more; the case expires if nothing was decided"
 }
 
-// wish says what is missing of an entity. ConnectFi does not name the
+// missingDocuments says what is missing of an entity. ConnectFi does not name the
 // documents it wants; a driving licence from both sides is what its pages show (C).
-func (c *Case) wish(e EntityReading, customer CustomerType) []string {
+func (c *Case) missingDocuments(e EntitySnapshot, customer CustomerType) []string {
 	switch {
 	case c.Stage.Final():
 	case c.missing(e) && e.IsCustomer && customer == Business:

@@ -14,7 +14,7 @@ import (
 // another order is no change.
 func TestTheOrderOfEntitiesMeansNothing(t *testing.T) {
 	// The customer's id is the last one.
-	entities := []kyc.EntityReading{{ID: "cstap_9", IsCustomer: true, Status: "running"},
+	entities := []kyc.EntitySnapshot{{ID: "cstap_9", IsCustomer: true, Status: "running"},
 		{ID: "cstap_1", Status: "running"}, {ID: "cstap_2", Status: "running"}, {ID: "cstap_3", Status: "running"}}
 	want := []string{"cstap_9", "cstap_1", "cstap_2", "cstap_3"}
 	c := kyc.New("A1", "cstap_9", kyc.DefaultPolicy(), start)
@@ -43,7 +43,7 @@ func TestTheOrderOfEntitiesMeansNothing(t *testing.T) {
 func TestACompletedEntityIsToldOnce(t *testing.T) {
 	c := kyc.New("B1", business, kyc.DefaultPolicy(), start)
 	for i, step := range []struct {
-		reading kyc.Reading
+		reading kyc.Snapshot
 		done    []string
 	}{
 		{team("pending_step_up", "pending_step_up", "pending_step_up"), []string{business}},
@@ -53,7 +53,7 @@ func TestACompletedEntityIsToldOnce(t *testing.T) {
 		{team("waiting_review", "completed", "completed"), []string{business, "cstap_1", "cstap_2", "cstap_1"}}, // it was taken back
 	} {
 		answered(&c, time.Duration(i)*time.Hour, step.reading)
-		require.Equal(t, step.done, lines(c, kyc.WhatEntityDone), "%d", i)
+		require.Equal(t, step.done, lines(c, kyc.EntryEntityDone), "%d", i)
 	}
 	require.Equal(t, "ConnectFi completed cstap_1: approved", c.Timeline[len(c.Timeline)-1].String())
 }
@@ -62,14 +62,14 @@ func TestACompletedEntityIsToldOnce(t *testing.T) {
 func TestASubmissionThatIsThroughIsWelcome(t *testing.T) {
 	c := newCase()
 	answered(&c, 0, single("pending_step_up", ""))
-	require.Empty(t, c.Settled, "an answer to no submission settles none")
+	require.Empty(t, c.DoneSubmissions, "an answer to no submission settles none")
 	c.Apply(kyc.Submitted{At: start, Submission: licence("s1", person)})
-	require.False(t, c.Handled("s1"))
-	c.Apply(kyc.Answered{At: start, Reading: single("waiting_review", ""), Submission: "s1"})
-	require.True(t, c.Handled("s1"))
-	require.Equal(t, []string{"s1"}, c.Settled)
+	require.False(t, c.SubmissionDone("s1"))
+	c.Apply(kyc.StatusReceived{At: start, Reading: single("waiting_review", ""), Submission: "s1"})
+	require.True(t, c.SubmissionDone("s1"))
+	require.Equal(t, []string{"s1"}, c.DoneSubmissions)
 	require.NoError(t, c.CheckSubmission(licence("s1", person)))
-	require.ErrorIs(t, c.CheckSubmission(licence("s2", person)), kyc.ErrNotWanted)
+	require.ErrorIs(t, c.CheckSubmission(licence("s2", person)), kyc.ErrDocumentsNotRequested)
 	c.Apply(kyc.Submitted{At: start, Submission: licence("s1", person)})
 	require.Empty(t, c.Queue)
 	answered(&c, time.Hour, single("completed", "denied"))
@@ -80,12 +80,12 @@ func TestASubmissionThatIsThroughIsWelcome(t *testing.T) {
 // An entity's turn counts what ConnectFi asked of it and what it turned down.
 func TestTheTurnOfAnEntity(t *testing.T) {
 	c := kyc.New("B1", business, kyc.DefaultPolicy(), start)
-	turns := func() []int { v := c.View(); return []int{v.Turn("cstap_1"), v.Turn("cstap_2")} }
+	turns := func() []int { v := c.View(); return []int{v.RequestRound("cstap_1"), v.RequestRound("cstap_2")} }
 	require.Equal(t, []int{0, 0}, turns())
 	answered(&c, 0, team("pending_step_up", "pending_step_up", "completed"))
 	require.Equal(t, []int{1, 0}, turns())
 	c.Apply(kyc.Submitted{At: start, Submission: licence("s1", "cstap_1")})
-	c.Apply(kyc.Refused{At: start, Step: kyc.StepDocuments, Code: "x", Submission: "s1"})
+	c.Apply(kyc.RequestRejected{At: start, Step: kyc.StepDocuments, Code: "x", Submission: "s1"})
 	require.Equal(t, []int{2, 0}, turns())
 	answered(&c, time.Hour, team("pending_step_up", "completed", "pending_step_up"))
 	require.Equal(t, []int{2, 1}, turns())
@@ -106,11 +106,11 @@ func TestTheWordsOfAView(t *testing.T) {
 	c := newCase()
 	v := c.View()
 	require.Equal(t, "Identifying: ConnectFi is asked for the application", v.Headline())
-	require.Equal(t, "the case expires", v.Then)
+	require.Equal(t, "the case expires", v.OnDeadline)
 	answered(&c, 0, single("data_request", ""))
 	v = c.View()
 	require.Equal(t, "Awaiting data: ConnectFi needs more, or other data, of the customer", v.Headline())
-	require.Equal(t, "the status is read once more; the case expires if nothing was decided", v.Then)
+	require.Equal(t, "the status is read once more; the case expires if nothing was decided", v.OnDeadline)
 	require.Equal(t, []string{"data that ConnectFi does not name: you can change e-mail, addresses and phones with its POST /customer/update; " +
 		"a wrong name, birth date, SSN or FEIN only PayGears can change"}, v.Entities[0].Missing)
 	answered(&c, time.Hour, single("pending_step_up", ""))
@@ -122,5 +122,5 @@ func TestTheWordsOfAView(t *testing.T) {
 	answered(&c, 90*day, single("waiting_review", ""))
 	v = c.View()
 	require.Equal(t, "Expired without a decision: nothing was decided in time; it stood at in_review", v.Headline())
-	require.Empty(t, v.Then)
+	require.Empty(t, v.OnDeadline)
 }

@@ -10,10 +10,10 @@ import (
 )
 
 // team is an answer about a business and representatives of it, each by its status.
-func team(status kyc.Status, statuses ...kyc.Status) kyc.Reading {
-	r := reading(status, "", kyc.EntityReading{ID: business, IsCustomer: true, Status: "completed", Outcome: "approved"})
+func team(status kyc.Status, statuses ...kyc.Status) kyc.Snapshot {
+	r := reading(status, "", kyc.EntitySnapshot{ID: business, IsCustomer: true, Status: "completed", Outcome: "approved"})
 	for i, s := range statuses {
-		e := kyc.EntityReading{ID: "cstap_" + string(rune('1'+i)), Status: s}
+		e := kyc.EntitySnapshot{ID: "cstap_" + string(rune('1'+i)), Status: s}
 		if s == "completed" {
 			e.Outcome = "approved"
 		}
@@ -37,7 +37,7 @@ func TestOfSeveralEntitiesTheNewlyWantedAreNamed(t *testing.T) {
 	const done, wanted = kyc.Status("completed"), kyc.Status("pending_step_up")
 	c := kyc.New("B1", business, kyc.DefaultPolicy(), start)
 	for day, step := range []struct {
-		reading kyc.Reading
+		reading kyc.Snapshot
 		named   []string
 		asked   int // the day on which documents were last asked for
 	}{
@@ -50,9 +50,9 @@ func TestOfSeveralEntitiesTheNewlyWantedAreNamed(t *testing.T) {
 		{team("waiting_review", done, done, "waiting_review", "waiting_review"), nil, 5},
 		{team(wanted, done, wanted, done, done), []string{"cstap_2"}, 7},
 	} {
-		before := lines(c, kyc.WhatWanted)
+		before := lines(c, kyc.EntryWanted)
 		answered(&c, time.Duration(day)*24*time.Hour, step.reading)
-		require.Equal(t, append(before, step.named...), lines(c, kyc.WhatWanted), "day %d", day)
+		require.Equal(t, append(before, step.named...), lines(c, kyc.EntryWanted), "day %d", day)
 		require.Equal(t, start.Add(time.Duration(step.asked)*24*time.Hour), c.AskedAt, "day %d", day)
 	}
 }
@@ -64,7 +64,7 @@ func TestAnEntityThatWantsNothingGetsNothing(t *testing.T) {
 	require.Equal(t, kyc.AwaitingDocuments, c.Stage)
 	require.NoError(t, c.CheckSubmission(licence("s1", "cstap_2")))
 	for _, entity := range []string{business, "cstap_1", "cstap_3"} {
-		require.ErrorIs(t, c.CheckSubmission(licence("s2", entity)), kyc.ErrNotWanted, entity)
+		require.ErrorIs(t, c.CheckSubmission(licence("s2", entity)), kyc.ErrDocumentsNotRequested, entity)
 	}
 	// What one representative sends keeps no other waiting.
 	answered(&c, time.Hour, team("pending_step_up", "pending_step_up", "pending_step_up", "waiting_review"))
@@ -78,14 +78,14 @@ func TestAnEntityThatWantsNothingGetsNothing(t *testing.T) {
 	answered(&c, 3*time.Hour, team("pending_step_up", "pending_step_up", "pending_step_up", "waiting_review"))
 	// The stage decides first: a status of the application that nobody knows holds the case, whoever wants what.
 	answered(&c, 4*time.Hour, team("strange", "pending_step_up"))
-	require.ErrorIs(t, c.CheckSubmission(licence("s3", "cstap_1")), kyc.ErrNotWanted)
+	require.ErrorIs(t, c.CheckSubmission(licence("s3", "cstap_1")), kyc.ErrDocumentsNotRequested)
 }
 
 // A second refusal for another reason is told like the first; the same again is told once.
 func TestARefusalWhileHeld(t *testing.T) {
 	c := newCase()
 	refuse := func(hours time.Duration, step, code string) {
-		c.Apply(kyc.Refused{At: start.Add(hours * time.Hour), Step: step, Code: code})
+		c.Apply(kyc.RequestRejected{At: start.Add(hours * time.Hour), Step: step, Code: code})
 	}
 	for _, step := range []struct {
 		hours      time.Duration
@@ -106,14 +106,14 @@ func TestARefusalWhileHeld(t *testing.T) {
 		require.Len(t, c.Notices, step.notices)
 		require.Equal(t, start.Add(step.changed*time.Hour), c.ChangedAt)
 	}
-	require.Len(t, lines(c, kyc.WhatRefused), 5, "each is on record")
+	require.Len(t, lines(c, kyc.EntryRefused), 5, "each is on record")
 	require.Len(t, lines(c, string(kyc.Held)), 3)
 }
 
 // A reminder is for an applicant who can act: in no stage but awaiting_documents, and not while documents are on their way.
 func TestNoReminderOutsideOfAwaitingDocuments(t *testing.T) {
-	reminded := func(c kyc.Case) int { return len(lines(c, kyc.WhatReminder)) }
-	for name, r := range map[string]kyc.Reading{
+	reminded := func(c kyc.Case) int { return len(lines(c, kyc.EntryReminder)) }
+	for name, r := range map[string]kyc.Snapshot{
 		"held, and an entity wants documents": reading("strange", "", entity(person, "pending_step_up", "")),
 		"in review":                           single("waiting_review", ""),
 		"awaiting data":                       single("data_request", ""),
@@ -133,7 +133,7 @@ func TestNoReminderOutsideOfAwaitingDocuments(t *testing.T) {
 	c.Apply(kyc.Submitted{At: start.Add(day), Submission: licence("s1", person)})
 	answered(&c, 8*day, single("pending_step_up", ""))
 	require.Zero(t, reminded(c), "its documents are on their way")
-	c.Apply(kyc.Refused{At: start.Add(8 * day), Step: kyc.StepDocuments, Code: "x", Submission: "s1"})
+	c.Apply(kyc.RequestRejected{At: start.Add(8 * day), Step: kyc.StepDocuments, Code: "x", Submission: "s1"})
 	answered(&c, 8*day, single("pending_step_up", ""))
 	require.Equal(t, 1, reminded(c))
 	answered(&c, 14*day-time.Nanosecond, single("pending_step_up", ""))
@@ -152,16 +152,16 @@ func TestAVersionRisesOnceForEachLine(t *testing.T) {
 		rises int
 		why   string
 	}{
-		{kyc.Answered{At: start, Reading: single("running", "")}, 2, "identified, and a stage"},
-		{kyc.Answered{At: start, Reading: single("running", "")}, 0, "the same"},
-		{kyc.Answered{At: start, Reading: single("waiting_review", "")}, 1, "another stage"},
-		{kyc.Answered{At: start, Reading: single("pending_journey_application_review", "")}, 1, "another word, and no line"},
-		{kyc.Answered{At: start, Reading: single("pending_step_up", "")}, 2, "a stage, and an entity that is wanted"},
-		{kyc.Answered{At: start, Reading: reading("pending_step_up", "", entity(person, "pending_step_up", ""), entity(rep, "pending_step_up", ""))}, 1, "another one is wanted"},
-		{kyc.Hinted{At: start, By: kyc.HintCallback}, 1, "a callback"},
-		{kyc.Hinted{At: start, By: kyc.HintCallback}, 1, "another, in the same line"},
+		{kyc.StatusReceived{At: start, Reading: single("running", "")}, 2, "identified, and a stage"},
+		{kyc.StatusReceived{At: start, Reading: single("running", "")}, 0, "the same"},
+		{kyc.StatusReceived{At: start, Reading: single("waiting_review", "")}, 1, "another stage"},
+		{kyc.StatusReceived{At: start, Reading: single("pending_journey_application_review", "")}, 1, "another word, and no line"},
+		{kyc.StatusReceived{At: start, Reading: single("pending_step_up", "")}, 2, "a stage, and an entity that is wanted"},
+		{kyc.StatusReceived{At: start, Reading: reading("pending_step_up", "", entity(person, "pending_step_up", ""), entity(rep, "pending_step_up", ""))}, 1, "another one is wanted"},
+		{kyc.ChangeHinted{At: start, By: kyc.HintCallback}, 1, "a callback"},
+		{kyc.ChangeHinted{At: start, By: kyc.HintCallback}, 1, "another, in the same line"},
 		{kyc.LinksRevoked{At: start}, 1, "links revoked"},
-		{kyc.Elapsed{At: start}, 0, "nothing"},
+		{kyc.TimerFired{At: start}, 0, "nothing"},
 	} {
 		before := c.Version
 		c.Apply(step.event)
@@ -174,19 +174,19 @@ func TestOnlyHintsShareALine(t *testing.T) {
 	c := newCase()
 	c.Apply(kyc.LinksRevoked{At: start})
 	c.Apply(kyc.LinksRevoked{At: start})
-	require.Len(t, lines(c, kyc.WhatRevoked), 2)
-	require.Equal(t, 2, c.Links)
+	require.Len(t, lines(c, kyc.EntryRevoked), 2)
+	require.Equal(t, 2, c.LinkEpoch)
 	answered(&c, 0, single("waiting_review", ""))
 	for range 3 {
-		c.Apply(kyc.Hinted{At: start, By: kyc.HintCallback, ApplicationID: "iapp_1"})
+		c.Apply(kyc.ChangeHinted{At: start, By: kyc.HintCallback, ApplicationID: "iapp_1"})
 	}
 	require.Equal(t, "ConnectFi called back (3 times)", c.Timeline[len(c.Timeline)-1].String())
-	c.Apply(kyc.Hinted{At: start, By: kyc.HintCallback, ApplicationID: "iapp_2"})
+	c.Apply(kyc.ChangeHinted{At: start, By: kyc.HintCallback, ApplicationID: "iapp_2"})
 	require.Equal(t, "ConnectFi called back, but it named another application", c.Timeline[len(c.Timeline)-1].String())
-	c.Apply(kyc.Hinted{At: start, By: kyc.HintRefresh})
+	c.Apply(kyc.ChangeHinted{At: start, By: kyc.HintRefresh})
 	require.Equal(t, "a look at the status was asked for", c.Timeline[len(c.Timeline)-1].String())
 	early := newCase() // no application is known yet that it could differ from
-	early.Apply(kyc.Hinted{At: start, By: kyc.HintCallback, ApplicationID: "iapp_2"})
+	early.Apply(kyc.ChangeHinted{At: start, By: kyc.HintCallback, ApplicationID: "iapp_2"})
 	require.Equal(t, "ConnectFi called back", early.Timeline[1].String())
 }
 
@@ -195,12 +195,12 @@ func TestRememberedCallbacks(t *testing.T) {
 	c := newCase()
 	id := func(n int) string { return "r" + time.Duration(n).String() }
 	for n := range 65 {
-		c.Apply(kyc.Hinted{At: start, By: kyc.HintCallback, ID: id(n)})
+		c.Apply(kyc.ChangeHinted{At: start, By: kyc.HintCallback, ID: id(n)})
 	}
-	require.Equal(t, 65, c.Hints)
-	require.Len(t, c.Seen, 64)
-	c.Apply(kyc.Hinted{At: start, By: kyc.HintCallback, ID: id(1)})
-	require.Equal(t, 65, c.Hints, "the second one is remembered")
-	c.Apply(kyc.Hinted{At: start, By: kyc.HintCallback, ID: id(0)})
-	require.Equal(t, 66, c.Hints, "the first one is forgotten")
+	require.Equal(t, 65, c.HintsReceived)
+	require.Len(t, c.SeenCallbackIDs, 64)
+	c.Apply(kyc.ChangeHinted{At: start, By: kyc.HintCallback, ID: id(1)})
+	require.Equal(t, 65, c.HintsReceived, "the second one is remembered")
+	c.Apply(kyc.ChangeHinted{At: start, By: kyc.HintCallback, ID: id(0)})
+	require.Equal(t, 66, c.HintsReceived, "the first one is forgotten")
 }

@@ -32,7 +32,7 @@ func main() {
 	parser := kong.Must(&s, kong.Name("sandbox"), kong.Vars{"version": telemetry.Version},
 		kong.Description("Imitates ConnectFi as far as its pages are public; GET /sandbox/ explains."),
 		kong.Resolvers(env.Resolver(os.LookupEnv)))
-	_, err := parser.Parse(serve.Arguments(os.Args[1:]))
+	_, err := parser.Parse(serve.NormalizeFlags(os.Args[1:]))
 	parser.FatalIfErrorf(err)
 	parser.FatalIfErrorf(run(s))
 }

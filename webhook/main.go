@@ -28,7 +28,7 @@ func main() {
 		kong.Description("Takes ConnectFi's callbacks and applicants' images, and answers ConnectFi's API. Temporal is found by TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, "+
 			"TEMPORAL_TLS… and profiles."),
 		env.Flags(os.LookupEnv))
-	_, err := parser.Parse(serve.Arguments(os.Args[1:]))
+	_, err := parser.Parse(serve.NormalizeFlags(os.Args[1:]))
 	parser.FatalIfErrorf(err)
 	parser.FatalIfErrorf(run(s))
 }
@@ -68,7 +68,7 @@ func run(s settings) (err error) {
 		return err
 	}
 	temporal, err := cluster.Dial(ctx, cluster.Options{
-		Lookup: os.LookupEnv, Environ: os.Environ, Sealed: keyset.Converters(), Logger: log, Metrics: metrics.Temporal(), Interceptors: metrics.Interceptors(),
+		Lookup: os.LookupEnv, Environ: os.Environ, Converters: keyset.Converters(), Logger: log, Metrics: metrics.Temporal(), Interceptors: metrics.Interceptors(),
 		Certificate: metrics.Certificate})
 	if err != nil {
 		return err

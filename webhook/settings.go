@@ -72,8 +72,8 @@ func (s *settings) Validate() error {
 // strong refuses secrets that anybody could guess.
 func (s *settings) strong() error {
 	return cmp.Or(
-		seal.Strong("KYC_LINK_KEYS", s.LinkKeys, 0), strongCredentials(s.APITokens, s.APILogins), seal.Strong("KYC_CODEC_TOKENS", s.CodecTokens, 0),
-		seal.Unprinted("KYC_KEYSET", s.Keyset), seal.Unprinted("CONNECTFI_PASSWORD", s.Password))
+		seal.CheckStrength("KYC_LINK_KEYS", s.LinkKeys, 0), strongCredentials(s.APITokens, s.APILogins), seal.CheckStrength("KYC_CODEC_TOKENS", s.CodecTokens, 0),
+		seal.CheckNotPublished("KYC_KEYSET", s.Keyset), seal.CheckNotPublished("CONNECTFI_PASSWORD", s.Password))
 }
 
 // strongCredentials refuses tokens and passwords that anybody could guess.
@@ -84,7 +84,7 @@ func strongCredentials(tokens, logins string) error {
 			passwords = append(passwords, password)
 		}
 	}
-	return cmp.Or(seal.Strong("KYC_API_TOKENS", tokens, 0), seal.Strong("KYC_API_LOGINS", strings.Join(passwords, ","), 12))
+	return cmp.Or(seal.CheckStrength("KYC_API_TOKENS", tokens, 0), seal.CheckStrength("KYC_API_LOGINS", strings.Join(passwords, ","), 12))
 }
 
 // edge is what the variables say of the edge, but for the cases behind it.
@@ -100,7 +100,7 @@ func (s *settings) edge(lookup env.Lookup, metrics *telemetry.Telemetry, log *sl
 	if c.TrustedProxies, err = intake.ParseProxies(s.Proxies); err != nil {
 		return c, fmt.Errorf("KYC_TRUSTED_PROXIES: %w", err)
 	}
-	c.API, err = s.api(lookup, metrics.Calls("connectfi"), log)
+	c.API, err = s.api(lookup, metrics.ObserveCalls("connectfi"), log)
 	return c, err
 }
 
@@ -167,7 +167,7 @@ func (s *settings) api(lookup env.Lookup, watch telemetry.Watch, log *slog.Logge
 		return intake.API{}, nil
 	}
 	api.Notify = s.NotifyURL != ""
-	api.ConnectFi, err = connectfi.New(connectfi.Config{BaseURL: s.ConnectFi, Login: s.Login, Password: s.Password, Watch: watch})
+	api.ConnectFi, err = connectfi.New(connectfi.Config{BaseURL: s.ConnectFi, Login: s.Login, Password: s.Password, Observe: watch})
 	if err != nil {
 		return api, fmt.Errorf("CONNECTFI_BASE_URL, CONNECTFI_LOGIN, CONNECTFI_PASSWORD: %w", err)
 	}

@@ -14,12 +14,12 @@ import (
 // worker does. carrier is the client that runs workflows, on the same connection.
 func connect(ctx context.Context, options cluster.Options, keyset seal.Keyset) (temporal, carrier client.Client, err error) {
 	running := options
-	options.Sealed, options.Interceptors = keyset.Converters(), nil
+	options.Converters, options.Interceptors = keyset.Converters(), nil
 	if temporal, err = cluster.Dial(ctx, options); err != nil {
 		return nil, nil, err
 	}
 	if err = (workflows.Client{Temporal: temporal}).CheckAccess(ctx); err == nil {
-		running.Sealed = keyset.WorkerConverters()
+		running.Converters = keyset.WorkerConverters()
 		carrier, err = cluster.Join(ctx, temporal, running)
 	}
 	if err != nil {

@@ -30,7 +30,7 @@ func main() {
 		kong.Description("Carries KYC cases. Temporal is found by TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, "+
 			"TEMPORAL_TLS… and profiles."),
 		env.Flags(os.LookupEnv))
-	_, err := parser.Parse(serve.Arguments(os.Args[1:]))
+	_, err := parser.Parse(serve.NormalizeFlags(os.Args[1:]))
 	parser.FatalIfErrorf(err)
 	parser.FatalIfErrorf(run(s))
 }
@@ -60,7 +60,7 @@ func run(s settings) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, metrics.Shutdown(context.WithoutCancel(ctx))) }()
-	provider, err := connectfi.New(connectfi.Config{BaseURL: s.BaseURL, Login: s.Login, Password: s.Password, Watch: metrics.Calls("connectfi")})
+	provider, err := connectfi.New(connectfi.Config{BaseURL: s.BaseURL, Login: s.Login, Password: s.Password, Observe: metrics.ObserveCalls("connectfi")})
 	if err != nil {
 		return err
 	}
@@ -76,10 +76,10 @@ func run(s settings) (err error) {
 	}
 	defer temporal.Close()
 	defer carrier.Close()
-	worker, err := taskqueue.New(taskqueue.Config{Temporal: temporal, Carrier: carrier, ConnectFi: provider, Documents: documents,
+	worker, err := taskqueue.New(taskqueue.Config{Temporal: temporal, WorkerClient: carrier, ConnectFi: provider, Documents: documents,
 		Keys: keys, CallbackURL: s.CallbackURL, PublicURL: s.PublicURL, NotifyURL: s.NotifyURL, NotifySecrets: secrets, NotifyPrivate: s.Private,
 		Grace: s.Grace, SweepEvery: s.Sweep, Deployment: s.Deployment, ReadsPerSecond: s.Reads,
-		CachedCases: cmp.Or(s.Cached, taskqueue.CasesThatFit(debug.SetMemoryLimit(-1))), Logger: log, Telemetry: metrics})
+		CachedCases: cmp.Or(s.Cached, taskqueue.CacheSize(debug.SetMemoryLimit(-1))), Logger: log, Telemetry: metrics})
 	if err != nil {
 		return err
 	}

@@ -169,7 +169,7 @@ func begin(t *testing.T, args ...string) <-chan error {
 	parser, err := kong.New(&s, kong.Name("worker"), kong.Vars{"version": "v"}, env.Flags(os.LookupEnv))
 	require.NoError(t, err)
 	ended := make(chan error, 1)
-	if _, err := parser.Parse(serve.Arguments(args)); err != nil {
+	if _, err := parser.Parse(serve.NormalizeFlags(args)); err != nil {
 		ended <- err
 		return ended
 	}

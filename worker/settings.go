@@ -69,6 +69,6 @@ func (s *settings) Validate() error {
 		}
 	}
 	return cmp.Or( // what anybody could guess is no secret
-		seal.Strong("KYC_LINK_KEYS", s.LinkKeys, 0), seal.Strong("KYC_NOTIFY_SECRET", s.Secrets, 0),
-		seal.Unprinted("KYC_KEYSET", s.Keyset), seal.Unprinted("CONNECTFI_PASSWORD", s.Password))
+		seal.CheckStrength("KYC_LINK_KEYS", s.LinkKeys, 0), seal.CheckStrength("KYC_NOTIFY_SECRET", s.Secrets, 0),
+		seal.CheckNotPublished("KYC_KEYSET", s.Keyset), seal.CheckNotPublished("CONNECTFI_PASSWORD", s.Password))
 }

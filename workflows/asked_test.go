@@ -62,7 +62,7 @@ func TestOpenCasesAreCounted(t *testing.T) {
 	now := time.Date(2026, 3, 1, 13, 0, 0, 0, time.FixedZone("", 3600))
 	census, err := workflows.Client{Temporal: v}.Census(t.Context(), now)
 	require.NoError(t, err)
-	require.Equal(t, workflows.Census{Stages: map[kyc.Stage]int64{kyc.Identifying: 1, kyc.Processing: 2, kyc.AwaitingDocuments: 3,
+	require.Equal(t, workflows.OpenCaseCounts{Stages: map[kyc.Stage]int64{kyc.Identifying: 1, kyc.Processing: 2, kyc.AwaitingDocuments: 3,
 		kyc.AwaitingData: 4, kyc.InReview: 5, kyc.Held: 6}, Overdue: 7, Stuck: 8}, census)
 	require.Equal(t, "WorkflowType = 'KYC' AND CloseTime IS NULL AND KycStage = 'identifying'", v.queries[0])
 	require.Equal(t, "WorkflowType = 'KYC' AND CloseTime IS NULL AND KycDeadline < '2026-03-01T11:00:00Z'", v.queries[6])
@@ -77,7 +77,7 @@ func TestEverythingOpenIsListed(t *testing.T) {
 	for open, pages := range map[int]int{0: 1, 1: 1, 2: 1, 3: 2, 5: 3} {
 		v := &visibility{open: open}
 		var ids []string
-		require.NoError(t, workflows.Client{Temporal: v}.Open(t.Context(), func(e workflow.Execution) error {
+		require.NoError(t, workflows.Client{Temporal: v}.ListOpen(t.Context(), func(e workflow.Execution) error {
 			ids = append(ids, e.ID+" "+e.RunID)
 			return nil
 		}))
@@ -91,14 +91,14 @@ func TestEverythingOpenIsListed(t *testing.T) {
 		}
 	}
 	enough, listed := errors.New("enough"), 0
-	require.ErrorIs(t, workflows.Client{Temporal: &visibility{open: 5}}.Open(t.Context(), func(workflow.Execution) error {
+	require.ErrorIs(t, workflows.Client{Temporal: &visibility{open: 5}}.ListOpen(t.Context(), func(workflow.Execution) error {
 		if listed++; listed == 3 {
 			return enough
 		}
 		return nil
 	}), enough)
 	require.Equal(t, 3, listed)
-	err := workflows.Client{Temporal: &visibility{open: 5, fails: 2}}.Open(t.Context(), func(workflow.Execution) error { return nil })
+	err := workflows.Client{Temporal: &visibility{open: 5, fails: 2}}.ListOpen(t.Context(), func(workflow.Execution) error { return nil })
 	require.ErrorIs(t, err, workflows.ErrUnavailable)
 }
 
@@ -147,19 +147,19 @@ func TestAHistoryIsReadWhole(t *testing.T) {
 	require.Len(t, history.Events, 3)
 	require.EqualValues(t, 2, history.Events[0].EventId)
 	history, err = workflows.Client{Temporal: &events{left: 3, fails: true}}.History(t.Context(), workflow.Execution{ID: "kyc-A1"})
-	require.ErrorIs(t, err, workflows.ErrUnknown)
+	require.ErrorIs(t, err, workflows.ErrNotFound)
 	require.Nil(t, history, "half of one is none")
 }
 
 // The page of the Temporal UI: of each entity what is known, and nothing where nothing is.
 func TestTheDetailsOfACase(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	v := kyc.View{Stage: kyc.AwaitingDocuments, WaitingOn: kyc.OnApplicant, Until: at.Add(time.Hour), Then: "it ends",
+	v := kyc.View{Stage: kyc.AwaitingDocuments, WaitingOn: kyc.OnApplicant, Until: at.Add(time.Hour), OnDeadline: "it ends",
 		Entities: []kyc.EntityView{
 			{ID: "cstab_1", IsCustomer: true, Status: "completed", Outcome: "approved"},
 			{ID: "cstap_1", Status: "pending_step_up", Missing: []string{"a passport", "a licence"}},
 			{ID: "cstap_2", Status: "pending_step_up", Sending: true}},
-		Timeline: []kyc.Entry{{At: at, What: kyc.WhatStarted}}}
+		Timeline: []kyc.Entry{{At: at, What: kyc.EntryStarted}}}
 	require.Equal(t, strings.Join([]string{
 		"### Awaiting documents of the applicant", "",
 		"**Waiting for** applicant **until** 2026-03-01 13:00:00 — then it ends.", "",

@@ -11,7 +11,7 @@ import (
 	"go.temporal.io/sdk/converter"
 )
 
-// Begin starts the case, or finds it, and waits for nothing: it needs no worker
+// StartAsync starts the case, or finds it, and waits for nothing: it needs no worker
 // and is one action, where the update that Start waits for is a second one. The
 // same reference for another customer is a *RefusedError, as with Start, and a
 // case that was ended in Temporal an *EndedError. data
@@ -19,7 +19,7 @@ import (
 //
 // An attempt whose answer is lost may have started the case: the next one then
 // finds it.
-func (c Client) Begin(ctx context.Context, o Order, data converter.DataConverter) (found bool, err error) {
+func (c Client) StartAsync(ctx context.Context, o StartOptions, data converter.DataConverter) (found bool, err error) {
 	if err := o.Validate(); err != nil {
 		return false, &RefusedError{Type: RefusedInvalid, Reason: err.Error()}
 	}

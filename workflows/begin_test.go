@@ -68,13 +68,13 @@ func TestBegin(t *testing.T) {
 		"there, and ended":    {temporal: doorkeeper{err: exists, status: enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, whose: workflows.Input{CustomerID: "cstap_1"}}, found: true, is: workflows.ErrEnded},
 		"another customer's":  {temporal: doorkeeper{err: exists, whose: workflows.Input{CustomerID: "cstap_2"}}, found: true, refused: workflows.RefusedOtherCustomer},
 		"nobody knows whose":  {temporal: doorkeeper{err: exists, whose: 7}, says: "whose it is cannot be read"},
-		"gone meanwhile":      {temporal: doorkeeper{err: exists, unheard: serviceerror.NewNotFound("no such workflow")}, is: workflows.ErrUnknown},
+		"gone meanwhile":      {temporal: doorkeeper{err: exists, unheard: serviceerror.NewNotFound("no such workflow")}, is: workflows.ErrNotFound},
 		"Temporal is away":    {temporal: doorkeeper{err: serviceerror.NewUnavailable("try again")}, is: workflows.ErrUnavailable},
 		"no answer":           {temporal: doorkeeper{err: serviceerror.NewDeadlineExceeded("late")}, is: workflows.ErrNoAnswer},
 	} {
 		t.Run(name, func(t *testing.T) {
-			order := workflows.Order{Reference: "A1", CustomerID: "cstap_1", Notify: true, Policy: kyc.DefaultPolicy()}
-			found, err := workflows.Client{Temporal: &test.temporal}.Begin(t.Context(), order, converter.GetDefaultDataConverter())
+			order := workflows.StartOptions{Reference: "A1", CustomerID: "cstap_1", Notify: true, Policy: kyc.DefaultPolicy()}
+			found, err := workflows.Client{Temporal: &test.temporal}.StartAsync(t.Context(), order, converter.GetDefaultDataConverter())
 			var refused *workflows.RefusedError
 			switch {
 			case test.refused != "":
@@ -99,7 +99,7 @@ func TestBegin(t *testing.T) {
 
 func TestBeginAsksNobodyForWhatNoCaseCanBe(t *testing.T) {
 	temporal := &doorkeeper{}
-	_, err := workflows.Client{Temporal: temporal}.Begin(t.Context(), workflows.Order{Reference: "a_b", CustomerID: "cstap_1", Policy: kyc.DefaultPolicy()}, nil)
+	_, err := workflows.Client{Temporal: temporal}.StartAsync(t.Context(), workflows.StartOptions{Reference: "a_b", CustomerID: "cstap_1", Policy: kyc.DefaultPolicy()}, nil)
 	var refused *workflows.RefusedError
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, workflows.RefusedInvalid, refused.Type)

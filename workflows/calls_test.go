@@ -107,14 +107,14 @@ func TestWhatAStartAnswers(t *testing.T) {
 			is: workflows.ErrUnavailable, asked: 1},
 		"there, and nobody says": {temporal: clerk{update: exists, described: away}, is: workflows.ErrUnavailable,
 			asked: 1},
-		"open, and not found": {temporal: clerk{update: unknown, status: runs}, is: workflows.ErrUnknown,
+		"open, and not found": {temporal: clerk{update: unknown, status: runs}, is: workflows.ErrNotFound,
 			asked: 1},
 		"Temporal does not take it": {temporal: clerk{update: away, status: completed, result: decided},
 			is: workflows.ErrUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := workflows.Client{Temporal: &test.temporal}.Start(t.Context(),
-				workflows.Order{Reference: "A1", CustomerID: person, Policy: kyc.DefaultPolicy()})
+				workflows.StartOptions{Reference: "A1", CustomerID: person, Policy: kyc.DefaultPolicy()})
 			if test.refused != "" {
 				var refused *workflows.RefusedError
 				require.ErrorAs(t, err, &refused)
@@ -140,7 +140,7 @@ func TestWhatACallbackAnswers(t *testing.T) {
 		"not now":                {clerk{signal: away, status: completed}, workflows.ErrUnavailable, 0},
 		"a closed case":          {clerk{signal: none, status: completed}, workflows.ErrEnded, 1},
 		"a terminated case":      {clerk{signal: none, status: terminated}, workflows.ErrEnded, 1},
-		"no case":                {clerk{signal: none, described: none}, workflows.ErrUnknown, 1},
+		"no case":                {clerk{signal: none, described: none}, workflows.ErrNotFound, 1},
 		"nobody says":            {clerk{signal: none, described: away}, workflows.ErrUnavailable, 1},
 		"opened in the meantime": {clerk{signal: none, status: runs}, workflows.ErrUnavailable, 1},
 	} {
@@ -167,8 +167,8 @@ func TestWhatAnUpdateAnswers(t *testing.T) {
 		"not now":       {temporal: clerk{update: away, status: completed}, is: workflows.ErrUnavailable},
 		"a closed case": {temporal: clerk{update: none, status: completed}, refused: workflows.RefusedEnded, asked: 1},
 		"a terminated":  {temporal: clerk{update: none, status: terminated}, is: workflows.ErrEnded, asked: 1},
-		"no case":       {temporal: clerk{update: none, described: none}, is: workflows.ErrUnknown, asked: 1},
-		"nobody says":   {temporal: clerk{update: none, described: away}, is: workflows.ErrUnknown, asked: 1},
+		"no case":       {temporal: clerk{update: none, described: none}, is: workflows.ErrNotFound, asked: 1},
+		"nobody says":   {temporal: clerk{update: none, described: away}, is: workflows.ErrNotFound, asked: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := workflows.Client{Temporal: &test.temporal}.Withdraw(t.Context(), "A1")

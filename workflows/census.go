@@ -12,35 +12,35 @@ import (
 	"durablekyc.example/kyc"
 )
 
-// Census is how many cases are open: at each stage, and of all of them those
+// OpenCaseCounts is how many cases are open: at each stage, and of all of them those
 // whose deadline lies behind.
-type Census struct {
+type OpenCaseCounts struct {
 	Stages  map[kyc.Stage]int64
 	Overdue int64
 	Stuck   int64 // cases and notifiers whose workflow task has failed five times in a row; -1 where the server cannot say
 }
 
-// tardy is how long after its deadline a case is still within its rights: the
+// overdueGrace is how long after its deadline a case is still within its rights: the
 // last look may have to be repeated while ConnectFi is away.
-const tardy = time.Hour
+const overdueGrace = time.Hour
 
-// Census counts. Temporal groups by no search attribute of ours (1.32), so each
+// OpenCaseCounts counts. Temporal groups by no search attribute of ours (1.32), so each
 // number is a call of its own to visibility: eight in all, which are no actions.
 // Visibility may be some seconds behind.
-func (c Client) Census(ctx context.Context, now time.Time) (Census, error) {
-	census := Census{Stages: map[kyc.Stage]int64{}}
+func (c Client) Census(ctx context.Context, now time.Time) (OpenCaseCounts, error) {
+	census := OpenCaseCounts{Stages: map[kyc.Stage]int64{}}
 	for _, stage := range kyc.Stages {
 		if stage.Final() {
 			continue
 		}
 		n, err := c.count(ctx, fmt.Sprintf("%s = '%s'", AttributeStage.GetName(), stage))
 		if err != nil {
-			return Census{}, err
+			return OpenCaseCounts{}, err
 		}
 		census.Stages[stage] = n
 	}
 	var err error
-	census.Overdue, err = c.count(ctx, fmt.Sprintf("%s < '%s'", AttributeDeadline.GetName(), now.Add(-tardy).UTC().Format(time.RFC3339)))
+	census.Overdue, err = c.count(ctx, fmt.Sprintf("%s < '%s'", AttributeDeadline.GetName(), now.Add(-overdueGrace).UTC().Format(time.RFC3339)))
 	if err != nil {
 		return census, err
 	}

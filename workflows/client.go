@@ -21,7 +21,7 @@ import (
 // What a call on a case can end in, besides an answer. Everything is matched
 // with errors.Is or errors.As; texts are for people.
 var (
-	ErrUnknown     = errors.New("no case has this reference")
+	ErrNotFound    = errors.New("no case has this reference")
 	ErrEnded       = errors.New("the case has ended")
 	ErrNoAnswer    = errors.New("no answer in time; what was asked may still happen")
 	ErrUnavailable = errors.New("Temporal cannot take this now")
@@ -60,7 +60,7 @@ type Client struct {
 // known. The same order again, from any number of callers, is the same case;
 // the same reference for another customer is a *RefusedError. ErrNoAnswer
 // means that the case exists and no worker has taken it up yet.
-func (c Client) Start(ctx context.Context, o Order) (kyc.View, error) {
+func (c Client) Start(ctx context.Context, o StartOptions) (kyc.View, error) {
 	if err := o.Validate(); err != nil {
 		return kyc.View{}, &RefusedError{Type: RefusedInvalid, Reason: err.Error()}
 	}
@@ -69,7 +69,7 @@ func (c Client) Start(ctx context.Context, o Order) (kyc.View, error) {
 		StartWorkflowOperation: operation, UpdateOptions: startUpdate(o),
 	}))
 	var exists *serviceerror.WorkflowExecutionAlreadyStarted
-	if err != nil && !errors.As(err, &exists) && !errors.Is(err, ErrEnded) && !errors.Is(err, ErrUnknown) {
+	if err != nil && !errors.As(err, &exists) && !errors.Is(err, ErrEnded) && !errors.Is(err, ErrNotFound) {
 		return view, c.explain(ctx, o.Reference, err)
 	}
 	// The server answers for a closed case as well, from an update that was
@@ -99,7 +99,7 @@ const (
 
 // Matches reports what a case that was found differs in from the order: a
 // *RefusedError, or nil. An order without a webhookUrl takes any.
-func (o Order) Matches(v kyc.View) error {
+func (o StartOptions) Matches(v kyc.View) error {
 	switch {
 	case v.CustomerID != o.CustomerID:
 		return &RefusedError{Type: RefusedOtherCustomer, Reason: otherCustomer}
@@ -143,7 +143,7 @@ func (c Client) shown(ctx context.Context, reference string, d *workflowservice.
 }
 
 // Describe tells whether the case is running or closed, without a worker:
-// ErrUnknown if Temporal has never heard of it or has forgotten it.
+// ErrNotFound if Temporal has never heard of it or has forgotten it.
 func (c Client) Describe(ctx context.Context, reference string) (enumspb.WorkflowExecutionStatus, error) {
 	info, err := c.describe(ctx, reference)
 	return info.GetStatus(), err
@@ -157,8 +157,8 @@ func (c Client) describe(ctx context.Context, reference string) (*workflowpb.Wor
 	return d.GetWorkflowExecutionInfo(), nil
 }
 
-// Standing tells whether and how the case was closed. ErrUnknown as for Describe.
-func (c Client) Standing(ctx context.Context, reference string) (Standing, error) {
+// CloseState tells whether and how the case was closed. ErrNotFound as for Describe.
+func (c Client) CloseState(ctx context.Context, reference string) (Standing, error) {
 	info, err := c.describe(ctx, reference)
 	if err != nil {
 		return Standing{}, err
@@ -166,9 +166,9 @@ func (c Client) Standing(ctx context.Context, reference string) (Standing, error
 	return standingOf(info)
 }
 
-// Sending reports whether a running case has images to hand to ConnectFi. It
+// HasPendingUploads reports whether a running case has images to hand to ConnectFi. It
 // asks the case, which takes a worker.
-func (c Client) Sending(ctx context.Context, reference string) (bool, error) {
+func (c Client) HasPendingUploads(ctx context.Context, reference string) (bool, error) {
 	view, err := c.Show(ctx, reference)
 	if err != nil {
 		return false, err
@@ -191,11 +191,11 @@ func revision(info *workflowpb.WorkflowExecutionInfo) string {
 	return fmt.Sprintf("%s-%d-%d", info.GetExecution().GetRunId(), info.GetStatus(), info.GetHistoryLength())
 }
 
-// Callback hands the case a hint. ErrEnded if the case is closed, ErrUnknown
+// Callback hands the case a hint. ErrEnded if the case is closed, ErrNotFound
 // if there is none.
 func (c Client) Callback(ctx context.Context, reference string, hint Callback) error {
 	err := translate(ctx, c.Temporal.SignalWorkflow(ctx, ID(reference), "", SignalCallback, hint))
-	if !errors.Is(err, ErrUnknown) {
+	if !errors.Is(err, ErrNotFound) {
 		return err
 	}
 	// A closed and an unknown workflow answer the same to a signal.
@@ -219,9 +219,9 @@ func (c Client) Submit(ctx context.Context, reference string, s kyc.Submission) 
 	return c.follow(ctx, reference, view, func(v kyc.View) bool { return v.Answered(s.Entity) >= sent })
 }
 
-// HandIn hands over what an applicant sent and answers once the case has
+// SubmitAsync hands over what an applicant sent and answers once the case has
 // accepted it, whatever ConnectFi says later.
-func (c Client) HandIn(ctx context.Context, reference string, s kyc.Submission) error {
+func (c Client) SubmitAsync(ctx context.Context, reference string, s kyc.Submission) error {
 	_, err := c.update(ctx, reference, UpdateSubmit, s.ID, s)
 	return err
 }
@@ -258,7 +258,7 @@ func (c Client) update(ctx context.Context, reference, name, id string, args ...
 
 // ended tells a closed case, which takes no update, from one that never was.
 func (c Client) ended(ctx context.Context, reference string, err error) error {
-	if !errors.Is(err, ErrUnknown) {
+	if !errors.Is(err, ErrNotFound) {
 		return c.explain(ctx, reference, err)
 	}
 	info, unknown := c.describe(ctx, reference)
@@ -317,13 +317,13 @@ func translate(ctx context.Context, err error) error {
 	case errors.As(err, &timeout), errors.Is(ctx.Err(), context.DeadlineExceeded), errors.As(err, &late):
 		return fmt.Errorf("%w (%v)", ErrNoAnswer, err)
 	case errors.As(err, &notFound):
-		return fmt.Errorf("%w (%v)", ErrUnknown, err)
+		return fmt.Errorf("%w (%v)", ErrNotFound, err)
 	case errors.As(err, &queryLate):
 		return fmt.Errorf("%w (%v)", ErrUnavailable, err)
 	}
 	return err
 }
 
-// Explain turns what the SDK says into this package's vocabulary, for callers
+// TranslateError turns what the SDK says into this package's vocabulary, for callers
 // that use the SDK beside a Client.
-func Explain(ctx context.Context, err error) error { return translate(ctx, err) }
+func TranslateError(ctx context.Context, err error) error { return translate(ctx, err) }

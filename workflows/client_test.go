@@ -77,11 +77,11 @@ func TestStanding(t *testing.T) {
 		"cancelled":         {info: info(t, enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, kyc.InReview, noon), want: undecided},
 		"failed":            {info: info(t, enumspb.WORKFLOW_EXECUTION_STATUS_FAILED, kyc.InReview, noon), want: undecided},
 		"timed out":         {info: info(t, enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT, "", noon), want: undecided},
-		"unknown":           {err: serviceerror.NewNotFound("no such workflow"), is: workflows.ErrUnknown},
+		"unknown":           {err: serviceerror.NewNotFound("no such workflow"), is: workflows.ErrNotFound},
 		"Temporal is away":  {err: serviceerror.NewUnavailable("try again"), is: workflows.ErrUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := workflows.Client{Temporal: told{info: test.info, err: test.err}}.Standing(t.Context(), "A1")
+			got, err := workflows.Client{Temporal: told{info: test.info, err: test.err}}.CloseState(t.Context(), "A1")
 			require.ErrorIs(t, err, test.is)
 			require.Equal(t, test.want, got)
 		})
@@ -97,9 +97,9 @@ func TestNoStandingIsNotUnknown(t *testing.T) {
 		"not allowed":            {err: serviceerror.NewPermissionDenied("no", "")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := workflows.Client{Temporal: c}.Standing(t.Context(), "A1")
+			got, err := workflows.Client{Temporal: c}.CloseState(t.Context(), "A1")
 			require.Error(t, err)
-			require.False(t, errors.Is(err, workflows.ErrUnknown), "%v", err)
+			require.False(t, errors.Is(err, workflows.ErrNotFound), "%v", err)
 			require.Zero(t, got)
 		})
 	}
@@ -116,11 +116,11 @@ func TestSending(t *testing.T) {
 		"of an entity no more": {kyc.View{Entities: []kyc.EntityView{{}}, Queued: 1}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := workflows.Client{Temporal: told{info: running, view: test.view}}.Sending(t.Context(), "A1")
+			got, err := workflows.Client{Temporal: told{info: running, view: test.view}}.HasPendingUploads(t.Context(), "A1")
 			require.NoError(t, err)
 			require.Equal(t, test.want, got)
 		})
 	}
-	_, err := workflows.Client{Temporal: told{err: serviceerror.NewUnavailable("try again")}}.Sending(t.Context(), "A1")
+	_, err := workflows.Client{Temporal: told{err: serviceerror.NewUnavailable("try again")}}.HasPendingUploads(t.Context(), "A1")
 	require.ErrorIs(t, err, workflows.ErrUnavailable)
 }

@@ -12,44 +12,44 @@ import (
 	"durablekyc.example/kyc"
 )
 
-// errand is one need of the case that the world is working on. The zero errand
+// pendingActivity is one need of the case that the world is working on. The zero errand
 // is none.
-type errand struct {
-	need      kyc.Need
-	future    workflow.Future
-	stop      workflow.CancelFunc
-	calledOff bool
+type pendingActivity struct {
+	need            kyc.NextStep
+	future          workflow.Future
+	stop            workflow.CancelFunc
+	cancelRequested bool
 }
 
-func (e *errand) running() bool { return e.future != nil }
-func (e *errand) ready() bool   { return e.future != nil && e.future.IsReady() }
-func (e *errand) cancel() {
+func (e *pendingActivity) running() bool { return e.future != nil }
+func (e *pendingActivity) ready() bool   { return e.future != nil && e.future.IsReady() }
+func (e *pendingActivity) cancel() {
 	if e.stop != nil {
 		e.stop()
-		e.calledOff = true
+		e.cancelRequested = true
 	}
 }
 
 // start turns a need into an activity.
-func (f *flow) start(ctx workflow.Context, need kyc.Need) errand {
+func (f *caseWorkflow) start(ctx workflow.Context, need kyc.NextStep) pendingActivity {
 	var do *activities.Activities
-	c := f.kase()
+	c := f.kycCase()
 	read := activities.ReadRequest{Reference: c.Reference, CustomerID: c.CustomerID, ApplicationID: c.ApplicationID}
 	settle := time.Duration(c.Policy.Settle)
 	ctx, stop := workflow.WithCancel(workflow.WithActivityOptions(ctx, f.options(ctx, need)))
-	run := func(activity, argument any) errand {
-		return errand{need: need, stop: stop, future: workflow.ExecuteActivity(ctx, activity, argument)}
+	run := func(activity, argument any) pendingActivity {
+		return pendingActivity{need: need, stop: stop, future: workflow.ExecuteActivity(ctx, activity, argument)}
 	}
-	switch need.Do {
-	case kyc.Identify:
+	switch need.Action {
+	case kyc.ActionIdentify:
 		request := activities.IdentifyRequest{Reference: c.Reference, CustomerID: c.CustomerID, SyncMode: f.in.SyncMode, Settle: settle}
 		if wasReset(ctx) {
 			request.Unsettled = attemptTakes + settle
 		}
 		return run(do.Identify, request)
-	case kyc.Submit:
+	case kyc.ActionSubmit:
 		return run(do.SubmitDocuments, activities.SubmitRequest{ReadRequest: read, Submission: *need.Submission, Settle: settle})
-	case kyc.Watch:
+	case kyc.ActionPollStatus:
 		first, longest := c.ReadEvery()
 		request := activities.WatchRequest{ReadRequest: read, Seen: c.Reading.Fingerprint(),
 			Since: c.ChangedAt, LastRead: c.ReadAt, Until: need.At, First: first, Max: longest}
@@ -58,24 +58,24 @@ func (f *flow) start(ctx workflow.Context, need kyc.Need) errand {
 		}
 		return run(do.WatchStatus, request)
 	}
-	return errand{need: need, stop: stop, future: glance(ctx, read)}
+	return pendingActivity{need: need, stop: stop, future: readStatusLocally(ctx, read)}
 }
 
-// glances is how long a read within a workflow task may take. No update is
+// localReadTimeout is how long a read within a workflow task may take. No update is
 // answered meanwhile, and a withdrawal is to be within two seconds.
-const glances = 1500 * time.Millisecond
+const localReadTimeout = 1500 * time.Millisecond
 
-// glance reads the status within the workflow task that a callback has brought
+// readStatusLocally reads the status within the workflow task that a callback has brought
 // about, which spares a task and five events where ConnectFi answers. It is
 // tried once: what fails is left to an activity, which has all the patience and
 // keeps no workflow task, after the pause that the failure asks for.
-func glance(ctx workflow.Context, read activities.ReadRequest) workflow.Future {
+func readStatusLocally(ctx workflow.Context, read activities.ReadRequest) workflow.Future {
 	var do *activities.Activities
 	once := workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
-		ScheduleToCloseTimeout: glances, RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1}})
+		ScheduleToCloseTimeout: localReadTimeout, RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1}})
 	answer, answered := workflow.NewFuture(ctx)
 	workflow.Go(ctx, func(ctx workflow.Context) {
-		var reading kyc.Reading
+		var reading kyc.Snapshot
 		err := workflow.ExecuteLocalActivity(once, do.ReadStatus, read).Get(ctx, &reading)
 		var (
 			refused *temporal.ApplicationError
@@ -96,10 +96,10 @@ func glance(ctx workflow.Context, read activities.ReadRequest) workflow.Future {
 	return answer
 }
 
-// patience is what a call may last beyond the stage's end: the server gives up
+// finalReadGrace is what a call may last beyond the stage's end: the server gives up
 // as soon as the NEXT attempt would overrun ScheduleToClose, and the last look
 // at the end is worth a day of trying.
-const patience = 24 * time.Hour
+const finalReadGrace = 24 * time.Hour
 
 // attemptTakes is how long one attempt may take.
 const attemptTakes = 30 * time.Second
@@ -117,22 +117,22 @@ func wasReset(ctx workflow.Context) bool {
 // attempt that died without a word, and then waits for what it may have done
 // to settle. A summary is there where it says more than the activity's name:
 // each costs a hundred bytes of every history.
-func (f *flow) options(ctx workflow.Context, need kyc.Need) workflow.ActivityOptions {
-	policy, left := f.kase().Policy, need.At.Sub(workflow.Now(ctx))
+func (f *caseWorkflow) options(ctx workflow.Context, need kyc.NextStep) workflow.ActivityOptions {
+	policy, left := f.kycCase().Policy, need.At.Sub(workflow.Now(ctx))
 	o := workflow.ActivityOptions{
 		StartToCloseTimeout:    attemptTakes,
-		ScheduleToCloseTimeout: max(left, 0) + patience,
+		ScheduleToCloseTimeout: max(left, 0) + finalReadGrace,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval: max(time.Second, time.Duration(policy.Settle)), MaximumInterval: 5 * time.Minute},
 	}
-	switch need.Do {
-	case kyc.Identify:
+	switch need.Action {
+	case kyc.ActionIdentify:
 		o.ScheduleToCloseTimeout = max(left, time.Minute)
-	case kyc.Submit:
+	case kyc.ActionSubmit:
 		o.StartToCloseTimeout = time.Minute // an attempt that is cut off has its receipts
-		o.ScheduleToCloseTimeout = max(left, patience)
+		o.ScheduleToCloseTimeout = max(left, finalReadGrace)
 		o.Summary = fmt.Sprintf("Hand over the %s of %s", need.Submission.Label(), need.Submission.Entity)
-	case kyc.Watch:
+	case kyc.ActionPollStatus:
 		o.TaskQueue = ReadsQueue
 		o.WaitForCancellation = true
 		o.RetryPolicy = &temporal.RetryPolicy{InitialInterval: time.Duration(policy.ReadFirst), MaximumInterval: time.Duration(policy.ReadMax)}
@@ -143,23 +143,23 @@ func (f *flow) options(ctx workflow.Context, need kyc.Need) workflow.ActivityOpt
 }
 
 // steps names the needs as a refusal tells them.
-var steps = map[kyc.Do]string{kyc.Identify: kyc.StepIdentification, kyc.Submit: kyc.StepDocuments,
-	kyc.Read: kyc.StepStatus, kyc.Watch: kyc.StepStatus}
+var steps = map[kyc.Action]string{kyc.ActionIdentify: kyc.StepIdentification, kyc.ActionSubmit: kyc.StepDocuments,
+	kyc.ActionReadStatus: kyc.StepStatus, kyc.ActionPollStatus: kyc.StepStatus}
 
-// finish turns the end of an errand into the event it is to the case; nil if
+// result turns the end of an errand into the event it is to the case; nil if
 // it was called off. An attempt that was under way then ends as it would have
 // ended, but is not repeated: that it found nothing new, or found nobody, is no
 // answer of ConnectFi's.
-func (e *errand) finish(ctx workflow.Context) kyc.Event {
+func (e *pendingActivity) result(ctx workflow.Context) kyc.Event {
 	done, now := *e, workflow.Now(ctx)
-	*e = errand{}
+	*e = pendingActivity{}
 	var (
 		result  activities.WatchResult
 		err     error
 		refused *temporal.ApplicationError
 		called  *temporal.CanceledError
 	)
-	if done.need.Do == kyc.Watch {
+	if done.need.Action == kyc.ActionPollStatus {
 		err = done.future.Get(ctx, &result)
 	} else {
 		err = done.future.Get(ctx, &result.Reading)
@@ -171,27 +171,27 @@ func (e *errand) finish(ctx workflow.Context) kyc.Event {
 	if done.need.Submission != nil {
 		submission = done.need.Submission.ID
 	}
-	step := steps[done.need.Do]
+	step := steps[done.need.Action]
 	switch {
 	case err == nil:
-		return kyc.Answered{At: now, Reading: result.Reading, Covers: done.need.Covers, Submission: submission}
+		return kyc.StatusReceived{At: now, Reading: result.Reading, Covers: done.need.UpToHint, Submission: submission}
 	case errors.As(err, &refused) && refused.NonRetryable():
-		return kyc.Refused{At: now, Step: step, Code: refused.Type(), Covers: done.need.Covers, Submission: submission}
-	case errors.As(err, &called), done.calledOff:
+		return kyc.RequestRejected{At: now, Step: step, Code: refused.Type(), Covers: done.need.UpToHint, Submission: submission}
+	case errors.As(err, &called), done.cancelRequested:
 		return nil
 	}
-	return kyc.GaveUp{At: now, Step: step, Covers: done.need.Covers, Submission: submission}
+	return kyc.RetriesExhausted{At: now, Step: step, Covers: done.need.UpToHint, Submission: submission}
 }
 
-// alarm is the one timer of a case: the hour of its next need.
-type alarm struct {
+// deadlineTimer is the one timer of a case: the hour of its next need.
+type deadlineTimer struct {
 	at     time.Time
 	future workflow.Future
 	stop   workflow.CancelFunc
 }
 
-func (a *alarm) ready() bool { return a.future != nil && a.future.IsReady() }
-func (a *alarm) cancel() {
+func (a *deadlineTimer) ready() bool { return a.future != nil && a.future.IsReady() }
+func (a *deadlineTimer) cancel() {
 	if a.stop != nil {
 		a.stop()
 	}
@@ -199,12 +199,12 @@ func (a *alarm) cancel() {
 
 // set keeps an alarm that comes no later: a look that is too early changes
 // nothing and sets the next one, and every new timer is an action.
-func (a *alarm) set(ctx workflow.Context, at time.Time, stage kyc.Stage) {
+func (a *deadlineTimer) set(ctx workflow.Context, at time.Time, stage kyc.Stage) {
 	if a.future != nil && !a.at.After(at) {
 		return
 	}
 	a.cancel()
 	ctx, stop := workflow.WithCancel(ctx)
-	*a = alarm{at: at, stop: stop, future: workflow.NewTimerWithOptions(ctx, at.Sub(workflow.Now(ctx)),
+	*a = deadlineTimer{at: at, stop: stop, future: workflow.NewTimerWithOptions(ctx, at.Sub(workflow.Now(ctx)),
 		workflow.TimerOptions{Summary: fmt.Sprintf("Next look at the case, %s, at %s", stage, at.UTC().Format(time.RFC3339))})}
 }

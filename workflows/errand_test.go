@@ -39,7 +39,7 @@ func TestAReadIsTriedWithinTheTaskFirst(t *testing.T) {
 			s.OnActivity(do.WatchStatus, mock.Anything, mock.Anything).Return(activities.WatchResult{}, busy).Maybe()
 			var reads []string
 			var at []time.Time
-			s.OnActivity(do.ReadStatus, mock.Anything, mock.Anything).Return(func(ctx context.Context, _ activities.ReadRequest) (kyc.Reading, error) {
+			s.OnActivity(do.ReadStatus, mock.Anything, mock.Anything).Return(func(ctx context.Context, _ activities.ReadRequest) (kyc.Snapshot, error) {
 				at = append(at, s.Now())
 				if !activity.GetInfo(ctx).IsLocalActivity {
 					reads = append(reads, "activity")
@@ -61,7 +61,7 @@ func TestAReadIsTriedWithinTheTaskFirst(t *testing.T) {
 func TestAWithdrawalEndsARead(t *testing.T) {
 	s := newStory(t)
 	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("waiting_review", ""), nil).Once()
-	s.OnActivity(do.ReadStatus, mock.Anything, mock.Anything).Return(kyc.Reading{},
+	s.OnActivity(do.ReadStatus, mock.Anything, mock.Anything).Return(kyc.Snapshot{},
 		temporal.NewApplicationErrorWithOptions("busy", "rateLimit", temporal.ApplicationErrorOptions{NextRetryDelay: time.Hour})).Once()
 	s.after(30*time.Second, func() { s.callback("r1") })
 	s.after(time.Minute, func() { s.update("withdraw", "w") })
@@ -77,7 +77,7 @@ func TestAPollKnowsTheRefusedStatus(t *testing.T) {
 		t.Run(step, func(t *testing.T) {
 			s := newStory(t)
 			c := kyc.New("A1", person, kyc.DefaultPolicy(), s.Now())
-			c.Apply(kyc.Answered{At: s.Now(), Reading: single("waiting_review", "")})
+			c.Apply(kyc.StatusReceived{At: s.Now(), Reading: single("waiting_review", "")})
 			c.Refusal = &kyc.Refusal{Step: step, Code: "applicationNotFound"}
 			var told []string
 			s.OnActivity(do.WatchStatus, mock.Anything, mock.Anything).Return(func(_ context.Context, r activities.WatchRequest) (activities.WatchResult, error) {

@@ -14,10 +14,10 @@ func EndlessForTest(r Replayer, h *historypb.History, register func(worker.Workf
 }
 
 // ResendForTest is what Client.Resend starts an ended notifier with.
-func ResendForTest(l Ledger, id string) (Ledger, error) { return l, l.resend(id) }
+func ResendForTest(l NotifierState, id string) (NotifierState, error) { return l, l.resend(id) }
 
 // RedirectForTest is what Client.Redirect starts an ended notifier with.
-func RedirectForTest(l Ledger, id, url string) (Ledger, error) {
+func RedirectForTest(l NotifierState, id, url string) (NotifierState, error) {
 	l.redirect(id, url)
 	return l, l.resend(id)
 }
@@ -26,7 +26,7 @@ func RedirectForTest(l Ledger, id, url string) (Ledger, error) {
 var CalledOffForTest = calledOff
 
 // TakeForTest is a ledger after it has taken a report.
-func TakeForTest(l Ledger, r Report) Ledger {
+func TakeForTest(l NotifierState, r Report) NotifierState {
 	l.take(r, r.Notices[0].At)
 	return l
 }

@@ -91,11 +91,11 @@ func (c *course) QueryWorkflow(context.Context, string, string, string, ...any) 
 // the case is asked once, when something has happened.
 func TestTheOutcomeIsFollowedForOneQuery(t *testing.T) {
 	entry := func(what string) kyc.Entry { return kyc.Entry{What: what, Entity: person} }
-	sent := kyc.View{Queued: 1, Timeline: []kyc.Entry{entry(kyc.WhatSubmitted)}}
-	second := kyc.View{Queued: 2, Timeline: []kyc.Entry{entry(kyc.WhatSubmitted), entry(kyc.WhatSubmitted)}}
-	through := kyc.View{Timeline: []kyc.Entry{entry(kyc.WhatSubmitted), entry(kyc.WhatHandedOver)}}
-	half := kyc.View{Queued: 1, Timeline: []kyc.Entry{entry(kyc.WhatSubmitted), entry(kyc.WhatSubmitted), entry(kyc.WhatRefused)}}
-	both := kyc.View{Timeline: []kyc.Entry{entry(kyc.WhatSubmitted), entry(kyc.WhatSubmitted), entry(kyc.WhatRefused), entry(kyc.WhatHandedOver)}}
+	sent := kyc.View{Queued: 1, Timeline: []kyc.Entry{entry(kyc.EntrySubmitted)}}
+	second := kyc.View{Queued: 2, Timeline: []kyc.Entry{entry(kyc.EntrySubmitted), entry(kyc.EntrySubmitted)}}
+	through := kyc.View{Timeline: []kyc.Entry{entry(kyc.EntrySubmitted), entry(kyc.EntryHandedOver)}}
+	half := kyc.View{Queued: 1, Timeline: []kyc.Entry{entry(kyc.EntrySubmitted), entry(kyc.EntrySubmitted), entry(kyc.EntryRefused)}}
+	both := kyc.View{Timeline: []kyc.Entry{entry(kyc.EntrySubmitted), entry(kyc.EntrySubmitted), entry(kyc.EntryRefused), entry(kyc.EntryHandedOver)}}
 	hinted, read := kyc.View{Hints: 3, Covered: 2}, kyc.View{Hints: 3, Covered: 3}
 	calledOff := enumspb.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED
 	for name, test := range map[string]struct {

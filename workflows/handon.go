@@ -9,11 +9,11 @@ import (
 	"durablekyc.example/kyc"
 )
 
-// handOn gives the case's new notices into a notifier's care, which it starts
+// forwardNotices gives the case's new notices into a notifier's care, which it starts
 // with the first one. It waits until the server has them, not until anybody
 // outside does. Where nobody receives, nothing is started and nothing is kept.
-func (f *flow) handOn(ctx workflow.Context) {
-	c, pause := f.kase(), time.Minute
+func (f *caseWorkflow) forwardNotices(ctx workflow.Context) {
+	c, pause := f.kycCase(), time.Minute
 	for len(c.Notices) > 0 && !f.mute { // another may come while one is handed on
 		count := len(c.Notices)
 		var wanted []kyc.Notice
@@ -23,7 +23,7 @@ func (f *flow) handOn(ctx workflow.Context) {
 				wanted = append(wanted, n)
 			}
 		}
-		if len(wanted) > 0 && !f.entrust(ctx, wanted) {
+		if len(wanted) > 0 && !f.startOrSignalNotifier(ctx, wanted) {
 			workflow.GetLogger(ctx).Error("notices could not be handed on", "reference", c.Reference, "count", len(wanted))
 			if f.mute = f.notifier; f.mute || !c.Stage.Final() {
 				return // the next run or turn tries again
@@ -31,20 +31,20 @@ func (f *flow) handOn(ctx workflow.Context) {
 			// There is none after this: the case stays until somebody has its last word.
 			rested, _ := workflow.NewDisconnectedContext(ctx)
 			_ = workflow.Sleep(rested, pause) // which nothing cancels
-			pause = min(2*pause, patience)
+			pause = min(2*pause, finalReadGrace)
 			continue
 		}
-		c.HandedOn(count)
+		c.AckNotices(count)
 	}
 }
 
-// entrust starts the notifier, or signals the one that runs. Where one has run
+// startOrSignalNotifier starts the notifier, or signals the one that runs. Where one has run
 // before, its successor goes on from what that one knew.
-func (f *flow) entrust(ctx workflow.Context, notices []kyc.Notice) bool {
-	c := f.kase()
+func (f *caseWorkflow) startOrSignalNotifier(ctx workflow.Context, notices []kyc.Notice) bool {
+	c := f.kycCase()
 	ctx, _ = workflow.NewDisconnectedContext(ctx) // a cancelled case has its last word, too
 	report := Report{After: f.state.Reported, Notices: notices, Terms: Terms{Case: c.Identity, CustomerID: c.CustomerID,
-		WebhookURL: f.in.WebhookURL, Notify: f.in.Notify, Until: c.StartedAt.Add(time.Duration(c.Policy.Case) + 3*patience)}}
+		WebhookURL: f.in.WebhookURL, Notify: f.in.Notify, Until: c.StartedAt.Add(time.Duration(c.Policy.Case) + 3*finalReadGrace)}}
 	for range 3 {
 		if f.state.Notifier {
 			if workflow.SignalExternalWorkflow(ctx, NotifyID(c.Reference), "", SignalNotices, report).Get(ctx, nil) == nil {
@@ -52,7 +52,7 @@ func (f *flow) entrust(ctx workflow.Context, notices []kyc.Notice) bool {
 				return true
 			}
 		}
-		ledger := Ledger{Reference: c.Reference}
+		ledger := NotifierState{Reference: c.Reference}
 		if f.state.Notifier || f.wasReset(ctx) {
 			ledger.Recall = &report
 		} else {
@@ -78,4 +78,4 @@ func (f *flow) entrust(ctx workflow.Context, notices []kyc.Notice) bool {
 // wasReset reports whether an operator has reset this run of the case or an
 // earlier one. It may differ from what the run before the reset found at the same
 // place, so it must decide about nothing but the contents of messages.
-func (f *flow) wasReset(ctx workflow.Context) bool { return f.state.WasReset || wasReset(ctx) }
+func (f *caseWorkflow) wasReset(ctx workflow.Context) bool { return f.state.WasReset || wasReset(ctx) }

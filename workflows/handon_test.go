@@ -19,7 +19,7 @@ import (
 
 // handed is what a case hands on, and how.
 type handed struct {
-	started []workflows.Ledger
+	started []workflows.NotifierState
 	signals []workflows.Report
 }
 
@@ -27,7 +27,7 @@ type handed struct {
 // the test lets it: whatever becomes of the notices is no matter of the case.
 func listening(t *testing.T, stay func(ctx workflow.Context) error) (story, *handed) {
 	h := &handed{}
-	notifier := func(ctx workflow.Context, l workflows.Ledger) (workflows.Ledger, error) {
+	notifier := func(ctx workflow.Context, l workflows.NotifierState) (workflows.NotifierState, error) {
 		h.started = append(h.started, l)
 		workflow.Go(ctx, func(ctx workflow.Context) {
 			for {
@@ -103,9 +103,9 @@ func TestAChangedWebhookIsReported(t *testing.T) {
 	for _, report := range h.signals {
 		require.Equal(t, "http://other.example", report.WebhookURL)
 	}
-	require.NoError(t, workflows.Order{CustomerID: person, WebhookURL: "http://other.example"}.Matches(view))
-	require.NoError(t, workflows.Order{CustomerID: person}.Matches(view))
-	require.Error(t, workflows.Order{CustomerID: person, WebhookURL: "http://caller.example"}.Matches(view))
+	require.NoError(t, workflows.StartOptions{CustomerID: person, WebhookURL: "http://other.example"}.Matches(view))
+	require.NoError(t, workflows.StartOptions{CustomerID: person}.Matches(view))
+	require.Error(t, workflows.StartOptions{CustomerID: person, WebhookURL: "http://caller.example"}.Matches(view))
 }
 
 func TestACaseHandsItsNoticesOn(t *testing.T) {
@@ -175,8 +175,8 @@ func TestACaseDoesNotCloseBeforeItsLastWordIsTaken(t *testing.T) {
 	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("completed", "approved"), nil).Once()
 	s.OnSignalExternalWorkflow(mock.Anything, workflows.NotifyID("A1"), mock.Anything, workflows.SignalNotices, mock.Anything).Return(errors.New("not taken"))
 	var tries []time.Time
-	var taken workflows.Ledger
-	s.OnWorkflow(workflows.NotifyType, mock.Anything, mock.Anything).Return(func(_ workflow.Context, l workflows.Ledger) (workflows.Ledger, error) {
+	var taken workflows.NotifierState
+	s.OnWorkflow(workflows.NotifyType, mock.Anything, mock.Anything).Return(func(_ workflow.Context, l workflows.NotifierState) (workflows.NotifierState, error) {
 		if tries = append(tries, s.Now()); len(tries) <= 6 {
 			return l, testsuite.ErrMockStartChildWorkflowFailed
 		}

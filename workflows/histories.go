@@ -14,10 +14,10 @@ import (
 // openPage is how many executions are asked for at once.
 const openPage = 500
 
-// Open calls each with every case and every notifier that is open, as visibility
+// ListOpen calls each with every case and every notifier that is open, as visibility
 // knows them, and ends with its first error. It costs no action and needs no
 // worker.
-func (c Client) Open(ctx context.Context, each func(workflow.Execution) error) error {
+func (c Client) ListOpen(ctx context.Context, each func(workflow.Execution) error) error {
 	query := fmt.Sprintf("WorkflowType IN ('%s', '%s') AND %s", Type, NotifyType, isOpen)
 	for page := []byte(nil); ; {
 		answer, err := c.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: query, PageSize: openPage, NextPageToken: page})
@@ -36,7 +36,7 @@ func (c Client) Open(ctx context.Context, each func(workflow.Execution) error) e
 }
 
 // History reads all that a run has lived through so far; without a run id the
-// latest. ErrUnknown if there is none. It costs no action and needs no worker.
+// latest. ErrNotFound if there is none. It costs no action and needs no worker.
 func (c Client) History(ctx context.Context, e workflow.Execution) (*historypb.History, error) {
 	history := &historypb.History{}
 	for events := c.Temporal.GetWorkflowHistory(ctx, e.ID, e.RunID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {

@@ -21,7 +21,7 @@ func KYC(ctx workflow.Context, in Input) (kyc.View, error) {
 	ctx, cancelled := uncancelled(ctx)
 	f := newFlow(ctx, in)
 	f.cancelled = cancelled
-	if err := f.listen(ctx); err != nil {
+	if err := f.registerHandlers(ctx); err != nil {
 		return kyc.View{}, err
 	}
 	return f.run(ctx)
@@ -37,28 +37,28 @@ func uncancelled(root workflow.Context) (workflow.Context, func() bool) {
 	return ctx, func() bool { return root.Err() != nil }
 }
 
-// flow is one run of a case. state is all that the next run gets to know;
+// caseWorkflow is one run of a case. state is all that the next run gets to know;
 // everything else follows from it.
-type flow struct {
-	in        Input
-	state     State
-	inbox     workflow.ReceiveChannel
-	errand    errand // what was asked of the world and is not answered
-	alarm     alarm  // the one timer
-	published published
-	cancelled func() bool // from the Temporal UI: see uncancelled
-	starting  bool        // a start waits for the first status
-	notifier  bool        // this run has started a notifier
-	mute      bool        // and can start no other one, which the next run can: see leave
-	heard     time.Time   // when the first callback came that no answer covers yet; zero if none did
+type caseWorkflow struct {
+	in                 Input
+	state              State
+	inbox              workflow.ReceiveChannel
+	errand             pendingActivity // what was asked of the world and is not answered
+	alarm              deadlineTimer   // the one timer
+	published          published
+	cancelled          func() bool // from the Temporal UI: see uncancelled
+	starting           bool        // a start waits for the first status
+	notifier           bool        // this run has started a notifier
+	mute               bool        // and can start no other one, which the next run can: see leave
+	callbackReceivedAt time.Time   // when the first callback came that no answer covers yet; zero if none did
 }
 
-func newFlow(ctx workflow.Context, in Input) *flow {
-	f := &flow{in: in, inbox: workflow.GetSignalChannel(ctx, SignalCallback)}
+func newFlow(ctx workflow.Context, in Input) *caseWorkflow {
+	f := &caseWorkflow{in: in, inbox: workflow.GetSignalChannel(ctx, SignalCallback)}
 	if in.Carried != nil {
 		f.state = *in.Carried
-		if c := f.kase(); c.Hints > c.Answered {
-			f.heard = workflow.Now(ctx)
+		if c := f.kycCase(); c.HintsReceived > c.Answered {
+			f.callbackReceivedAt = workflow.Now(ctx)
 		}
 	} else {
 		workflow.GetMetricsHandler(ctx).Counter(countStarted).Inc(1)
@@ -66,94 +66,94 @@ func newFlow(ctx workflow.Context, in Input) *flow {
 		info := workflow.GetInfo(ctx)
 		f.state.Case = kyc.New(in.Reference, in.CustomerID, in.Policy, info.WorkflowStartTime)
 		f.state.Case.Identity = info.FirstRunID
-		f.published = startsAs(f.state.Case)
+		f.published = initialPublished(f.state.Case)
 	}
 	return f
 }
 
-func (f *flow) kase() *kyc.Case { return &f.state.Case }
+func (f *caseWorkflow) kycCase() *kyc.Case { return &f.state.Case }
 
 // run is the loop: take in what happened, tell what is so, do what is needed.
-func (f *flow) run(ctx workflow.Context) (kyc.View, error) {
+func (f *caseWorkflow) run(ctx workflow.Context) (kyc.View, error) {
 	for {
-		f.takeIn(ctx)
-		f.handOn(ctx)
+		f.applyPending(ctx)
+		f.forwardNotices(ctx)
 		if err := f.publish(ctx); err != nil {
 			return kyc.View{}, err
 		}
-		if f.kase().Stage.Final() {
-			return f.leave(ctx)
+		if f.kycCase().Stage.Final() {
+			return f.complete(ctx)
 		}
 		if f.cancelled() {
 			continue // it came while a notice was handed on: the next run would not know
 		}
-		if f.full(ctx) && !f.errand.running() {
+		if f.shouldContinueAsNew(ctx) && !f.errand.running() {
 			return kyc.View{}, f.continueAsNew(ctx)
 		}
-		f.pursue(ctx, f.kase().Next(workflow.Now(ctx)))
-		version := f.kase().Version
+		f.dispatch(ctx, f.kycCase().Next(workflow.Now(ctx)))
+		version := f.kycCase().Version
 		if err := workflow.Await(ctx, func() bool {
-			return f.inbox.Len() > 0 || f.errand.ready() || f.alarm.ready() || f.kase().Version != version ||
-				f.cancelled() || f.full(ctx) && !f.errand.running()
+			return f.inbox.Len() > 0 || f.errand.ready() || f.alarm.ready() || f.kycCase().Version != version ||
+				f.cancelled() || f.shouldContinueAsNew(ctx) && !f.errand.running()
 		}); err != nil {
 			return kyc.View{}, err
 		}
 	}
 }
 
-// takeIn applies everything that has happened since the last turn.
-func (f *flow) takeIn(ctx workflow.Context) {
+// applyPending applies everything that has happened since the last turn.
+func (f *caseWorkflow) applyPending(ctx workflow.Context) {
 	f.readInbox(ctx)
 	if f.errand.ready() {
 		need := f.errand.need
-		if event := f.errand.finish(ctx); event != nil {
+		if event := f.errand.result(ctx); event != nil {
 			f.answered(ctx, need, event)
 		}
 	}
 	if f.alarm.ready() {
-		f.alarm = alarm{}
-		f.apply(ctx, kyc.Elapsed{At: workflow.Now(ctx)})
+		f.alarm = deadlineTimer{}
+		f.apply(ctx, kyc.TimerFired{At: workflow.Now(ctx)})
 	}
-	if f.cancelled() && !f.kase().Stage.Final() {
-		f.apply(ctx, kyc.Withdrawal{At: workflow.Now(ctx)})
+	if f.cancelled() && !f.kycCase().Stage.Final() {
+		f.apply(ctx, kyc.WithdrawRequested{At: workflow.Now(ctx)})
 	}
 }
 
 // readInbox is the only reader of the callback signal.
-func (f *flow) readInbox(ctx workflow.Context) {
+func (f *caseWorkflow) readInbox(ctx workflow.Context) {
 	for {
 		input, ok := receive(f.inbox)
 		if !ok {
 			return
 		}
 		hint := callbackOf(input)
-		f.apply(ctx, kyc.Hinted{At: workflow.Now(ctx), By: kyc.HintCallback,
+		f.apply(ctx, kyc.ChangeHinted{At: workflow.Now(ctx), By: kyc.HintCallback,
 			ID: hint.RequestID, ApplicationID: hint.ApplicationID})
 	}
 }
 
-// pursue makes the world do what the case needs, and stops what it no longer
+// dispatch makes the world do what the case needs, and stops what it no longer
 // needs. A watch gives way to anything; every other call is left to its end,
 // so that one status-bearing call is under way at a time.
-func (f *flow) pursue(ctx workflow.Context, need kyc.Need) {
+func (f *caseWorkflow) dispatch(ctx workflow.Context, need kyc.NextStep) {
 	switch {
 	case f.errand.running():
-		if f.errand.need.Do == kyc.Watch && (need.Do != kyc.Watch || f.full(ctx)) {
+		if f.errand.need.Action == kyc.ActionPollStatus && (need.Action != kyc.ActionPollStatus || f.shouldContinueAsNew(ctx)) {
 			f.errand.cancel()
 		}
-	case need.Do == kyc.Wait:
-		f.alarm.set(ctx, need.At, f.kase().Stage)
+	case need.Action == kyc.ActionWait:
+		f.alarm.set(ctx, need.At, f.kycCase().Stage)
 	default:
 		f.errand = f.start(ctx, need)
 	}
 }
 
-// leave is the one way out: stop what is under way, let every handler answer,
+// complete is the one way out: stop what is under way, let every handler answer,
 // and read what came in the meantime. A mute case has notices left, which the
 // next run hands on. The SDK starts no workflow under the id of a child of the
 // same run until that child's end is in the history, and a reset to before that
 // event leaves it out for good (v1.50.0: startChildWorkflowExecution).
-func (f *flow) leave(ctx workflow.Context) (kyc.View, error) {
+func (f *caseWorkflow) complete(ctx workflow.Context) (kyc.View, error) {
 	f.errand.cancel()
 	f.alarm.cancel()
 	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
@@ -166,15 +166,15 @@ func (f *flow) leave(ctx workflow.Context) (kyc.View, error) {
 	return f.view(), nil
 }
 
-// full reports whether the case is to go on in another run, because the history
+// shouldContinueAsNew reports whether the case is to go on in another run, because the history
 // has grown long or the case is mute, and nobody waits for an answer.
-func (f *flow) full(ctx workflow.Context) bool {
+func (f *caseWorkflow) shouldContinueAsNew(ctx workflow.Context) bool {
 	return (f.mute || workflow.GetInfo(ctx).GetContinueAsNewSuggested()) && workflow.AllHandlersFinished(ctx)
 }
 
 // continueAsNew goes on in a fresh history. Nothing is under way then; what
 // the case needs next follows from its state.
-func (f *flow) continueAsNew(ctx workflow.Context) error {
+func (f *caseWorkflow) continueAsNew(ctx workflow.Context) error {
 	f.alarm.cancel()
 	f.readInbox(ctx)
 	f.state.WasReset = f.wasReset(ctx)

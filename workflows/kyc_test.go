@@ -25,9 +25,9 @@ const (
 
 var do *activities.Activities
 
-func single(status kyc.Status, outcome kyc.Outcome) kyc.Reading {
-	return kyc.Reading{ApplicationID: "iapp_1", Status: status, Outcome: outcome,
-		Entities: []kyc.EntityReading{{ID: person, IsCustomer: true, Status: status, Outcome: outcome}}}
+func single(status kyc.Status, outcome kyc.Outcome) kyc.Snapshot {
+	return kyc.Snapshot{ApplicationID: "iapp_1", Status: status, Outcome: outcome,
+		Entities: []kyc.EntitySnapshot{{ID: person, IsCustomer: true, Status: status, Outcome: outcome}}}
 }
 
 // story is one case in Temporal's test environment, where time is skipped.
@@ -212,7 +212,7 @@ func requireRefused(t *testing.T, a *answer, kind string) {
 func TestLinksAreMadeOneAfterTheOther(t *testing.T) {
 	s := newStory(t)
 	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("pending_step_up", ""), nil).Once()
-	for id, reading := range map[string]kyc.Reading{"front": single("pending_step_up", ""), "back": single("completed", "approved")} {
+	for id, reading := range map[string]kyc.Snapshot{"front": single("pending_step_up", ""), "back": single("completed", "approved")} {
 		s.OnActivity(do.SubmitDocuments, mock.Anything, mock.MatchedBy(func(r activities.SubmitRequest) bool {
 			return r.Submission.ID == id && r.Submission.Images[0].Document == "doc_"+id
 		})).After(time.Minute).Return(reading, nil).Once()
@@ -234,7 +234,7 @@ func TestWithdrawalEndsACaseWhoseUploadIsBeingRetried(t *testing.T) {
 	s := newStory(t)
 	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("pending_step_up", ""), nil).Once()
 	s.OnActivity(do.SubmitDocuments, mock.Anything, mock.Anything).
-		Return(kyc.Reading{}, temporal.NewApplicationError("down", activities.TypeNoAnswer))
+		Return(kyc.Snapshot{}, temporal.NewApplicationError("down", activities.TypeNoAnswer))
 	var submit, withdraw *answer
 	s.after(time.Hour, func() { submit = s.update(workflows.UpdateSubmit, "s1", licence("s1")) })
 	s.after(time.Hour+time.Minute, func() { withdraw = s.update(workflows.UpdateWithdraw, "w") })
@@ -261,7 +261,7 @@ func TestRevokedLinksStayRevoked(t *testing.T) {
 func TestLastingRefusalHoldsAndRefreshTriesAgain(t *testing.T) {
 	s := newStory(t)
 	no := temporal.NewNonRetryableApplicationError("no", "customerNotFound", nil)
-	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(kyc.Reading{}, no).Once()
+	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(kyc.Snapshot{}, no).Once()
 	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("completed", "approved"), nil).Once()
 	var refresh *answer
 	s.after(5*day, func() {
@@ -330,7 +330,7 @@ func TestContinueAsNewInEveryStage(t *testing.T) {
 }
 
 func TestOrderIsCheckedBeforeAnythingStarts(t *testing.T) {
-	_, err := workflows.Client{}.Start(t.Context(), workflows.Order{Reference: "UNIQUE_REFERENCE_ID", CustomerID: "a-b"})
+	_, err := workflows.Client{}.Start(t.Context(), workflows.StartOptions{Reference: "UNIQUE_REFERENCE_ID", CustomerID: "a-b"})
 	var refused *workflows.RefusedError
 	require.True(t, errors.As(err, &refused))
 	require.Equal(t, workflows.RefusedInvalid, refused.Type)

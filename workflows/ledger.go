@@ -11,20 +11,20 @@ import (
 	"durablekyc.example/kyc"
 )
 
-// Ledger is all that a notifier knows: what it starts with, what it carries
+// NotifierState is all that a notifier knows: what it starts with, what it carries
 // over into a new run, and what it ends with. So a notifier that has ended can
 // be started again from its result.
-type Ledger struct {
+type NotifierState struct {
 	Reference string `json:"reference"`
 	Terms            // of the case that reported last
 
 	Recall *Report `json:"recall,omitempty"` // to be taken once it is known what an earlier notifier knew
 
-	Ended   bool                  `json:"ended,omitempty"`   // the case's final notice has come, or none will
-	Last    string                `json:"last,omitempty"`    // the id of the notice that the case reported last
-	Count   int                   `json:"count,omitempty"`   // how many records there were in all
-	Gone    []activities.Receiver `json:"gone,omitempty"`    // receivers that want nothing more
-	Records []Record              `json:"records,omitempty"` // oldest first
+	Ended        bool                  `json:"ended,omitempty"`   // the case's final notice has come, or none will
+	Last         string                `json:"last,omitempty"`    // the id of the notice that the case reported last
+	Count        int                   `json:"count,omitempty"`   // how many records there were in all
+	Unsubscribed []activities.Receiver `json:"gone,omitempty"`    // receivers that want nothing more
+	Records      []Record              `json:"records,omitempty"` // oldest first
 
 	Sequence int64 `json:"sequence,omitempty"` // of the latest record
 }
@@ -51,13 +51,13 @@ type Record struct {
 	Sequence int64      `json:"sequence,omitempty"` // rises from record to record: see enter
 	Notice   kyc.Notice `json:"notice"`
 	Terms    *Terms     `json:"terms,omitempty"` // if an earlier case reported it; otherwise the ledger's
-	Receipts []Receipt  `json:"receipts"`
+	Receipts []Delivery `json:"receipts"`
 }
 
-// Receipt is what became of a notice at one receiver.
-type Receipt struct {
+// Delivery is what became of a notice at one receiver.
+type Delivery struct {
 	Receiver    activities.Receiver `json:"receiver"`
-	Wanted      bool                `json:"wanted,omitempty"` // it is to be delivered, or being delivered
+	Pending     bool                `json:"wanted,omitempty"` // it is to be delivered, or being delivered
 	Attempts    int                 `json:"attempts"`         // in all; of a delivery that was called off, those of its successor
 	Answer      string              `json:"answer,omitempty"` // the last one: a status code, or one of activities' words
 	DeliveredAt time.Time           `json:"deliveredAt,omitzero"`
@@ -73,7 +73,7 @@ type Event struct {
 	Type     kyc.NoticeType `json:"type"`
 	At       time.Time      `json:"at"`
 	Stage    kyc.Stage      `json:"stage"`
-	Receipts []Receipt      `json:"receipts"`
+	Receipts []Delivery     `json:"receipts"`
 }
 
 // answerCancelled is in a receipt whose notifier was cancelled from outside.
@@ -82,10 +82,10 @@ const answerCancelled = "cancelled"
 // receivers lists who hears of a notice of this case.
 func receivers(webhookURL string, notify bool, n kyc.Notice) (all []activities.Receiver) {
 	if notify {
-		all = append(all, activities.Everybodys)
+		all = append(all, activities.ReceiverGlobal)
 	}
-	if webhookURL != "" && n.Said() {
-		all = append(all, activities.Callers)
+	if webhookURL != "" && n.FromProvider() {
+		all = append(all, activities.ReceiverCaller)
 	}
 	return all
 }
@@ -94,7 +94,7 @@ func receivers(webhookURL string, notify bool, n kyc.Notice) (all []activities.R
 // may not have learned that it did. So is what the receivers know already from
 // a part of the case that a reset has undone: its next notice comes after an
 // earlier one than the last, and has the same news.
-func (l *Ledger) take(report Report, now time.Time) {
+func (l *NotifierState) take(report Report, now time.Time) {
 	if report.Case != l.Case {
 		l.leave()
 	}
@@ -107,7 +107,7 @@ func (l *Ledger) take(report Report, now time.Time) {
 			l.enter(n, now)
 		}
 	}
-	for i := 0; len(l.Records) > kept && i < len(l.Records); {
+	for i := 0; len(l.Records) > maxRecords && i < len(l.Records); {
 		if l.Records[i].open() {
 			i++
 			continue
@@ -117,25 +117,25 @@ func (l *Ledger) take(report Report, now time.Time) {
 }
 
 // leave keeps the records of a case that another one follows, with their terms.
-func (l *Ledger) leave() {
+func (l *NotifierState) leave() {
 	terms := l.Terms
 	for i := range l.Records {
 		if l.Records[i].Terms == nil {
 			l.Records[i].Terms = &terms
 		}
 	}
-	l.Gone, l.Last = nil, ""
+	l.Unsubscribed, l.Last = nil, ""
 }
 
 // enter adds a record. Its sequence is the time in milliseconds, or one more
 // than the one before: so it also rises where what was sent before is not known
 // any more, and a receiver that keeps the highest one misses nothing.
-func (l *Ledger) enter(n kyc.Notice, now time.Time) {
+func (l *NotifierState) enter(n kyc.Notice, now time.Time) {
 	record := Record{Notice: n}
 	for _, receiver := range receivers(l.WebhookURL, l.Notify, n) {
-		r := Receipt{Receiver: receiver, Wanted: true}
-		if slices.Contains(l.Gone, receiver) {
-			r = Receipt{Receiver: receiver, Answer: activities.AnswerGone, GivenUpAt: now}
+		r := Delivery{Receiver: receiver, Pending: true}
+		if slices.Contains(l.Unsubscribed, receiver) {
+			r = Delivery{Receiver: receiver, Answer: activities.AnswerGone, GivenUpAt: now}
 		}
 		record.Receipts = append(record.Receipts, r)
 	}
@@ -149,7 +149,7 @@ func (l *Ledger) enter(n kyc.Notice, now time.Time) {
 
 // repeats reports whether the last thing that this case's receivers heard of it,
 // reminders aside, is the same news.
-func (l *Ledger) repeats(n kyc.Notice) bool {
+func (l *NotifierState) repeats(n kyc.Notice) bool {
 	for _, r := range slices.Backward(l.Records) {
 		if r.Terms == nil && r.Notice.Type != kyc.NoticeReminder {
 			return r.Notice.SameNews(n)
@@ -159,7 +159,7 @@ func (l *Ledger) repeats(n kyc.Notice) bool {
 }
 
 // find is the record of a notice, by its id or its number; nil if there is none.
-func (l *Ledger) find(event string) *Record {
+func (l *NotifierState) find(event string) *Record {
 	for i := range l.Records {
 		if r := &l.Records[i]; r.Notice.ID == event || strconv.Itoa(r.Number) == event {
 			return r
@@ -168,23 +168,23 @@ func (l *Ledger) find(event string) *Record {
 	return nil
 }
 
-// kept is how many notices a ledger remembers that are dealt with.
-const kept = 64
+// maxRecords is how many notices a ledger remembers that are dealt with.
+const maxRecords = 64
 
 func (r Record) open() bool {
-	return slices.ContainsFunc(r.Receipts, func(r Receipt) bool { return r.Wanted })
+	return slices.ContainsFunc(r.Receipts, func(r Delivery) bool { return r.Pending })
 }
 
-func (l *Ledger) open() bool { return slices.ContainsFunc(l.Records, Record.open) }
+func (l *NotifierState) open() bool { return slices.ContainsFunc(l.Records, Record.open) }
 
-func (l *Ledger) receipt(id string, receiver activities.Receiver) *Receipt {
+func (l *NotifierState) receipt(id string, receiver activities.Receiver) *Delivery {
 	if r := l.find(id); r != nil {
 		return r.receipt(receiver)
 	}
 	return nil
 }
 
-func (r *Record) receipt(receiver activities.Receiver) *Receipt {
+func (r *Record) receipt(receiver activities.Receiver) *Delivery {
 	for i := range r.Receipts {
 		if r.Receipts[i].Receiver == receiver {
 			return &r.Receipts[i]
@@ -194,8 +194,8 @@ func (r *Record) receipt(receiver activities.Receiver) *Receipt {
 }
 
 // settle closes a receipt: delivered, or given up.
-func (r *Receipt) settle(now time.Time, delivered bool, how activities.NotifyResult) {
-	r.Wanted, r.Answer, r.Attempts = false, how.Answer, r.Attempts+how.Attempts
+func (r *Delivery) settle(now time.Time, delivered bool, how activities.NotifyResult) {
+	r.Pending, r.Answer, r.Attempts = false, how.Answer, r.Attempts+how.Attempts
 	if delivered {
 		r.DeliveredAt = now
 	} else {
@@ -203,28 +203,28 @@ func (r *Receipt) settle(now time.Time, delivered bool, how activities.NotifyRes
 	}
 }
 
-// goneFrom gives up everything for a receiver that wants nothing more.
-func (l *Ledger) goneFrom(receiver activities.Receiver, now time.Time) {
-	if !slices.Contains(l.Gone, receiver) {
-		l.Gone = append(l.Gone, receiver)
+// unsubscribe gives up everything for a receiver that wants nothing more.
+func (l *NotifierState) unsubscribe(receiver activities.Receiver, now time.Time) {
+	if !slices.Contains(l.Unsubscribed, receiver) {
+		l.Unsubscribed = append(l.Unsubscribed, receiver)
 	}
 	l.giveUp(now, activities.AnswerGone, receiver)
 }
 
 // giveUp closes every open receipt of these receivers.
-func (l *Ledger) giveUp(now time.Time, answer string, of ...activities.Receiver) {
+func (l *NotifierState) giveUp(now time.Time, answer string, of ...activities.Receiver) {
 	for i := range l.Records {
 		for j := range l.Records[i].Receipts {
-			if r := &l.Records[i].Receipts[j]; r.Wanted && slices.Contains(of, r.Receiver) {
+			if r := &l.Records[i].Receipts[j]; r.Pending && slices.Contains(of, r.Receiver) {
 				r.settle(now, false, activities.NotifyResult{Answer: answer})
 			}
 		}
 	}
 }
 
-// chosen lists what a resend means: every receipt of the event named, or of
+// resendTargets lists what a resend means: every receipt of the event named, or of
 // all events those that were not delivered.
-func (l *Ledger) chosen(event string) (all []*Receipt, err error) {
+func (l *NotifierState) resendTargets(event string) (all []*Delivery, err error) {
 	named := l.find(event)
 	for i := range l.Records {
 		for j := range l.Records[i].Receipts {
@@ -247,9 +247,9 @@ func (l *Ledger) chosen(event string) (all []*Receipt, err error) {
 // nothing more at the old address. An event that is named goes there as well
 // where the caller had no address when it happened, and though another case
 // under the reference reported it.
-func (l *Ledger) redirect(event, webhookURL string) {
+func (l *NotifierState) redirect(event, webhookURL string) {
 	l.WebhookURL = webhookURL
-	l.welcome(activities.Callers)
+	l.welcome(activities.ReceiverCaller)
 	r := l.find(event)
 	if r == nil {
 		return
@@ -259,29 +259,29 @@ func (l *Ledger) redirect(event, webhookURL string) {
 		terms.WebhookURL = webhookURL
 		r.Terms = &terms
 	}
-	if r.receipt(activities.Callers) == nil && r.Notice.Said() {
-		r.Receipts = append(r.Receipts, Receipt{Receiver: activities.Callers})
+	if r.receipt(activities.ReceiverCaller) == nil && r.Notice.FromProvider() {
+		r.Receipts = append(r.Receipts, Delivery{Receiver: activities.ReceiverCaller})
 	}
 }
 
 // welcome forgets that a receiver wanted nothing more.
-func (l *Ledger) welcome(receiver activities.Receiver) {
-	l.Gone = slices.DeleteFunc(l.Gone, func(gone activities.Receiver) bool { return gone == receiver })
+func (l *NotifierState) welcome(receiver activities.Receiver) {
+	l.Unsubscribed = slices.DeleteFunc(l.Unsubscribed, func(gone activities.Receiver) bool { return gone == receiver })
 }
 
 // resend opens what chosen lists. Who asks for it outranks a receiver that
 // once wanted nothing more.
-func (l *Ledger) resend(event string) error {
-	all, err := l.chosen(event)
+func (l *NotifierState) resend(event string) error {
+	all, err := l.resendTargets(event)
 	for _, r := range all {
-		r.Wanted, r.DeliveredAt, r.GivenUpAt = true, time.Time{}, time.Time{}
+		r.Pending, r.DeliveredAt, r.GivenUpAt = true, time.Time{}, time.Time{}
 		l.welcome(r.Receiver)
 	}
 	return err
 }
 
 // Events tells the ledger without any address.
-func (l *Ledger) Events() []Event {
+func (l *NotifierState) Events() []Event {
 	all := []Event{}
 	for _, r := range l.Records {
 		n := r.Notice
@@ -302,9 +302,9 @@ func EventDetails(events []Event) string {
 	return b.String()
 }
 
-func (r Receipt) state() string {
+func (r Delivery) state() string {
 	switch {
-	case r.Wanted:
+	case r.Pending:
 		return "on its way; \"Pending activities\" tells its attempts"
 	case !r.GivenUpAt.IsZero():
 		return fmt.Sprintf("**given up** at %s after %d attempts: %s", when(r.GivenUpAt), r.Attempts, r.Answer)

@@ -13,15 +13,15 @@ import (
 )
 
 // dealtWith is a ledger with so many records, each of which was delivered or is still to be.
-func dealtWith(count int, wanted bool) workflows.Ledger {
+func dealtWith(count int, wanted bool) workflows.NotifierState {
 	l := both()
 	for n := range count {
-		r := workflows.Receipt{Receiver: activities.Everybodys, Wanted: wanted}
+		r := workflows.Delivery{Receiver: activities.ReceiverGlobal, Pending: wanted}
 		if !wanted {
-			r = workflows.Receipt{Receiver: activities.Everybodys, Attempts: 1, Answer: "200", DeliveredAt: begin}
+			r = workflows.Delivery{Receiver: activities.ReceiverGlobal, Attempts: 1, Answer: "200", DeliveredAt: begin}
 		}
 		l.Count, l.Last = n+1, fmt.Sprint("evt_", n+1)
-		l.Records = append(l.Records, workflows.Record{Number: n + 1, Receipts: []workflows.Receipt{r},
+		l.Records = append(l.Records, workflows.Record{Number: n + 1, Receipts: []workflows.Delivery{r},
 			Notice: kyc.Notice{ID: l.Last, Type: kyc.NoticeReminder, Stage: kyc.AwaitingDocuments, At: begin}})
 	}
 	return l
@@ -51,7 +51,7 @@ func TestALedgerForgetsWhatIsLongDealtWith(t *testing.T) {
 			end := p.run(l, lived("completed")...)
 			if test.wanted {
 				require.Len(t, end.Records, test.before+1)
-				require.Len(t, p.took[activities.Everybodys], test.before+1)
+				require.Len(t, p.took[activities.ReceiverGlobal], test.before+1)
 				return
 			}
 			require.Len(t, end.Records, test.after)
@@ -73,22 +73,22 @@ func (p *post) events() (all []workflows.Event) {
 // what was not delivered; who wanted nothing more hears again of what is asked for,
 // and the other receivers are as they were.
 func TestWhatAResendMeans(t *testing.T) {
-	all, caller := activities.Everybodys, activities.Callers
-	gone := func(r activities.Receiver) workflows.Receipt {
-		return workflows.Receipt{Receiver: r, Attempts: 1, Answer: "410", GivenUpAt: begin}
+	all, caller := activities.ReceiverGlobal, activities.ReceiverCaller
+	gone := func(r activities.Receiver) workflows.Delivery {
+		return workflows.Delivery{Receiver: r, Attempts: 1, Answer: "410", GivenUpAt: begin}
 	}
-	taken := func(r activities.Receiver) workflows.Receipt {
-		return workflows.Receipt{Receiver: r, Attempts: 1, Answer: "200", DeliveredAt: begin}
+	taken := func(r activities.Receiver) workflows.Delivery {
+		return workflows.Delivery{Receiver: r, Attempts: 1, Answer: "200", DeliveredAt: begin}
 	}
-	ledger := func() workflows.Ledger {
+	ledger := func() workflows.NotifierState {
 		l := both()
 		notices := lived("waiting_review", "pending_step_up", "completed")
-		l.Gone = []activities.Receiver{all, caller}
+		l.Unsubscribed = []activities.Receiver{all, caller}
 		l.Records = []workflows.Record{
-			{Number: 1, Notice: notices[0], Receipts: []workflows.Receipt{taken(all), taken(caller)}},
-			{Number: 2, Notice: notices[1], Receipts: []workflows.Receipt{gone(all)}},
+			{Number: 1, Notice: notices[0], Receipts: []workflows.Delivery{taken(all), taken(caller)}},
+			{Number: 2, Notice: notices[1], Receipts: []workflows.Delivery{gone(all)}},
 			// the caller hears nothing of this one
-			{Number: 3, Notice: notices[2], Receipts: []workflows.Receipt{taken(all), gone(caller)}},
+			{Number: 3, Notice: notices[2], Receipts: []workflows.Delivery{taken(all), gone(caller)}},
 		}
 		return l
 	}
@@ -113,7 +113,7 @@ func TestWhatAResendMeans(t *testing.T) {
 			wanted := ""
 			for _, r := range l.Records {
 				for _, receipt := range r.Receipts {
-					if receipt.Wanted {
+					if receipt.Pending {
 						wanted += fmt.Sprintf("%d %s, ", r.Number, receipt.Receiver)
 						require.Zero(t, receipt.DeliveredAt)
 						require.Zero(t, receipt.GivenUpAt)
@@ -121,8 +121,8 @@ func TestWhatAResendMeans(t *testing.T) {
 				}
 			}
 			require.Equal(t, test.wanted, wanted)
-			require.Equal(t, len(test.gone), len(l.Gone))
-			require.Subset(t, l.Gone, test.gone)
+			require.Equal(t, len(test.gone), len(l.Unsubscribed))
+			require.Subset(t, l.Unsubscribed, test.gone)
 		})
 	}
 	l := ledger()
@@ -139,10 +139,10 @@ func TestTheDetailsOfANotifier(t *testing.T) {
 		"| 2026-03-01 09:00:00 | case.approved `evt_1` | caller | **given up** at 2026-03-01 09:01:00 after 10 attempts: 500 |\n"+
 		"| 2026-03-01 09:00:00 | case.denied `evt_2` | all | delivered at 2026-03-01 09:01:00, attempt 2: 204 |\n",
 		workflows.EventDetails([]workflows.Event{
-			{ID: "evt_1", Type: kyc.NoticeApproved, At: begin, Receipts: []workflows.Receipt{{Receiver: "all",
-				Wanted: true},
+			{ID: "evt_1", Type: kyc.NoticeApproved, At: begin, Receipts: []workflows.Delivery{{Receiver: "all",
+				Pending: true},
 				{Receiver: "caller", Attempts: 10, Answer: "500", GivenUpAt: at}}},
-			{ID: "evt_2", Type: kyc.NoticeDenied, At: begin, Receipts: []workflows.Receipt{{Receiver: "all",
+			{ID: "evt_2", Type: kyc.NoticeDenied, At: begin, Receipts: []workflows.Delivery{{Receiver: "all",
 				Attempts: 2, Answer: "204", DeliveredAt: at}}},
 		}))
 }

@@ -33,9 +33,9 @@ const (
 	noticeGivenUp   = "given_up"
 )
 
-// Announce makes the series whose labels are known beforehand: a rate over one
+// InitMetrics makes the series whose labels are known beforehand: a rate over one
 // that is not there yet misses its first event.
-func Announce(metrics client.MetricsHandler) {
+func InitMetrics(metrics client.MetricsHandler) {
 	for _, name := range []string{countStarted, countLate, countLost, countHandedOver, activities.CountStoreFailures} {
 		metrics.Counter(name).Inc(0)
 	}
@@ -44,13 +44,13 @@ func Announce(metrics client.MetricsHandler) {
 			metrics.WithTags(tag("stage", string(stage))).Counter(countEnded).Inc(0)
 		}
 	}
-	for _, ground := range kyc.Grounds {
+	for _, ground := range kyc.HoldReasons {
 		if ground != kyc.GroundRefused {
-			metrics.WithTags(heldFor(ground, "none")).Counter(countHeld).Inc(0)
+			metrics.WithTags(heldTags(ground, "none")).Counter(countHeld).Inc(0)
 		}
 	}
 	metrics.WithTags(tag("code", activities.TypeImageMissing)).Counter(countRefused).Inc(0)
-	for _, receiver := range []activities.Receiver{activities.Everybodys, activities.Callers} {
+	for _, receiver := range []activities.Receiver{activities.ReceiverGlobal, activities.ReceiverCaller} {
 		for _, result := range []string{noticeDelivered, noticeGivenUp} {
 			metrics.WithTags(delivery(receiver, result)).Counter(countNotices).Inc(0)
 		}
@@ -59,7 +59,7 @@ func Announce(metrics client.MetricsHandler) {
 
 func tag(name, value string) map[string]string { return map[string]string{name: value} }
 
-func heldFor(ground, code string) map[string]string {
+func heldTags(ground, code string) map[string]string {
 	return map[string]string{"reason": ground, "code": code}
 }
 
@@ -68,29 +68,29 @@ func delivery(receiver activities.Receiver, result string) map[string]string {
 }
 
 // apply lets an event happen to the case, and counts what it did.
-func (f *flow) apply(ctx workflow.Context, e kyc.Event) {
-	c, now, meter := f.kase(), workflow.Now(ctx), workflow.GetMetricsHandler(ctx)
-	stage, ground, since, version, hints := c.Stage, c.Ground(), c.Since(), c.Version, c.Hints
+func (f *caseWorkflow) apply(ctx workflow.Context, e kyc.Event) {
+	c, now, meter := f.kycCase(), workflow.Now(ctx), workflow.GetMetricsHandler(ctx)
+	stage, ground, since, version, hints := c.Stage, c.HoldReason(), c.StageEnteredAt(), c.Version, c.HintsReceived
 	c.Apply(e)
-	if hint, ok := e.(kyc.Hinted); ok && hint.By == kyc.HintCallback {
+	if hint, ok := e.(kyc.ChangeHinted); ok && hint.By == kyc.HintCallback {
 		switch {
 		case stage.Final() && c.Version != version:
 			meter.Counter(countLate).Inc(1)
-		case c.Hints > hints && f.heard.IsZero():
-			f.heard = now
+		case c.HintsReceived > hints && f.callbackReceivedAt.IsZero():
+			f.callbackReceivedAt = now
 		}
 	}
-	if held := c.Ground(); held != "" && held != ground {
+	if held := c.HoldReason(); held != "" && held != ground {
 		code := "none"
 		if held == kyc.GroundRefused && c.Refusal != nil {
 			code = c.Refusal.Code // one of those that no repetition mends, or that there was none
 		}
-		meter.WithTags(heldFor(held, code)).Counter(countHeld).Inc(1)
+		meter.WithTags(heldTags(held, code)).Counter(countHeld).Inc(1)
 	}
 	if c.Stage == stage {
 		return
 	}
-	meter.WithTags(tag("stage", string(stage))).Timer(timeStage).Record(c.Since().Sub(since))
+	meter.WithTags(tag("stage", string(stage))).Timer(timeStage).Record(c.StageEnteredAt().Sub(since))
 	if c.Stage.Final() {
 		ended := meter.WithTags(tag("stage", string(c.Stage)))
 		ended.Counter(countEnded).Inc(1)
@@ -101,8 +101,8 @@ func (f *flow) apply(ctx workflow.Context, e kyc.Event) {
 // answered is apply for what the world says to a need, and tells a change that
 // a callback announced from one that none did. ConnectFi calls back for no
 // change that a request caused, so only reads are looked at.
-func (f *flow) answered(ctx workflow.Context, need kyc.Need, e kyc.Event) {
-	c, meter := f.kase(), workflow.GetMetricsHandler(ctx)
+func (f *caseWorkflow) answered(ctx workflow.Context, need kyc.NextStep, e kyc.Event) {
+	c, meter := f.kycCase(), workflow.GetMetricsHandler(ctx)
 	before, known := c.ChangedAt, c.Reading.Status != "" // after a refusal every answer is a change
 	images := 0
 	if need.Submission != nil { // it points into the queue, which the answer shortens
@@ -110,27 +110,27 @@ func (f *flow) answered(ctx workflow.Context, need kyc.Need, e kyc.Event) {
 	}
 	f.apply(ctx, e)
 	switch said := e.(type) {
-	case kyc.Answered:
+	case kyc.StatusReceived:
 		changed := known && !c.ChangedAt.Equal(before)
 		switch {
-		case need.Do == kyc.Submit:
+		case need.Action == kyc.ActionSubmit:
 			meter.Counter(countHandedOver).Inc(int64(images))
-		case need.Do == kyc.Identify || !changed:
-		case f.heard.IsZero():
+		case need.Action == kyc.ActionIdentify || !changed:
+		case f.callbackReceivedAt.IsZero():
 			meter.Counter(countLost).Inc(1)
 		case c.Stage == kyc.Approved || c.Stage == kyc.Denied:
-			meter.Timer(timeDecision).Record(workflow.Now(ctx).Sub(f.heard))
+			meter.Timer(timeDecision).Record(workflow.Now(ctx).Sub(f.callbackReceivedAt))
 		}
-	case kyc.Refused:
+	case kyc.RequestRejected:
 		if said.Step == kyc.StepDocuments {
 			meter.WithTags(tag("code", said.Code)).Counter(countRefused).Inc(1)
 		}
-	case kyc.GaveUp:
+	case kyc.RetriesExhausted:
 		if said.Step == kyc.StepDocuments {
 			meter.WithTags(tag("code", kyc.CodeNoAnswer)).Counter(countRefused).Inc(1)
 		}
 	}
-	if c.Answered >= c.Hints {
-		f.heard = time.Time{}
+	if c.Answered >= c.HintsReceived {
+		f.callbackReceivedAt = time.Time{}
 	}
 }

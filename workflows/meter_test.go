@@ -96,7 +96,7 @@ func TestNothingNewIsNothingLost(t *testing.T) {
 func TestARefusalIsCountedByItsCodeAndIsNoLostCallback(t *testing.T) {
 	s, scrape := measured(t)
 	no := temporal.NewNonRetryableApplicationError("no", "customerNotFound", nil)
-	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(kyc.Reading{}, no).Once()
+	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(kyc.Snapshot{}, no).Once()
 	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("completed", "approved"), nil).Once()
 	s.after(time.Minute, func() { s.update(workflows.UpdateRevoke, "") }) // nothing that holds it anew
 	s.after(time.Hour, func() { s.update(workflows.UpdateRefresh, "") })
@@ -110,7 +110,7 @@ func TestAStatusThatIsToldAgainIsNoLostCallback(t *testing.T) {
 	s, scrape := measured(t)
 	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("waiting_review", ""), nil).Once()
 	no := temporal.NewNonRetryableApplicationError("no", "applicationNotFound", nil)
-	s.OnActivity(do.ReadStatus, mock.Anything, mock.Anything).Return(kyc.Reading{}, no).Once()
+	s.OnActivity(do.ReadStatus, mock.Anything, mock.Anything).Return(kyc.Snapshot{}, no).Once()
 	s.OnActivity(do.WatchStatus, mock.Anything, mock.Anything).Return(activities.WatchResult{Reading: single("waiting_review", "")}, nil).Once()
 	s.after(10*time.Second, func() { s.callback("r1") })
 	s.after(2*time.Minute, func() { s.update(workflows.UpdateWithdraw, "") })
@@ -124,7 +124,7 @@ func TestDocumentsAndWhatHoldsACaseAreCounted(t *testing.T) {
 	s, scrape := measured(t)
 	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("pending_step_up", ""), nil).Once()
 	no := temporal.NewNonRetryableApplicationError("no", "documentNotFound", nil)
-	s.OnActivity(do.SubmitDocuments, mock.Anything, mock.Anything).Return(kyc.Reading{}, no).Once()
+	s.OnActivity(do.SubmitDocuments, mock.Anything, mock.Anything).Return(kyc.Snapshot{}, no).Once()
 	s.OnActivity(do.ReadStatus, mock.Anything, mock.Anything).Return(single("pending_step_up", ""), nil).Once()
 	s.OnActivity(do.SubmitDocuments, mock.Anything, mock.Anything).Return(single("pending_action", ""), nil).Once()
 	s.after(time.Minute, func() { s.update(workflows.UpdateSubmit, "s1", licence("s1")) })
@@ -142,7 +142,7 @@ func TestACallbackBehindTheDecisionIsCounted(t *testing.T) {
 	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("completed", "approved"), nil).Once()
 	s.OnSignalExternalWorkflow(mock.Anything, workflows.NotifyID("A1"), mock.Anything, workflows.SignalNotices, mock.Anything).Return(errors.New("not taken"))
 	tries := 0
-	s.OnWorkflow(workflows.NotifyType, mock.Anything, mock.Anything).Return(func(_ workflow.Context, l workflows.Ledger) (workflows.Ledger, error) {
+	s.OnWorkflow(workflows.NotifyType, mock.Anything, mock.Anything).Return(func(_ workflow.Context, l workflows.NotifierState) (workflows.NotifierState, error) {
 		if tries++; tries <= 3 {
 			return l, testsuite.ErrMockStartChildWorkflowFailed
 		}
@@ -159,7 +159,7 @@ func TestAnnouncedSeriesAreThoseThatAreCounted(t *testing.T) {
 	metrics, err := telemetry.New("test")
 	require.NoError(t, err)
 	handler := metrics.Temporal()
-	workflows.Announce(handler)
+	workflows.InitMetrics(handler)
 	handler.WithTags(map[string]string{"namespace": "default", "task_queue": "kyc", "workflow_type": "KYC", "stage": "denied"}).Counter("kyc_cases_ended").Inc(1)
 	w := httptest.NewRecorder()
 	metrics.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))

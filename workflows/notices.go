@@ -15,12 +15,12 @@ import (
 	"go.temporal.io/sdk/temporal"
 )
 
-// Notices tells what the outside was told of a case, oldest first, and what
-// became of each event. Nothing if nobody was told anything; ErrUnknown if
+// Events tells what the outside was told of a case, oldest first, and what
+// became of each event. Nothing if nobody was told anything; ErrNotFound if
 // there is no case. A notifier that has ended needs no worker to be asked.
-func (c Client) Notices(ctx context.Context, reference string) ([]Event, error) {
+func (c Client) Events(ctx context.Context, reference string) ([]Event, error) {
 	d, err := c.Temporal.DescribeWorkflowExecution(ctx, NotifyID(reference), "")
-	if err = translate(ctx, err); errors.Is(err, ErrUnknown) {
+	if err = translate(ctx, err); errors.Is(err, ErrNotFound) {
 		_, err = c.Describe(ctx, reference)
 		return []Event{}, err
 	}
@@ -52,7 +52,7 @@ func pending(events []Event, activities []*workflowpb.PendingActivityInfo) []Eve
 		for i := range events {
 			for j := range events[i].Receipts {
 				r := &events[i].Receipts[j]
-				if !r.Wanted || !delivers(a.GetActivityId(), events[i].ID, r.Receiver) {
+				if !r.Pending || !delivers(a.GetActivityId(), events[i].ID, r.Receiver) {
 					continue
 				}
 				if answer := a.GetLastFailure().GetApplicationFailureInfo().GetType(); answer != "" {
@@ -83,7 +83,7 @@ func (c Client) Redirect(ctx context.Context, reference, id, webhookURL string) 
 	open = err == nil
 	events, err = c.resend(ctx, reference, id, webhookURL)
 	if open && errors.As(err, &refused) && refused.Type == RefusedNotWanted {
-		events, err = c.Notices(ctx, reference)
+		events, err = c.Events(ctx, reference)
 	}
 	return events, open, err
 }
@@ -109,11 +109,11 @@ func (c Client) resend(ctx context.Context, reference, id, webhookURL string) ([
 	if err == nil {
 		err = handle.Get(ctx, &events)
 	}
-	if err = c.explainRun(ctx, NotifyID(reference), translate(ctx, err)); !errors.Is(err, ErrUnknown) {
+	if err = c.explainRun(ctx, NotifyID(reference), translate(ctx, err)); !errors.Is(err, ErrNotFound) {
 		return events, err
 	}
 	ledger, err := c.ledger(ctx, reference)
-	if errors.Is(err, ErrUnknown) {
+	if errors.Is(err, ErrNotFound) {
 		if _, err := c.Describe(ctx, reference); err != nil {
 			return nil, err
 		}
@@ -142,15 +142,15 @@ func (c Client) resend(ctx context.Context, reference, id, webhookURL string) ([
 }
 
 // ledger is what the latest notifier knew when it ended.
-func (c Client) ledger(ctx context.Context, reference string) (Ledger, error) {
+func (c Client) ledger(ctx context.Context, reference string) (NotifierState, error) {
 	return c.ledgerOf(ctx, reference, "")
 }
 
 // ledgerOf reads the result of a notifier that has ended. One that was ended
 // from outside has none, and is asked: that takes a worker.
-func (c Client) ledgerOf(ctx context.Context, reference, run string) (Ledger, error) {
+func (c Client) ledgerOf(ctx context.Context, reference, run string) (NotifierState, error) {
 	var (
-		ledger Ledger
+		ledger NotifierState
 		failed *temporal.WorkflowExecutionError
 	)
 	err := c.Temporal.GetWorkflow(ctx, NotifyID(reference), run).Get(ctx, &ledger)
@@ -163,35 +163,35 @@ func (c Client) ledgerOf(ctx context.Context, reference, run string) (Ledger, er
 	}
 	d, err := c.Temporal.DescribeWorkflowExecution(ctx, NotifyID(reference), run)
 	if err != nil {
-		return Ledger{}, translate(ctx, err)
+		return NotifierState{}, translate(ctx, err)
 	}
-	return Ledger{}, &EndedError{RunStateOf(d.GetWorkflowExecutionInfo().GetStatus())}
+	return NotifierState{}, &EndedError{RunStateOf(d.GetWorkflowExecutionInfo().GetStatus())}
 }
 
 // Recall is what the notifiers of this reference knew before this run of one. It
 // finds them by visibility: each was started long before its successor, or has
 // reported nothing that is not reported again.
-func (c Client) Recall(ctx context.Context, reference, run string) (Ledger, error) {
+func (c Client) Recall(ctx context.Context, reference, run string) (NotifierState, error) {
 	answer, err := c.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
 		Query: fmt.Sprintf("WorkflowId = '%s'", NotifyID(reference)), PageSize: openPage})
 	if err != nil {
-		return Ledger{}, translate(ctx, err)
+		return NotifierState{}, translate(ctx, err)
 	}
 	runs := answer.GetExecutions()
 	slices.SortStableFunc(runs, func(a, b *workflowpb.WorkflowExecutionInfo) int {
 		return b.GetStartTime().AsTime().Compare(a.GetStartTime().AsTime()) // the latest first
 	})
-	known, untaken := Ledger{Reference: reference}, []Report(nil)
+	known, untaken := NotifierState{Reference: reference}, []Report(nil)
 	for _, e := range runs {
 		if e.GetExecution().GetRunId() == run || e.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW {
 			continue
 		}
 		ledger, err := c.ledgerOf(ctx, reference, e.GetExecution().GetRunId())
-		if errors.Is(err, ErrUnknown) {
+		if errors.Is(err, ErrNotFound) {
 			continue // deleted
 		}
 		if err != nil {
-			return Ledger{}, err
+			return NotifierState{}, err
 		}
 		if ledger.Recall == nil {
 			known = ledger

@@ -27,13 +27,13 @@ import (
 // notifying is a Temporal that knows one notifier, or none, and perhaps its case.
 type notifying struct {
 	client.Client
-	status  enumspb.WorkflowExecutionStatus // of the notifier; zero is none
-	runs    map[string]workflows.Ledger     // of notifiers that a list finds, by run; for those in asked it takes a worker
+	status  enumspb.WorkflowExecutionStatus    // of the notifier; zero is none
+	runs    map[string]workflows.NotifierState // of notifiers that a list finds, by run; for those in asked it takes a worker
 	asked   []string
 	noCase  bool
 	pending []*workflowpb.PendingActivityInfo
-	ledger  workflows.Ledger
-	started []workflows.Ledger
+	ledger  workflows.NotifierState
+	started []workflows.NotifierState
 	options client.StartWorkflowOptions
 	busy    bool
 }
@@ -90,13 +90,13 @@ func (e ended) Get(_ context.Context, into any) error {
 	if ledger, known := e.n.runs[e.run]; known && slices.Contains(e.n.asked, e.run) {
 		return &temporal.WorkflowExecutionError{}
 	} else if known {
-		*into.(*workflows.Ledger) = ledger
+		*into.(*workflows.NotifierState) = ledger
 		return nil
 	}
 	if e.n.status == 0 {
 		return serviceerror.NewNotFound("no such workflow")
 	}
-	*into.(*workflows.Ledger) = e.n.ledger
+	*into.(*workflows.NotifierState) = e.n.ledger
 	return nil
 }
 
@@ -109,16 +109,16 @@ func (n *notifying) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOpt
 		return nil, serviceerror.NewWorkflowExecutionAlreadyStarted("running", "", "")
 	}
 	n.options = o
-	n.started = append(n.started, args[0].(workflows.Ledger))
+	n.started = append(n.started, args[0].(workflows.NotifierState))
 	return nil, nil
 }
 
-func halfDone() workflows.Ledger {
+func halfDone() workflows.NotifierState {
 	l := both()
 	n := lived("waiting_review", "completed")
 	l.Records = []workflows.Record{
-		{Number: 1, Notice: n[0], Receipts: []workflows.Receipt{{Receiver: activities.Everybodys, Attempts: 1, Answer: "200", DeliveredAt: begin}}},
-		{Number: 2, Notice: n[1], Receipts: []workflows.Receipt{{Receiver: activities.Everybodys, Attempts: 10, Answer: "500", GivenUpAt: begin}}},
+		{Number: 1, Notice: n[0], Receipts: []workflows.Delivery{{Receiver: activities.ReceiverGlobal, Attempts: 1, Answer: "200", DeliveredAt: begin}}},
+		{Number: 2, Notice: n[1], Receipts: []workflows.Delivery{{Receiver: activities.ReceiverGlobal, Attempts: 10, Answer: "500", GivenUpAt: begin}}},
 	}
 	l.Last, l.Count, l.Ended = n[1].ID, 2, true
 	return l
@@ -127,30 +127,30 @@ func halfDone() workflows.Ledger {
 func TestNoticesOfACase(t *testing.T) {
 	running, completed := enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED
 	ledger := halfDone()
-	events, err := workflows.Client{Temporal: &notifying{status: completed, ledger: ledger}}.Notices(t.Context(), "A1")
+	events, err := workflows.Client{Temporal: &notifying{status: completed, ledger: ledger}}.Events(t.Context(), "A1")
 	require.NoError(t, err)
 	require.Equal(t, ledger.Events(), events)
 
 	next := begin.Add(2 * time.Hour)
-	ledger.Records[1].Receipts[0] = workflows.Receipt{Receiver: activities.Everybodys, Wanted: true}
+	ledger.Records[1].Receipts[0] = workflows.Delivery{Receiver: activities.ReceiverGlobal, Pending: true}
 	second := ledger.Records[1].Notice.ID
 	for _, delivery := range []string{second + "-all", second + "-all-3"} { // the first one, and the third
 		pending := &workflowpb.PendingActivityInfo{ActivityId: delivery, Attempt: 4, NextAttemptScheduleTime: timestamppb.New(next),
 			LastFailure: &failurepb.Failure{FailureInfo: &failurepb.Failure_ApplicationFailureInfo{
 				ApplicationFailureInfo: &failurepb.ApplicationFailureInfo{Type: "503"}}}}
 		events, err = workflows.Client{Temporal: &notifying{status: running, ledger: ledger, pending: []*workflowpb.PendingActivityInfo{pending}}}.
-			Notices(t.Context(), "A1")
+			Events(t.Context(), "A1")
 		require.NoError(t, err)
-		require.Equal(t, workflows.Receipt{Receiver: activities.Everybodys, Wanted: true, Attempts: 3, Answer: "503", NextAt: next}, events[1].Receipts[0])
+		require.Equal(t, workflows.Delivery{Receiver: activities.ReceiverGlobal, Pending: true, Attempts: 3, Answer: "503", NextAt: next}, events[1].Receipts[0])
 		require.Equal(t, ledger.Events()[0], events[0])
 	}
 
-	events, err = workflows.Client{Temporal: &notifying{}}.Notices(t.Context(), "A1")
+	events, err = workflows.Client{Temporal: &notifying{}}.Events(t.Context(), "A1")
 	require.NoError(t, err)
 	require.Empty(t, events)
 	require.NotNil(t, events)
-	_, err = workflows.Client{Temporal: &notifying{noCase: true}}.Notices(t.Context(), "A1")
-	require.ErrorIs(t, err, workflows.ErrUnknown)
+	_, err = workflows.Client{Temporal: &notifying{noCase: true}}.Events(t.Context(), "A1")
+	require.ErrorIs(t, err, workflows.ErrNotFound)
 }
 
 func TestResendAfterTheEndStartsFromTheResult(t *testing.T) {
@@ -162,14 +162,14 @@ func TestResendAfterTheEndStartsFromTheResult(t *testing.T) {
 	require.Equal(t, "kyc-notify-A1", n.options.ID)
 	require.Equal(t, "kyc", n.options.TaskQueue)
 	require.Equal(t, enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE, n.options.WorkflowIDReusePolicy)
-	require.False(t, n.started[0].Records[0].Receipts[0].Wanted)
-	require.True(t, n.started[0].Records[1].Receipts[0].Wanted)
+	require.False(t, n.started[0].Records[0].Receipts[0].Pending)
+	require.True(t, n.started[0].Records[1].Receipts[0].Pending)
 	require.Equal(t, halfDone().Records[1].Notice, n.started[0].Records[1].Notice)
 
 	for _, event := range []string{halfDone().Records[0].Notice.ID, "1"} {
 		_, err = c.Resend(t.Context(), "A1", event)
 		require.NoError(t, err)
-		require.True(t, n.started[len(n.started)-1].Records[0].Receipts[0].Wanted, "a number is as good as an id")
+		require.True(t, n.started[len(n.started)-1].Records[0].Receipts[0].Pending, "a number is as good as an id")
 	}
 
 	var refused *workflows.RefusedError
@@ -186,21 +186,21 @@ func TestResendAfterTheEndStartsFromTheResult(t *testing.T) {
 	require.Equal(t, workflows.RefusedNotWanted, refused.Type)
 	c.Temporal = &notifying{noCase: true}
 	_, err = c.Resend(t.Context(), "A1", "")
-	require.ErrorIs(t, err, workflows.ErrUnknown)
+	require.ErrorIs(t, err, workflows.ErrNotFound)
 }
 
 // What earlier notifiers knew is the latest one's to tell, and reports that one
 // had not come to are not lost with it.
 func TestRecallFindsWhatTheLatestNotifierKnew(t *testing.T) {
 	later := rerun(day, single("pending_step_up", ""))
-	waiting := workflows.Ledger{Reference: "A1", Recall: &workflows.Report{Terms: terms(), Notices: later}}
-	recall := func(n *notifying) workflows.Ledger {
+	waiting := workflows.NotifierState{Reference: "A1", Recall: &workflows.Report{Terms: terms(), Notices: later}}
+	recall := func(n *notifying) workflows.NotifierState {
 		ledger, err := workflows.Client{Temporal: n}.Recall(t.Context(), "A1", "9 own")
 		require.NoError(t, err)
 		return ledger
 	}
-	require.Equal(t, workflows.Ledger{Reference: "A1"}, recall(&notifying{}))
-	runs := map[string]workflows.Ledger{"1 old": {Reference: "old"}, "2 carried": {Reference: "carried"}, "3 last": halfDone(), "9 own": {Reference: "own"}}
+	require.Equal(t, workflows.NotifierState{Reference: "A1"}, recall(&notifying{}))
+	runs := map[string]workflows.NotifierState{"1 old": {Reference: "old"}, "2 carried": {Reference: "carried"}, "3 last": halfDone(), "9 own": {Reference: "own"}}
 	require.Equal(t, halfDone(), recall(&notifying{runs: runs}))
 	require.Equal(t, halfDone(), recall(&notifying{runs: runs, asked: []string{"3 last"}}), "it was terminated")
 	runs["4 terminated"] = waiting

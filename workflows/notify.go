@@ -28,19 +28,19 @@ func NotifyID(reference string) string { return "kyc-notify-" + reference }
 // KYCNotify delivers the notices of one case: one after the other to each
 // receiver, every receiver by itself. The last one overtakes what is not taken. It outlives its case, which is closed at
 // its decision, and ends once the final notice was delivered or given up.
-func KYCNotify(ctx workflow.Context, ledger Ledger) (Ledger, error) {
+func KYCNotify(ctx workflow.Context, ledger NotifierState) (NotifierState, error) {
 	ctx, cancelled := uncancelled(ctx)
-	n := &notifier{Ledger: ledger, cancelled: cancelled, inbox: workflow.GetSignalChannel(ctx, SignalNotices), sent: map[string]int{},
-		lanes: []*lane{{receiver: activities.Everybodys}, {receiver: activities.Callers},
-			{receiver: activities.Everybodys, fast: true}, {receiver: activities.Callers, fast: true}}}
+	n := &notifier{NotifierState: ledger, cancelled: cancelled, inbox: workflow.GetSignalChannel(ctx, SignalNotices), sent: map[string]int{},
+		lanes: []*receiverQueue{{receiver: activities.ReceiverGlobal}, {receiver: activities.ReceiverCaller},
+			{receiver: activities.ReceiverGlobal, fast: true}, {receiver: activities.ReceiverCaller, fast: true}}}
 	err := workflow.SetQueryHandlerWithOptions(ctx, QueryEvents, func() ([]Event, error) { return n.Events(), nil },
 		workflow.QueryHandlerOptions{Description: "what was sent, to whom, how often, and what was answered"})
-	err = errors.Join(err, workflow.SetQueryHandlerWithOptions(ctx, QueryLedger, func() (Ledger, error) { return n.Ledger, nil },
+	err = errors.Join(err, workflow.SetQueryHandlerWithOptions(ctx, QueryLedger, func() (NotifierState, error) { return n.NotifierState, nil },
 		workflow.QueryHandlerOptions{Description: "all that the notifier knows, for a successor"}))
 	err = errors.Join(err, update(ctx, UpdateResend, "send an event again, or every event that was not delivered, at once and with the same id",
 		n.resent, n.checkResend))
 	if err != nil {
-		return Ledger{}, err
+		return NotifierState{}, err
 	}
 	if n.Recall != nil {
 		n.recall(ctx)
@@ -50,21 +50,21 @@ func KYCNotify(ctx workflow.Context, ledger Ledger) (Ledger, error) {
 
 // notifier is one run.
 type notifier struct {
-	Ledger
+	NotifierState
 	cancelled func() bool // from the Temporal UI: see uncancelled
 	stopped   bool        // and that was dealt with
 	inbox     workflow.ReceiveChannel
-	lanes     []*lane // in fixed order
-	end       alarm
-	hurry     alarm // once it has rung, fast lanes are open: see overtake
+	lanes     []*receiverQueue // in fixed order
+	end       deadlineTimer
+	hurry     deadlineTimer // once it has rung, fast lanes are open: see overtake
 	hurried   bool
 	sent      map[string]int // deliveries of this run, by what their names begin with
 	asked     int            // how often something was to be sent again
 	details   string
 }
 
-// lane is the way to one receiver and the delivery that is on it, if one is.
-type lane struct {
+// receiverQueue is the way to one receiver and the delivery that is on it, if one is.
+type receiverQueue struct {
 	receiver activities.Receiver
 	fast     bool   // only final notices that have waited go on it
 	id       string // of the notice
@@ -73,9 +73,9 @@ type lane struct {
 	stopped  bool
 }
 
-func (l *lane) busy() bool  { return l.future != nil }
-func (l *lane) ready() bool { return l.future != nil && l.future.IsReady() }
-func (l *lane) callOff() {
+func (l *receiverQueue) busy() bool  { return l.future != nil }
+func (l *receiverQueue) ready() bool { return l.future != nil && l.future.IsReady() }
+func (l *receiverQueue) cancel() {
 	l.stopped = true
 	l.stop()
 }
@@ -89,21 +89,21 @@ const recalling = time.Hour
 // has reported since.
 func (n *notifier) recall(ctx workflow.Context) {
 	var do *activities.Activities
-	report, before := *n.Recall, Ledger{Reference: n.Reference}
+	report, before := *n.Recall, NotifierState{Reference: n.Reference}
 	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: 30 * time.Second, ScheduleToCloseTimeout: recalling,
 		RetryPolicy: &temporal.RetryPolicy{MaximumInterval: time.Minute},
 	}), do.Recall, activities.RecallRequest{Reference: n.Reference}).Get(ctx, &before)
 	if err != nil {
 		workflow.GetLogger(ctx).Error("what was sent before is not known", "reference", n.Reference)
-		before = Ledger{Reference: n.Reference}
+		before = NotifierState{Reference: n.Reference}
 	}
-	n.Ledger = before
+	n.NotifierState = before
 	n.take(report, workflow.Now(ctx))
 }
 
 // run is the loop: take in what happened, tell what is so, send what is to be sent.
-func (n *notifier) run(ctx workflow.Context) (Ledger, error) {
+func (n *notifier) run(ctx workflow.Context) (NotifierState, error) {
 	for {
 		n.takeIn(ctx)
 		if !n.Ended {
@@ -113,15 +113,15 @@ func (n *notifier) run(ctx workflow.Context) (Ledger, error) {
 		full := workflow.GetInfo(ctx).GetContinueAsNewSuggested()
 		switch {
 		case n.Ended && !n.open() && !n.busy():
-			return n.Ledger, nil // nothing is unread: takeIn has just been
+			return n.NotifierState, nil // nothing is unread: applyPending has just been
 		case full && !n.busy():
-			return Ledger{}, workflow.NewContinueAsNewError(ctx, NotifyType, n.Ledger)
+			return NotifierState{}, workflow.NewContinueAsNewError(ctx, NotifyType, n.NotifierState)
 		}
 		n.pursue(ctx, full)
 		n.overtake(ctx)
 		asked := n.asked
-		if err := workflow.Await(ctx, func() bool { return n.news() || n.asked != asked }); err != nil {
-			return Ledger{}, err
+		if err := workflow.Await(ctx, func() bool { return n.hasWork() || n.asked != asked }); err != nil {
+			return NotifierState{}, err
 		}
 	}
 }
@@ -134,7 +134,7 @@ func (n *notifier) setEnd(ctx workflow.Context) {
 	}
 	n.end.cancel()
 	ctx, stop := workflow.WithCancel(ctx)
-	n.end = alarm{at: n.Until, stop: stop, future: workflow.NewTimerWithOptions(ctx, n.Until.Sub(workflow.Now(ctx)),
+	n.end = deadlineTimer{at: n.Until, stop: stop, future: workflow.NewTimerWithOptions(ctx, n.Until.Sub(workflow.Now(ctx)),
 		workflow.TimerOptions{Summary: "No event comes after " + n.Until.UTC().Format(time.RFC3339)})}
 }
 
@@ -147,7 +147,7 @@ func (n *notifier) busy() bool {
 	return false
 }
 
-func (n *notifier) news() bool {
+func (n *notifier) hasWork() bool {
 	for _, l := range n.lanes {
 		if l.ready() {
 			return true
@@ -177,27 +177,27 @@ func (n *notifier) takeIn(ctx workflow.Context) {
 	}
 	if n.end.ready() {
 		n.Ended = n.Ended || !n.end.at.Before(n.Until) // another case may have come, with a later end
-		n.end = alarm{}
+		n.end = deadlineTimer{}
 	}
 	if n.hurry.ready() {
-		n.hurry, n.hurried = alarm{}, true
+		n.hurry, n.hurried = deadlineTimer{}, true
 	}
 	if n.cancelled() && !n.stopped {
 		// What waits is given up, and the ledger says why. pursue stops what is under way.
 		n.stopped, n.Ended = true, true
-		n.giveUp(now, answerCancelled, activities.Everybodys, activities.Callers)
+		n.giveUp(now, answerCancelled, activities.ReceiverGlobal, activities.ReceiverCaller)
 	}
 }
 
 // finish enters how a delivery ended. One that was called off is still to be
 // made, unless it was given up meanwhile.
-func (n *notifier) finish(ctx workflow.Context, l *lane) {
+func (n *notifier) finish(ctx workflow.Context, l *receiverQueue) {
 	var (
 		result activities.NotifyResult
 		failed *temporal.ApplicationError
 	)
 	now, err, done := workflow.Now(ctx), l.future.Get(ctx, &result), *l
-	*l = lane{receiver: l.receiver, fast: l.fast}
+	*l = receiverQueue{receiver: l.receiver, fast: l.fast}
 	receipt := n.receipt(done.id, done.receiver)
 	switch {
 	case receipt == nil, calledOff(done.stopped, err):
@@ -214,7 +214,7 @@ func (n *notifier) finish(ctx workflow.Context, l *lane) {
 	receipt.settle(now, false, result)
 	n.count(ctx, l.receiver, noticeGivenUp)
 	if result.Answer == activities.AnswerGone {
-		n.goneFrom(l.receiver, now)
+		n.unsubscribe(l.receiver, now)
 	}
 }
 
@@ -222,7 +222,7 @@ func (n *notifier) count(ctx workflow.Context, receiver activities.Receiver, res
 	workflow.GetMetricsHandler(ctx).WithTags(delivery(receiver, result)).Counter(countNotices).Inc(1)
 }
 
-// calledOff reports whether a delivery ended because it was stopped: at once
+// cancelRequested reports whether a delivery ended because it was stopped: at once
 // while it waited, or because its attempt under way failed, which the server
 // does not repeat then. An answer, and a lasting no, count all the same.
 func calledOff(stopped bool, err error) bool {
@@ -240,21 +240,21 @@ func (n *notifier) pursue(ctx workflow.Context, full bool) {
 	for _, l := range n.lanes {
 		switch next := n.next(l); {
 		case l.busy() && (full || next == nil):
-			l.callOff()
+			l.cancel()
 		case !l.busy() && !full && next != nil:
 			n.send(ctx, l, *next)
 		}
 	}
 }
 
-func (n *notifier) send(ctx workflow.Context, l *lane, record Record) {
+func (n *notifier) send(ctx workflow.Context, l *receiverQueue, record Record) {
 	var do *activities.Activities
 	notice, terms := record.Notice, n.Terms
 	if record.Terms != nil {
 		terms = *record.Terms
 	}
 	request := activities.NotifyRequest{Reference: n.Reference, CustomerID: terms.CustomerID, Receiver: l.receiver, Notice: notice, Sequence: record.Sequence}
-	if l.receiver == activities.Callers {
+	if l.receiver == activities.ReceiverCaller {
 		request.WebhookURL = terms.WebhookURL
 	}
 	ctx, l.stop = workflow.WithCancel(workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
@@ -295,7 +295,7 @@ func delivers(activity, notice string, receiver activities.Receiver) bool {
 }
 
 func (n *notifier) checkResend(event, webhookURL string) error {
-	_, err := n.chosen(event)
+	_, err := n.resendTargets(event)
 	if webhookURL != "" && refusedAs(err, RefusedNotWanted) {
 		return nil // what comes later goes there
 	}
@@ -314,8 +314,8 @@ func (n *notifier) resent(_ workflow.Context, event, webhookURL string) ([]Event
 	n.asked++
 	for _, l := range n.lanes {
 		named := event == "" || l.busy() && l.id == n.find(event).Notice.ID
-		if l.busy() && (named || webhookURL != "" && l.receiver == activities.Callers) {
-			l.callOff()
+		if l.busy() && (named || webhookURL != "" && l.receiver == activities.ReceiverCaller) {
+			l.cancel()
 		}
 	}
 	return n.Events(), nil

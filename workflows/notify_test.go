@@ -75,13 +75,13 @@ func lived(statuses ...kyc.Status) []kyc.Notice {
 		if s == "completed" {
 			r = single(s, "approved")
 		}
-		c.Apply(kyc.Answered{At: begin.Add(time.Duration(i) * time.Hour), Reading: r})
+		c.Apply(kyc.StatusReceived{At: begin.Add(time.Duration(i) * time.Hour), Reading: r})
 	}
 	return c.Notices
 }
 
-func both() workflows.Ledger {
-	return workflows.Ledger{Reference: "A1", Terms: terms()}
+func both() workflows.NotifierState {
+	return workflows.NotifierState{Reference: "A1", Terms: terms()}
 }
 
 func terms() workflows.Terms {
@@ -89,7 +89,7 @@ func terms() workflows.Terms {
 }
 
 // run hands over the notices, one a minute, and answers with the ledger at the end.
-func (p *post) run(l workflows.Ledger, notices ...kyc.Notice) workflows.Ledger {
+func (p *post) run(l workflows.NotifierState, notices ...kyc.Notice) workflows.NotifierState {
 	p.t.Helper()
 	after := l.Last
 	for i, n := range notices {
@@ -100,7 +100,7 @@ func (p *post) run(l workflows.Ledger, notices ...kyc.Notice) workflows.Ledger {
 	p.ExecuteWorkflow(workflows.NotifyType, l)
 	require.True(p.t, p.IsWorkflowCompleted())
 	require.NoError(p.t, p.GetWorkflowError())
-	var end workflows.Ledger
+	var end workflows.NotifierState
 	require.NoError(p.t, p.GetWorkflowResult(&end))
 	return end
 }
@@ -112,7 +112,7 @@ func ids(notices []kyc.Notice) (all []string) {
 	return all
 }
 
-func receipt(l workflows.Ledger, id string, receiver activities.Receiver) workflows.Receipt {
+func receipt(l workflows.NotifierState, id string, receiver activities.Receiver) workflows.Delivery {
 	for _, e := range l.Events() {
 		for _, r := range e.Receipts {
 			if e.ID == id && r.Receiver == receiver {
@@ -120,14 +120,14 @@ func receipt(l workflows.Ledger, id string, receiver activities.Receiver) workfl
 			}
 		}
 	}
-	return workflows.Receipt{}
+	return workflows.Delivery{}
 }
 
 func TestEveryReceiverHearsEverythingOnceAndInOrder(t *testing.T) {
 	notices := lived("pending_step_up", "waiting_review", "pending_step_up", "waiting_review", "completed")
 	down := func(until time.Duration) func(activities.NotifyRequest, time.Time) int {
 		return func(r activities.NotifyRequest, at time.Time) int {
-			if r.Receiver == activities.Everybodys && at.Before(begin.Add(until)) {
+			if r.Receiver == activities.ReceiverGlobal && at.Before(begin.Add(until)) {
 				return 503
 			}
 			return 0
@@ -138,16 +138,16 @@ func TestEveryReceiverHearsEverythingOnceAndInOrder(t *testing.T) {
 			p := newPost(t)
 			p.answer = down(until)
 			// The other receiver does not wait for the one that is down.
-			p.RegisterDelayedCallback(func() { require.Equal(t, ids(notices), p.took[activities.Callers]) }, 10*time.Minute)
+			p.RegisterDelayedCallback(func() { require.Equal(t, ids(notices), p.took[activities.ReceiverCaller]) }, 10*time.Minute)
 			end := p.run(both(), notices...)
-			require.Equal(t, ids(notices), p.took[activities.Everybodys])
-			require.Equal(t, ids(notices), p.took[activities.Callers])
+			require.Equal(t, ids(notices), p.took[activities.ReceiverGlobal])
+			require.Equal(t, ids(notices), p.took[activities.ReceiverCaller])
 			for _, n := range notices {
-				require.False(t, receipt(end, n.ID, activities.Everybodys).DeliveredAt.Before(begin.Add(until)))
-				require.Equal(t, 1, receipt(end, n.ID, activities.Callers).Attempts)
-				require.True(t, receipt(end, n.ID, activities.Callers).DeliveredAt.Before(begin.Add(10*time.Minute)))
+				require.False(t, receipt(end, n.ID, activities.ReceiverGlobal).DeliveredAt.Before(begin.Add(until)))
+				require.Equal(t, 1, receipt(end, n.ID, activities.ReceiverCaller).Attempts)
+				require.True(t, receipt(end, n.ID, activities.ReceiverCaller).DeliveredAt.Before(begin.Add(10*time.Minute)))
 			}
-			require.Equal(t, p.calls[notices[0].ID+" all"], receipt(end, notices[0].ID, activities.Everybodys).Attempts)
+			require.Equal(t, p.calls[notices[0].ID+" all"], receipt(end, notices[0].ID, activities.ReceiverGlobal).Attempts)
 			require.True(t, end.Ended)
 		})
 	}
@@ -156,7 +156,7 @@ func TestEveryReceiverHearsEverythingOnceAndInOrder(t *testing.T) {
 func TestADeadReceiverIsGivenUpNoticeByNotice(t *testing.T) {
 	p := newPost(t)
 	p.answer = func(r activities.NotifyRequest, _ time.Time) int {
-		if r.Receiver == activities.Everybodys {
+		if r.Receiver == activities.ReceiverGlobal {
 			return 500
 		}
 		return 0
@@ -164,19 +164,19 @@ func TestADeadReceiverIsGivenUpNoticeByNotice(t *testing.T) {
 	notices := lived("waiting_review", "completed")
 	end := p.run(both(), notices...)
 	for _, n := range notices {
-		r := receipt(end, n.ID, activities.Everybodys)
+		r := receipt(end, n.ID, activities.ReceiverGlobal)
 		require.Equal(t, 10, r.Attempts)
 		require.Equal(t, "500", r.Answer)
 		require.False(t, r.GivenUpAt.IsZero())
 	}
-	require.Equal(t, ids(notices), p.took[activities.Callers])
-	require.Equal(t, 75*time.Hour+36*time.Minute+5*time.Second, receipt(end, notices[0].ID, activities.Everybodys).GivenUpAt.Sub(begin))
+	require.Equal(t, ids(notices), p.took[activities.ReceiverCaller])
+	require.Equal(t, 75*time.Hour+36*time.Minute+5*time.Second, receipt(end, notices[0].ID, activities.ReceiverGlobal).GivenUpAt.Sub(begin))
 }
 
 func TestGoneIsTheEndForThisReceiverAlone(t *testing.T) {
 	p := newPost(t)
 	p.answer = func(r activities.NotifyRequest, _ time.Time) int {
-		if r.Receiver == activities.Callers {
+		if r.Receiver == activities.ReceiverCaller {
 			return 410
 		}
 		return 0
@@ -185,33 +185,33 @@ func TestGoneIsTheEndForThisReceiverAlone(t *testing.T) {
 	end := p.run(both(), notices...)
 	require.Equal(t, map[string]int{notices[0].ID + " caller": 1, notices[0].ID + " all": 1, notices[1].ID + " all": 1, notices[2].ID + " all": 1}, p.calls)
 	for _, n := range notices {
-		require.Equal(t, "410", receipt(end, n.ID, activities.Callers).Answer)
-		require.False(t, receipt(end, n.ID, activities.Callers).GivenUpAt.IsZero())
+		require.Equal(t, "410", receipt(end, n.ID, activities.ReceiverCaller).Answer)
+		require.False(t, receipt(end, n.ID, activities.ReceiverCaller).GivenUpAt.IsZero())
 	}
-	require.Equal(t, []activities.Receiver{activities.Callers}, end.Gone)
+	require.Equal(t, []activities.Receiver{activities.ReceiverCaller}, end.Unsubscribed)
 }
 
 func TestWhoHearsWhat(t *testing.T) {
 	notices := lived("pending_step_up")
 	c := kyc.New("A1", person, kyc.DefaultPolicy(), begin)
-	c.Apply(kyc.Answered{At: begin, Reading: single("pending_step_up", "")})
-	c.Apply(kyc.Answered{At: begin.Add(4 * day), Reading: single("pending_step_up", "")})
-	c.Apply(kyc.Withdrawal{At: begin.Add(5 * day)})
+	c.Apply(kyc.StatusReceived{At: begin, Reading: single("pending_step_up", "")})
+	c.Apply(kyc.StatusReceived{At: begin.Add(4 * day), Reading: single("pending_step_up", "")})
+	c.Apply(kyc.WithdrawRequested{At: begin.Add(5 * day)})
 	notices = c.Notices
 	for name, test := range map[string]struct {
-		ledger      workflows.Ledger
+		ledger      workflows.NotifierState
 		all, caller int
 	}{
 		"both":   {both(), 3, 1},
-		"all":    {workflows.Ledger{Reference: "A1", Terms: workflows.Terms{Notify: true, Until: begin.Add(day)}}, 3, 0},
-		"caller": {workflows.Ledger{Reference: "A1", Terms: workflows.Terms{WebhookURL: "http://caller.example", Until: begin.Add(day)}}, 0, 1},
+		"all":    {workflows.NotifierState{Reference: "A1", Terms: workflows.Terms{Notify: true, Until: begin.Add(day)}}, 3, 0},
+		"caller": {workflows.NotifierState{Reference: "A1", Terms: workflows.Terms{WebhookURL: "http://caller.example", Until: begin.Add(day)}}, 0, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPost(t)
 			end := p.run(test.ledger, notices...)
 			require.Len(t, end.Events(), max(test.all, test.caller), "what nobody hears is no event")
-			require.Len(t, p.took[activities.Everybodys], test.all)
-			require.Len(t, p.took[activities.Callers], test.caller, "reminders and withdrawals change no status of ConnectFi's")
+			require.Len(t, p.took[activities.ReceiverGlobal], test.all)
+			require.Len(t, p.took[activities.ReceiverCaller], test.caller, "reminders and withdrawals change no status of ConnectFi's")
 		})
 	}
 }
@@ -220,7 +220,7 @@ func TestARepeatedNoticeIsNone(t *testing.T) {
 	p := newPost(t)
 	notices := lived("waiting_review", "completed")
 	p.run(both(), notices[0], notices[0], notices[1])
-	require.Equal(t, ids(notices), p.took[activities.Everybodys])
+	require.Equal(t, ids(notices), p.took[activities.ReceiverGlobal])
 }
 
 func TestANotifierWithoutALastWordEndsByItself(t *testing.T) {
@@ -250,7 +250,7 @@ func TestResendDoesNotWaitForTheSchedule(t *testing.T) {
 	p := newPost(t)
 	mended := begin.Add(20 * time.Hour)
 	p.answer = func(r activities.NotifyRequest, at time.Time) int {
-		if r.Receiver == activities.Everybodys && at.Before(mended) {
+		if r.Receiver == activities.ReceiverGlobal && at.Before(mended) {
 			return 500
 		}
 		return 0
@@ -265,9 +265,9 @@ func TestResendDoesNotWaitForTheSchedule(t *testing.T) {
 	requireRefused(t, &unknown.answer, workflows.RefusedInvalid)
 	require.NoError(t, again.err)
 	require.Len(t, again.events, 2)
-	require.Equal(t, ids(notices), p.took[activities.Everybodys])
-	require.Equal(t, ids(notices), p.took[activities.Callers], "what was delivered is not sent again")
-	require.Equal(t, 21*time.Hour, receipt(end, notices[0].ID, activities.Everybodys).DeliveredAt.Sub(begin).Round(time.Hour))
+	require.Equal(t, ids(notices), p.took[activities.ReceiverGlobal])
+	require.Equal(t, ids(notices), p.took[activities.ReceiverCaller], "what was delivered is not sent again")
+	require.Equal(t, 21*time.Hour, receipt(end, notices[0].ID, activities.ReceiverGlobal).DeliveredAt.Sub(begin).Round(time.Hour))
 }
 
 func TestResendOfOneEventSendsTheSameEvent(t *testing.T) {
@@ -280,8 +280,8 @@ func TestResendOfOneEventSendsTheSameEvent(t *testing.T) {
 	}, 90*time.Second)
 	p.run(both(), notices...)
 	requireRefused(t, &none.answer, workflows.RefusedNotWanted)
-	require.Equal(t, []string{notices[0].ID, notices[0].ID, notices[1].ID}, p.took[activities.Everybodys])
-	require.Equal(t, []string{notices[0].ID, notices[0].ID, notices[1].ID}, p.took[activities.Callers])
+	require.Equal(t, []string{notices[0].ID, notices[0].ID, notices[1].ID}, p.took[activities.ReceiverGlobal])
+	require.Equal(t, []string{notices[0].ID, notices[0].ID, notices[1].ID}, p.took[activities.ReceiverCaller])
 }
 
 func TestAnEndedNotifierGoesOnFromItsResult(t *testing.T) {
@@ -293,10 +293,10 @@ func TestAnEndedNotifierGoesOnFromItsResult(t *testing.T) {
 	require.NoError(t, err)
 	again := newPost(t)
 	end = again.run(ledger)
-	require.Equal(t, ids(notices), again.took[activities.Everybodys])
-	require.Equal(t, ids(notices), again.took[activities.Callers])
-	require.Equal(t, 2, receipt(end, notices[0].ID, activities.Callers).Attempts)
-	require.Empty(t, end.Gone)
+	require.Equal(t, ids(notices), again.took[activities.ReceiverGlobal])
+	require.Equal(t, ids(notices), again.took[activities.ReceiverCaller])
+	require.Equal(t, 2, receipt(end, notices[0].ID, activities.ReceiverCaller).Attempts)
+	require.Empty(t, end.Unsubscribed)
 }
 
 func TestCancellingANotifierTellsWhatWasLeft(t *testing.T) {
@@ -305,8 +305,8 @@ func TestCancellingANotifierTellsWhatWasLeft(t *testing.T) {
 	p.RegisterDelayedCallback(p.CancelWorkflow, time.Hour)
 	notices := lived("waiting_review")
 	end := p.run(both(), notices...)
-	require.Equal(t, "cancelled", receipt(end, notices[0].ID, activities.Everybodys).Answer)
-	require.False(t, receipt(end, notices[0].ID, activities.Callers).GivenUpAt.IsZero())
+	require.Equal(t, "cancelled", receipt(end, notices[0].ID, activities.ReceiverGlobal).Answer)
+	require.False(t, receipt(end, notices[0].ID, activities.ReceiverCaller).GivenUpAt.IsZero())
 }
 
 // Whatever was not dealt with goes on in the next run, under the same ids.
@@ -324,12 +324,12 @@ func TestANotifierContinuesAsNew(t *testing.T) {
 	p.ExecuteWorkflow(workflows.NotifyType, both())
 	var next *workflow.ContinueAsNewError
 	require.ErrorAs(t, p.GetWorkflowError(), &next)
-	var ledger workflows.Ledger
+	var ledger workflows.NotifierState
 	require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(next.Input, &ledger))
 	on := newPost(t)
 	on.run(ledger, notices[2])
-	require.Equal(t, ids(notices), on.took[activities.Everybodys])
-	require.Equal(t, ids(notices), on.took[activities.Callers])
+	require.Equal(t, ids(notices), on.took[activities.ReceiverGlobal])
+	require.Equal(t, ids(notices), on.took[activities.ReceiverCaller])
 }
 
 func TestADeliveryThatWasCalledOffIsStillToBeMade(t *testing.T) {

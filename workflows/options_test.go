@@ -86,7 +86,7 @@ func TestACaseKnowsThatItWasReset(t *testing.T) {
 			observe(s, test.original)
 			var asked []activities.IdentifyRequest
 			s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(
-				func(_ context.Context, r activities.IdentifyRequest) (kyc.Reading, error) {
+				func(_ context.Context, r activities.IdentifyRequest) (kyc.Snapshot, error) {
 					asked = append(asked, r)
 					return single("completed", "approved"), nil
 				})
@@ -109,7 +109,7 @@ func TestHowActivitiesAreTried(t *testing.T) {
 	busy := temporal.NewApplicationError("busy", "rateLimit")
 	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("pending_step_up", ""), nil).Once()
 	s.OnActivity(do.SubmitDocuments, mock.Anything, mock.Anything).Return(single("waiting_review", ""), nil).Once()
-	s.OnActivity(do.ReadStatus, mock.Anything, mock.Anything).Return(kyc.Reading{}, busy).Once()
+	s.OnActivity(do.ReadStatus, mock.Anything, mock.Anything).Return(kyc.Snapshot{}, busy).Once()
 	s.OnActivity(do.ReadStatus, mock.Anything, mock.Anything).Return(single("waiting_review", ""), nil).Once()
 	s.OnActivity(do.WatchStatus, mock.Anything, mock.Anything).
 		Return(activities.WatchResult{Reading: single("completed", "approved")}, nil)

@@ -25,7 +25,7 @@ func TestADecisionOvertakesWhatIsNotTaken(t *testing.T) {
 		return 0
 	}
 	end := p.run(both(), notices...)
-	for _, receiver := range []activities.Receiver{activities.Everybodys, activities.Callers} {
+	for _, receiver := range []activities.Receiver{activities.ReceiverGlobal, activities.ReceiverCaller} {
 		require.Equal(t, []string{notices[2].ID, notices[1].ID}, p.took[receiver])
 		require.Equal(t, 4*time.Minute, receipt(end, notices[2].ID, receiver).DeliveredAt.Sub(begin), "it waited a minute for its turn")
 		refused := receipt(end, notices[0].ID, receiver)
@@ -55,8 +55,8 @@ func TestNothingOvertakesWhatIsTaken(t *testing.T) {
 		p.SignalWorkflow(workflows.SignalNotices, workflows.Report{Terms: l.Terms, Notices: notices})
 	}, time.Minute)
 	p.run(l)
-	require.Equal(t, ids(notices), p.took[activities.Everybodys])
-	require.Equal(t, ids(notices), p.took[activities.Callers])
+	require.Equal(t, ids(notices), p.took[activities.ReceiverGlobal])
+	require.Equal(t, ids(notices), p.took[activities.ReceiverCaller])
 }
 
 // A sequence rises though two events are of one moment, and though what was sent

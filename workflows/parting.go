@@ -10,27 +10,27 @@ import (
 	historypb "go.temporal.io/api/history/v1"
 )
 
-// PartingError says where this build would do something else than a history
+// NonDeterminismError says where this build would do something else than a history
 // says it was done.
-type PartingError struct {
+type NonDeterminismError struct {
 	Event  *historypb.HistoryEvent // the first that this build would not have written, or what it would have added something to
 	Reason string                  // one line, with nothing in it that was ever encrypted
 }
 
-func (e *PartingError) Error() string {
+func (e *NonDeterminismError) Error() string {
 	return fmt.Sprintf("event %d, %s: %s", e.Event.GetEventId(), e.Event.GetEventType(), e.Reason)
 }
 
-// tooMuch is how the SDK says that this build would have done something more.
+// extraCommandText is how the SDK says that this build would have done something more.
 // That is also what it says of a history that was cut in the middle of what one
 // workflow task decided.
-const tooMuch = "extra replay command"
+const extraCommandText = "extra replay command"
 
-// parting finds the event. The SDK names what differs, but no number, and what
+// firstDivergence finds the event. The SDK names what differs, but no number, and what
 // it stumbles over may come long after: so the history is replayed in parts,
 // the shortest that fails is looked for by halves, and in it the first event
 // that cannot be.
-func (r Replayer) parting(events []*historypb.HistoryEvent, whole error) error {
+func (r Replayer) firstDivergence(events []*historypb.HistoryEvent, whole error) error {
 	// Before a workflow task is scheduled, all that the last one decided is there.
 	var cuts []int
 	for i, e := range events {
@@ -52,23 +52,23 @@ func (r Replayer) parting(events []*historypb.HistoryEvent, whole error) error {
 		if !decided(events[:i+1]) {
 			continue
 		}
-		if err := r.replay(events[:i+1]); err != nil && !strings.Contains(err.Error(), tooMuch) {
-			return &PartingError{Event: events[i], Reason: brief(err.Error())}
+		if err := r.replay(events[:i+1]); err != nil && !strings.Contains(err.Error(), extraCommandText) {
+			return &NonDeterminismError{Event: events[i], Reason: summarize(err.Error())}
 		}
 	}
 	// All of it is as it should be, and not enough.
 	if err := r.replay(events[:bad]); err != nil {
 		whole = err
 	}
-	return &PartingError{Event: task, Reason: brief(whole.Error())}
+	return &NonDeterminismError{Event: task, Reason: summarize(whole.Error())}
 }
 
-// telling is what tells an event or a command from others of its type.
-var telling = regexp.MustCompile(`\b(?:(?:ActivityType|WorkflowType):\(Name:|TimerId:|MarkerName:|SignalName:)([^,()]+)`)
+// attributeName is what tells an event or a command from others of its type.
+var attributeName = regexp.MustCompile(`\b(?:(?:ActivityType|WorkflowType):\(Name:|TimerId:|MarkerName:|SignalName:)([^,()]+)`)
 
-// brief is the first line of what the SDK says, with the name of an activity or
+// summarize is the first line of what the SDK says, with the name of an activity or
 // the like in place of all its attributes, which are in brackets.
-func brief(text string) string {
+func summarize(text string) string {
 	text, _, _ = strings.Cut(text, "\n")
 	text, _, _ = strings.Cut(text, ", resp: ") // what a workflow ended with
 	var out strings.Builder
@@ -90,7 +90,7 @@ func brief(text string) string {
 				break
 			}
 		}
-		if name := telling.FindStringSubmatch(rest[:end]); name != nil {
+		if name := attributeName.FindStringSubmatch(rest[:end]); name != nil {
 			out.WriteString(" " + name[1])
 		}
 		text = rest[min(end+1, len(rest)):]

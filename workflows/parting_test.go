@@ -46,7 +46,7 @@ func TestThePartingIsNamed(t *testing.T) {
 			require.Equal(t, enumspb.EVENT_TYPE_WORKFLOW_TASK_STARTED, next(history, i).GetEventType())
 			open := &historypb.History{Events: broken.Events[:next(history, i).GetEventId()]}
 			for _, h := range []*historypb.History{broken, open} {
-				var parting *workflows.PartingError
+				var parting *workflows.NonDeterminismError
 				require.ErrorAs(t, replayer.Replay(h), &parting, "%s event %d", path, event.GetEventId())
 				require.Equal(t, event.GetEventId(), parting.Event.GetEventId(), "%s: %v", path, parting)
 				require.Contains(t, parting.Reason, "history event is ActivityTaskScheduled Other, replay command is ScheduleActivityTask "+name)

@@ -20,14 +20,14 @@ type published struct {
 	version  int
 }
 
-// startsAs is what the start options have told already.
-func startsAs(c kyc.Case) published { return published{stage: c.Stage, deadline: c.Until()} }
+// initialPublished is what the start options have told already.
+func initialPublished(c kyc.Case) published { return published{stage: c.Stage, deadline: c.Until()} }
 
 // publish tells the Temporal UI where the case stands: current details, which
 // cost nothing, at every change; the search attributes all in one upsert,
 // which is one action, where one of them differs.
-func (f *flow) publish(ctx workflow.Context) error {
-	c, was := f.kase(), f.published
+func (f *caseWorkflow) publish(ctx workflow.Context) error {
+	c, was := f.kycCase(), f.published
 	f.published = published{stage: c.Stage, deadline: c.Until(), version: c.Version}
 	if c.Version != was.version {
 		workflow.SetCurrentDetails(ctx, Details(c.View()))
@@ -54,7 +54,7 @@ func Details(v kyc.View) string {
 	line := func(format string, args ...any) { b.WriteString(fmt.Sprintf(format, args...)) }
 	line("### %s\n\n", v.Headline())
 	if !v.Stage.Final() {
-		line("**Waiting for** %s **until** %s — then %s.\n\n", v.WaitingOn, when(v.Until), v.Then)
+		line("**Waiting for** %s **until** %s — then %s.\n\n", v.WaitingOn, when(v.Until), v.OnDeadline)
 	}
 	for _, e := range v.Entities {
 		who := "representative"

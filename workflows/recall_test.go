@@ -15,10 +15,10 @@ import (
 )
 
 // rerun is a case that was reset and has learned this since.
-func rerun(at time.Duration, readings ...kyc.Reading) []kyc.Notice {
+func rerun(at time.Duration, readings ...kyc.Snapshot) []kyc.Notice {
 	c := kyc.New("A1", person, kyc.DefaultPolicy(), begin.Add(at))
 	for i, r := range readings {
-		c.Apply(kyc.Answered{At: begin.Add(at + time.Duration(i)*time.Minute), Reading: r})
+		c.Apply(kyc.StatusReceived{At: begin.Add(at + time.Duration(i)*time.Minute), Reading: r})
 	}
 	return c.Notices
 }
@@ -33,13 +33,13 @@ func TestAResetCaseReportsOnlyWhatIsNew(t *testing.T) {
 	told := lived("pending_step_up", "waiting_review", "pending_step_up", "waiting_review")
 	review, documents, approved := single("waiting_review", ""), single("pending_step_up", ""), single("completed", "approved")
 	for name, test := range map[string]struct {
-		learned []kyc.Reading
+		learned []kyc.Snapshot
 		sent    int // of these, the latest
 	}{
-		"what was told last, then the decision":                  {[]kyc.Reading{review, approved}, 1},
-		"what was told last, then what was told once":            {[]kyc.Reading{review, documents, review, approved}, 3},
-		"something that was told once, but is not what was last": {[]kyc.Reading{documents, review, approved}, 3},
-		"the decision at once":                                   {[]kyc.Reading{approved}, 1},
+		"what was told last, then the decision":                  {[]kyc.Snapshot{review, approved}, 1},
+		"what was told last, then what was told once":            {[]kyc.Snapshot{review, documents, review, approved}, 3},
+		"something that was told once, but is not what was last": {[]kyc.Snapshot{documents, review, approved}, 3},
+		"the decision at once":                                   {[]kyc.Snapshot{approved}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPost(t)
@@ -51,8 +51,8 @@ func TestAResetCaseReportsOnlyWhatIsNew(t *testing.T) {
 			}
 			end := p.run(both(), told...)
 			want := append(ids(told), ids(again[len(again)-test.sent:])...)
-			require.Equal(t, want, p.took[activities.Everybodys])
-			require.Equal(t, want, p.took[activities.Callers])
+			require.Equal(t, want, p.took[activities.ReceiverGlobal])
+			require.Equal(t, want, p.took[activities.ReceiverCaller])
 			require.Len(t, end.Events(), len(want))
 			require.Equal(t, len(want), end.Events()[len(want)-1].Number)
 		})
@@ -62,9 +62,9 @@ func TestAResetCaseReportsOnlyWhatIsNew(t *testing.T) {
 // Without a reset the same news is told each time: ConnectFi wants the same
 // documents again after it wanted none.
 func TestTheSameNewsAgainIsToldWithoutAReset(t *testing.T) {
-	with := func(status kyc.Status) kyc.Reading {
+	with := func(status kyc.Status) kyc.Snapshot {
 		r := single("pending_step_up", "")
-		r.Entities = append(r.Entities, kyc.EntityReading{ID: "cstap_rep", Status: status})
+		r.Entities = append(r.Entities, kyc.EntitySnapshot{ID: "cstap_rep", Status: status})
 		return r
 	}
 	notices := rerun(0, with("pending_step_up"), with("running"), with("pending_step_up"))
@@ -73,21 +73,21 @@ func TestTheSameNewsAgainIsToldWithoutAReset(t *testing.T) {
 	p := newPost(t)
 	end := both()
 	p.run(end, notices...)
-	require.Equal(t, ids(notices), p.took[activities.Everybodys])
+	require.Equal(t, ids(notices), p.took[activities.ReceiverGlobal])
 }
 
 // A reset to just before a reminder makes its timer fire again.
 func TestAReminderIsNotSentAgainAfterAReset(t *testing.T) {
 	c := kyc.New("A1", person, kyc.DefaultPolicy(), begin)
-	c.Apply(kyc.Answered{At: begin, Reading: single("pending_step_up", "")})
+	c.Apply(kyc.StatusReceived{At: begin, Reading: single("pending_step_up", "")})
 	request := c.Notices[0]
 	again := c
-	c.Apply(kyc.Elapsed{At: begin.Add(3 * day)})
-	again.Apply(kyc.Elapsed{At: begin.Add(4 * day)})
+	c.Apply(kyc.TimerFired{At: begin.Add(3 * day)})
+	again.Apply(kyc.TimerFired{At: begin.Add(4 * day)})
 	p := newPost(t)
 	p.report(time.Hour, workflows.Report{Terms: terms(), After: request.ID, Notices: again.Notices[1:]})
 	p.run(both(), c.Notices...)
-	require.Equal(t, ids(c.Notices), p.took[activities.Everybodys])
+	require.Equal(t, ids(c.Notices), p.took[activities.ReceiverGlobal])
 }
 
 // The decision of a case that was reset comes while the last decision is still
@@ -106,7 +106,7 @@ func TestANotifierStaysForACaseThatIsOpenAgain(t *testing.T) {
 	p.report(time.Hour, workflows.Report{Terms: terms(), Notices: again[:1]})
 	p.report(5*day, workflows.Report{Terms: terms(), After: again[0].ID, Notices: again[1:]})
 	end := p.run(both(), told...)
-	require.Equal(t, append(ids(told), ids(again)...), p.took[activities.Everybodys])
+	require.Equal(t, append(ids(told), ids(again)...), p.took[activities.ReceiverGlobal])
 	require.Less(t, p.Now().Sub(begin), 6*day, "and no longer")
 	require.True(t, end.Ended)
 }
@@ -120,7 +120,7 @@ func TestEachCaseReportsToItsOwnCaller(t *testing.T) {
 		if at.Before(begin.Add(2 * time.Hour)) {
 			return 500
 		}
-		if r.Receiver == activities.Callers {
+		if r.Receiver == activities.ReceiverCaller {
 			addresses[r.Notice.ID] = r.WebhookURL + " " + r.CustomerID
 		}
 		return 0
@@ -131,7 +131,7 @@ func TestEachCaseReportsToItsOwnCaller(t *testing.T) {
 	p.RegisterDelayedCallback(func() { p.resend("1") }, 90*time.Minute) // a delivery that begins under the second case
 	end := p.run(both(), first...)
 	require.Equal(t, map[string]string{first[0].ID: "http://caller.example " + person, second[0].ID: "http://other.example cstap_other"}, addresses)
-	require.Equal(t, ids(first), p.took[activities.Everybodys], "the second one has no receiver of all")
+	require.Equal(t, ids(first), p.took[activities.ReceiverGlobal], "the second one has no receiver of all")
 	require.Len(t, end.Events(), 2)
 }
 
@@ -140,7 +140,7 @@ func TestANotifierRecallsItsPredecessor(t *testing.T) {
 	told := lived("waiting_review", "pending_step_up")
 	first := newPost(t)
 	first.answer = func(r activities.NotifyRequest, _ time.Time) int {
-		if r.Receiver == activities.Callers {
+		if r.Receiver == activities.ReceiverCaller {
 			return 410
 		}
 		return 0
@@ -148,11 +148,11 @@ func TestANotifierRecallsItsPredecessor(t *testing.T) {
 	before := first.run(both(), told...)
 	require.Len(t, before.Records, 2)
 	again := rerun(100*day, single("pending_step_up", ""), single("completed", "approved"))
-	successor := func(t *testing.T, known any, err error) (*post, workflows.Ledger) {
+	successor := func(t *testing.T, known any, err error) (*post, workflows.NotifierState) {
 		p := newPost(t)
 		p.SetStartTime(begin.Add(100 * day))
 		p.OnActivity(do.Recall, mock.Anything, activities.RecallRequest{Reference: "A1"}).Return(known, err)
-		reports := workflows.Ledger{Reference: "A1", Recall: &workflows.Report{Terms: terms(), Notices: again}}
+		reports := workflows.NotifierState{Reference: "A1", Recall: &workflows.Report{Terms: terms(), Notices: again}}
 		reports.Recall.Until = begin.Add(200 * day)
 		return p, p.run(reports)
 	}
@@ -160,15 +160,15 @@ func TestANotifierRecallsItsPredecessor(t *testing.T) {
 		text, err := json.Marshal(before)
 		require.NoError(t, err)
 		p, end := successor(t, json.RawMessage(text), nil)
-		require.Equal(t, ids(again[1:]), p.took[activities.Everybodys], "the request for documents is known")
-		require.Empty(t, p.took[activities.Callers], "it wanted nothing more")
+		require.Equal(t, ids(again[1:]), p.took[activities.ReceiverGlobal], "the request for documents is known")
+		require.Empty(t, p.took[activities.ReceiverCaller], "it wanted nothing more")
 		require.Len(t, end.Events(), 3)
 		require.Equal(t, ids(told), []string{end.Events()[0].ID, end.Events()[1].ID})
 		require.Nil(t, end.Recall)
 	})
 	t.Run("lost", func(t *testing.T) {
 		p, end := successor(t, nil, temporal.NewNonRetryableApplicationError("no", "gone", nil))
-		require.Equal(t, ids(again), p.took[activities.Everybodys], "rather once more than never")
+		require.Equal(t, ids(again), p.took[activities.ReceiverGlobal], "rather once more than never")
 		require.Len(t, end.Events(), 2)
 	})
 }

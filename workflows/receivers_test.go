@@ -23,7 +23,7 @@ type receiver struct {
 	says       func(n int, at time.Duration) string // to the nth attempt for an event, at a time after the begin
 	retryAfter string
 	asks       time.Duration // what Retry-After is worth
-	patience   time.Duration // the sender's; zero is its own 15 seconds
+	timeout    time.Duration // the sender's; zero is its own 15 seconds
 	forbidden  bool          // no private address is allowed, as loopback is
 	down       time.Duration // nobody listens until then
 }
@@ -49,7 +49,7 @@ func TestEveryKindOfReceiverIsTreatedAsDocumented(t *testing.T) {
 		"is broken, then takes":       {says: words("500", "500", "500", "500", "200")},
 		"fails for ever":              {says: words("500")},
 		"breaks off":                  {says: words("unreachable", "unreachable", "200")},
-		"hangs":                       {says: words("noAnswer", "noAnswer", "200"), patience: 500 * time.Millisecond},
+		"hangs":                       {says: words("noAnswer", "noAnswer", "200"), timeout: 500 * time.Millisecond},
 		"redirects":                   {says: words("301", "302", "307", "308", "200")},
 		"redirects for ever":          {says: words("302")},
 		"is gone":                     {says: words("410")},
@@ -69,10 +69,10 @@ func TestEveryKindOfReceiverIsTreatedAsDocumented(t *testing.T) {
 			well = r // it is at a private address, too
 		}
 		for who, other := range map[activities.Receiver]activities.Receiver{
-			activities.Everybodys: activities.Callers, activities.Callers: activities.Everybodys} {
+			activities.ReceiverGlobal: activities.ReceiverCaller, activities.ReceiverCaller: activities.ReceiverGlobal} {
 			t.Run(name+", "+string(who), func(t *testing.T) {
 				t.Parallel()
-				deliver(t, r.patience, map[activities.Receiver]receiver{who: r, other: well})
+				deliver(t, r.timeout, map[activities.Receiver]receiver{who: r, other: well})
 			})
 		}
 	}
@@ -84,16 +84,16 @@ func deliver(t *testing.T, patience time.Duration, receivers map[activities.Rece
 	s, secret := newStreet(t), hook.NewSecret()
 	secrets, err := hook.ParseSecrets(secret)
 	require.NoError(t, err)
-	sender, err := hook.New(hook.Config{Secrets: secrets, AllowPrivate: !receivers[activities.Callers].forbidden, Patience: patience})
+	sender, err := hook.New(hook.Config{Secrets: secrets, AllowPrivate: !receivers[activities.ReceiverCaller].forbidden, Timeout: patience})
 	require.NoError(t, err)
 	url := map[activities.Receiver]string{}
 	for who, r := range receivers {
 		url[who] = s.open(who, r, secret)
 	}
-	s.RegisterActivity(activities.New(activities.Config{Hooks: sender, NotifyURL: url[activities.Everybodys],
+	s.RegisterActivity(activities.New(activities.Config{Hooks: sender, NotifyURL: url[activities.ReceiverGlobal],
 		ApplicantURL: func(string, int, time.Time) string { return "https://kyc.example.com/verify/link/x" }}))
 	notices, ledger := lived("waiting_review", "pending_step_up", "completed"), both()
-	ledger.WebhookURL = url[activities.Callers]
+	ledger.WebhookURL = url[activities.ReceiverCaller]
 	end := s.run(ledger, notices...)
 
 	s.mu.Lock()
@@ -115,7 +115,7 @@ func deliver(t *testing.T, patience time.Duration, receivers map[activities.Rece
 
 // check goes through all that was tried at one receiver, in the order in which
 // docs/notifications.md says that it must have happened.
-func (s *street) check(end workflows.Ledger, who activities.Receiver, r receiver, notices []kyc.Notice) {
+func (s *street) check(end workflows.NotifierState, who activities.Receiver, r receiver, notices []kyc.Notice) {
 	s.t.Helper()
 	free, gone, ended, count := time.Duration(0), false, time.Duration(-1), 0
 	for i, notice := range notices {
@@ -132,10 +132,10 @@ func (s *street) check(end workflows.Ledger, who activities.Receiver, r receiver
 			gone = gone && free <= earliest
 		}
 		latest := earliest
-		want := workflows.Receipt{Receiver: who, Answer: activities.AnswerGone}
+		want := workflows.Delivery{Receiver: who, Answer: activities.AnswerGone}
 		for over := gone; !over; {
 			if ended >= 0 && earliest > ended { // the receiver wanted nothing more, said to the event that this one overtook
-				want, free = workflows.Receipt{Receiver: who, Answer: activities.AnswerGone}, ended
+				want, free = workflows.Delivery{Receiver: who, Answer: activities.AnswerGone}, ended
 				break
 			}
 			want.Attempts++

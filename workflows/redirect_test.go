@@ -22,7 +22,7 @@ func TestEventsGoToTheNewAddress(t *testing.T) {
 	p := newPost(t)
 	at := map[string][]string{}
 	p.answer = func(r activities.NotifyRequest, _ time.Time) int {
-		if r.Receiver == activities.Everybodys {
+		if r.Receiver == activities.ReceiverGlobal {
 			return 0
 		}
 		if r.WebhookURL != elsewhere {
@@ -40,8 +40,8 @@ func TestEventsGoToTheNewAddress(t *testing.T) {
 	end := p.run(both(), notices...)
 	require.NoError(t, changed.err)
 	require.Equal(t, ids(notices), at[elsewhere])
-	require.Equal(t, ids(notices), p.took[activities.Everybodys], "the other receiver is left alone")
-	require.Less(t, receipt(end, notices[0].ID, activities.Callers).DeliveredAt.Sub(begin), 10*time.Hour)
+	require.Equal(t, ids(notices), p.took[activities.ReceiverGlobal], "the other receiver is left alone")
+	require.Less(t, receipt(end, notices[0].ID, activities.ReceiverCaller).DeliveredAt.Sub(begin), 10*time.Hour)
 	require.Equal(t, elsewhere, end.WebhookURL)
 }
 
@@ -51,7 +51,7 @@ func TestAnAddressIsChangedWithNothingToSendAgain(t *testing.T) {
 	p := newPost(t)
 	var to []string
 	p.answer = func(r activities.NotifyRequest, _ time.Time) int {
-		if r.Receiver == activities.Callers {
+		if r.Receiver == activities.ReceiverCaller {
 			to = append(to, r.WebhookURL)
 		}
 		return 0
@@ -79,12 +79,12 @@ func TestAnEndedNotifierGoesOnToTheNewAddress(t *testing.T) {
 	require.NoError(t, err)
 	again := newPost(t)
 	again.answer = func(r activities.NotifyRequest, _ time.Time) int {
-		require.True(t, r.Receiver == activities.Everybodys || r.WebhookURL == elsewhere)
+		require.True(t, r.Receiver == activities.ReceiverGlobal || r.WebhookURL == elsewhere)
 		return 0
 	}
 	end = again.run(ledger)
-	require.Equal(t, ids(notices[1:]), again.took[activities.Callers])
-	require.False(t, receipt(end, notices[1].ID, activities.Callers).DeliveredAt.IsZero(), "a new address has not said that it wants nothing more")
+	require.Equal(t, ids(notices[1:]), again.took[activities.ReceiverCaller])
+	require.False(t, receipt(end, notices[1].ID, activities.ReceiverCaller).DeliveredAt.IsZero(), "a new address has not said that it wants nothing more")
 }
 
 // A caller that had no address hears of an event that is named, if it is one of
@@ -97,7 +97,7 @@ func TestAnEventIsSentToAnAddressThatCameLater(t *testing.T) {
 	require.NoError(t, err)
 	again := newPost(t)
 	again.run(ledger)
-	require.Equal(t, ids(notices[1:]), again.took[activities.Callers])
+	require.Equal(t, ids(notices[1:]), again.took[activities.ReceiverCaller])
 }
 
 // redirecting is a Temporal whose case takes updates, or is closed.
@@ -149,5 +149,5 @@ func TestRedirectChangesTheCaseAndItsNotifier(t *testing.T) {
 
 	r.noCase, r.status = true, 0
 	_, _, err = c.Redirect(t.Context(), "A1", "", elsewhere)
-	require.ErrorIs(t, err, workflows.ErrUnknown)
+	require.ErrorIs(t, err, workflows.ErrNotFound)
 }

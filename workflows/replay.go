@@ -22,7 +22,7 @@ type Replayer struct {
 }
 
 // Replay reports whether this build would have done what the history says, up
-// to its last event: nil, a *PartingError that names the event where they
+// to its last event: nil, a *NonDeterminismError that names the event where they
 // part, or an *EndlessError. A worker that took such a case over would be stuck there.
 func (r Replayer) Replay(history *historypb.History) error {
 	events := history.GetEvents()
@@ -36,7 +36,7 @@ func (r Replayer) Replay(history *historypb.History) error {
 		events = events[:last]
 	}
 	if name := events[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowType().GetName(); name != Type && name != NotifyType {
-		return &PartingError{Event: events[0], Reason: "this build has no workflow of the type " + name}
+		return &NonDeterminismError{Event: events[0], Reason: "this build has no workflow of the type " + name}
 	}
 	if !decided(events) {
 		return nil
@@ -46,7 +46,7 @@ func (r Replayer) Replay(history *historypb.History) error {
 	case stopped(err):
 		return &EndlessError{Events: len(events)}
 	case err != nil:
-		return r.parting(events, err)
+		return r.firstDivergence(events, err)
 	}
 	return nil
 }

@@ -81,7 +81,7 @@ func TestAnIncompatibleChangeIsCaught(t *testing.T) {
 			}
 			return workflows.KYC(ctx, in)
 		}, workflow.RegisterOptions{Name: workflows.Type})
-		replayer.RegisterWorkflowWithOptions(func(ctx workflow.Context, ledger workflows.Ledger) (workflows.Ledger, error) {
+		replayer.RegisterWorkflowWithOptions(func(ctx workflow.Context, ledger workflows.NotifierState) (workflows.NotifierState, error) {
 			return ledger, nil // which delivers nothing
 		}, workflow.RegisterOptions{Name: workflows.NotifyType})
 		started := history.Events[0].GetWorkflowExecutionStartedEventAttributes()

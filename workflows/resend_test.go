@@ -18,7 +18,7 @@ func TestAResendHurriesTheEventThatIsNamed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := newPost(t)
 			p.answer = func(r activities.NotifyRequest, at time.Time) int {
-				if r.Receiver == activities.Everybodys && at.Before(begin.Add(20*time.Hour)) {
+				if r.Receiver == activities.ReceiverGlobal && at.Before(begin.Add(20*time.Hour)) {
 					return 500
 				}
 				return 0
@@ -28,13 +28,13 @@ func TestAResendHurriesTheEventThatIsNamed(t *testing.T) {
 			p.RegisterDelayedCallback(func() { again = p.resend(name) }, 21*time.Hour)
 			end := p.run(both(), notices...)
 			require.NoError(t, again.err)
-			at := receipt(end, notices[0].ID, activities.Everybodys).DeliveredAt.Sub(begin)
+			at := receipt(end, notices[0].ID, activities.ReceiverGlobal).DeliveredAt.Sub(begin)
 			require.Equal(t, hurries, at.Round(time.Hour) == 21*time.Hour, "%s", at)
 			order := ids(notices)
 			if !hurries {
 				slices.Reverse(order) // the second is a decision, which overtakes
 			}
-			require.Equal(t, order, p.took[activities.Everybodys])
+			require.Equal(t, order, p.took[activities.ReceiverGlobal])
 			seen := map[string]bool{}
 			for _, one := range p.names {
 				require.False(t, seen[one], one)

@@ -77,7 +77,7 @@ func (f finished) Get(_ context.Context, to any) error {
 
 func TestStartDoesNotAnswerFromAFinishedUpdate(t *testing.T) {
 	first := kyc.View{Reference: "A1", CustomerID: "cstap_1", Stage: kyc.AwaitingDocuments}
-	order := workflows.Order{Reference: "A1", CustomerID: "cstap_1", Policy: kyc.DefaultPolicy()}
+	order := workflows.StartOptions{Reference: "A1", CustomerID: "cstap_1", Policy: kyc.DefaultPolicy()}
 	for number, name := range enumspb.WorkflowExecutionStatus_name {
 		status := enumspb.WorkflowExecutionStatus(number)
 		state := workflows.RunStateOf(status)

@@ -15,8 +15,8 @@ import (
 	"durablekyc.example/kyc"
 )
 
-// Order is what it takes to start a case.
-type Order struct {
+// StartOptions is what it takes to start a case.
+type StartOptions struct {
 	Reference  string     // the caller's own id of the check; 1..32 letters and digits (S)
 	CustomerID string     // ConnectFi's id of the customer; 1..36 letters, digits and _ (S)
 	SyncMode   *bool      // passed on to ConnectFi only when set (S)
@@ -39,7 +39,7 @@ func ValidateReference(reference string) error {
 }
 
 // Validate reports everything that is wrong with the order at once.
-func (o Order) Validate() error {
+func (o StartOptions) Validate() error {
 	errs := []error{ValidateReference(o.Reference)}
 	if !customerIDPattern.MatchString(o.CustomerID) {
 		errs = append(errs, errors.New("the customer id must be 1 to 36 letters, digits or underscores"))
@@ -51,7 +51,7 @@ func (o Order) Validate() error {
 // is one case: a second start finds the first, running or closed, and never
 // makes another. The search attributes given here cost no action. There are no
 // static details: the current ones say all there is, and cost no byte.
-func startOptions(o Order, now time.Time) client.StartWorkflowOptions {
+func startOptions(o StartOptions, now time.Time) client.StartWorkflowOptions {
 	customerType := kyc.CustomerTypeOf(o.CustomerID)
 	return client.StartWorkflowOptions{
 		ID:                       ID(o.Reference),
@@ -69,7 +69,7 @@ func startOptions(o Order, now time.Time) client.StartWorkflowOptions {
 }
 
 // input is what an order makes the case's own.
-func input(o Order) Input {
+func input(o StartOptions) Input {
 	return Input{Reference: o.Reference, CustomerID: o.CustomerID, SyncMode: o.SyncMode,
 		WebhookURL: o.WebhookURL, Notify: o.Notify, Policy: o.Policy}
 }
@@ -77,7 +77,7 @@ func input(o Order) Input {
 // startUpdate asks the case for its first status. One id per customer and
 // webhookUrl: any number of callers share one update, since ten may be in flight
 // per case, and one who names another webhookUrl is told that it is not taken.
-func startUpdate(o Order) client.UpdateWorkflowOptions {
+func startUpdate(o StartOptions) client.UpdateWorkflowOptions {
 	id, webhook := "start-"+o.CustomerID, webhookSum(o.WebhookURL)
 	if webhook != "" {
 		id += "-" + webhook

@@ -164,7 +164,7 @@ func (c Client) AllStuck(ctx context.Context, limit int) (runs []StuckRun, more 
 		}
 		stuck, err := c.Stuck(ctx, e.GetExecution().GetWorkflowId())
 		switch {
-		case errors.Is(err, ErrUnknown), err == nil && stuck == nil: // it has gone on, or was forgotten, meanwhile
+		case errors.Is(err, ErrNotFound), err == nil && stuck == nil: // it has gone on, or was forgotten, meanwhile
 		case err != nil:
 			return nil, false, err
 		default:

@@ -92,7 +92,7 @@ func TestWhatWaitingForDocumentsCosts(t *testing.T) {
 	v = l.live(kyc.DefaultPolicy())
 	require.Equal(t, kyc.Approved, v.Stage)
 	require.Less(t, v.EndedAt.Sub(v.StartedAt), 11*day+time.Second)
-	require.Equal(t, []time.Duration{3 * day, 7 * day}, ages(v, kyc.WhatReminder))
+	require.Equal(t, []time.Duration{3 * day, 7 * day}, ages(v, kyc.EntryReminder))
 }
 
 // The last look is taken at the deadline, neither before nor after, and what it
@@ -157,7 +157,7 @@ func TestACaseGoesByDurationsAndUTC(t *testing.T) {
 			require.Equal(t, kyc.Expired, v.Stage)
 			require.Contains(t, details, "until** "+test.until)
 			require.Contains(t, details, "| "+test.start.UTC().Format("2006-01-02 15:04:05")+" | the case was started |")
-			require.Equal(t, []time.Duration{3 * day, 7 * day, 14 * day, 28 * day, 30 * day}, ages(v, kyc.WhatReminder, string(kyc.Expired)))
+			require.Equal(t, []time.Duration{3 * day, 7 * day, 14 * day, 28 * day, 30 * day}, ages(v, kyc.EntryReminder, string(kyc.Expired)))
 		})
 	}
 }
@@ -229,7 +229,7 @@ func TestAStoryOf400Days(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{"awaiting_documents", "in_review", "awaiting_data", "held", "denied"}, stages)
-	reminders := ages(v, kyc.WhatReminder)
+	reminders := ages(v, kyc.EntryReminder)
 	require.Len(t, reminders, 14, "a week each, from the day that documents were asked for")
 	asked := ages(v, string(kyc.AwaitingDocuments))[0]
 	for week, at := range reminders {

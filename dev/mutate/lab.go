@@ -217,8 +217,8 @@ func (l *lab) each(ctx context.Context, try func(m *mutant, number int)) {
 	all.Wait()
 }
 
-func (l *lab) try(ctx context.Context, binary string, number, patience int) status {
-	_, work, err := l.test(ctx, binary, number, patience)
+func (l *lab) try(ctx context.Context, binary string, number, timeout int) status {
+	_, work, err := l.test(ctx, binary, number, timeout)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded) && work > 4*l.work+time.Second:
 		return timedOut
@@ -251,8 +251,8 @@ func (l *lab) tryAlone(ctx context.Context, m *mutant, number int) status {
 }
 
 // test runs a test binary in its package's folder, with one mutant switched on. work is the processor's time it took.
-func (l *lab) test(ctx context.Context, binary string, number, patience int) (out []byte, work time.Duration, err error) {
-	limit := l.usual*time.Duration(l.slack*patience) + l.grace
+func (l *lab) test(ctx context.Context, binary string, number, timeout int) (out []byte, work time.Duration, err error) {
+	limit := l.usual*time.Duration(l.slack*timeout) + l.grace
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, context.DeadlineExceeded)
 	defer cancel()
 	command := exec.CommandContext(ctx, binary, append([]string{"-test.failfast", "-test.paniconexit0", "-test.timeout=0"}, l.flags...)...)

@@ -30,9 +30,9 @@ type release struct {
 	told    io.Writer
 }
 
-// announced checks that the pages of this version say that it is this version.
+// checkVersion checks that the pages of this version say that it is this version.
 // The warning is about what may be so only until it is given to anybody.
-func announced(source, version string) (warning string, err error) {
+func checkVersion(source, version string) (warning string, err error) {
 	if !regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$`).MatchString(version) {
 		return "", fmt.Errorf("%q is no version: say which one, such as 1.4.0", version)
 	}
@@ -76,7 +76,7 @@ func (r release) make(ctx context.Context, platforms []string) error {
 			return err
 		}
 	}
-	all, err := libraries(ctx, r.source, together(linked))
+	all, err := libraries(ctx, r.source, mergeModules(linked))
 	if err != nil {
 		return err
 	}

@@ -48,8 +48,8 @@ func once(modules []module) []module {
 	return slices.Compact(modules)
 }
 
-// together is every module of all programs, once and in order.
-func together(linked map[string][]module) (all []module) {
+// mergeModules is every module of all programs, once and in order.
+func mergeModules(linked map[string][]module) (all []module) {
 	for _, modules := range linked {
 		all = append(all, modules...)
 	}
@@ -142,9 +142,9 @@ func pages(directory string) (map[string]string, error) {
 	return texts, nil
 }
 
-// under is which licences the texts of a module are, in order. Notices and
+// licenceExpression is which licences the texts of a module are, in order. Notices and
 // patents are none, and a module with a text that nobody knows is refused.
-func under(path string, texts map[string]string) (string, error) {
+func licenceExpression(path string, texts map[string]string) (string, error) {
 	found := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
 		all := licences(texts[name])
@@ -205,7 +205,7 @@ func libraries(ctx context.Context, source string, modules []module) (all []libr
 		}
 		if unstated[m.Path+"@"+m.Version] != "" && len(l.texts) == 0 {
 			l.licence = noAssertion
-		} else if l.licence, err = under(m.Path, l.texts); err != nil {
+		} else if l.licence, err = licenceExpression(m.Path, l.texts); err != nil {
 			return nil, err
 		}
 		all = append(all, l)

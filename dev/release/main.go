@@ -47,7 +47,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		}
 		return os.WriteFile(*licences, []byte(table(all)), 0o644)
 	}
-	warning, err := announced(*source, *version)
+	warning, err := checkVersion(*source, *version)
 	if err != nil {
 		return err
 	}

@@ -62,12 +62,12 @@ func TestLicencesAreToldApart(t *testing.T) {
 		require.Equal(t, are, licences(text), text)
 	}
 	const mit = "Permission is hereby granted, free of charge, to any person obtaining a copy"
-	is, err := under("m", map[string]string{"LICENSE": mit, "LICENSE.apache": "Apache License Version 2.0, January 2004", "NOTICE": "made by somebody"})
+	is, err := licenceExpression("m", map[string]string{"LICENSE": mit, "LICENSE.apache": "Apache License Version 2.0, January 2004", "NOTICE": "made by somebody"})
 	require.NoError(t, err)
 	require.Equal(t, "Apache-2.0 AND MIT", is)
-	_, err = under("m", map[string]string{"NOTICE": "made by somebody"})
+	_, err = licenceExpression("m", map[string]string{"NOTICE": "made by somebody"})
 	require.EqualError(t, err, "m has no licence: we may not have it")
-	_, err = under("m", map[string]string{"LICENSE": mit, "COPYING": "GNU GENERAL PUBLIC LICENSE"})
+	_, err = licenceExpression("m", map[string]string{"LICENSE": mit, "COPYING": "GNU GENERAL PUBLIC LICENSE"})
 	require.ErrorContains(t, err, "nobody knows the licence COPYING of m")
 }
 
@@ -156,7 +156,7 @@ func TestAVersionIsAnnounced(t *testing.T) {
 		"CHANGELOG.md has nothing of 1.2.3":   {"## [1.2.2] - 2026-01-02\n", chart, "1.2.3"},
 		"deploy/helm/Chart.yaml is not of 1.": {"## [1.2.3] - 2026-01-02\n", strings.Replace(chart, "n: 1.2.3", "n: 1.2.2", 1), "1.2.3"},
 	} {
-		warning, err := announced(tree(c[0], c[1]), c[2])
+		warning, err := checkVersion(tree(c[0], c[1]), c[2])
 		require.Empty(t, warning)
 		if says == "" {
 			require.NoError(t, err)
@@ -164,13 +164,13 @@ func TestAVersionIsAnnounced(t *testing.T) {
 			require.ErrorContains(t, err, says)
 		}
 	}
-	warning, err := announced(tree("## [1.2.3] - unreleased\n", chart), "1.2.3")
+	warning, err := checkVersion(tree("## [1.2.3] - unreleased\n", chart), "1.2.3")
 	require.NoError(t, err)
 	require.Equal(t, "CHANGELOG.md has no date for 1.2.3 yet", warning)
 
 	// What this repository is about to release can be.
 	version := regexp.MustCompile(`(?m)^## \[(\d[^\]]*)\]`).FindStringSubmatch(read(t, "CHANGELOG.md"))
-	_, err = announced(root, version[1])
+	_, err = checkVersion(root, version[1])
 	require.NoError(t, err)
 	require.Contains(t, read(t, "Dockerfile"), "-X "+stamp+"=${VERSION}", "images say the same of themselves")
 }

@@ -55,9 +55,9 @@ func linkTo(t *testing.T, v kyc.View, entity string) string {
 
 func (a applicant) does(steps ...chromedp.Action[chromedp.Void]) {
 	a.t.Helper()
-	patience, cancel := context.WithTimeout(a.ctx, 20*time.Second)
+	timeout, cancel := context.WithTimeout(a.ctx, 20*time.Second)
 	defer cancel()
-	if err := chromedp.Do(patience, steps...); err != nil {
+	if err := chromedp.Do(timeout, steps...); err != nil {
 		all, _ := chromedp.Run(a.ctx, chromedp.Evaluate[string](said))
 		require.NoError(a.t, err, "the page says:\n%s", all)
 	}
@@ -142,7 +142,7 @@ func TestShowsAnApplicantTheWayToTheEnd(t *testing.T) {
 			a.sees("People are looking at it") // live, without another press
 			picture(t, ctx, "applicant-review-"+screen.name+".png")
 			v = until(t, v.Reference, inStage(kyc.InReview))
-			require.Contains(t, whats(v), kyc.WhatConsented)
+			require.Contains(t, whats(v), kyc.EntryConsented)
 			decide(t, v, "denied")
 			require.Equal(t, kyc.Denied, until(t, v.Reference, final).Stage)
 			a.does(chromedp.Navigate(one.webhook + "/verify/case"))
@@ -282,7 +282,7 @@ func TestWithoutAScriptInSpanish(t *testing.T) {
 	v, err = one.cases.Show(t.Context(), v.Reference)
 	require.NoError(t, err)
 	require.True(t, slices.ContainsFunc(v.Timeline, func(e kyc.Entry) bool {
-		return e.What == kyc.WhatConsented && e.Note == hex.EncodeToString(spanish[:])[:12]
+		return e.What == kyc.EntryConsented && e.Note == hex.EncodeToString(spanish[:])[:12]
 	}), "agreed to the text that was shown: %v", v.Timeline)
 }
 

@@ -46,9 +46,9 @@ const said = `[document, ...[...document.querySelectorAll("iframe")].map(f => f.
 // shows waits until the page says this, wherever.
 func shows(t *testing.T, ctx context.Context, text string) {
 	t.Helper()
-	patience, cancel := context.WithTimeout(ctx, 20*time.Second)
+	timeout, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	if _, err := chromedp.Run(patience, chromedp.Poll[bool](fmt.Sprintf("(%s).includes(%q)", said, text))); err != nil {
+	if _, err := chromedp.Run(timeout, chromedp.Poll[bool](fmt.Sprintf("(%s).includes(%q)", said, text))); err != nil {
 		all, _ := chromedp.Run(ctx, chromedp.Evaluate[string](said))
 		require.NoError(t, err, "the page never says %q; it says:\n%s", text, all)
 	}
@@ -91,7 +91,7 @@ func TestTheTemporalUIShowsACaseAsAFile(t *testing.T) {
 func TestTheTemporalUIShowsWhatIsSealedToThoseWhoMay(t *testing.T) {
 	const secret = "an-address-of-yours"
 	details := func(t *testing.T, s *system, reference string) context.Context {
-		order := workflows.Order{Reference: reference, CustomerID: customers(t, "individual", "approve", 1)[0],
+		order := workflows.StartOptions{Reference: reference, CustomerID: customers(t, "individual", "approve", 1)[0],
 			WebhookURL: "https://receiver.invalid/" + secret, Policy: patient()}
 		_, err := s.cases.Start(t.Context(), order)
 		require.NoError(t, err)

@@ -54,13 +54,13 @@ func TestWhatACaseCosts(t *testing.T) {
 			var made struct{ CustomerIDs []string }
 			sandbox(t, http.MethodPost, "/sandbox/customers", order, &made)
 			reference := fmt.Sprintf("cost%s%s%d", path.kind, letters(path.scenario), path.representatives)
-			_, err := one.cases.Begin(t.Context(), workflows.Order{Reference: reference, CustomerID: made.CustomerIDs[0], Policy: kyc.DefaultPolicy()}, keyset.Converters().Data)
+			_, err := one.cases.StartAsync(t.Context(), workflows.StartOptions{Reference: reference, CustomerID: made.CustomerIDs[0], Policy: kyc.DefaultPolicy()}, keyset.Converters().Data)
 			require.NoError(t, err)
 			if path.act != nil {
 				path.act(t, until(t, reference, func(v kyc.View) bool { return v.ApplicationID != "" }))
 			}
 			require.Eventually(t, func() bool {
-				standing, err := one.cases.Standing(t.Context(), reference)
+				standing, err := one.cases.CloseState(t.Context(), reference)
 				return err == nil && !standing.Closed.IsZero()
 			}, time.Minute, 50*time.Millisecond)
 			c, err := cost.Of(t.Context(), one.client, workflows.ID(reference))

@@ -58,7 +58,7 @@ func TestCancellationWithdrawsAtEveryMoment(t *testing.T) {
 	resting := patient() // a timer is pending: the first read is an hour away
 	resting.ReadFirst, resting.ReadMax = kyc.Duration(time.Hour), kyc.Duration(time.Hour)
 	open := func(t *testing.T, reference, kind, scenario string, policy kyc.Policy) kyc.View {
-		v, err := one.cases.Start(t.Context(), workflows.Order{Reference: reference, CustomerID: customers(t, kind, scenario, 1)[0], Notify: true, Policy: policy})
+		v, err := one.cases.Start(t.Context(), workflows.StartOptions{Reference: reference, CustomerID: customers(t, kind, scenario, 1)[0], Notify: true, Policy: policy})
 		require.NoError(t, err)
 		return v
 	}
@@ -165,7 +165,7 @@ func attempts(t *testing.T, reference, activity string) (n int32) {
 func handIn(t *testing.T, v kyc.View) {
 	t.Helper()
 	i := slices.IndexFunc(v.Entities, func(e kyc.EntityView) bool { return e.Status.WantsDocuments() })
-	require.NoError(t, one.cases.HandIn(t.Context(), v.Reference, sent(v.Entities[i].ID)))
+	require.NoError(t, one.cases.SubmitAsync(t.Context(), v.Reference, sent(v.Entities[i].ID)))
 }
 
 // sent is a licence whose images are at ConnectFi and only to be linked: an
@@ -176,7 +176,7 @@ func sent(entity string) kyc.Submission {
 }
 
 func waitingStart(t *testing.T, reference string) <-chan kyc.View {
-	order := workflows.Order{Reference: reference, CustomerID: customers(t, "individual", "step_up", 1)[0], Notify: true, Policy: patient()}
+	order := workflows.StartOptions{Reference: reference, CustomerID: customers(t, "individual", "step_up", 1)[0], Notify: true, Policy: patient()}
 	answer := make(chan kyc.View, 1)
 	go func() {
 		v, _ := one.cases.Start(t.Context(), order)
@@ -198,7 +198,7 @@ func TestACancelledNotifierGivesUpAndAnotherFollows(t *testing.T) {
 	broken := newTold(t, http.StatusInternalServerError)
 	beside(t, options{work: t.TempDir(), notify: broken.URL})
 	policy := patient()
-	v, err := one.cases.Start(t.Context(), workflows.Order{Reference: "cancelNotifier1", CustomerID: customers(t, "individual", "step_up", 1)[0], Notify: true, Policy: policy})
+	v, err := one.cases.Start(t.Context(), workflows.StartOptions{Reference: "cancelNotifier1", CustomerID: customers(t, "individual", "step_up", 1)[0], Notify: true, Policy: policy})
 	require.NoError(t, err)
 	id := workflows.NotifyID(v.Reference)
 	require.Eventually(t, func() bool { return broken.heard(v.Reference, kyc.NoticeDocuments) > 0 }, 20*time.Second, 50*time.Millisecond)

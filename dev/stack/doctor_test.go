@@ -84,7 +84,7 @@ ok             KYC_NOTIFY_URL: events can go there; none was sent
 		return nil
 	}))
 	_, err := one.cases.Describe(t.Context(), "starter.doctor")
-	require.ErrorIs(t, err, workflows.ErrUnknown, "and no case began")
+	require.ErrorIs(t, err, workflows.ErrNotFound, "and no case began")
 }
 
 // idle is a namespace that setup has prepared, and workers on both queues of

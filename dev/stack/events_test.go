@@ -44,7 +44,7 @@ func TestTheCallersURLHearsOfEveryChange(t *testing.T) {
 		}
 	}))
 	defer receiver.Close()
-	v, err := one.cases.Start(t.Context(), workflows.Order{Reference: "heard1", CustomerID: customers(t, "individual", "step_up_review", 1)[0],
+	v, err := one.cases.Start(t.Context(), workflows.StartOptions{Reference: "heard1", CustomerID: customers(t, "individual", "step_up_review", 1)[0],
 		WebhookURL: receiver.URL, Policy: patient()})
 	require.NoError(t, err)
 	stepUp(t, v)
@@ -59,7 +59,7 @@ func TestTheCallersURLHearsOfEveryChange(t *testing.T) {
 	code, out, stderr := starter(t, "events", "heard1")
 	require.Zero(t, code, stderr)
 	require.Contains(t, out, "case.approved")
-	events, err := one.cases.Notices(t.Context(), v.Reference)
+	events, err := one.cases.Events(t.Context(), v.Reference)
 	require.NoError(t, err)
 	var listed []string
 	for _, e := range events {
@@ -116,7 +116,7 @@ func TestTheReceiverOfAllHearsOfEveryCase(t *testing.T) {
 			s.act(t, v)
 		}
 	}
-	_, err := one.cases.Start(t.Context(), workflows.Order{Reference: "allforgotten", CustomerID: customers(t, "individual", "step_up", 1)[0],
+	_, err := one.cases.Start(t.Context(), workflows.StartOptions{Reference: "allforgotten", CustomerID: customers(t, "individual", "step_up", 1)[0],
 		Notify: true, Policy: hurried()})
 	require.NoError(t, err)
 	want["forgotten"] = []string{"documents_requested", "reminder", "expired"}
@@ -137,7 +137,7 @@ func TestTheReceiverOfAllHearsOfEveryCase(t *testing.T) {
 	code, _, stderr := starter(t, "resend", "allapprove")
 	require.Equal(t, 1, code)
 	require.Contains(t, stderr, "every event was delivered")
-	events, err := one.cases.Notices(t.Context(), "allapprove")
+	events, err := one.cases.Events(t.Context(), "allapprove")
 	require.NoError(t, err)
 	code, out, stderr := starter(t, "resend", "allapprove", events[0].ID)
 	require.Zero(t, code, stderr)
@@ -164,7 +164,7 @@ func TestAnEventIsSentAgainWhileAnAttemptIsUnderWay(t *testing.T) {
 			}))
 			defer receiver.Close()
 			reference := "again" + fmt.Sprint(first)
-			_, err := one.cases.Start(t.Context(), workflows.Order{Reference: reference, CustomerID: customers(t, "individual", "review", 1)[0],
+			_, err := one.cases.Start(t.Context(), workflows.StartOptions{Reference: reference, CustomerID: customers(t, "individual", "review", 1)[0],
 				WebhookURL: receiver.URL, Policy: patient()})
 			require.NoError(t, err)
 			<-begun
@@ -172,7 +172,7 @@ func TestAnEventIsSentAgainWhileAnAttemptIsUnderWay(t *testing.T) {
 			require.NoError(t, err)
 			close(release)
 			delivered := func() bool {
-				events, err := one.cases.Notices(t.Context(), reference)
+				events, err := one.cases.Events(t.Context(), reference)
 				return err == nil && len(events) == 1 && !events[0].Receipts[0].DeliveredAt.IsZero()
 			}
 			require.Eventually(t, delivered, 20*time.Second, 50*time.Millisecond)

@@ -30,7 +30,7 @@ func TestForgottenCasesEnd(t *testing.T) {
 			v := until(t, reference, final)
 			require.Equal(t, end, v.Stage, "%+v", v)
 			if s.first == kyc.AwaitingDocuments {
-				require.Contains(t, whats(v), kyc.WhatReminder)
+				require.Contains(t, whats(v), kyc.EntryReminder)
 			}
 			if end == kyc.Expired {
 				require.WithinDuration(t, v.StartedAt.Add(deadline(s.first)), v.EndedAt, 5*time.Second)
@@ -58,7 +58,7 @@ func TestACallbackDuringALook(t *testing.T) {
 	decide(t, v, "approved")
 	v = until(t, v.Reference, final)
 	require.Equal(t, kyc.Approved, v.Stage)
-	require.NotContains(t, whats(v), kyc.WhatRefused)
+	require.NotContains(t, whats(v), kyc.EntryRefused)
 	require.NotContains(t, whats(v), string(kyc.Held))
 }
 
@@ -80,6 +80,6 @@ func TestWhoWasDecidedIsNotReminded(t *testing.T) {
 	move(t, v, "completed", "approved")
 	v = untilWithin(t, 30*time.Second, v.Reference, final)
 	require.Equal(t, kyc.Approved, v.Stage)
-	require.NotContains(t, whats(v), kyc.WhatReminder)
+	require.NotContains(t, whats(v), kyc.EntryReminder)
 	require.Less(t, v.EndedAt.Sub(v.StartedAt), 8*time.Second)
 }

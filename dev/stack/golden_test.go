@@ -55,7 +55,7 @@ func TestEveryPathReplays(t *testing.T) {
 			}
 		}
 		told := func(t *testing.T, reference, scenario string, policy kyc.Policy) kyc.View {
-			v, err := one.cases.Start(t.Context(), workflows.Order{Reference: reference, CustomerID: customers(t, "individual", scenario, 1)[0],
+			v, err := one.cases.Start(t.Context(), workflows.StartOptions{Reference: reference, CustomerID: customers(t, "individual", scenario, 1)[0],
 				WebhookURL: receiver.URL, Notify: true, Policy: policy})
 			require.NoError(t, err)
 			return v
@@ -91,7 +91,7 @@ func TestEveryPathReplays(t *testing.T) {
 			until(t, reference, final)
 		})
 		path("refused", func(t *testing.T, reference string) {
-			_, err := one.cases.Start(t.Context(), workflows.Order{Reference: reference, CustomerID: "unknownCustomerId", Policy: patient()})
+			_, err := one.cases.Start(t.Context(), workflows.StartOptions{Reference: reference, CustomerID: "unknownCustomerId", Policy: patient()})
 			require.NoError(t, err)
 		})
 	})

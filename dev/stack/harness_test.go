@@ -155,7 +155,7 @@ func until(t *testing.T, reference string, what func(kyc.View) bool) kyc.View {
 	return untilWithin(t, 2*time.Minute, reference, what)
 }
 
-func untilWithin(t *testing.T, patience time.Duration, reference string, what func(kyc.View) bool) (view kyc.View) {
+func untilWithin(t *testing.T, timeout time.Duration, reference string, what func(kyc.View) bool) (view kyc.View) {
 	t.Helper()
 	if !assert.Eventually(t, func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
@@ -163,7 +163,7 @@ func untilWithin(t *testing.T, patience time.Duration, reference string, what fu
 		var err error
 		view, err = one.cases.Show(ctx, reference)
 		return err == nil && what(view)
-	}, patience, 100*time.Millisecond) {
+	}, timeout, 100*time.Millisecond) {
 		require.FailNow(t, "it does not come", "%+v\npending: %v\n%s", view, underWay(t, reference), events(t, workflows.ID(reference)))
 	}
 	return view

@@ -88,7 +88,7 @@ func (m *mailbox) listed(t *testing.T, reference string, want []delivery) {
 		ids = append(ids, d.id)
 	}
 	require.Eventually(t, func() bool {
-		events, err := one.cases.Notices(t.Context(), reference)
+		events, err := one.cases.Events(t.Context(), reference)
 		if err != nil || len(events) != len(ids) {
 			return false
 		}
@@ -161,7 +161,7 @@ func forget(t *testing.T, id string) {
 // notified starts a case whose caller hears of it.
 func notified(t *testing.T, reference, customer string, m *mailbox) kyc.View {
 	t.Helper()
-	v, err := one.cases.Start(t.Context(), workflows.Order{Reference: reference, CustomerID: customer, WebhookURL: m.url, Policy: patient()})
+	v, err := one.cases.Start(t.Context(), workflows.StartOptions{Reference: reference, CustomerID: customer, WebhookURL: m.url, Policy: patient()})
 	require.NoError(t, err)
 	return v
 }

@@ -70,7 +70,7 @@ func TestNothingInFlightLocksACase(t *testing.T) {
 					defer func() { <-places }()
 					ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 					defer cancel()
-					if err := one.cases.HandIn(ctx, v.Reference, sent(e.ID)); err != nil {
+					if err := one.cases.SubmitAsync(ctx, v.Reference, sent(e.ID)); err != nil {
 						mu.Lock()
 						defer mu.Unlock()
 						refused = append(refused, err)
@@ -101,7 +101,7 @@ func TestCallersOfStartDoNotLockACase(t *testing.T) {
 	beside(t, options{work: t.TempDir()})
 	faults(t, map[string]any{"ext_akepa": 1.0})
 	customer := customers(t, "individual", "step_up", 1)[0]
-	order := workflows.Order{Reference: "starters1", CustomerID: customer, Policy: patient()}
+	order := workflows.StartOptions{Reference: "starters1", CustomerID: customer, Policy: patient()}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var all sync.WaitGroup

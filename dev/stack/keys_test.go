@@ -21,7 +21,7 @@ import (
 func (s *system) join(t *testing.T, sealed seal.Converters) client.Client {
 	t.Helper()
 	c, err := cluster.Join(t.Context(), s.client, cluster.Options{Address: s.temporal.Address, Namespace: embedded.Namespace,
-		Logger: slog.New(slog.DiscardHandler), Sealed: sealed})
+		Logger: slog.New(slog.DiscardHandler), Converters: sealed})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	return c

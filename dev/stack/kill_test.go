@@ -48,7 +48,7 @@ func TestKilledWorkers(t *testing.T) {
 	faults(t, map[string]any{"slow": "5s"})
 	var under sync.WaitGroup
 	identifying := customers(t, "individual", "approve", 1)[0]
-	order := workflows.Order{Reference: "killedidentifying", CustomerID: identifying, Policy: patient()}
+	order := workflows.StartOptions{Reference: "killedidentifying", CustomerID: identifying, Policy: patient()}
 	under.Go(func() { _, _ = one.cases.Start(t.Context(), order) })
 	under.Go(func() { _, _ = one.cases.Refresh(t.Context(), reading.Reference) })
 	under.Go(func() {

@@ -201,7 +201,7 @@ func deleteIt(ctx context.Context, c *cell) error {
 	}
 	return patiently(ctx, "the history to go", func() (bool, error) {
 		_, err := c.own.cases.Describe(ctx, c.reference)
-		return errors.Is(err, workflows.ErrUnknown), nil
+		return errors.Is(err, workflows.ErrNotFound), nil
 	})
 }
 

@@ -139,11 +139,11 @@ func (c *cell) starter(ctx context.Context, args ...string) (code int, stdout, s
 	return code, out.String(), errs.String()
 }
 
-// cellPatience bounds every wait of a cell.
-const cellPatience = 90 * time.Second
+// cellTimeout bounds every wait of a cell.
+const cellTimeout = 90 * time.Second
 
 func (c *cell) context() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(c.ctx, cellPatience)
+	return context.WithTimeout(c.ctx, cellTimeout)
 }
 
 // patiently asks again and again until it is so, or ctx is over.

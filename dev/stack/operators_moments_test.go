@@ -185,7 +185,7 @@ func (c *cell) decide(ctx context.Context, status, outcome string) error {
 	})
 }
 
-func (c *cell) order() workflows.Order {
+func (c *cell) order() workflows.StartOptions {
 	policy := patient()
 	switch {
 	case c.stage.name == string(kyc.Expired):
@@ -193,5 +193,5 @@ func (c *cell) order() workflows.Order {
 	case c.moment.name == whenTimed.name, c.moment.name == whenReached.name:
 		policy.ReadFirst, policy.ReadMax = kyc.Duration(10*time.Minute), kyc.Duration(10*time.Minute)
 	}
-	return workflows.Order{Reference: c.reference, CustomerID: c.customer, Notify: true, Policy: policy}
+	return workflows.StartOptions{Reference: c.reference, CustomerID: c.customer, Notify: true, Policy: policy}
 }

@@ -59,7 +59,7 @@ func closedBy(how func(ctx context.Context, c *cell) error) func(context.Context
 		}
 		// It says that it has ended before Temporal closes it: there is an event to forward.
 		return patiently(ctx, "the end", func() (bool, error) {
-			standing, err := c.own.cases.Standing(ctx, c.reference)
+			standing, err := c.own.cases.CloseState(ctx, c.reference)
 			return !standing.Closed.IsZero(), err
 		})
 	}

@@ -66,7 +66,7 @@ func signalled(t *testing.T, id, name string, input *commonpb.Payloads) {
 func TestPlaintextStopsNothing(t *testing.T) {
 	receiver := newTold(t, http.StatusInternalServerError)
 	beside(t, options{work: t.TempDir(), notify: receiver.URL})
-	v, err := one.cases.Start(t.Context(), workflows.Order{Reference: "plainAll1", CustomerID: customers(t, "individual", "step_up", 1)[0], Notify: true, Policy: patient()})
+	v, err := one.cases.Start(t.Context(), workflows.StartOptions{Reference: "plainAll1", CustomerID: customers(t, "individual", "step_up", 1)[0], Notify: true, Policy: patient()})
 	require.NoError(t, err)
 	plain := one.join(t, seal.Converters{})
 	notifier := workflows.NotifyID(v.Reference)
@@ -83,7 +83,7 @@ func TestPlaintextStopsNothing(t *testing.T) {
 	require.NoError(t, plain.SignalWorkflow(t.Context(), notifier, "", workflows.SignalNotices, workflows.Report{Notices: []kyc.Notice{forged}}))
 	ask(t, plain, workflows.ID(v.Reference), workflows.UpdateRefresh, "x", false)
 	ask(t, plain, workflows.ID(v.Reference), workflows.UpdateRevoke, "x", false)
-	events, err := one.cases.Notices(t.Context(), v.Reference)
+	events, err := one.cases.Events(t.Context(), v.Reference)
 	require.NoError(t, err)
 	require.Len(t, events, 1, "nobody in plaintext notifies a receiver")
 	ask(t, plain, workflows.ID(v.Reference), workflows.UpdateWithdraw, "x", false)

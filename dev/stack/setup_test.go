@@ -60,7 +60,7 @@ created        search attribute KycWaitingOn: Keyword
 	c, err := client.Dial(client.Options{HostPort: one.temporal.Address, Namespace: fresh})
 	require.NoError(t, err)
 	defer c.Close()
-	_, err = workflows.Client{Temporal: c}.Begin(t.Context(), workflows.Order{Reference: "A1", CustomerID: "cstap_6reGTr3k8vpAu8uFV7EdiN", Policy: patient()}, converter.GetDefaultDataConverter())
+	_, err = workflows.Client{Temporal: c}.StartAsync(t.Context(), workflows.StartOptions{Reference: "A1", CustomerID: "cstap_6reGTr3k8vpAu8uFV7EdiN", Policy: patient()}, converter.GetDefaultDataConverter())
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		found, err := c.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{Query: "KycStage = 'identifying' AND KycDeadline > '2026-01-01T00:00:00Z'"})

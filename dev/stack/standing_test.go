@@ -164,7 +164,7 @@ func TestACaseThatWasEndedInTemporal(t *testing.T) {
 			require.NoError(t, err)
 			callback.Body.Close()
 			require.Equal(t, http.StatusOK, callback.StatusCode, "known, and closed")
-			standing, err := one.cases.Standing(t.Context(), reference)
+			standing, err := one.cases.CloseState(t.Context(), reference)
 			require.NoError(t, err)
 			require.False(t, standing.Closed.IsZero())
 			require.True(t, standing.Undecided)
@@ -209,7 +209,7 @@ func TestACaseThatIsPaused(t *testing.T) {
 	census, err := one.cases.Census(t.Context(), time.Now())
 	require.NoError(t, err)
 	require.EqualValues(t, 1, census.Stages[kyc.AwaitingDocuments])
-	standing, err := one.cases.Standing(t.Context(), v.Reference)
+	standing, err := one.cases.CloseState(t.Context(), v.Reference)
 	require.NoError(t, err)
 	require.Zero(t, standing.Closed)
 
@@ -257,10 +257,10 @@ func TestAResetCaseKeepsItsStart(t *testing.T) {
 			reset(t, workflows.ID(name), event(t, workflows.ID(name)))
 			_, err := one.cases.Refresh(t.Context(), name) // this reset applies no update again, so nothing else hints at the review
 			require.NoError(t, err)
-			after := until(t, name, func(v kyc.View) bool { return v.Stage == kyc.InReview && slices.Contains(whats(v), kyc.WhatReset) })
+			after := until(t, name, func(v kyc.View) bool { return v.Stage == kyc.InReview && slices.Contains(whats(v), kyc.EntryReset) })
 			require.Equal(t, before.StartedAt, after.StartedAt)
 			require.Equal(t, before.Until, after.Until)
-			at := slices.Index(whats(after), kyc.WhatReset)
+			at := slices.Index(whats(after), kyc.EntryReset)
 			require.Equal(t, before.Timeline[:at], after.Timeline[:at], "what the reset kept")
 			require.NotEmpty(t, after.Timeline[at+1:])
 			code, out, _ := starter(t, "show", name)
@@ -270,7 +270,7 @@ func TestAResetCaseKeepsItsStart(t *testing.T) {
 			decide(t, after, "approved")
 			after = until(t, name, final)
 			require.Equal(t, before.StartedAt, after.StartedAt)
-			require.Contains(t, whats(after), kyc.WhatReset, "its result does not know of it")
+			require.Contains(t, whats(after), kyc.EntryReset, "its result does not know of it")
 		})
 	}
 }

@@ -175,7 +175,7 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 		return err
 	}
 	connect := func() (*connectfi.Client, error) {
-		return connectfi.New(connectfi.Config{BaseURL: s.sandbox, Login: secret.login, Password: secret.password, Watch: metrics.Calls("connectfi")})
+		return connectfi.New(connectfi.Config{BaseURL: s.sandbox, Login: secret.login, Password: secret.password, Observe: metrics.ObserveCalls("connectfi")})
 	}
 	passing, err := connect()
 	if err != nil {
@@ -206,7 +206,7 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 		if err != nil {
 			return nil, err
 		}
-		return taskqueue.New(taskqueue.Config{Temporal: s.client, Carrier: s.carrier, ConnectFi: provider, Documents: documents, Keys: keys,
+		return taskqueue.New(taskqueue.Config{Temporal: s.client, WorkerClient: s.carrier, ConnectFi: provider, Documents: documents, Keys: keys,
 			CallbackURL: s.webhook, PublicURL: s.webhook, NotifyURL: o.notify, NotifySecrets: signers, NotifyPrivate: true, ReadsPerSecond: o.readsPerSecond, Logger: log, Telemetry: metrics})
 	}
 	s.serve(ctx, func(ctx context.Context) error { return sandbox.Serve(ctx, listen["sandbox"]) })
@@ -231,12 +231,12 @@ func (s *system) dial(ctx context.Context, o options, keyset seal.Keyset, metric
 	if o.clear {
 		sealed = [2]seal.Converters{}
 	}
-	to.Sealed = sealed[0]
+	to.Converters = sealed[0]
 	if s.client, err = cluster.Dial(ctx, to); err != nil {
 		return err
 	}
-	s.cases = workflows.Client{Temporal: s.client, Failures: to.Sealed.Failures}
-	to.Sealed = sealed[1]
+	s.cases = workflows.Client{Temporal: s.client, Failures: to.Converters.Failures}
+	to.Converters = sealed[1]
 	s.carrier, err = cluster.Join(ctx, s.client, to)
 	return err
 }

@@ -52,7 +52,7 @@ func TestATakenPortIsSaidInOneSentence(t *testing.T) {
 // --data keeps cases, secrets and images across runs.
 func TestDataIsKeptAcrossRuns(t *testing.T) {
 	kept := options{data: t.TempDir(), postgres: placed(t)}
-	order := workflows.Order{Reference: "kept1", CustomerID: "cstap_kept", Policy: kyc.DefaultPolicy()}
+	order := workflows.StartOptions{Reference: "kept1", CustomerID: "cstap_kept", Policy: kyc.DefaultPolicy()}
 	before, err := startSystem(t.Context(), kept)
 	require.NoError(t, err)
 	v, err := before.cases.Start(t.Context(), order)

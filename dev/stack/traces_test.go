@@ -93,7 +93,7 @@ func planted(t *testing.T, unsealed bool) (found map[string][]string) {
 		marked = append(marked, drawn[33:]...)
 		paths[side] = filepath.Join(photos, name+side+".png")
 		require.NoError(t, os.WriteFile(paths[side], marked, 0o600))
-		judged, err := docstore.Judge(bytes.NewReader(marked), docstore.DefaultLimits())
+		judged, err := docstore.Check(bytes.NewReader(marked), docstore.DefaultLimits())
 		require.NoError(t, err)
 		markers["bytes of the "+side+" as it came"] = drawn[len(drawn)/2:][:48]
 		markers["bytes of the "+side+" as it goes on"] = judged.Bytes[len(judged.Bytes)/2:][:48]

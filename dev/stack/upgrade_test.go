@@ -47,7 +47,7 @@ func TestANewBuildTakesOver(t *testing.T) {
 	want := map[string]kyc.Stage{}
 	start := func(reference, scenario string, end kyc.Stage) kyc.View {
 		want[reference] = end
-		v, err := one.cases.Start(t.Context(), workflows.Order{Reference: reference, CustomerID: customers(t, "individual", scenario, 1)[0],
+		v, err := one.cases.Start(t.Context(), workflows.StartOptions{Reference: reference, CustomerID: customers(t, "individual", scenario, 1)[0],
 			Notify: true, Policy: patient()})
 		require.NoError(t, err)
 		return v
@@ -66,7 +66,7 @@ func TestANewBuildTakesOver(t *testing.T) {
 	first := startProcess(t, filepath.Join(bin, "1"))
 	known(t, "1")
 	want["early"] = kyc.Approved
-	unanswered(t, workflows.Order{Reference: "early", CustomerID: customers(t, "individual", "approve", 1)[0], Notify: true, Policy: patient()})
+	unanswered(t, workflows.StartOptions{Reference: "early", CustomerID: customers(t, "individual", "approve", 1)[0], Notify: true, Policy: patient()})
 	d, err := one.client.DescribeWorkflowExecution(t.Context(), workflows.ID("early"), "")
 	require.NoError(t, err)
 	require.Equal(t, enums.PENDING_WORKFLOW_TASK_STATE_SCHEDULED, d.GetPendingWorkflowTask().GetState())
@@ -221,7 +221,7 @@ func promote(t *testing.T, build string) {
 }
 
 // unanswered starts a case that no worker takes up.
-func unanswered(t *testing.T, order workflows.Order) {
+func unanswered(t *testing.T, order workflows.StartOptions) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()

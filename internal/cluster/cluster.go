@@ -18,8 +18,8 @@ import (
 	"durablekyc.example/internal/seal"
 )
 
-// Patience is how long Dial waits for Temporal, and Ready at the most.
-const Patience = 5 * time.Second
+// DialTimeout is how long Dial waits for Temporal, and Ready at the most.
+const DialTimeout = 5 * time.Second
 
 // Options say which Temporal, and whom to tell about it.
 type Options struct {
@@ -33,9 +33,9 @@ type Options struct {
 	Lookup  func(name string) (string, bool)
 	Environ func() []string
 
-	Sealed  seal.Converters // of all that is stored; the zero Converters store it in clear
-	Logger  *slog.Logger
-	Metrics client.MetricsHandler // may be nil
+	Converters seal.Converters // of all that is stored; the zero Converters store it in clear
+	Logger     *slog.Logger
+	Metrics    client.MetricsHandler // may be nil
 
 	Interceptors []interceptor.ClientInterceptor // around every call, and in the workers made with this client
 
@@ -129,11 +129,11 @@ func (o Options) clientOf(profile envconfig.ClientConfigProfile) (client.Options
 	}
 	options.MetricsHandler, options.Interceptors = o.Metrics, o.Interceptors
 	options.Logger = log.NewStructuredLogger(o.Logger)
-	options.ConnectionOptions.GetSystemInfoTimeout = Patience
+	options.ConnectionOptions.GetSystemInfoTimeout = DialTimeout
 	options.ConnectionOptions.DialOptions = append(options.ConnectionOptions.DialOptions, dialOptions()...)
 	// What there is to shorten was shortened before it was sealed.
 	options.ConnectionOptions.GrpcCompression = &client.GrpcCompressionNone{}
-	options.DataConverter, options.FailureConverter = o.Sealed.Data, o.Sealed.Failures
+	options.DataConverter, options.FailureConverter = o.Converters.Data, o.Converters.Failures
 	return options, nil
 }
 
@@ -164,7 +164,7 @@ const unusedID = "readiness"
 // Ready reports whether Temporal answers now, has the client's namespace and
 // lets the client read in it. Nothing is billed.
 func Ready(ctx context.Context, c client.Client) error {
-	ctx, cancel := context.WithTimeout(ctx, Patience)
+	ctx, cancel := context.WithTimeout(ctx, DialTimeout)
 	defer cancel()
 	if _, err := c.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
 		return fmt.Errorf("Temporal does not answer (%s: %s)", serviceerror.ToStatus(err).Code(), Reason(err))

@@ -239,7 +239,7 @@ func TestEveryClientHasItsConverters(t *testing.T) {
 	dialed, err := cluster.Dial(t.Context(), o)
 	require.NoError(t, err)
 	defer dialed.Close()
-	o.Sealed = seal.Converters{Data: converter.NewCodecDataConverter(converter.GetDefaultDataConverter(),
+	o.Converters = seal.Converters{Data: converter.NewCodecDataConverter(converter.GetDefaultDataConverter(),
 		converter.NewZlibCodec(converter.ZlibCodecOptions{AlwaysEncode: true})), Failures: temporal.GetDefaultFailureConverter()}
 	joined, err := cluster.Join(t.Context(), dialed, o)
 	require.NoError(t, err)

@@ -23,7 +23,7 @@ var errTLS = errors.New("TLS")
 // several causes, whichever came last: "broken pipe" for a refused certificate,
 // "EOF" for plaintext at a port that wants TLS.
 func probe(ctx context.Context, options client.Options) error {
-	ctx, cancel := context.WithTimeout(ctx, Patience)
+	ctx, cancel := context.WithTimeout(ctx, DialTimeout)
 	defer cancel()
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", strings.TrimPrefix(options.HostPort, "dns:///"))
 	if err != nil {

@@ -23,8 +23,8 @@ const ownerFile = "owner"
 // maxOwner is how many bytes an owner's name may have.
 const maxOwner = 1 << 10
 
-// sign leaves the owner's name in the owner's folder.
-func (s *Store) sign(ctx context.Context, owner string) error {
+// writeOwner leaves the owner's name in the owner's folder.
+func (s *Store) writeOwner(ctx context.Context, owner string) error {
 	if owner == "" || len(owner) > maxOwner {
 		return fmt.Errorf("an owner's name has 1 to %d bytes", maxOwner)
 	}
@@ -35,8 +35,8 @@ func (s *Store) sign(ctx context.Context, owner string) error {
 	})
 }
 
-// signature is the owner's name that lies in a folder.
-func (s *Store) signature(ctx context.Context, folder string) (string, error) {
+// readOwner is the owner's name that lies in a folder.
+func (s *Store) readOwner(ctx context.Context, folder string) (string, error) {
 	r, err := s.readSealed(ctx, folder+ownerFile, ownerContext(folder))
 	if err != nil {
 		return "", err

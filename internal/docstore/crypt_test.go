@@ -53,8 +53,8 @@ func TestNoKeysetNoStore(t *testing.T) {
 func TestABucketShowsNothing(t *testing.T) {
 	s, dir := kept(t, keyset)
 	key := put(t, s, "Mustermann1", png+strings.Repeat(" passport.png", 1000))
-	require.NoError(t, s.Note(t.Context(), key, "document", "doc_1"))
-	require.NoError(t, s.Note(t.Context(), key, "uploaded", "1"))
+	require.NoError(t, s.PutMarker(t.Context(), key, "document", "doc_1"))
+	require.NoError(t, s.PutMarker(t.Context(), key, "uploaded", "1"))
 	for _, path := range files(t, dir) {
 		content, err := os.ReadFile(path)
 		require.NoError(t, err)
@@ -108,8 +108,8 @@ func TestAReceiptOpensOnlyWhereItWasLeft(t *testing.T) {
 	s, dir := kept(t, keyset)
 	mine, theirs := put(t, s, "A1", jpg), put(t, s, "A2", png)
 	for key, document := range map[string]string{mine: "doc_mine", theirs: "doc_theirs"} {
-		require.NoError(t, s.Note(t.Context(), key, "document", document))
-		require.NoError(t, s.Note(t.Context(), key, "linking", "1"))
+		require.NoError(t, s.PutMarker(t.Context(), key, "document", document))
+		require.NoError(t, s.PutMarker(t.Context(), key, "linking", "1"))
 	}
 	at := func(key, name string) string { return filepath.Join(dir, filepath.FromSlash(key)+"."+name+".txt") }
 	read := func(path string) []byte {
@@ -128,13 +128,13 @@ func TestAReceiptOpensOnlyWhereItWasLeft(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.NoError(t, os.WriteFile(at(mine, "document"), content, 0o600))
-			_, ok, err := s.Noted(t.Context(), mine, "document")
+			_, ok, err := s.Marker(t.Context(), mine, "document")
 			require.ErrorIs(t, err, seal.ErrSealed)
 			require.False(t, ok)
 		})
 	}
 	require.NoError(t, os.WriteFile(at(mine, "document"), own, 0o600))
-	value, ok, err := s.Noted(t.Context(), mine, "document")
+	value, ok, err := s.Marker(t.Context(), mine, "document")
 	require.NoError(t, err)
 	require.True(t, ok)
 	require.Equal(t, "doc_mine", value)

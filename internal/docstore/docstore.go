@@ -80,7 +80,7 @@ func Open(ctx context.Context, bucketURL string, keyset seal.Keyset, options ...
 		return nil, errors.New("the document store must be a bucket URL such as file:///var/lib/kyc/documents")
 	}
 	if u.Scheme == "file" {
-		if err := private(u); err != nil {
+		if err := withPrivateDefaults(u); err != nil {
 			return nil, err
 		}
 	}
@@ -95,10 +95,10 @@ func Open(ctx context.Context, bucketURL string, keyset seal.Keyset, options ...
 	return s, nil
 }
 
-// private makes a directory's URL ask for a directory of the owner's alone,
+// withPrivateDefaults makes a directory's URL ask for a directory of the owner's alone,
 // for unfinished files beside the finished ones (a rename across file systems
 // fails), and for no files of metadata.
-func private(u *url.URL) error {
+func withPrivateDefaults(u *url.URL) error {
 	if u.Host != "" && u.Host != "localhost" && u.Host != "." {
 		return errors.New("the document store's file URL needs three slashes (file:///a/directory) or a dot (file://./directory)")
 	}
@@ -129,7 +129,7 @@ func (s *Store) Put(ctx context.Context, owner string, r io.Reader, contentType 
 		return "", fmt.Errorf("the image cannot be read: %w", err)
 	}
 	head = head[:n]
-	extension, err := kind(head)
+	extension, err := sniff(head)
 	if err != nil {
 		return "", err
 	}
@@ -137,12 +137,12 @@ func (s *Store) Put(ctx context.Context, owner string, r io.Reader, contentType 
 	if contentType != "" && contentType != actual {
 		return "", refuse(CodeOtherKind, "the file is a %s, but was announced as something else", extension)
 	}
-	if err := s.room(ctx, owner); err != nil {
+	if err := s.checkQuota(ctx, owner); err != nil {
 		return "", err
 	}
 	// Before the image, so that none lies where nobody can tell whose it is;
 	// and with every image, so that it is as new as the newest of them.
-	if err := s.sign(ctx, owner); err != nil {
+	if err := s.writeOwner(ctx, owner); err != nil {
 		return "", err
 	}
 	key = folder(owner) + strings.ToLower(rand.Text())
@@ -162,8 +162,8 @@ func (s *Store) Put(ctx context.Context, owner string, r io.Reader, contentType 
 	return key, nil
 }
 
-// room is ErrFull if an owner has as many images as one may have.
-func (s *Store) room(ctx context.Context, owner string) error {
+// checkQuota is ErrFull if an owner has as many images as one may have.
+func (s *Store) checkQuota(ctx context.Context, owner string) error {
 	images := 0
 	for object, err := range s.objects(ctx, folder(owner)) {
 		if err != nil {

@@ -156,7 +156,7 @@ func TestAnOwnerHasSoManyImages(t *testing.T) {
 		first, err := s.Put(t.Context(), "A1", strings.NewReader(jpg), "")
 		require.NoError(t, err)
 		for _, receipt := range []string{"document", "uploaded", "linking"} {
-			require.NoError(t, s.Note(t.Context(), first, receipt, "1"))
+			require.NoError(t, s.PutMarker(t.Context(), first, receipt, "1"))
 		}
 		_, err = s.Put(t.Context(), "A1", strings.NewReader(jpg), "")
 		require.NoError(t, err)
@@ -189,7 +189,7 @@ func TestNobodyElseMayLook(t *testing.T) {
 	s := open(t, "file://"+dir)
 	key, err := s.Put(t.Context(), "A1", strings.NewReader(jpg), "")
 	require.NoError(t, err)
-	require.NoError(t, s.Note(t.Context(), key, "uploaded", "1"))
+	require.NoError(t, s.PutMarker(t.Context(), key, "uploaded", "1"))
 	for path, want := range map[string]fs.FileMode{dir: 0o700, filepath.Join(dir, folder(key)): 0o700} {
 		info, err := os.Stat(path)
 		require.NoError(t, err)
@@ -209,27 +209,27 @@ func TestReceipts(t *testing.T) {
 		ctx := t.Context()
 		key, err := s.Put(ctx, "A1", strings.NewReader(jpg), "")
 		require.NoError(t, err)
-		_, ok, err := s.Noted(ctx, key, "document")
+		_, ok, err := s.Marker(ctx, key, "document")
 		require.NoError(t, err)
 		require.False(t, ok)
 
-		require.NoError(t, s.Note(ctx, key, "document", "doc_1"))
-		require.NoError(t, s.Note(ctx, key, "uploaded", ""))
-		require.NoError(t, s.Note(ctx, key, "document", "doc_2"))
-		value, ok, err := s.Noted(ctx, key, "document")
+		require.NoError(t, s.PutMarker(ctx, key, "document", "doc_1"))
+		require.NoError(t, s.PutMarker(ctx, key, "uploaded", ""))
+		require.NoError(t, s.PutMarker(ctx, key, "document", "doc_2"))
+		value, ok, err := s.Marker(ctx, key, "document")
 		require.NoError(t, err)
 		require.True(t, ok)
 		require.Equal(t, "doc_2", value, "the later one replaces")
-		value, ok, err = s.Noted(ctx, key, "uploaded")
+		value, ok, err = s.Marker(ctx, key, "uploaded")
 		require.NoError(t, err)
 		require.True(t, ok, "an empty receipt is one")
 		require.Empty(t, value)
 		require.Equal(t, jpg, content(t, s, "A1", key), "the image is as it was")
 
 		absent := folder(key) + "/" + strings.Repeat("a", 26)
-		require.ErrorIs(t, s.Note(ctx, absent, "document", "doc_1"), docstore.ErrNotFound)
-		require.Error(t, s.Note(ctx, key, "../document", "doc_1"))
-		require.Error(t, s.Note(ctx, key, "document", strings.Repeat("x", 5000)))
+		require.ErrorIs(t, s.PutMarker(ctx, absent, "document", "doc_1"), docstore.ErrNotFound)
+		require.Error(t, s.PutMarker(ctx, key, "../document", "doc_1"))
+		require.Error(t, s.PutMarker(ctx, key, "document", strings.Repeat("x", 5000)))
 	})
 }
 
@@ -239,11 +239,11 @@ func TestReceiptsSurviveTheProcess(t *testing.T) {
 	require.NoError(t, err)
 	key, err := before.Put(t.Context(), "A1", strings.NewReader(png), "")
 	require.NoError(t, err)
-	require.NoError(t, before.Note(t.Context(), key, "document", "doc_1"))
+	require.NoError(t, before.PutMarker(t.Context(), key, "document", "doc_1"))
 	require.NoError(t, before.Close())
 
 	after := open(t, url)
-	value, ok, err := after.Noted(t.Context(), key, "document")
+	value, ok, err := after.Marker(t.Context(), key, "document")
 	require.NoError(t, err)
 	require.True(t, ok)
 	require.Equal(t, "doc_1", value)
@@ -263,8 +263,8 @@ func TestKeysAreNoPaths(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := s.Read(t.Context(), "A1", key)
 			require.ErrorIs(t, err, docstore.ErrNotFound)
-			require.ErrorIs(t, s.Note(t.Context(), key, "document", "x"), docstore.ErrNotFound)
-			_, ok, err := s.Noted(t.Context(), key, "document")
+			require.ErrorIs(t, s.PutMarker(t.Context(), key, "document", "x"), docstore.ErrNotFound)
+			_, ok, err := s.Marker(t.Context(), key, "document")
 			require.NoError(t, err)
 			require.False(t, ok)
 		})
@@ -278,7 +278,7 @@ func TestDeleteOwner(t *testing.T) {
 		for range 3 {
 			key, err := s.Put(ctx, "A1", strings.NewReader(jpg), "")
 			require.NoError(t, err)
-			require.NoError(t, s.Note(ctx, key, "document", "doc_1"))
+			require.NoError(t, s.PutMarker(ctx, key, "document", "doc_1"))
 			mine = append(mine, key)
 		}
 		theirs, err := s.Put(ctx, "A10", strings.NewReader(jpg), "")
@@ -288,7 +288,7 @@ func TestDeleteOwner(t *testing.T) {
 		for _, key := range mine {
 			_, err := s.Read(ctx, "A1", key)
 			require.ErrorIs(t, err, docstore.ErrNotFound)
-			_, ok, err := s.Noted(ctx, key, "document")
+			_, ok, err := s.Marker(ctx, key, "document")
 			require.NoError(t, err)
 			require.False(t, ok)
 		}

@@ -32,7 +32,7 @@ func FuzzJudge(f *testing.F) {
 	}
 	limits := docstore.Limits{MaxBytes: 1 << 20, MaxPixels: 250_000, MinEdge: 16, MaxEdge: 4000}
 	f.Fuzz(func(t *testing.T, content []byte) {
-		p, err := docstore.Judge(bytes.NewReader(content), limits)
+		p, err := docstore.Check(bytes.NewReader(content), limits)
 		if err != nil {
 			require.Contains(t, docstore.Codes, code(t, err))
 			return
@@ -42,7 +42,7 @@ func FuzzJudge(f *testing.F) {
 		require.Equal(t, image.Rect(0, 0, p.Width, p.Height), img.Bounds())
 		require.LessOrEqual(t, max(p.Width, p.Height), 3000)
 		clean(t, p.Bytes)
-		again, err := docstore.Judge(bytes.NewReader(p.Bytes), docstore.Limits{MaxBytes: 1 << 20, MaxPixels: 250_000, MinEdge: 1, MaxEdge: 4000})
+		again, err := docstore.Check(bytes.NewReader(p.Bytes), docstore.Limits{MaxBytes: 1 << 20, MaxPixels: 250_000, MinEdge: 1, MaxEdge: 4000})
 		require.NoError(t, err)
 		require.Equal(t, [2]int{p.Width, p.Height}, [2]int{again.Width, again.Height})
 	})

@@ -34,10 +34,10 @@ func DefaultLimits() Limits {
 	}
 }
 
-// longEdge is how long a picture's longer side is at most when it leaves: a
+// maxEdgeOut is how long a picture's longer side is at most when it leaves: a
 // card that fills it has some 900 dots an inch, an A4 page 250, and small
 // print stays legible on both, in 1 to 2 MB for a photo.
-const longEdge = 3000
+const maxEdgeOut = 3000
 
 // qualities of a jpg, best first. 90 shows no rings around letters; the others
 // are for pictures of pure noise, which alone exceed Limits.MaxBytes anew.
@@ -52,10 +52,10 @@ type Picture struct {
 	Extension     string // jpg, or png for a grey png: a scan, whose letters would get rings
 	Width, Height int
 	Warnings      []Warning
-	Print         Print
+	Print         PerceptualHash
 }
 
-// Judge reads an image and tells whether it can be sent on: a *RefusedError if
+// Check reads an image and tells whether it can be sent on: a *RefusedError if
 // not, any other error if it could not be read. What it warns of may still be
 // good enough for ConnectFi, so that is the sender's choice.
 //
@@ -68,7 +68,7 @@ type Picture struct {
 //
 // There is no recover around the decoders: all they are given is bounded by
 // size, edges, pixels and scans first, and FuzzJudge looks for more.
-func Judge(r io.Reader, l Limits) (Picture, error) {
+func Check(r io.Reader, l Limits) (Picture, error) {
 	content, err := io.ReadAll(io.LimitReader(r, l.MaxBytes+1))
 	if err != nil {
 		return Picture{}, fmt.Errorf("the image cannot be read: %w", err)
@@ -76,7 +76,7 @@ func Judge(r io.Reader, l Limits) (Picture, error) {
 	if int64(len(content)) > l.MaxBytes {
 		return Picture{}, refuse(CodeTooLarge, "the file is too large: at most %.3g MB are taken", float64(l.MaxBytes)/(1<<20))
 	}
-	extension, err := kind(content[:min(len(content), sniffed)])
+	extension, err := sniff(content[:min(len(content), sniffed)])
 	if err != nil {
 		return Picture{}, err
 	}
@@ -89,14 +89,14 @@ func Judge(r io.Reader, l Limits) (Picture, error) {
 	if err := l.check(config.Width, config.Height, parts, len(content)); err != nil {
 		return Picture{}, err
 	}
-	if parts.twoFiles(content) {
+	if parts.isPolyglot(content) {
 		return Picture{}, refuse(CodeTwoFiles, "the file holds something else beside the picture; take the photo anew, or save the picture as a new jpg")
 	}
 	decoded, err := read.decode(content, parts)
 	if err != nil {
 		return Picture{}, unreadable(err)
 	}
-	width, height := fit(config.Width, config.Height, longEdge)
+	width, height := fit(config.Width, config.Height, maxEdgeOut)
 	page := flatten(decoded, width, height).turn(orientation(parts.exif))
 	p := Picture{Width: page.y.w, Height: page.y.h, Warnings: warnings(page.y), Print: fingerprint(page.y)}
 	p.Bytes, p.Extension, err = page.encode(extension, l)
@@ -139,10 +139,10 @@ func (l Limits) check(width, height int, parts layout, size int) error {
 		return refuse(CodeTooManyPixels, "the picture has %d by %d pixels; at most %d million in all and %d a side are taken",
 			width, height, l.MaxPixels/1_000_000, l.MaxEdge)
 	}
-	if float64(width)*float64(height)*parts.bytesPerPixel > frugal*float64(l.MaxPixels) {
+	if float64(width)*float64(height)*parts.bytesPerPixel > maxBytesPerPixel*float64(l.MaxPixels) {
 		return refuse(CodeTooManyPixels, "the picture has %d by %d pixels in a wasteful encoding; save it smaller, or as an ordinary jpg", width, height)
 	}
-	if w, h := fit(width, height, longEdge); min(w, h) < l.MinEdge { // a long strip, as it would leave, too
+	if w, h := fit(width, height, maxEdgeOut); min(w, h) < l.MinEdge { // a long strip, as it would leave, too
 		return refuse(CodeTooSmall, "the picture has %d by %d pixels, too few to read it; each side needs %d or more", width, height, l.MinEdge)
 	}
 	if parts.scans > maxScans || float64(width)*float64(height) > float64(size)*parts.pixelsPerByte {
@@ -172,7 +172,7 @@ func eightBit(page image.Image) image.Image {
 
 // encode makes a file of a page: a png of a grey png or of a png whose kind is
 // kept, a jpg of all else.
-func (s sheet) encode(from string, l Limits) ([]byte, string, error) {
+func (s ycbcrImage) encode(from string, l Limits) ([]byte, string, error) {
 	var out bytes.Buffer
 	maxBytes := l.MaxBytes
 	if from == "png" && (s.grey || l.KeepKind) {

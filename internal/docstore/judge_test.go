@@ -22,7 +22,7 @@ import (
 )
 
 func judge(content []byte) (docstore.Picture, error) {
-	return docstore.Judge(bytes.NewReader(content), docstore.DefaultLimits())
+	return docstore.Check(bytes.NewReader(content), docstore.DefaultLimits())
 }
 
 func passes(t *testing.T, content []byte) (docstore.Picture, image.Image) {
@@ -125,12 +125,12 @@ func TestSizes(t *testing.T) {
 	limits := docstore.DefaultLimits()
 	rough := asJPEG(t, grain, 50)
 	limits.MaxBytes = int64(len(rough)) * 11 / 10
-	p, err := docstore.Judge(bytes.NewReader(rough), limits)
+	p, err := docstore.Check(bytes.NewReader(rough), limits)
 	require.NoError(t, err)
 	require.Less(t, int64(len(p.Bytes)), limits.MaxBytes)
 	rough = asJPEG(t, grain, 3)
 	limits.MaxBytes = int64(len(rough))
-	_, err = docstore.Judge(bytes.NewReader(rough), limits)
+	_, err = docstore.Check(bytes.NewReader(rough), limits)
 	require.Equal(t, docstore.CodeTooLarge, code(t, err))
 }
 
@@ -175,14 +175,14 @@ func (e *endless) Read(p []byte) (int, error) {
 
 func TestAnEndlessReaderIsLeft(t *testing.T) {
 	var e endless
-	_, err := docstore.Judge(&e, docstore.DefaultLimits())
+	_, err := docstore.Check(&e, docstore.DefaultLimits())
 	require.Equal(t, docstore.CodeTooLarge, code(t, err))
 	require.Equal(t, int64(docstore.DefaultMaxBytes+1), e.read)
 }
 
 func TestAReaderThatFailsIsNoRefusal(t *testing.T) {
 	dead := errors.New("the line went dead")
-	_, err := docstore.Judge(io.MultiReader(bytes.NewReader(asPNG(t, plain())), iotest.ErrReader(dead)), docstore.DefaultLimits())
+	_, err := docstore.Check(io.MultiReader(bytes.NewReader(asPNG(t, plain())), iotest.ErrReader(dead)), docstore.DefaultLimits())
 	require.ErrorIs(t, err, dead)
 	var refused *docstore.RefusedError
 	require.NotErrorAs(t, err, &refused)
@@ -201,7 +201,7 @@ func TestEqualFilesMakeEqualPictures(t *testing.T) {
 			require.Equal(t, first, told)
 		}
 		again, _ := passes(t, first.Bytes)
-		require.True(t, first.Print.Alike(again.Print), "what was judged passes again")
+		require.True(t, first.Print.Similar(again.Print), "what was judged passes again")
 	}
 }
 
@@ -268,7 +268,7 @@ func TestAKindThatIsKept(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := docstore.DefaultLimits()
 			l.KeepKind, l.MaxBytes = test.keep, test.most
-			p, err := docstore.Judge(bytes.NewReader(photo), l)
+			p, err := docstore.Check(bytes.NewReader(photo), l)
 			require.NoError(t, err)
 			require.Equal(t, test.want, p.Extension)
 			require.Equal(t, test.want == "png", bytes.HasPrefix(p.Bytes, []byte("\x89PNG")))

@@ -52,9 +52,9 @@ func refuse(code, format string, args ...any) error {
 	return &RefusedError{code, fmt.Sprintf(format, args...)}
 }
 
-// kind tells what an image is by its first bytes, "jpg" or "png", whatever its
+// sniff tells what an image is by its first bytes, "jpg" or "png", whatever its
 // name says. Anything else is a *RefusedError with a sentence that helps.
-func kind(head []byte) (string, error) {
+func sniff(head []byte) (string, error) {
 	starts := func(magic string) bool { return bytes.HasPrefix(head, []byte(magic)) }
 	switch {
 	case starts("\xff\xd8\xff"):

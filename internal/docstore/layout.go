@@ -7,11 +7,11 @@ import (
 )
 
 const (
-	// frugal is how many bytes a decoded pixel may take: Limits.MaxPixels of
+	// maxBytesPerPixel is how many bytes a decoded pixel may take: Limits.MaxPixels of
 	// them at once. Some encodings take more (a progressive jpg keeps four bytes
 	// of coefficients for each sample, a 16-bit png eight a pixel), and so fewer
 	// of their pixels are taken.
-	frugal = 4
+	maxBytesPerPixel = 4
 	// maxScans is how often a jpg may go over its pixels. A few bytes ask for
 	// a whole pass, so that a small file could keep us busy for an hour;
 	// encoders use some ten. libjpeg-turbo advises to limit it too ("Two Issues
@@ -25,7 +25,7 @@ const (
 // layout is what a file says about itself before any pixel is decoded.
 type layout struct {
 	exif          []byte   // the first EXIF block, a TIFF; nil if there is none
-	beside        [][]byte // what is not pixels: comments, profiles, trailers
+	metadata      [][]byte // what is not pixels: comments, profiles, trailers
 	scans         int
 	bytesPerPixel float64 // that the decoder will hold
 	pixelsPerByte float64 // that this encoding can have at most
@@ -97,7 +97,7 @@ func jpegLayout(b []byte) layout {
 		case marker == 0, 0xd0 <= marker && marker <= 0xd7: // within a scan
 			continue
 		case marker == 0xd9: // the end; phones append films to it
-			l.beside = append(l.beside, b[i:])
+			l.metadata = append(l.metadata, b[i:])
 			l.jpeg.ended = true
 			return l
 		}
@@ -117,7 +117,7 @@ func jpegLayout(b []byte) layout {
 			l.jpeg.progressive = marker == 0xc2
 			l.bytesPerPixel = max(l.bytesPerPixel, jpegCost(segment, marker == 0xc2))
 		case marker >= 0xe0 && marker <= 0xef, marker == 0xfe:
-			l.beside = append(l.beside, segment)
+			l.metadata = append(l.metadata, segment)
 			if tiff, ok := bytes.CutPrefix(segment, []byte("Exif\x00\x00")); ok && marker == 0xe1 && l.exif == nil {
 				l.exif = tiff
 			}
@@ -175,12 +175,12 @@ func pngLayout(b []byte) layout {
 			if c.right() {
 				l.exif = chunk
 			}
-			l.beside = append(l.beside, chunk)
+			l.metadata = append(l.metadata, chunk)
 		case name == "IEND":
-			l.beside = append(l.beside, rest)
+			l.metadata = append(l.metadata, rest)
 			return l
 		case name[0] >= 'a' && name != "fdAT": // ancillary, and not pixels of an animation
-			l.beside = append(l.beside, chunk)
+			l.metadata = append(l.metadata, chunk)
 		}
 	}
 	return l
@@ -191,14 +191,14 @@ func pngLayout(b []byte) layout {
 // appends to a photo.
 var foreign = regexp.MustCompile(`%PDF-[0-9]|<(?i:\?php\s|html[\s>]|script[\s>/]|!doctype html|iframe\s)`)
 
-// twoFiles tells whether a picture is something else as well. The something
+// isPolyglot tells whether a picture is something else as well. The something
 // else would not survive, since only pixels do; but nobody makes such a file by
 // accident, and what its sender wants is no licence's business.
-func (l layout) twoFiles(b []byte) bool {
+func (l layout) isPolyglot(b []byte) bool {
 	if foreign.Match(b[:min(len(b), pdfWithin)]) {
 		return true
 	}
-	for _, part := range l.beside {
+	for _, part := range l.metadata {
 		if foreign.Match(part) {
 			return true
 		}

@@ -5,11 +5,11 @@ import (
 	"math/bits"
 )
 
-// Print tells whether two pictures show the same, also if one was compressed
+// PerceptualHash tells whether two pictures show the same, also if one was compressed
 // anew or resized. It is a "difference hash" of 16 by 16 places: for each,
 // whether the picture gets lighter or darker to the right, or neither, in
 // hexadecimal. It tells too little to see anything of the picture.
-type Print string
+type PerceptualHash string
 
 const (
 	places = 16
@@ -24,7 +24,7 @@ const (
 	apart = 8
 )
 
-func fingerprint(y plane) Print {
+func fingerprint(y plane) PerceptualHash {
 	small := y.shrink(y.w, places+1, places)
 	var up, down [places * places / 8]byte
 	for i := range places * places {
@@ -36,12 +36,12 @@ func fingerprint(y plane) Print {
 			down[i/8] |= 1 << (i % 8)
 		}
 	}
-	return Print(hex.EncodeToString(append(up[:], down[:]...)))
+	return PerceptualHash(hex.EncodeToString(append(up[:], down[:]...)))
 }
 
-// Alike tells whether two pictures are the same one. Anything that is no print
+// Similar tells whether two pictures are the same one. Anything that is no print
 // is like nothing.
-func (p Print) Alike(q Print) bool {
+func (p PerceptualHash) Similar(q PerceptualHash) bool {
 	a, errA := hex.DecodeString(string(p))
 	b, errB := hex.DecodeString(string(q))
 	const half = places * places / 8

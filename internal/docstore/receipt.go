@@ -10,12 +10,12 @@ import (
 // maxReceipt is how many bytes a receipt may have.
 const maxReceipt = 4 << 10
 
-// Note leaves a receipt beside an image: how far something got with it. A
+// PutMarker leaves a receipt beside an image: how far something got with it. A
 // second one of the same name replaces the first. ErrNotFound if the image is
 // not there: none is begun for what is gone. It is sealed for this image and
 // this name: whoever can write to the bucket could otherwise have another
 // person's document linked, whose id anybody can guess.
-func (s *Store) Note(ctx context.Context, key, name, value string) error {
+func (s *Store) PutMarker(ctx context.Context, key, name, value string) error {
 	if !validName.MatchString(name) {
 		return errors.New("a receipt's name is up to 32 small letters, digits or hyphens")
 	}
@@ -37,9 +37,9 @@ func (s *Store) Note(ctx context.Context, key, name, value string) error {
 	})
 }
 
-// Noted reads a receipt; ok is false if there is none. seal.ErrSealed if one
+// Marker reads a receipt; ok is false if there is none. seal.ErrSealed if one
 // lies there that was not left by Note with these keys.
-func (s *Store) Noted(ctx context.Context, key, name string) (value string, ok bool, err error) {
+func (s *Store) Marker(ctx context.Context, key, name string) (value string, ok bool, err error) {
 	if !validKey.MatchString(key) || !validName.MatchString(name) {
 		return "", false, nil
 	}

@@ -16,31 +16,31 @@ const (
 var Warnings = []Warning{Blurred, Dark}
 
 const (
-	// looked is the longer side of the picture that is looked at. Letters of
+	// analysisEdge is the longer side of the picture that is looked at. Letters of
 	// small print are a few pixels wide on it: gone if blurred.
-	looked = 800
+	analysisEdge = 800
 	// tile is the side of a square, in pixels, that is looked at by itself.
 	tile = 16
 	// contrast is the variance of brightness (0 to 255) from which on a tile has
 	// anything to be sharp or blurred.
 	contrast = 30
-	// crisp is the least that sharpness may be. Drawn cards with letters as wide as
+	// minSharpness is the least that sharpness may be. Drawn cards with letters as wide as
 	// a hundredth of the card: sharp, it is 1.8 to 6; soft but readable
 	// 0.2 to 0.5; running into one another 0.01 to 0.1, grain included. Strong
 	// grain passes for edges, so that such a photo is not warned of.
-	crisp = 0.1
-	// light is the least brightness of the lightest twentieth: even a dark
+	minSharpness = 0.1
+	// minBrightness is the least brightness of the lightest twentieth: even a dark
 	// passport has letters.
-	light = 64
+	minBrightness = 64
 )
 
 func warnings(y plane) (found []Warning) {
-	w, h := fit(y.w, y.h, looked)
+	w, h := fit(y.w, y.h, analysisEdge)
 	small := y.shrink(y.w, w, h)
-	if sharpness(small) < crisp {
+	if sharpness(small) < minSharpness {
 		found = append(found, Blurred)
 	}
-	if brightest(small) < light {
+	if brightest(small) < minBrightness {
 		found = append(found, Dark)
 	}
 	return found
@@ -72,7 +72,7 @@ func sharpness(p plane) float64 {
 		}
 	}
 	if len(tiles) == 0 {
-		return crisp
+		return minSharpness
 	}
 	slices.SortFunc(tiles, func(a, b seen) int { return b.contrast - a.contrast })
 	var relations []float64

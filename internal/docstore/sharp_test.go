@@ -71,7 +71,7 @@ func TestWarnings(t *testing.T) {
 }
 
 func TestPrints(t *testing.T) {
-	of := func(content []byte) docstore.Print {
+	of := func(content []byte) docstore.PerceptualHash {
 		p, _ := passes(t, content)
 		return p.Print
 	}
@@ -82,7 +82,7 @@ func TestPrints(t *testing.T) {
 			pictures[seed+" "+side+" on a table"] = resized(onTable(card(seed, side)), 1000, 750)
 		}
 	}
-	prints := map[string]docstore.Print{}
+	prints := map[string]docstore.PerceptualHash{}
 	for name, img := range pictures {
 		prints[name] = of(asJPEG(t, img, 90))
 		w, h := img.Rect.Dx(), img.Rect.Dy()
@@ -93,21 +93,21 @@ func TestPrints(t *testing.T) {
 			"enlarged, compressed": asJPEG(t, resized(img, w*3/2, h*3/2), 40),
 			"a little darker":      asJPEG(t, lit(img, 0.9), 80),
 		} {
-			require.True(t, prints[name].Alike(of(again)), "%s, %s", name, what)
+			require.True(t, prints[name].Similar(of(again)), "%s, %s", name, what)
 		}
 	}
 	for a, p := range prints {
 		for b, q := range prints {
-			require.Equal(t, a == b, p.Alike(q), "%s and %s", a, b)
+			require.Equal(t, a == b, p.Similar(q), "%s and %s", a, b)
 		}
 	}
 
 	text, err := json.Marshal(prints["a front"])
 	require.NoError(t, err)
-	var back docstore.Print
+	var back docstore.PerceptualHash
 	require.NoError(t, json.Unmarshal(text, &back))
 	require.Equal(t, prints["a front"], back)
-	require.True(t, back.Alike(prints["a front"]))
+	require.True(t, back.Similar(prints["a front"]))
 }
 
 // What shows nothing is like nothing: two blank pages are no one picture.
@@ -121,9 +121,9 @@ func TestBlankIsLikeNothing(t *testing.T) {
 	write(line, 50, 50, 3, "a line")
 	for name, img := range map[string]image.Image{"white": white, "black": black, "grain": noisy(white, 6), "a line": line} {
 		p, _ := passes(t, asJPEG(t, img, 90))
-		require.False(t, p.Print.Alike(p.Print), name)
+		require.False(t, p.Print.Similar(p.Print), name)
 	}
-	for _, p := range []docstore.Print{"", "x", "00", "zz"} {
-		require.False(t, p.Alike(p))
+	for _, p := range []docstore.PerceptualHash{"", "x", "00", "zz"} {
+		require.False(t, p.Similar(p))
 	}
 }

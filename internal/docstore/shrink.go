@@ -12,13 +12,13 @@ type plane struct {
 	w, h int
 }
 
-// sheet is an image as jpg keeps it: brightness, and colour at half the size.
-type sheet struct {
+// ycbcrImage is an image as jpg keeps it: brightness, and colour at half the size.
+type ycbcrImage struct {
 	y, cb, cr plane
 	grey      bool // then there is no colour
 }
 
-func (s sheet) image() image.Image {
+func (s ycbcrImage) image() image.Image {
 	bounds := image.Rect(0, 0, s.y.w, s.y.h)
 	if s.grey {
 		return &image.Gray{Pix: s.y.pix, Stride: s.y.w, Rect: bounds}
@@ -30,16 +30,16 @@ func (s sheet) image() image.Image {
 // flatten puts an image on white paper and brings it to a size. A photo's
 // channels are shrunk as they are; anything else is turned into channels row
 // by row, so that nothing of the full size is ever copied.
-func flatten(img image.Image, w, h int) sheet {
+func flatten(img image.Image, w, h int) ycbcrImage {
 	bounds := img.Bounds()
 	sw, sh := bounds.Dx(), bounds.Dy()
 	half := func(n int) int { return (n + 1) / 2 }
 	switch img := img.(type) {
 	case *image.Gray:
-		return sheet{y: plane{img.Pix, sw, sh}.shrink(img.Stride, w, h), grey: true}
+		return ycbcrImage{y: plane{img.Pix, sw, sh}.shrink(img.Stride, w, h), grey: true}
 	case *image.YCbCr:
 		cw, ch := chroma(img.SubsampleRatio, sw, sh)
-		return sheet{
+		return ycbcrImage{
 			y:  plane{img.Y, sw, sh}.shrink(img.YStride, w, h),
 			cb: plane{img.Cb, cw, ch}.shrink(img.CStride, half(w), half(h)),
 			cr: plane{img.Cr, cw, ch}.shrink(img.CStride, half(w), half(h)),
@@ -62,9 +62,9 @@ func flatten(img image.Image, w, h int) sheet {
 		}
 	}
 	if grey {
-		return sheet{y: y.out, grey: true}
+		return ycbcrImage{y: y.out, grey: true}
 	}
-	return sheet{y: y.out, cb: cb.out, cr: cr.out}
+	return ycbcrImage{y: y.out, cb: cb.out, cr: cr.out}
 }
 
 // chroma is the size of the colour channels of an image.

@@ -37,7 +37,7 @@ func (s *Store) Owners(ctx context.Context) iter.Seq2[Owner, error] {
 			if at == "" {
 				return true
 			}
-			name, err := s.signature(ctx, at)
+			name, err := s.readOwner(ctx, at)
 			if errors.Is(err, ErrNotFound) || errors.Is(err, seal.ErrSealed) {
 				return yield(Owner{}, fmt.Errorf("%w: %w", ErrNoOwner, err))
 			}

@@ -35,11 +35,11 @@ func TestOwners(t *testing.T) {
 		for i := range 3 {
 			for range i + 1 {
 				key := put(t, s, fmt.Sprintf("A%d", i), jpg)
-				require.NoError(t, s.Note(t.Context(), key, "document", "doc_1"))
+				require.NoError(t, s.PutMarker(t.Context(), key, "document", "doc_1"))
 			}
 		}
 		emptied := put(t, s, "A3", jpg)
-		require.NoError(t, s.Note(t.Context(), emptied, "uploaded", "1"))
+		require.NoError(t, s.PutMarker(t.Context(), emptied, "uploaded", "1"))
 		require.NoError(t, s.DropImage(t.Context(), emptied))
 		images := map[string]int{}
 		for owner, err := range s.Owners(t.Context()) {
@@ -123,17 +123,17 @@ func TestDropImageKeepsTheReceipts(t *testing.T) {
 	stores(t, func(t *testing.T, s *docstore.Store) {
 		ctx := t.Context()
 		key, other := put(t, s, "A1", jpg), put(t, s, "A1", png)
-		require.NoError(t, s.Note(ctx, key, "document", "doc_1"))
+		require.NoError(t, s.PutMarker(ctx, key, "document", "doc_1"))
 		for range 2 {
 			require.NoError(t, s.DropImage(ctx, key))
 			_, err := s.Read(ctx, "A1", key)
 			require.ErrorIs(t, err, docstore.ErrNotFound)
-			value, ok, err := s.Noted(ctx, key, "document")
+			value, ok, err := s.Marker(ctx, key, "document")
 			require.NoError(t, err)
 			require.True(t, ok)
 			require.Equal(t, "doc_1", value)
 		}
-		require.ErrorIs(t, s.Note(ctx, key, "uploaded", "1"), docstore.ErrNotFound, "no receipt is begun for what is gone")
+		require.ErrorIs(t, s.PutMarker(ctx, key, "uploaded", "1"), docstore.ErrNotFound, "no receipt is begun for what is gone")
 		require.Equal(t, png, content(t, s, "A1", other))
 		require.NoError(t, s.DropImage(ctx, folder(key)+"/owner"), "nothing but images")
 		require.NoError(t, s.DropImage(ctx, key+".document.txt"))
@@ -155,7 +155,7 @@ func TestOnlyWhatIsOlder(t *testing.T) {
 	ctx := t.Context()
 	s, dir := kept(t, keyset)
 	old, young := put(t, s, "A1", jpg), put(t, s, "A1", jpg)
-	require.NoError(t, s.Note(ctx, old, "document", "doc_1"))
+	require.NoError(t, s.PutMarker(ctx, old, "document", "doc_1"))
 	theirs := put(t, s, "A2", jpg)
 	aged(t, dir, "", 3*time.Hour)
 	aged(t, dir, young, time.Hour)
@@ -166,12 +166,12 @@ func TestOnlyWhatIsOlder(t *testing.T) {
 	require.Equal(t, 1, dropped)
 	require.Equal(t, jpg, content(t, s, "A1", young))
 	require.Equal(t, jpg, content(t, s, "A2", theirs))
-	_, noted, err := s.Noted(ctx, old, "document")
+	_, noted, err := s.Marker(ctx, old, "document")
 	require.NoError(t, err)
 	require.True(t, noted)
 
 	require.NoError(t, s.DeleteOlder(ctx, "A1", line))
-	_, noted, err = s.Noted(ctx, old, "document")
+	_, noted, err = s.Marker(ctx, old, "document")
 	require.NoError(t, err)
 	require.False(t, noted)
 	require.Equal(t, jpg, content(t, s, "A1", young))

@@ -46,11 +46,11 @@ func orientation(tiff []byte) int {
 }
 
 // turn makes a page upright.
-func (s sheet) turn(orientation int) sheet {
+func (s ycbcrImage) turn(orientation int) ycbcrImage {
 	if orientation == 1 {
 		return s
 	}
-	return sheet{y: s.y.turn(orientation), cb: s.cb.turn(orientation), cr: s.cr.turn(orientation), grey: s.grey}
+	return ycbcrImage{y: s.y.turn(orientation), cb: s.cb.turn(orientation), cr: s.cr.turn(orientation), grey: s.grey}
 }
 
 func (p plane) turn(orientation int) plane {

@@ -96,7 +96,7 @@ func Chain(lookups ...Lookup) Lookup {
 			if value, ok := lookup.present(name); ok {
 				return value, true
 			}
-			if _, ok := lookup.present(twin(name)); ok {
+			if _, ok := lookup.present(pairedName(name)); ok {
 				return "", false
 			}
 		}
@@ -104,7 +104,7 @@ func Chain(lookups ...Lookup) Lookup {
 	}
 }
 
-func twin(name string) string {
+func pairedName(name string) string {
 	if base, ok := strings.CutSuffix(name, fileSuffix); ok {
 		return base
 	}

@@ -16,7 +16,7 @@ import (
 func Flags(lookup func(string) (string, bool)) kong.Option {
 	return kong.OptionFunc(func(k *kong.Kong) error {
 		for _, option := range []kong.Option{
-			kong.Resolvers(Resolver(lookup)), kong.ValueFormatter(tell(lookup)), kong.WithBeforeReset(adopt),
+			kong.Resolvers(Resolver(lookup)), kong.ValueFormatter(helpText(lookup)), kong.WithBeforeReset(clearKongEnvs),
 		} {
 			if err := option.Apply(k); err != nil {
 				return err
@@ -39,9 +39,9 @@ func Resolver(lookup func(string) (string, bool)) kong.Resolver {
 	})
 }
 
-// adopt takes the names of variables from where kong looks for them before it
+// clearKongEnvs takes the names of variables from where kong looks for them before it
 // asks the process; they stay in Flag.Envs, where Resolver looks.
-func adopt(k *kong.Kong) error {
+func clearKongEnvs(k *kong.Kong) error {
 	return kong.Visit(k.Model, func(node kong.Visitable, next kong.Next) error {
 		if flag, ok := node.(*kong.Flag); ok {
 			flag.Tag.Envs = nil
@@ -50,8 +50,8 @@ func adopt(k *kong.Kong) error {
 	})
 }
 
-// tell is a flag's line in the help.
-func tell(lookup func(string) (string, bool)) kong.HelpValueFormatter {
+// helpText is a flag's line in the help.
+func helpText(lookup func(string) (string, bool)) kong.HelpValueFormatter {
 	return func(value *kong.Value) string {
 		if value.Flag == nil || len(value.Flag.Envs) == 0 {
 			return value.Help

@@ -19,9 +19,9 @@ import (
 // How long a receiver may take, and how much of its answer is read, so that
 // the connection can be used again: none of it is kept.
 const (
-	patience   = 15 * time.Second
-	enough     = 4 << 10
-	headersMax = 16 << 10
+	defaultTimeout = 15 * time.Second
+	maxDrainBytes  = 4 << 10
+	headersMax     = 16 << 10
 )
 
 // Why a message was not answered.
@@ -40,8 +40,8 @@ type Config struct {
 	// receivers on one's own machine or network.
 	AllowPrivate bool
 
-	// Patience is how long a receiver may take; zero is 15 seconds.
-	Patience time.Duration
+	// Timeout is how long a receiver may take; zero is 15 seconds.
+	Timeout time.Duration
 }
 
 // Sender posts messages. It makes one attempt a call.
@@ -55,19 +55,19 @@ func New(c Config) (*Sender, error) {
 	if c.Secrets.signers == nil {
 		return nil, errors.New("messages need a secret to be signed with")
 	}
-	if c.Patience == 0 {
-		c.Patience = patience
+	if c.Timeout == 0 {
+		c.Timeout = defaultTimeout
 	}
-	dialer := &net.Dialer{Timeout: c.Patience}
+	dialer := &net.Dialer{Timeout: c.Timeout}
 	if !c.AllowPrivate {
 		// Asked about the very address that is dialled, after the name was
 		// resolved: no answer of a name server can get around it.
 		dialer.Control = ssrf.New().Safe
 	}
 	return &Sender{secrets: c.Secrets, client: &http.Client{
-		Timeout: c.Patience,
+		Timeout: c.Timeout,
 		// No proxy of the environment's: it would dial in our place, unasked.
-		Transport: &http.Transport{DialContext: dialer.DialContext, ForceAttemptHTTP2: true, TLSHandshakeTimeout: c.Patience,
+		Transport: &http.Transport{DialContext: dialer.DialContext, ForceAttemptHTTP2: true, TLSHandshakeTimeout: c.Timeout,
 			MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: headersMax},
 		// A signed message goes where it was meant to go, or nowhere.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -109,17 +109,17 @@ func (s *Sender) Send(ctx context.Context, address, id string, body []byte) (Ans
 	}
 	response, err := s.client.Do(request)
 	if err != nil {
-		return Answer{}, reason(err)
+		return Answer{}, classify(err)
 	}
 	defer response.Body.Close()
 	// What is cut off here costs a connection, never the answer.
-	_, _ = io.CopyN(io.Discard, response.Body, enough)
+	_, _ = io.CopyN(io.Discard, response.Body, maxDrainBytes)
 	return Answer{response.StatusCode, retryAfter(response.Header.Get("Retry-After"), time.Now())}, nil
 }
 
-// reason is the one word for an error of the transport, without its text,
+// classify is the one word for an error of the transport, without its text,
 // which holds the address.
-func reason(err error) error {
+func classify(err error) error {
 	var late net.Error
 	switch {
 	case errors.Is(err, ssrf.ErrProhibitedIP), errors.Is(err, ssrf.ErrProhibitedPort), errors.Is(err, ssrf.ErrProhibitedNetwork),

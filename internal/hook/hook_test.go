@@ -129,7 +129,7 @@ func TestWhatReceiversDo(t *testing.T) {
 	defer server.Close()
 	defer close(hang)
 	begun := time.Now()
-	s, err := New(Config{Secrets: secrets(t, printed), AllowPrivate: true, Patience: 300 * time.Millisecond})
+	s, err := New(Config{Secrets: secrets(t, printed), AllowPrivate: true, Timeout: 300 * time.Millisecond})
 	require.NoError(t, err)
 	for path, want := range map[string]struct {
 		answer Answer
@@ -147,7 +147,7 @@ func TestWhatReceiversDo(t *testing.T) {
 		require.Equal(t, want.answer, answer, path)
 	}
 	require.False(t, redirected)
-	patient, err := New(Config{Secrets: secrets(t, printed), AllowPrivate: true, Patience: time.Minute})
+	patient, err := New(Config{Secrets: secrets(t, printed), AllowPrivate: true, Timeout: time.Minute})
 	require.NoError(t, err)
 	_, err = patient.Send(t.Context(), server.URL+"/endless", "evt_A1_1", nil)
 	require.NoError(t, err)

@@ -21,13 +21,15 @@ type Converters struct {
 
 // Converters are for programs that start workflows, send them messages and ask
 // them: what does not open is an error.
-func (k Keyset) Converters() Converters { return converters(codec{keys: k.opened, refusal: say}) }
+func (k Keyset) Converters() Converters {
+	return converters(codec{keys: k.opened, refusal: returnError})
+}
 
 // WorkerConverters are for the client that workers are made of, and for no
 // other use of it: what does not open stops the workflow until the key is
 // there, and is an error in an activity. See refusal.
 func (k Keyset) WorkerConverters() Converters {
-	return converters(codec{keys: k.opened, refusal: hold})
+	return converters(codec{keys: k.opened, refusal: panicUnlessClear})
 }
 
 func converters(c codec) Converters { return Converters{newData(c), newFailures(c)} }
@@ -51,9 +53,9 @@ func converters(c codec) Converters { return Converters{newData(c), newFailures(
 type refusal int
 
 const (
-	say  refusal = iota // an error: in clients and activities
-	hold                // a panic; an error for what was never sealed: in a worker, where nobody says what it is for
-	stop                // a panic: in workflow code
+	returnError      refusal = iota // an error: in clients and activities
+	panicUnlessClear                // a panic; an error for what was never sealed: in a worker, where nobody says what it is for
+	panicAlways                     // a panic: in workflow code
 )
 
 // refuse answers for a payload that cannot be sealed or opened.
@@ -64,7 +66,7 @@ const (
 // and nothing of it is recorded unless it is accepted: they get the error, as
 // the server would hand a panicking update to the next attempt for ever.
 func (r refusal) refuse(workflow string, err error) error {
-	if r == say || r == hold && errors.Is(err, ErrClear) {
+	if r == returnError || r == panicUnlessClear && errors.Is(err, ErrClear) {
 		return err
 	}
 	panic(fmt.Errorf("a payload of %q waits for its key: %w", workflow, err))
@@ -123,14 +125,14 @@ func (d data) WithSerializationContext(sc converter.SerializationContext) conver
 // WithWorkflowContext is how the SDK says that workflow code asks.
 func (d data) WithWorkflowContext(converter.WorkflowContext) converter.DataConverter {
 	c := d.codec
-	c.refusal = stop
+	c.refusal = panicAlways
 	return newData(c)
 }
 
 // WithContext is how the SDK says that an activity or a client asks.
 func (d data) WithContext(context.Context) converter.DataConverter {
 	c := d.codec
-	c.refusal = say
+	c.refusal = returnError
 	return newData(c)
 }
 
@@ -144,8 +146,8 @@ func newFailures(c codec) failures {
 	// A worker opens failures for workflow code alone. Those that the SDK
 	// itself reports of an activity, a result of too many bytes say, are sealed
 	// without a word about the workflow (internal_task_handlers.go:2576).
-	if c.homeless = true; c.refusal == hold {
-		c.refusal = stop
+	if c.allowUnbound = true; c.refusal == panicUnlessClear {
+		c.refusal = panicAlways
 	}
 	return failures{temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{
 		DataConverter: newData(c), EncodeCommonAttributes: true}), c}

@@ -49,9 +49,9 @@ const (
 // mean nothing here. Another text in one of these would be another form.
 var (
 	//go:embed phrases.txt
-	phrases string
-	likely  = []byte("\n\x16\n\x08encoding\x12\njson/plain\x12")
-	words   = append([]byte(strings.ReplaceAll(phrases, "\n", "")), likely...)
+	dictionary   string
+	dictionaryV1 = []byte("\n\x16\n\x08encoding\x12\njson/plain\x12")
+	words        = append([]byte(strings.ReplaceAll(dictionary, "\n", "")), dictionaryV1...)
 )
 
 // ErrClear: a payload was never sealed. It is an ErrSealed as well.
@@ -59,9 +59,9 @@ var ErrClear = fmt.Errorf("%w: it was never sealed", ErrSealed)
 
 // Why else a payload does not open.
 var (
-	errChanged = fmt.Errorf("%w: it is not as it was sealed", ErrSealed)
-	errMoved   = fmt.Errorf("%w: it was sealed for another workflow", ErrSealed)
-	errNobody  = fmt.Errorf("%w: it was sealed for no workflow", ErrSealed)
+	errTampered      = fmt.Errorf("%w: it is not as it was sealed", ErrSealed)
+	errWrongWorkflow = fmt.Errorf("%w: it was sealed for another workflow", ErrSealed)
+	errUnbound       = fmt.Errorf("%w: it was sealed for no workflow", ErrSealed)
 )
 
 // Codec seals payloads and opens them. Told nothing, it opens whatever the
@@ -74,10 +74,10 @@ func (k Keyset) Codec() converter.PayloadCodec { return codec{keys: k.opened} }
 func Workflow(p *commonpb.Payload) string { return string(p.GetMetadata()[payloadWorkflow]) }
 
 type codec struct {
-	keys     *opened
-	workflow string // whose payloads these are; empty if it is not known
-	refusal         // what happens when one does not open
-	homeless bool   // whether what was sealed for no workflow opens for one
+	keys         *opened
+	workflow     string // whose payloads these are; empty if it is not known
+	refusal             // what happens when one does not open
+	allowUnbound bool   // whether what was sealed for no workflow opens for one
 }
 
 // WithSerializationContext is how Temporal's SDK says whose payloads come.
@@ -105,11 +105,11 @@ func (c codec) Decode(payloads []*commonpb.Payload) ([]*commonpb.Payload, error)
 	return c.each(payloads, c.open)
 }
 
-func (c codec) each(payloads []*commonpb.Payload, turn func(*commonpb.Payload) (*commonpb.Payload, error)) ([]*commonpb.Payload, error) {
+func (c codec) each(payloads []*commonpb.Payload, transform func(*commonpb.Payload) (*commonpb.Payload, error)) ([]*commonpb.Payload, error) {
 	turned := make([]*commonpb.Payload, len(payloads))
 	for i, p := range payloads {
 		var err error
-		if turned[i], err = turn(p); err != nil {
+		if turned[i], err = transform(p); err != nil {
 			return nil, c.refuse(c.workflow, err)
 		}
 	}
@@ -155,36 +155,36 @@ func (c codec) open(p *commonpb.Payload) (*commonpb.Payload, error) {
 	}
 	switch number, err := strconv.ParseUint(id, 10, 32); {
 	case err != nil || len(p.Metadata) != known || says && len(workflow) == 0 || len(p.ExternalPayloads) > 0:
-		return nil, errChanged
+		return nil, errTampered
 	case c.keys == nil || !c.keys.ids[uint32(number)]:
 		return nil, fmt.Errorf("%w: it was sealed with key %d, which is not among them", ErrSealed, number)
-	case c.workflow != "" && !says && !c.homeless:
-		return nil, errNobody
+	case c.workflow != "" && !says && !c.allowUnbound:
+		return nil, errUnbound
 	case c.workflow != "" && says && c.workflow != string(workflow):
-		return nil, errMoved
+		return nil, errWrongWorkflow
 	}
 	s := scratches.Get().(*scratch)
 	defer s.release()
 	plain, err := c.keys.aead.Decrypt(p.Data, s.associate(id, string(workflow)))
 	if err != nil || len(plain) == 0 {
-		return nil, errChanged
+		return nil, errTampered
 	}
 	form, plain := plain[0], plain[1:]
 	switch form {
 	case stored:
 	case deflated:
-		plain, err = s.inflate(plain, likely)
+		plain, err = s.inflate(plain, dictionaryV1)
 	case phrased:
 		plain, err = s.inflate(plain, words)
 	default:
-		return nil, errChanged
+		return nil, errTampered
 	}
 	if err != nil {
-		return nil, errChanged
+		return nil, errTampered
 	}
 	opened := &commonpb.Payload{}
 	if err := proto.Unmarshal(plain, opened); err != nil {
-		return nil, errChanged
+		return nil, errTampered
 	}
 	return opened, nil
 }

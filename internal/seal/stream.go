@@ -29,7 +29,7 @@ const (
 	magic       = "KYC\x01"
 	dataKeySize = 32
 	segmentSize = 64 << 10
-	longestKey  = 1 << 10 // of a wrapped key: ours have 65 bytes, a KMS makes some hundred
+	maxKey      = 1 << 10 // of a wrapped key: ours have 65 bytes, a KMS makes some hundred
 )
 
 // ErrSealed: what is read was not encrypted with these keys for this context,
@@ -71,16 +71,16 @@ func (k Keyset) Decrypt(r io.Reader, context string) (io.Reader, error) {
 	source := &source{r: r}
 	header := make([]byte, len(magic)+2)
 	if _, err := io.ReadFull(source, header); err != nil {
-		return nil, source.why()
+		return nil, source.cause()
 	}
 	length := int(binary.BigEndian.Uint16(header[len(magic):]))
-	if string(header[:len(magic)]) != magic || length > longestKey {
+	if string(header[:len(magic)]) != magic || length > maxKey {
 		return nil, ErrSealed
 	}
 	header = append(header, make([]byte, length)...)
 	wrapped := header[len(header)-length:]
 	if _, err := io.ReadFull(source, wrapped); err != nil {
-		return nil, source.why()
+		return nil, source.cause()
 	}
 	key, err := k.opened.aead.Decrypt(wrapped, []byte(magic+context))
 	if err != nil {
@@ -92,9 +92,9 @@ func (k Keyset) Decrypt(r io.Reader, context string) (io.Reader, error) {
 	}
 	plain, err := cipher.NewDecryptingReader(source, append(header, context...))
 	if err != nil {
-		return nil, source.why()
+		return nil, source.cause()
 	}
-	return &opening{plain: plain, source: source}, nil
+	return &decryptingReader{plain: plain, source: source}, nil
 }
 
 func streamCipher(key []byte) (*subtle.AESGCMHKDF, error) {
@@ -116,22 +116,22 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (s *source) why() error {
+func (s *source) cause() error {
 	if s.err != nil {
 		return s.err
 	}
 	return ErrSealed
 }
 
-// opening says one thing for good once something was wrong: Tink's reader,
+// decryptingReader says one thing for good once something was wrong: Tink's reader,
 // asked again after it refused the last segment, answers io.EOF.
-type opening struct {
+type decryptingReader struct {
 	plain  io.Reader
 	source *source
 	err    error
 }
 
-func (o *opening) Read(p []byte) (int, error) {
+func (o *decryptingReader) Read(p []byte) (int, error) {
 	if o.err != nil {
 		return 0, o.err
 	}
@@ -142,7 +142,7 @@ func (o *opening) Read(p []byte) (int, error) {
 	case err == io.EOF && o.source.err == nil:
 		o.err = io.EOF
 	default:
-		n, o.err = 0, o.source.why()
+		n, o.err = 0, o.source.cause()
 	}
 	return n, o.err
 }

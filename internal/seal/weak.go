@@ -12,16 +12,16 @@ import (
 var printed = []string{"password", "passw0rd", "secret", "s3cret", "hunter2", "changeme", "change-me", "example", "string", "test", "temporal",
 	"whsec_mfkq9r8gkyqrtwjupd8ilpzio2lalasw"}
 
-// spoken are words that no draw contains and every example of ours does: a
+// placeholderWords are words that no draw contains and every example of ours does: a
 // drawn secret has one of them once in ten million.
-var spoken = []string{"secret", "password", "example", "change-me", "changeme", "that-does-not-end"}
+var placeholderWords = []string{"secret", "password", "example", "change-me", "changeme", "that-does-not-end"}
 
 const example = "is an example that everybody can read"
 
-// leastVaried is how many different characters, and different steps from one to
+// minVaried is how many different characters, and different steps from one to
 // the next, a secret has at least: sixteen drawn hexadecimal digits have twice
 // as many, and aaaa…, abab… and 123456… a few.
-const leastVaried = 6
+const minVaried = 6
 
 // shortSecret is where a text is too short to tell whether it was drawn.
 const shortSecret = 12
@@ -30,10 +30,10 @@ const shortSecret = 12
 // of histories with.
 var ourKeys = []string{"GiA/8etcgVRjILhER070I8Wgar0Qo2hfyaLyhHhmNy4g5g==", "GiAkckuHJM668NOA7jKePsaGHxR0ScE056HcE3RnkI0L3g=="}
 
-// Unprinted refuses a secret that is printed as an example, whatever else may be
+// CheckNotPublished refuses a secret that is printed as an example, whatever else may be
 // said of it: how good a provider's password is, is the provider's business. The
 // error names the variable and does not repeat the secret.
-func Unprinted(variable, secret string) error {
+func CheckNotPublished(variable, secret string) error {
 	if slices.Contains(printed, strings.ToLower(secret)) || slices.ContainsFunc(ourKeys, func(key string) bool { return strings.Contains(secret, key) }) {
 		return fmt.Errorf("%s %s: draw one", variable, example)
 	}
@@ -44,7 +44,7 @@ func Unprinted(variable, secret string) error {
 // been drawn. How long it must be is said by whoever reads it.
 func Weak(secret string) string {
 	low := strings.ToLower(secret)
-	if slices.Contains(printed, low) || slices.ContainsFunc(spoken, func(word string) bool { return strings.Contains(low, word) }) {
+	if slices.Contains(printed, low) || slices.ContainsFunc(placeholderWords, func(word string) bool { return strings.Contains(low, word) }) {
 		return example
 	}
 	characters := []rune(strings.TrimPrefix(secret, "whsec_"))
@@ -58,16 +58,16 @@ func Weak(secret string) string {
 			steps[c-characters[i-1]] = true
 		}
 	}
-	if len(different) < leastVaried || len(steps) < leastVaried {
+	if len(different) < minVaried || len(steps) < minVaried {
 		return "repeats itself"
 	}
 	return ""
 }
 
-// Strong refuses a list of secrets, as ParseKeys reads one, if anybody could
+// CheckStrength refuses a list of secrets, as ParseKeys reads one, if anybody could
 // guess one of them or it has fewer than least characters. The error names the
 // variable, says which secret it is, and does not repeat it.
-func Strong(variable, list string, least int) error {
+func CheckStrength(variable, list string, least int) error {
 	for i, secret := range fields(list) {
 		why := Weak(secret)
 		if n := utf8.RuneCountInString(secret); why == "" && n < least {

@@ -67,7 +67,7 @@ func TestStrong(t *testing.T) {
 		"as short as may": {"qwfpgjluyarst"[:12], ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := seal.Strong("KYC_X", test.list, 12)
+			err := seal.CheckStrength("KYC_X", test.list, 12)
 			if test.says == "" {
 				require.NoError(t, err)
 				return
@@ -78,8 +78,8 @@ func TestStrong(t *testing.T) {
 }
 
 func TestUnprinted(t *testing.T) {
-	require.EqualError(t, seal.Unprinted("KYC_X", "Password"), "KYC_X is an example that everybody can read: draw one")
-	require.Error(t, seal.Unprinted("KYC_X", `{"value": "GiA/8etcgVRjILhER070I8Wgar0Qo2hfyaLyhHhmNy4g5g=="}`))
-	require.NoError(t, seal.Unprinted("KYC_X", "a-password"), "how good a provider's password is, is the provider's business")
-	require.NoError(t, seal.Unprinted("KYC_X", ""))
+	require.EqualError(t, seal.CheckNotPublished("KYC_X", "Password"), "KYC_X is an example that everybody can read: draw one")
+	require.Error(t, seal.CheckNotPublished("KYC_X", `{"value": "GiA/8etcgVRjILhER070I8Wgar0Qo2hfyaLyhHhmNy4g5g=="}`))
+	require.NoError(t, seal.CheckNotPublished("KYC_X", "a-password"), "how good a provider's password is, is the provider's business")
+	require.NoError(t, seal.CheckNotPublished("KYC_X", ""))
 }

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Patience is how long a readiness check and Check wait for an answer.
-const Patience = 3 * time.Second
+// CheckTimeout is how long a readiness check and Check wait for an answer.
+const CheckTimeout = 3 * time.Second
 
 // Admin is what every service offers on its admin listener, which strangers
 // must not reach: GET /healthz says that the process lives, /readyz that ready
@@ -22,7 +22,7 @@ func Admin(ready func(context.Context) error, metrics http.Handler) http.Handler
 		say(w, http.StatusOK, "alive")
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), Patience)
+		ctx, cancel := context.WithTimeout(r.Context(), CheckTimeout)
 		defer cancel()
 		if err := ready(ctx); err != nil {
 			say(w, http.StatusServiceUnavailable, err.Error())
@@ -58,7 +58,7 @@ func LocalURL(addr, path string) string {
 // Check asks a URL once and is satisfied with a 200: it is behind the -check
 // flag, which containers use as their health check. The error is one sentence.
 func Check(ctx context.Context, url string) error {
-	ctx, cancel := context.WithTimeout(ctx, Patience+time.Second)
+	ctx, cancel := context.WithTimeout(ctx, CheckTimeout+time.Second)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

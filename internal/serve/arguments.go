@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// Arguments lets a flag be written -check, as Go's own programs have it, where
+// NormalizeFlags lets a flag be written -check, as Go's own programs have it, where
 // the parser knows --check only: it would read the former as -c -h -e -c -k,
 // find the h, print its help and report success.
-func Arguments(args []string) []string {
+func NormalizeFlags(args []string) []string {
 	doubled := make([]string, len(args))
 	for i, arg := range args {
 		if len(arg) > 2 && arg[0] == '-' && arg[1] != '-' {

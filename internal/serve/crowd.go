@@ -11,19 +11,19 @@ import (
 	"golang.org/x/net/netutil"
 )
 
-// Crowd is HTTP for a listener that strangers reach: over TLS unless config is
+// ServeLimited is HTTP for a listener that strangers reach: over TLS unless config is
 // nil, and with so many connections at once, or half as many as the process may
 // have file descriptors. More of them wait in the kernel's
 // queue, not in our memory, until one has ended. So that nobody waits for
 // somebody who only might ask again, a connection is not kept for that while
 // three quarters of the places are taken.
-func (t Times) Crowd(ctx context.Context, ln net.Listener, most int, config *tls.Config, h http.Handler, log *slog.Logger) error {
+func (t Timeouts) ServeLimited(ctx context.Context, ln net.Listener, most int, config *tls.Config, h http.Handler, log *slog.Logger) error {
 	// The bound is below TLS: whoever is shaking hands counts, and Go's server
 	// must see a TLS connection to speak HTTP/2 over it.
 	most = descriptors(most)
 	ln = SecureListener(slowListener{netutil.LimitListener(ln, most)}, config)
 	return t.serve(ctx, ln, h, log, func(server *http.Server) {
-		crowd := &crowd{server: server, most: most, log: log}
+		crowd := &connLimiter{server: server, most: most, log: log}
 		server.ConnState = func(conn net.Conn, state http.ConnState) {
 			crowd.note(conn, state)
 			tellSlow(conn, state, t.slow())
@@ -31,19 +31,19 @@ func (t Times) Crowd(ctx context.Context, ln net.Listener, most int, config *tls
 	})
 }
 
-// crowd counts a server's connections.
-type crowd struct {
+// connLimiter counts a server's connections.
+type connLimiter struct {
 	server *http.Server
 	most   int
 	log    *slog.Logger
 
-	mu    sync.Mutex
-	open  int
-	dense bool // three quarters were reached, and a half was not since
+	mu         sync.Mutex
+	open       int
+	overloaded bool // three quarters were reached, and a half was not since
 }
 
 // note is http.Server.ConnState.
-func (c *crowd) note(_ net.Conn, state http.ConnState) {
+func (c *connLimiter) note(_ net.Conn, state http.ConnState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch state {
@@ -53,12 +53,12 @@ func (c *crowd) note(_ net.Conn, state http.ConnState) {
 		c.open--
 	}
 	switch {
-	case !c.dense && c.open >= c.most*3/4:
-		c.dense = true
+	case !c.overloaded && c.open >= c.most*3/4:
+		c.overloaded = true
 		c.log.Warn("connections are close to their bound: none is kept after its answer", "open", c.open, "most", c.most)
 		c.server.SetKeepAlivesEnabled(false) // those that are idle now are closed as well; of HTTP/2, once they were asked again
-	case c.dense && c.open <= c.most/2:
-		c.dense = false
+	case c.overloaded && c.open <= c.most/2:
+		c.overloaded = false
 		c.server.SetKeepAlivesEnabled(true)
 	}
 }

@@ -15,13 +15,13 @@ import (
 )
 
 // crowded serves so many connections at once and answers with its address.
-func crowded(t *testing.T, most int, h http.Handler, times Times, config *tls.Config) (addr string) {
+func crowded(t *testing.T, most int, h http.Handler, times Timeouts, config *tls.Config) (addr string) {
 	t.Helper()
 	ln, err := Listen("127.0.0.1:0")
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- times.Crowd(ctx, ln, most, config, h, quiet) }()
+	go func() { ended <- times.ServeLimited(ctx, ln, most, config, h, quiet) }()
 	t.Cleanup(func() { stop(); require.NoError(t, <-ended) })
 	return ln.Addr().String()
 }
@@ -61,7 +61,7 @@ func holding() (h http.Handler, came, goes chan struct{}) {
 
 func TestMoreConnectionsWaitUntilOneHasEnded(t *testing.T) {
 	h, came, goes := holding()
-	addr := crowded(t, 4, h, Times{}, nil)
+	addr := crowded(t, 4, h, Timeouts{}, nil)
 	var all []*bufio.Reader
 	for range 4 {
 		_, r := calling(t, addr)
@@ -85,7 +85,7 @@ func TestMoreConnectionsWaitUntilOneHasEnded(t *testing.T) {
 // Whoever may ask again makes room for whoever asks.
 func TestIdleConnectionsMakeRoom(t *testing.T) {
 	h, came, goes := holding()
-	addr := crowded(t, 8, h, Times{}, nil)
+	addr := crowded(t, 8, h, Timeouts{}, nil)
 	one, idle := calling(t, addr)
 	for range 2 {
 		<-came
@@ -124,7 +124,7 @@ func TestIdleConnectionsMakeRoom(t *testing.T) {
 func TestSilentConnectionsGiveTheirPlacesBack(t *testing.T) {
 	h, came, goes := holding()
 	close(goes)
-	addr := crowded(t, 4, h, Times{Header: 50 * time.Millisecond}, nil)
+	addr := crowded(t, 4, h, Timeouts{Header: 50 * time.Millisecond}, nil)
 	for range 8 {
 		c, err := net.Dial("tcp", addr)
 		require.NoError(t, err)
@@ -140,7 +140,7 @@ func TestWhatAConnectionOfHTTP2MayKeepHere(t *testing.T) {
 	certificate, key := pair(t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
 	config, err := Certificate(certificate, key)
 	require.NoError(t, err)
-	addr := crowded(t, 4, http.NotFoundHandler(), Times{}, config)
+	addr := crowded(t, 4, http.NotFoundHandler(), Timeouts{}, config)
 	c, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
 	require.NoError(t, err)
 	defer c.Close()
@@ -167,5 +167,5 @@ func TestWhatAConnectionOfHTTP2MayKeepHere(t *testing.T) {
 	require.EqualValues(t, 16<<10, said[http2.SettingMaxFrameSize])
 	require.EqualValues(t, 64<<10, said[http2.SettingInitialWindowSize])
 	require.LessOrEqual(t, window, uint32(64<<10))
-	require.LessOrEqual(t, said[http2.SettingMaxHeaderListSize], uint32(mostHeader+4<<10))
+	require.LessOrEqual(t, said[http2.SettingMaxHeaderListSize], uint32(maxHeaderBytes+4<<10))
 }

@@ -20,9 +20,9 @@ import (
 // Grace is how long requests under way may take once the service is told to stop.
 const Grace = 20 * time.Second
 
-// Times are how long a client may take with each part of a request. A field
+// Timeouts are how long a client may take with each part of a request. A field
 // that is zero is as in HTTP.
-type Times struct {
+type Timeouts struct {
 	Header time.Duration // until the request's headers have come; 5 s
 	Read   time.Duration // until its body has; 30 s
 	Write  time.Duration // until it has taken the answer; 60 s
@@ -34,21 +34,21 @@ type Times struct {
 	Slow func() string
 }
 
-func (t Times) slow() string {
+func (t Timeouts) slow() string {
 	if t.Slow == nil {
 		return `{"type":"about:blank","title":"Request Timeout","status":408,"detail":"The headers did not arrive in time."}`
 	}
 	return t.Slow()
 }
 
-// mostHeader is how many bytes of headers a request may have. Go adds 4 KB of
+// maxHeaderBytes is how many bytes of headers a request may have. Go adds 4 KB of
 // its own accord before it answers 431.
-const mostHeader = 16 << 10
+const maxHeaderBytes = 16 << 10
 
-// narrow bounds what a connection of HTTP/2 may keep here. Go's own bounds, 250
+// http2Limits bounds what a connection of HTTP/2 may keep here. Go's own bounds, 250
 // requests, 1 MB of bodies and another of a frame, would make any number of
 // connections a number of gigabytes. A page of ours is five requests.
-var narrow = http.HTTP2Config{
+var http2Limits = http.HTTP2Config{
 	MaxConcurrentStreams:          8,
 	MaxReadFrameSize:              16 << 10, // the least there is, as is the next
 	MaxReceiveBufferPerConnection: 64 << 10, // 64 KB on the way: 20 MB in 5 min would come through even a second away
@@ -60,19 +60,19 @@ var narrow = http.HTTP2Config{
 // ended: nil after a clean stop. A handler that needs other times than these
 // sets them by http.ResponseController.
 func HTTP(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger) error {
-	return Times{}.HTTP(ctx, ln, h, log)
+	return Timeouts{}.HTTP(ctx, ln, h, log)
 }
 
 // HTTP is the function of that name with times of one's own. It has 64
 // connections at once, and a few of them when the process has no file descriptor left.
-func (t Times) HTTP(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger) error {
-	ln = slowListener{netutil.LimitListener(newSpareListener(ln), descriptors(mostAdmin))}
+func (t Timeouts) HTTP(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger) error {
+	ln = slowListener{netutil.LimitListener(newSpareListener(ln), descriptors(maxAdmin))}
 	return t.serve(ctx, ln, h, log, func(server *http.Server) {
 		server.ConnState = func(conn net.Conn, state http.ConnState) { tellSlow(conn, state, t.slow()) }
 	})
 }
 
-func (t Times) serve(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger, change func(*http.Server)) error {
+func (t Timeouts) serve(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger, change func(*http.Server)) error {
 	grace := cmp.Or(t.Grace, Grace)
 	// Requests outlive ctx for a while; they end with this one at the latest.
 	requests, abandon := context.WithCancel(context.WithoutCancel(ctx))
@@ -83,8 +83,8 @@ func (t Times) serve(ctx context.Context, ln net.Listener, h http.Handler, log *
 		ReadTimeout:       cmp.Or(t.Read, 30*time.Second),
 		WriteTimeout:      cmp.Or(t.Write, 60*time.Second),
 		IdleTimeout:       cmp.Or(t.Idle, 2*time.Minute),
-		MaxHeaderBytes:    mostHeader,
-		HTTP2:             &narrow,
+		MaxHeaderBytes:    maxHeaderBytes,
+		HTTP2:             &http2Limits,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		BaseContext:       func(net.Listener) context.Context { return requests },
 	}

@@ -24,7 +24,7 @@ func running(t *testing.T, h http.Handler, grace time.Duration) (addr string, st
 	ctx, stop := context.WithCancel(t.Context())
 	t.Cleanup(stop)
 	result := make(chan error, 1)
-	go func() { result <- Times{Grace: grace}.HTTP(ctx, ln, h, quiet) }()
+	go func() { result <- Timeouts{Grace: grace}.HTTP(ctx, ln, h, quiet) }()
 	return ln.Addr().String(), stop, result
 }
 
@@ -218,7 +218,7 @@ func TestLocalURL(t *testing.T) {
 
 func TestArguments(t *testing.T) {
 	require.Equal(t, []string{"--check", "--check", "-h", "-", "--", "--a=-b", "x"},
-		Arguments([]string{"-check", "--check", "-h", "-", "--", "-a=-b", "x"}))
+		NormalizeFlags([]string{"-check", "--check", "-h", "-", "--", "-a=-b", "x"}))
 }
 
 func TestMissing(t *testing.T) {

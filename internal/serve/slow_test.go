@@ -30,18 +30,18 @@ func TestSlowHeadersAreTold(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
 			ended := make(chan error, 1)
-			times := Times{Header: 300 * time.Millisecond, Slow: func() string { return `{"code":"slow"}` }}
+			times := Timeouts{Header: 300 * time.Millisecond, Slow: func() string { return `{"code":"slow"}` }}
 			go func() {
-				ended <- times.Crowd(ctx, ln, 10, secure, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "fine") }), quiet)
+				ended <- times.ServeLimited(ctx, ln, 10, secure, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "fine") }), quiet)
 			}()
 			for what, send := range map[string]struct {
 				text    string
 				answers []int
 			}{
-				"half a header":              {"GET / HTTP/1.1\r\nHost: a\r\nX-A", []int{408}},
-				"half a request line":        {"GET / HT", []int{408}},
-				"two at once":                {"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", []int{200, 200}},
-				"nothing":                    {"", nil},
+				"half a header":       {"GET / HTTP/1.1\r\nHost: a\r\nX-A", []int{408}},
+				"half a request line": {"GET / HT", []int{408}},
+				"two at once":         {"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", []int{200, 200}},
+				"nothing":             {"", nil},
 			} {
 				var conn net.Conn
 				if conn, err = net.Dial("tcp", ln.Addr().String()); secure != nil {

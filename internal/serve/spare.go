@@ -11,8 +11,8 @@ import (
 // How many connections the admin listener has at once, and how many of them it
 // can still take when the process has no file descriptor left.
 const (
-	mostAdmin = 64
-	spares    = 4
+	maxAdmin = 64
+	spares   = 4
 )
 
 // descriptors bounds a number of connections by half of the file descriptors

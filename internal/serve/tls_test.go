@@ -87,7 +87,7 @@ func TestCertificate(t *testing.T) {
 }
 
 // secured serves over TLS and answers with its address and who trusts it.
-func secured(t *testing.T, h http.Handler, times Times) (addr string, roots *x509.CertPool) {
+func secured(t *testing.T, h http.Handler, times Timeouts) (addr string, roots *x509.CertPool) {
 	t.Helper()
 	certificate, key := pair(t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
 	config, err := Certificate(certificate, key)
@@ -97,7 +97,7 @@ func secured(t *testing.T, h http.Handler, times Times) (addr string, roots *x50
 	ln, err := Listen("127.0.0.1:0")
 	require.NoError(t, err)
 	ended := make(chan error, 1)
-	go func() { ended <- times.Crowd(t.Context(), ln, 1000, config, h, quiet) }()
+	go func() { ended <- times.ServeLimited(t.Context(), ln, 1000, config, h, quiet) }()
 	t.Cleanup(func() { require.NoError(t, <-ended) }) // the test's context has ended before this
 	return ln.Addr().String(), roots
 }
@@ -105,7 +105,7 @@ func secured(t *testing.T, h http.Handler, times Times) (addr string, roots *x50
 func TestTLSIsSpoken(t *testing.T) {
 	addr, roots := secured(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, r.Proto)
-	}), Times{})
+	}), Timeouts{})
 	for name, test := range map[string]struct {
 		config  *tls.Config
 		version uint16
@@ -138,7 +138,7 @@ func TestTLSIsSpoken(t *testing.T) {
 }
 
 func TestWhoSpeaksPlainlyToATLSPortIsToldSo(t *testing.T) {
-	addr, _ := secured(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "MARKER") }), Times{})
+	addr, _ := secured(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "MARKER") }), Timeouts{})
 	response, err := get(t, "http://"+addr)
 	require.NoError(t, err)
 	defer response.Body.Close()
@@ -150,7 +150,7 @@ func TestWhoSpeaksPlainlyToATLSPortIsToldSo(t *testing.T) {
 
 // Whoever connects and says nothing is let go, before the handshake and after.
 func TestASilentTLSClientIsLetGo(t *testing.T) {
-	addr, roots := secured(t, http.NotFoundHandler(), Times{Header: 20 * time.Millisecond})
+	addr, roots := secured(t, http.NotFoundHandler(), Timeouts{Header: 20 * time.Millisecond})
 	silent, err := net.Dial("tcp", addr)
 	require.NoError(t, err)
 	defer silent.Close()

@@ -14,11 +14,11 @@ import (
 // names no id, and of its end by one word of a few and the HTTP status.
 type Watch func(ctx context.Context, operation string) (within context.Context, done func(ending string, status int))
 
-// Calls measures and traces the calls to one peer: kyc_<peer>_request_duration_seconds, by
+// ObserveCalls measures and traces the calls to one peer: kyc_<peer>_request_duration_seconds, by
 // operation and code. Clients of one process are measured in one place.
-func (t *Telemetry) Calls(peer string) Watch {
+func (t *Telemetry) ObserveCalls(peer string) Watch {
 	// Only a peer whose name no metric can have is refused, and still measured.
-	took, _ := Shared(t.Registry, prometheus.NewHistogramVec(prometheus.HistogramOpts{
+	took, _ := RegisterOrReuse(t.Registry, prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "kyc_" + peer + "_request_duration_seconds", Help: "Calls by operation and by the code they were answered with.",
 		Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15},
 	}, []string{"operation", "code"}))

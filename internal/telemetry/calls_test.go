@@ -10,7 +10,7 @@ func TestCallsAreMeasured(t *testing.T) {
 	telemetry, err := New("worker")
 	require.NoError(t, err)
 	for range 2 { // two clients
-		_, done := telemetry.Calls("connectfi")(t.Context(), "/akepa/status")
+		_, done := telemetry.ObserveCalls("connectfi")(t.Context(), "/akepa/status")
 		done("extAkepa", 400)
 	}
 	require.Contains(t, scrape(t, telemetry), `kyc_connectfi_request_duration_seconds_count{code="extAkepa",operation="/akepa/status"} 2`)

@@ -12,10 +12,10 @@ import (
 // hidden is what stands where something was taken out.
 const hidden = "[hidden]"
 
-// telling are words in names of attributes whose values are never written,
+// secretKeys are words in names of attributes whose values are never written,
 // whatever they are: who logs one has made a mistake already. They are looked
 // for in small letters.
-var telling = []string{"token", "secret", "password", "passphrase", "authorization", "cookie", "keyset", "credential", "payload", "body", "image", "email", "phone",
+var secretKeys = []string{"token", "secret", "password", "passphrase", "authorization", "cookie", "keyset", "credential", "payload", "body", "image", "email", "phone",
 	"birth", "address_line", "ssn", "firstname", "first_name", "lastname", "last_name", "filename", "file_name"}
 
 // What is taken out of every text, messages and errors included. Their order
@@ -82,7 +82,7 @@ func clear(a slog.Attr) slog.Attr {
 		return slog.Attr{Key: a.Key, Value: slog.GroupValue(cleared...)}
 	}
 	name := strings.ToLower(a.Key)
-	if slices.ContainsFunc(telling, func(word string) bool { return strings.Contains(name, word) }) {
+	if slices.ContainsFunc(secretKeys, func(word string) bool { return strings.Contains(name, word) }) {
 		return slog.String(a.Key, hidden)
 	}
 	return slog.String(a.Key, redact(text(value)))

@@ -92,9 +92,9 @@ func view(i metric.Instrument) (metric.Stream, bool) {
 	return shaped, ours || timer
 }
 
-// Shared registers a metric, or takes the one that is registered already: what
+// RegisterOrReuse registers a metric, or takes the one that is registered already: what
 // there is twice in one process counts in one place.
-func Shared[C prometheus.Collector](registry prometheus.Registerer, metric C) (C, error) {
+func RegisterOrReuse[C prometheus.Collector](registry prometheus.Registerer, metric C) (C, error) {
 	err := registry.Register(metric)
 	var already prometheus.AlreadyRegisteredError
 	if errors.As(err, &already) {

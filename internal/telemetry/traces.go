@@ -45,7 +45,7 @@ func Start(service string, lookup func(name string) (string, bool), log *slog.Lo
 	if err != nil {
 		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES cannot be read: %w", err)
 	}
-	t.traces = tracing.NewTracerProvider(tracing.WithBatcher(&outgoing{SpanExporter: exporter, log: log}), tracing.WithResource(about))
+	t.traces = tracing.NewTracerProvider(tracing.WithBatcher(&loggingExporter{SpanExporter: exporter, log: log}), tracing.WithResource(about))
 	t.tracer = t.traces.Tracer("durablekyc")
 	return t, nil
 }
@@ -77,15 +77,15 @@ func traced(lookup func(string) (string, bool)) (bool, error) {
 	return endpoint != "", nil
 }
 
-// outgoing says once that spans do not get out, and once that they do again.
+// loggingExporter says once that spans do not get out, and once that they do again.
 // They are not waited for, and never anybody's fault but the collector's.
-type outgoing struct {
+type loggingExporter struct {
 	tracing.SpanExporter
 	log     *slog.Logger
 	failing atomic.Bool
 }
 
-func (o *outgoing) ExportSpans(ctx context.Context, spans []tracing.ReadOnlySpan) error {
+func (o *loggingExporter) ExportSpans(ctx context.Context, spans []tracing.ReadOnlySpan) error {
 	err := o.SpanExporter.ExportSpans(ctx, spans)
 	switch failing := err != nil; {
 	case failing && !o.failing.Swap(true):
@@ -116,7 +116,7 @@ func (t *Telemetry) Interceptors() []interceptor.ClientInterceptor {
 				return trace.SpanFromContext(ctx) // the parent, from the header: it records nothing here
 			}
 			_, span := tracer.Start(ctx, name, options...)
-			return reserved{span}
+			return redactedSpan{span}
 		},
 	})
 	if err != nil {
@@ -125,11 +125,11 @@ func (t *Telemetry) Interceptors() []interceptor.ClientInterceptor {
 	return []interceptor.ClientInterceptor{through}
 }
 
-// reserved is a span that says no more than the log may: no customer, whose id
+// redactedSpan is a span that says no more than the log may: no customer, whose id
 // is in the update's, and errors without addresses.
-type reserved struct{ trace.Span }
+type redactedSpan struct{ trace.Span }
 
-func (r reserved) SetAttributes(all ...attribute.KeyValue) {
+func (r redactedSpan) SetAttributes(all ...attribute.KeyValue) {
 	for _, a := range all {
 		if a.Key != "temporalUpdateID" {
 			r.Span.SetAttributes(a)
@@ -137,14 +137,14 @@ func (r reserved) SetAttributes(all ...attribute.KeyValue) {
 	}
 }
 
-func (r reserved) RecordError(err error, _ ...trace.EventOption) {
+func (r redactedSpan) RecordError(err error, _ ...trace.EventOption) {
 	if err != nil {
 		r.AddEvent("exception", trace.WithAttributes(attribute.String("exception.type", fmt.Sprintf("%T", err)),
 			attribute.String("exception.message", redact(err.Error()))))
 	}
 }
 
-func (r reserved) SetStatus(code codes.Code, description string) {
+func (r redactedSpan) SetStatus(code codes.Code, description string) {
 	r.Span.SetStatus(code, redact(description))
 }
 
@@ -180,14 +180,14 @@ func ended(span trace.Span, status int, failed bool) {
 	span.End()
 }
 
-// lastWords is how long the spans that are left may take to get out.
-const lastWords = 5 * time.Second
+// flushTimeout is how long the spans that are left may take to get out.
+const flushTimeout = 5 * time.Second
 
 func (t *Telemetry) flush(ctx context.Context) error {
 	if t.traces == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, lastWords)
+	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
 	if err := t.traces.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("traces: %w", err)

@@ -68,10 +68,10 @@ func TestSpansSayNoMoreThanTheLog(t *testing.T) {
 	r.Header.Set("Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 	r.Header.Set("Baggage", "who=MARKER")
 	within, id, done := telemetry.Request(r, "POST", "/connectfi/callbacks/:reference/:token")
-	_, called := telemetry.Calls("connectfi")(within, "/akepa/status")
+	_, called := telemetry.ObserveCalls("connectfi")(within, "/akepa/status")
 	called("extAkepa", 400)
 	_, span := telemetry.tracer.Start(within, "UpdateWorkflow:start")
-	safe := reserved{span}
+	safe := redactedSpan{span}
 	safe.SetAttributes(attribute.String("temporalWorkflowID", "kyc-A1"), attribute.String("temporalUpdateID", "start-MARKER"))
 	safe.RecordError(errors.New("no answer of https://me:MARKER@a.example/MARKER"))
 	safe.RecordError(nil)
@@ -145,5 +145,5 @@ func TestACollectorIsNobodysMaster(t *testing.T) {
 	span.End()
 	began := time.Now()
 	require.NoError(t, telemetry.Shutdown(t.Context()))
-	require.Less(t, time.Since(began), lastWords+2*time.Second)
+	require.Less(t, time.Since(began), flushTimeout+2*time.Second)
 }

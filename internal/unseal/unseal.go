@@ -28,15 +28,15 @@ import (
 )
 
 const (
-	// mostBody bounds a request: Temporal takes payloads of 2 MB, which are
+	// maxBody bounds a request: Temporal takes payloads of 2 MB, which are
 	// 2.7 MB as text, and the UI asks for an event or two at a time.
-	mostBody = 4 << 20
-	// mostAtOnce bounds the memory: what waits for more is told to come back.
-	mostAtOnce = 8
+	maxBody = 4 << 20
+	// maxConcurrent bounds the memory: what waits for more is told to come back.
+	maxConcurrent = 8
 )
 
-// step is what a token has to be: as long as every secret, and good for an address.
-var step = regexp.MustCompile(`^[A-Za-z0-9_-]{32,}$`)
+// tokenPattern is what a token has to be: as long as every secret, and good for an address.
+var tokenPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{32,}$`)
 
 // Config is what an endpoint needs; all of it is required.
 type Config struct {
@@ -58,7 +58,7 @@ type endpoint struct {
 // a login of its own can carry nothing else. The error says what is wrong with
 // the configuration and repeats no token.
 func Handler(prefix string, c Config) (http.Handler, error) {
-	e := &endpoint{Config: c, slots: make(chan struct{}, mostAtOnce)}
+	e := &endpoint{Config: c, slots: make(chan struct{}, maxConcurrent)}
 	if len(c.Origins) == 0 || len(c.Tokens) == 0 {
 		return nil, errors.New("the codec endpoint needs both, origins and tokens")
 	}
@@ -70,7 +70,7 @@ func Handler(prefix string, c Config) (http.Handler, error) {
 		e.origins = append(e.origins, serialised)
 	}
 	for i, token := range c.Tokens {
-		if !step.MatchString(token) {
+		if !tokenPattern.MatchString(token) {
 			return nil, fmt.Errorf("codec token %d must have at least 32 letters, digits, hyphens or underscores", i+1)
 		}
 		e.tokens = append(e.tokens, sum(token))
@@ -159,7 +159,7 @@ func (e *endpoint) decode(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "too much is being read at once", http.StatusServiceUnavailable)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
 		http.Error(w, "this is more than the codec endpoint takes", http.StatusRequestEntityTooLarge)
@@ -169,7 +169,7 @@ func (e *endpoint) decode(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	read := &reading{codec: e.Keyset.Codec()}
+	read := &auditCodec{codec: e.Keyset.Codec()}
 	converter.NewPayloadCodecHTTPHandler(read).ServeHTTP(w, r)
 	slices.Sort(read.owners)
 	log.Info("payloads were decoded", "count", read.opened, "left", read.left, "of", slices.Compact(read.owners))
@@ -191,21 +191,21 @@ func (e *endpoint) known(r *http.Request) bool {
 // sum has one length for all tokens, so that comparing tells nothing about theirs.
 func sum(token string) [sha256.Size]byte { return sha256.Sum256([]byte(token)) }
 
-// reading is the codec of one request, and what is written down of it.
-type reading struct {
+// auditCodec is the codec of one request, and what is written down of it.
+type auditCodec struct {
 	codec        converter.PayloadCodec
 	owners       []string
 	opened, left int
 }
 
 // Encode refuses: the path that would ask for it is not served either.
-func (*reading) Encode([]*commonpb.Payload) ([]*commonpb.Payload, error) {
+func (*auditCodec) Encode([]*commonpb.Payload) ([]*commonpb.Payload, error) {
 	return nil, errors.New("this endpoint decodes only")
 }
 
 // Decode opens one by one: a payload that is not sealed, or by a key that is
 // gone, is left as it is, and hides none of those around it.
-func (r *reading) Decode(payloads []*commonpb.Payload) ([]*commonpb.Payload, error) {
+func (r *auditCodec) Decode(payloads []*commonpb.Payload) ([]*commonpb.Payload, error) {
 	shown := make([]*commonpb.Payload, len(payloads))
 	for i, p := range payloads {
 		r.owners = append(r.owners, seal.Workflow(p))

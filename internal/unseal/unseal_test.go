@@ -196,7 +196,7 @@ func TestWhoMayNotReadReadsNothing(t *testing.T) {
 	}
 	require.NotContains(t, d.log.String(), token)
 	require.Equal(t, http.StatusBadRequest, d.post("/codec/"+token+"/decode", "{", asUI).Code)
-	require.Equal(t, http.StatusRequestEntityTooLarge, d.post("/codec/"+token+"/decode", strings.Repeat(" ", mostBody+1), asUI).Code)
+	require.Equal(t, http.StatusRequestEntityTooLarge, d.post("/codec/"+token+"/decode", strings.Repeat(" ", maxBody+1), asUI).Code)
 }
 
 func TestPreflight(t *testing.T) {

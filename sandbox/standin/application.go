@@ -17,10 +17,10 @@ type application struct {
 	before                                *connectfi.Application // as it was before the last change that had a callback
 }
 
-// standing derives where the application stands from its entities: as the
+// status derives where the application stands from its entities: as the
 // least finished one (S); decided only when all are, and approved only when
 // all are (C).
-func (a *application) standing() (connectfi.Status, connectfi.Outcome) {
+func (a *application) status() (connectfi.Status, connectfi.Outcome) {
 	least := slices.MinFunc(a.entities, func(x, y *entity) int { return finished(x.status) - finished(y.status) })
 	if least.status != connectfi.StatusCompleted {
 		return least.status, ""
@@ -62,7 +62,7 @@ func finished(s connectfi.Status) int {
 
 // body is the application as ConnectFi answers it (S).
 func (a *application) body(aggregator string) connectfi.Application {
-	status, outcome := a.standing()
+	status, outcome := a.status()
 	body := connectfi.Application{ApplicationID: a.id, AggregatorID: aggregator, CustomerID: a.customerID,
 		Reference: a.reference, Status: status, Outcome: outcome}
 	for _, e := range a.entities {
@@ -72,29 +72,29 @@ func (a *application) body(aggregator string) connectfi.Application {
 	return body
 }
 
-// carriers are the entities that play the customer's scenario.
-func (a *application) carriers() []*entity {
+// scenarioEntities are the entities that play the customer's scenario.
+func (a *application) scenarioEntities() []*entity {
 	if len(a.entities) == 1 {
 		return a.entities
 	}
 	return slices.DeleteFunc(slices.Clone(a.entities), func(e *entity) bool { return e.isCustomer })
 }
 
-// shift carries out a change that no request to ConnectFi's own endpoints
+// changeWithCallback carries out a change that no request to ConnectFi's own endpoints
 // caused: the only kind that has a callback (C). The caller holds s.mu.
-func (s *Sandbox) shift(a *application, change func()) {
+func (s *Sandbox) changeWithCallback(a *application, change func()) {
 	before := a.body(s.config.AggregatorID)
 	a.before = &before
 	change()
 	s.callBack(a)
 }
 
-// leaveAlone arranges for the steps that these entities take by themselves from
+// scheduleOwnSteps arranges for the steps that these entities take by themselves from
 // where they stand now. The caller holds s.mu.
-func (s *Sandbox) leaveAlone(a *application, entities ...*entity) {
+func (s *Sandbox) scheduleOwnSteps(a *application, entities ...*entity) {
 	moves := map[*entity]int{}
 	for _, e := range entities {
-		if _, ok := scripts[e.scenario].alone[e.status]; ok {
+		if _, ok := scripts[e.scenario].automatic[e.status]; ok {
 			moves[e] = e.moves
 		}
 	}
@@ -113,9 +113,9 @@ func (s *Sandbox) leaveAlone(a *application, entities ...*entity) {
 		if len(still) == 0 {
 			return
 		}
-		s.shift(a, func() {
+		s.changeWithCallback(a, func() {
 			for _, e := range still {
-				e.enter(scripts[e.scenario].alone[e.status])
+				e.enter(scripts[e.scenario].automatic[e.status])
 			}
 		})
 	})

@@ -17,8 +17,8 @@ import (
 // senders bounds how many callbacks are under way at once.
 const senders = 32
 
-// letter is one callback to send.
-type letter struct {
+// callback is one callback to send.
+type callback struct {
 	url  string
 	body []byte
 	sent func() // called when it goes out, whatever becomes of it
@@ -29,14 +29,14 @@ type letter struct {
 // an answer, never repeated, no matter what is answered. The dial of faults
 // may drop, double, delay or falsify it. The caller holds s.mu.
 func (s *Sandbox) callBack(a *application) {
-	if a.webhookURL == "" || s.dial.hit(func(f Faults) float64 { return f.DropCallbacks }) {
+	if a.webhookURL == "" || s.dial.roll(func(f Faults) float64 { return f.DropCallbacks }) {
 		return
 	}
 	about := a.body(s.config.AggregatorID)
-	if s.dial.hit(func(f Faults) float64 { return f.StaleCallbacks }) {
+	if s.dial.roll(func(f Faults) float64 { return f.StaleCallbacks }) {
 		about = *a.before
 	}
-	if s.dial.hit(func(f Faults) float64 { return f.ForeignCallbacks }) {
+	if s.dial.roll(func(f Faults) float64 { return f.ForeignCallbacks }) {
 		about = s.another(a).body(s.config.AggregatorID)
 	}
 	body, err := json.Marshal(connectfi.Envelope[connectfi.Application]{
@@ -45,9 +45,9 @@ func (s *Sandbox) callBack(a *application) {
 		s.config.Logger.Error("the callback cannot be written", "reference", a.reference, "error", err)
 		return
 	}
-	post := func() { s.mail.post(letter{a.webhookURL, body, func() { s.count(a) }, a.reference}) }
+	post := func() { s.mail.post(callback{a.webhookURL, body, func() { s.count(a) }, a.reference}) }
 	copies := 1
-	if s.dial.hit(func(f Faults) float64 { return f.DuplicateCallbacks }) {
+	if s.dial.roll(func(f Faults) float64 { return f.DuplicateCallbacks }) {
 		copies = 2
 	}
 	delay := s.dial.read().DelayCallbacks
@@ -75,21 +75,21 @@ func (s *Sandbox) count(a *application) {
 	s.ledger.of(a.reference).Callbacks++
 }
 
-// mailer sends letters in the order they were posted, a few at a time. Its
+// callbackSender sends letters in the order they were posted, a few at a time. Its
 // goroutines exist only while there is something to send.
-type mailer struct {
+type callbackSender struct {
 	ctx    context.Context
 	client *http.Client
 	log    *slog.Logger
 
 	mu      sync.Mutex
-	queue   []letter
+	queue   []callback
 	working int
 	workers sync.WaitGroup
 }
 
-func newMailer(ctx context.Context, client *http.Client, log *slog.Logger) *mailer {
-	return &mailer{ctx: ctx, client: client, log: log}
+func newMailer(ctx context.Context, client *http.Client, log *slog.Logger) *callbackSender {
+	return &callbackSender{ctx: ctx, client: client, log: log}
 }
 
 // newCallbackClient follows no redirect: a callback is one single POST (C).
@@ -101,7 +101,7 @@ func newCallbackClient() *http.Client {
 	}
 }
 
-func (m *mailer) post(l letter) {
+func (m *callbackSender) post(l callback) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.ctx.Err() != nil {
@@ -114,7 +114,7 @@ func (m *mailer) post(l letter) {
 	}
 }
 
-func (m *mailer) work() {
+func (m *callbackSender) work() {
 	for {
 		m.mu.Lock()
 		if len(m.queue) == 0 || m.ctx.Err() != nil {
@@ -123,14 +123,14 @@ func (m *mailer) work() {
 			return
 		}
 		l := m.queue[0]
-		m.queue[0] = letter{}
+		m.queue[0] = callback{}
 		m.queue = m.queue[1:]
 		m.mu.Unlock()
 		m.send(l)
 	}
 }
 
-func (m *mailer) send(l letter) {
+func (m *callbackSender) send(l callback) {
 	request, err := http.NewRequestWithContext(m.ctx, http.MethodPost, l.url, bytes.NewReader(l.body))
 	if err != nil || request.URL.Host == "" {
 		m.log.Warn("the webhookUrl is no URL: no callback", "reference", l.from)
@@ -158,7 +158,7 @@ func withoutURL(err error) error {
 
 // wait returns when no letter is under way. It is called after the context's
 // end, when nothing new is taken.
-func (m *mailer) wait() {
+func (m *callbackSender) wait() {
 	m.mu.Lock() // lets a post that came just before the end begin its worker
 	m.queue = nil
 	m.mu.Unlock()

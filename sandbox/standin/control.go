@@ -13,15 +13,15 @@ import (
 	"durablekyc.example/connectfi"
 )
 
-// mistake is a call to /sandbox/… that cannot be done, in one sentence.
-type mistake struct {
+// controlError is a call to /sandbox/… that cannot be done, in one sentence.
+type controlError struct {
 	httpStatus int
 	sentence   string
 }
 
-func (m *mistake) Error() string { return m.sentence }
+func (m *controlError) Error() string { return m.sentence }
 
-func badControl(sentence string) error { return &mistake{http.StatusBadRequest, sentence} }
+func badControl(sentence string) error { return &controlError{http.StatusBadRequest, sentence} }
 
 // control answers in plain JSON: these endpoints are the sandbox's own.
 func (s *Sandbox) control(call endpoint) http.HandlerFunc {
@@ -32,7 +32,7 @@ func (s *Sandbox) control(call endpoint) http.HandlerFunc {
 			return
 		}
 		status := http.StatusInternalServerError
-		if m, ok := errors.AsType[*mistake](err); ok {
+		if m, ok := errors.AsType[*controlError](err); ok {
 			status = m.httpStatus
 		}
 		writeJSON(w, status, map[string]string{"error": err.Error()})
@@ -127,7 +127,7 @@ type ApplicationEntry struct {
 }
 
 func (a *application) entry() ApplicationEntry {
-	status, outcome := a.standing()
+	status, outcome := a.status()
 	return ApplicationEntry{a.reference, a.id, a.customerID, status, outcome, a.webhookURL}
 }
 
@@ -172,12 +172,12 @@ func (s *Sandbox) review(r *http.Request) (any, error) {
 	if request.Outcome != approved.outcome && request.Outcome != denied.outcome {
 		return nil, badControl("outcome is approved or denied")
 	}
-	return s.steer(r, func(a *application) ([]*entity, state, error) {
+	return s.moveEntities(r, func(a *application) ([]*entity, state, error) {
 		waiting := slices.DeleteFunc(slices.Clone(a.entities), func(e *entity) bool {
 			return e.status != connectfi.StatusWaitingReview && e.status != connectfi.StatusPendingReview
 		})
 		if len(waiting) == 0 {
-			return nil, state{}, &mistake{http.StatusConflict, "the application is not in review"}
+			return nil, state{}, &controlError{http.StatusConflict, "the application is not in review"}
 		}
 		return waiting, state{connectfi.StatusCompleted, request.Outcome}, nil
 	})
@@ -199,24 +199,24 @@ func (s *Sandbox) move(r *http.Request) (any, error) {
 	case request.Outcome != "" && request.Status != connectfi.StatusCompleted:
 		return nil, badControl("only completed has an outcome")
 	}
-	return s.steer(r, func(a *application) ([]*entity, state, error) {
-		return a.carriers(), state{request.Status, request.Outcome}, nil
+	return s.moveEntities(r, func(a *application) ([]*entity, state, error) {
+		return a.scenarioEntities(), state{request.Status, request.Outcome}, nil
 	})
 }
 
-// steer moves the entities that choose names and sends the callback.
-func (s *Sandbox) steer(r *http.Request, choose func(*application) ([]*entity, state, error)) (any, error) {
+// moveEntities moves the entities that choose names and sends the callback.
+func (s *Sandbox) moveEntities(r *http.Request, choose func(*application) ([]*entity, state, error)) (any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.applications[r.PathValue("id")]
 	if a == nil {
-		return nil, &mistake{http.StatusNotFound, "no application has this id: GET /sandbox/applications lists them"}
+		return nil, &controlError{http.StatusNotFound, "no application has this id: GET /sandbox/applications lists them"}
 	}
 	entities, to, err := choose(a)
 	if err != nil {
 		return nil, err
 	}
-	s.shift(a, func() {
+	s.changeWithCallback(a, func() {
 		for _, e := range entities {
 			e.enter(to)
 		}

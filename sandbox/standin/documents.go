@@ -130,7 +130,7 @@ func (s *Sandbox) update(r *http.Request) (any, error) {
 	if complete && e.wantsDocuments() {
 		e.enter(scripts[e.scenario].after(e.complete))
 		e.complete++
-		s.leaveAlone(a, e)
+		s.scheduleOwnSteps(a, e)
 	}
 	return a.body(s.config.AggregatorID), nil
 }

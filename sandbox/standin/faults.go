@@ -65,53 +65,53 @@ func (f Faults) Validate() error {
 	return nil
 }
 
-// dial is the setting and the dice.
-type dial struct {
+// faultInjector is the setting and the dice.
+type faultInjector struct {
 	mu   sync.Mutex
 	set  Faults
 	dice *rand.Rand
 }
 
-func newDial(seed uint64) dial {
+func newDial(seed uint64) faultInjector {
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
-	return dial{dice: rand.New(rand.NewPCG(seed, seed))}
+	return faultInjector{dice: rand.New(rand.NewPCG(seed, seed))}
 }
 
-// hit throws the dice for one fault. A fault that is off throws none, so it
+// roll throws the dice for one fault. A fault that is off throws none, so it
 // does not disturb the others' sequence.
-func (d *dial) hit(probability func(Faults) float64) bool {
+func (d *faultInjector) roll(probability func(Faults) float64) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	p := probability(d.set)
 	return p > 0 && d.dice.Float64() < p
 }
 
-func (d *dial) pick(n int) int {
+func (d *faultInjector) pick(n int) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.dice.IntN(n)
 }
 
-func (d *dial) read() Faults {
+func (d *faultInjector) read() Faults {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.set
 }
 
-// disturbed applies the faults that come before any work and reports whether
+// injectBefore applies the faults that come before any work and reports whether
 // the call has been answered, or cut off, by one.
-func (s *Sandbox) disturbed(w http.ResponseWriter, r *http.Request) bool {
+func (s *Sandbox) injectBefore(w http.ResponseWriter, r *http.Request) bool {
 	if slow := s.dial.read().Slow; slow > 0 && !s.pause(r.Context(), time.Duration(slow)) {
 		return true
 	}
-	if s.dial.hit(func(f Faults) float64 { return f.RateLimit }) {
+	if s.dial.roll(func(f Faults) float64 { return f.RateLimit }) {
 		w.Header().Set("Retry-After", "1")
 		s.answer(w, nil, &refusal{http.StatusTooManyRequests, "tooManyRequests", nil, "Too many requests."})
 		return true
 	}
-	if s.dial.hit(func(f Faults) float64 { return f.ErrorBefore }) {
+	if s.dial.roll(func(f Faults) float64 { return f.ErrorBefore }) {
 		s.loseAnswer(w)
 		return true
 	}

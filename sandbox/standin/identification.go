@@ -26,7 +26,7 @@ func (s *Sandbox) identify(r *http.Request) (any, error) {
 		return nil, err
 	}
 	if known := slices.IndexFunc(c.applications, func(a *application) bool { return a.reference == request.Reference }); known >= 0 &&
-		s.dial.hit(func(f Faults) float64 { return f.ReferenceExists }) {
+		s.dial.roll(func(f Faults) float64 { return f.ReferenceExists }) {
 		return nil, referenceExists(request.Reference, c.applications[known].id)
 	}
 	now := s.config.Clock()
@@ -43,7 +43,7 @@ func (s *Sandbox) identify(r *http.Request) (any, error) {
 	s.applications[made.id] = made
 	s.inOrder = append(s.inOrder, made)
 	s.ledger.of(made.reference).Applications++
-	s.leaveAlone(made, made.entities...)
+	s.scheduleOwnSteps(made, made.entities...)
 	return made.body(s.config.AggregatorID), nil
 }
 
@@ -91,7 +91,7 @@ func (s *Sandbox) list(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.dial.hit(func(f Faults) float64 { return f.NarrowLists }) {
+	if s.dial.roll(func(f Faults) float64 { return f.NarrowLists }) {
 		if err := tooWide(request, from, to); err != nil {
 			return nil, err
 		}
@@ -103,7 +103,7 @@ func (s *Sandbox) list(r *http.Request) (any, error) {
 		return nil, err
 	}
 	page := connectfi.ListPage{Applications: []connectfi.Application{}}
-	if s.dial.hit(func(f Faults) float64 { return f.LateLists }) {
+	if s.dial.roll(func(f Faults) float64 { return f.LateLists }) {
 		return page, nil
 	}
 	skip, room := request.SkipRecords, request.NumberOfRecords
@@ -122,7 +122,7 @@ func (s *Sandbox) list(r *http.Request) (any, error) {
 			page.Applications = append(page.Applications, a.body(s.config.AggregatorID))
 		}
 	}
-	if len(page.Applications) == 0 && s.dial.hit(func(f Faults) float64 { return f.NullLists }) {
+	if len(page.Applications) == 0 && s.dial.roll(func(f Faults) float64 { return f.NullLists }) {
 		return []any{nil, map[string]any{}, map[string]any{"applications": nil}}[s.dial.pick(3)], nil
 	}
 	return page, nil
@@ -130,20 +130,20 @@ func (s *Sandbox) list(r *http.Request) (any, error) {
 
 // The limits of a list that narrow_lists has (A).
 const (
-	mostNarrowRecords = 49
-	mostNarrowDays    = 31
+	maxNarrowRecords = 49
+	maxNarrowDays    = 31
 )
 
 // tooWide refuses a list as the errors page has it (C). Which code is for what was
 // not seen (A).
 func tooWide(request connectfi.ListRequest, from, to time.Time) error {
 	switch {
-	case cmp.Or(request.NumberOfRecords, defaultRecords) > mostNarrowRecords:
+	case cmp.Or(request.NumberOfRecords, defaultRecords) > maxNarrowRecords:
 		return &refusal{http.StatusBadRequest, connectfi.CodeGreaterNumberOfRecords,
-			map[string]int{"maxNumberOfRecords": mostNarrowRecords}, "The number of records is too great."}
+			map[string]int{"maxNumberOfRecords": maxNarrowRecords}, "The number of records is too great."}
 	case request.DateCreateFrom == "" || request.DateCreateTo == "":
 		return &refusal{http.StatusBadRequest, connectfi.CodeBadTimeFrameRequest, nil, "Bad time frame."}
-	case to.Sub(from) > mostNarrowDays*24*time.Hour:
+	case to.Sub(from) > maxNarrowDays*24*time.Hour:
 		return &refusal{http.StatusBadRequest, connectfi.CodeInvalidDateRange, nil, "Invalid date range."}
 	}
 	return nil

@@ -44,7 +44,7 @@ type endpoint func(*http.Request) (any, error)
 // open is an endpoint that needs no token: get-token. Only some faults touch it.
 func (s *Sandbox) open(call endpoint) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if s.disturbed(w, r) {
+		if s.injectBefore(w, r) {
 			return
 		}
 		data, err := call(r)
@@ -55,11 +55,11 @@ func (s *Sandbox) open(call endpoint) http.HandlerFunc {
 // guarded is an endpoint behind the token and the whole dial.
 func (s *Sandbox) guarded(call endpoint) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if s.disturbed(w, r) {
+		if s.injectBefore(w, r) {
 			return
 		}
 		data, err := s.admit(r, call)
-		if s.dial.hit(func(f Faults) float64 { return f.ErrorAfter }) {
+		if s.dial.roll(func(f Faults) float64 { return f.ErrorAfter }) {
 			s.loseAnswer(w)
 			return
 		}
@@ -69,13 +69,13 @@ func (s *Sandbox) guarded(call endpoint) http.HandlerFunc {
 
 func (s *Sandbox) admit(r *http.Request, call endpoint) (any, error) {
 	token := r.Header.Get(connectfi.TokenHeader)
-	if s.dial.hit(func(f Faults) float64 { return f.ExpireTokens }) {
-		s.tokens.forget(token)
+	if s.dial.roll(func(f Faults) float64 { return f.ExpireTokens }) {
+		s.tokens.revoke(token)
 	}
-	if !s.tokens.good(token, s.config.Clock()) {
+	if !s.tokens.isValid(token, s.config.Clock()) {
 		return nil, unauthorized()
 	}
-	if s.dial.hit(func(f Faults) float64 { return f.ExtAkepa }) {
+	if s.dial.roll(func(f Faults) float64 { return f.ExtAkepa }) {
 		return nil, &refusal{http.StatusBadRequest, connectfi.CodeExtAkepa, nil, "External service error."}
 	}
 	return call(r)

@@ -42,9 +42,9 @@ type Sandbox struct {
 	config Config
 	mux    *http.ServeMux
 	tokens tokens
-	dial   dial
+	dial   faultInjector
 	later  *schedule
-	mail   *mailer
+	mail   *callbackSender
 
 	mu           sync.Mutex // guards everything below and all it points to
 	customers    map[string]*customer

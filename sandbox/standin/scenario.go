@@ -36,10 +36,10 @@ type state struct {
 }
 
 var (
-	approved = state{connectfi.StatusCompleted, "approved"}
-	denied   = state{connectfi.StatusCompleted, "denied"}
-	wanting  = state{status: connectfi.StatusPendingStepUp}
-	inReview = state{status: connectfi.StatusWaitingReview}
+	approved           = state{connectfi.StatusCompleted, "approved"}
+	denied             = state{connectfi.StatusCompleted, "denied"}
+	documentsRequested = state{status: connectfi.StatusPendingStepUp}
+	inReview           = state{status: connectfi.StatusWaitingReview}
 )
 
 // script is a scenario written out.
@@ -48,22 +48,22 @@ type script struct {
 	// documents are the states that complete documents lead to: the first
 	// time, the second, …; the last one from then on.
 	documents []state
-	// alone are the steps taken after Config.Delay without anybody's request,
+	// automatic are the steps taken after Config.Delay without anybody's request,
 	// so each of them has its callback.
-	alone map[connectfi.Status]state
+	automatic map[connectfi.Status]state
 }
 
 var scripts = map[Scenario]script{
 	Approve:       {start: approved},
 	Deny:          {start: denied},
-	StepUp:        {start: wanting, documents: []state{approved}},
-	StepUpReview:  {start: wanting, documents: []state{inReview}},
+	StepUp:        {start: documentsRequested, documents: []state{approved}},
+	StepUpReview:  {start: documentsRequested, documents: []state{inReview}},
 	Review:        {start: inReview},
 	DataRequest:   {start: state{status: connectfi.StatusDataRequest}},
-	Running:       {start: state{status: connectfi.StatusRunning}, alone: map[connectfi.Status]state{connectfi.StatusRunning: approved}},
+	Running:       {start: state{status: connectfi.StatusRunning}, automatic: map[connectfi.Status]state{connectfi.StatusRunning: approved}},
 	UnknownStatus: {start: state{status: statusUnlisted}},
-	BackAndForth: {start: wanting, documents: []state{inReview, approved},
-		alone: map[connectfi.Status]state{connectfi.StatusWaitingReview: wanting}},
+	BackAndForth: {start: documentsRequested, documents: []state{inReview, approved},
+		automatic: map[connectfi.Status]state{connectfi.StatusWaitingReview: documentsRequested}},
 }
 
 // after says where complete documents lead, having been complete n times

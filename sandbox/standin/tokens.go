@@ -29,14 +29,14 @@ func (t *tokens) issue(now, until time.Time) string {
 	return token
 }
 
-func (t *tokens) good(token string, now time.Time) bool {
+func (t *tokens) isValid(token string, now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	end, known := t.valid[token]
 	return known && now.Before(end)
 }
 
-func (t *tokens) forget(token string) {
+func (t *tokens) revoke(token string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.valid, token)

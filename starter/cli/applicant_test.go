@@ -232,7 +232,7 @@ func TestADemoThatComesToNoDecision(t *testing.T) {
 	d.says = reviews
 	d.onLook = func(n int) { // an operator withdraws it while the demo waits
 		if n == 4 {
-			d.cases["kyc-extRefApp100"].Apply(kyc.Withdrawal{At: time.Now()})
+			d.cases["kyc-extRefApp100"].Apply(kyc.WithdrawRequested{At: time.Now()})
 		}
 	}
 	code, out, errs := d.run(t.Context(), "demo")

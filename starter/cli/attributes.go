@@ -20,11 +20,11 @@ import (
 
 // prepareAttributes defines the search attributes that are missing, and waits
 // until cases can be found by them.
-func (p *preparation) prepareAttributes(ctx context.Context) {
+func (p *setupRun) prepareAttributes(ctx context.Context) {
 	wanted := workflows.SearchAttributes()
 	names := slices.Sorted(maps.Keys(wanted))
 	var defined map[string]enums.IndexedValueType
-	err := p.patiently(ctx, time.Now().Add(settles), passingOrNew, func(ctx context.Context) (err error) {
+	err := p.retryUntil(ctx, time.Now().Add(propagationTimeout), passingOrNew, func(ctx context.Context) (err error) {
 		defined, err = attributes(ctx, p.temporal, p.namespace, names)
 		return err
 	})
@@ -39,7 +39,7 @@ func (p *preparation) prepareAttributes(ctx context.Context) {
 		}
 	}
 	if len(lacking) > 0 {
-		err = p.patiently(ctx, time.Now().Add(settles), passingOrNew, func(ctx context.Context) error {
+		err = p.retryUntil(ctx, time.Now().Add(propagationTimeout), passingOrNew, func(ctx context.Context) error {
 			_, err := p.temporal.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
 				Namespace: p.namespace, SearchAttributes: lacking})
 			return err
@@ -53,30 +53,30 @@ func (p *preparation) prepareAttributes(ctx context.Context) {
 			p.refused(check, "add it", err, addAttributes(p.namespace, slices.Sorted(maps.Keys(lacking)), p.cloud))
 			continue
 		case there && as != wanted[name] && as != enums.INDEXED_VALUE_TYPE_UNSPECIFIED:
-			p.add(finding{check, notDone, wrongType(as, wanted[name]), otherType(p.namespace, name, p.cloud)})
+			p.add(checkResult{check, notDone, wrongType(as, wanted[name]), otherType(p.namespace, name, p.cloud)})
 			continue
 		}
-		if err := p.patiently(ctx, time.Now().Add(settles), unsettled, func(ctx context.Context) error { return p.countable(ctx, name) }); err != nil {
+		if err := p.retryUntil(ctx, time.Now().Add(propagationTimeout), isNotPropagated, func(ctx context.Context) error { return p.countable(ctx, name) }); err != nil {
 			p.refused(check, "find a case by it", err, "starter setup")
 			continue
 		}
 		switch {
 		case !there:
-			p.add(finding{check, created, wanted[name].String(), ""})
+			p.add(checkResult{check, created, wanted[name].String(), ""})
 		case as == enums.INDEXED_VALUE_TYPE_UNSPECIFIED:
-			p.add(finding{check, alreadyThere, unseenType, ""})
+			p.add(checkResult{check, alreadyThere, unseenType, ""})
 		default:
-			p.add(finding{check, alreadyThere, as.String(), ""})
+			p.add(checkResult{check, alreadyThere, as.String(), ""})
 		}
 	}
 }
 
 // passingOrNew is also what a namespace fails with that is known here and not
 // yet there.
-func passingOrNew(err error) bool { return passing(err) || missing(err) }
+func passingOrNew(err error) bool { return isTransient(err) || missing(err) }
 
 // countable asks visibility for a search attribute, or just for anything.
-func (p *preparation) countable(ctx context.Context, name string) error {
+func (p *setupRun) countable(ctx context.Context, name string) error {
 	return countable(ctx, p.temporal, p.namespace, name)
 }
 

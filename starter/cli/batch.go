@@ -17,8 +17,8 @@ const (
 
 	besideFile = ".results.ndjson" // after FILE's name, where its results are
 
-	mostRate   = 1000
-	mostAtOnce = 256
+	maxRate   = 1000
+	maxAtOnce = 256
 )
 
 var formats = []string{formatCSV, formatNDJSON}
@@ -44,7 +44,7 @@ func (c batchCommand) Run(ctx context.Context, a *app) error {
 	file, err := c.open(ctx, a.stdin)
 	switch {
 	case ctx.Err() != nil:
-		return &problem{err: errors.New("stopped before anything was started"), next: c.again()}
+		return &cliError{err: errors.New("stopped before anything was started"), next: c.again()}
 	case err != nil:
 		return usage("batch", "%s cannot be read: %w", c.name(), err)
 	}
@@ -57,7 +57,7 @@ func (c batchCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	begin, err := a.begin(ctx)
+	begin, err := a.startAsync(ctx)
 	if err != nil {
 		return err
 	}
@@ -68,9 +68,9 @@ func (c batchCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return usage("batch", "%s cannot be written: %w", c.Results, err)
 	}
-	w := &wave{begin: begin, common: common, rate: c.Rate, parallel: c.Parallel, results: told, out: a.out,
+	w := &batchRunner{begin: begin, common: common, rate: c.Rate, parallel: c.Parallel, results: told, out: a.out,
 		// Not with the command's context: a failure is told as one while the run is being stopped, too.
-		explain: func(err error) error { return a.advise(context.WithoutCancel(ctx), err) }}
+		explain: func(err error) error { return a.explain(context.WithoutCancel(ctx), err) }}
 	err = w.run(ctx, lines(c.Format, file), p)
 	w.tally.Results = c.Results
 	return errors.Join(c.verdict(a.out, w.tally, err), told.Close())
@@ -93,11 +93,11 @@ func (c *batchCommand) complete() error {
 	case c.Results == "":
 		c.Results = c.File + besideFile
 	}
-	if !(c.Rate > 0 && c.Rate <= mostRate) { // which no NaN is
-		return usage("batch", "--rate must be more than 0 and %d at the most", mostRate)
+	if !(c.Rate > 0 && c.Rate <= maxRate) { // which no NaN is
+		return usage("batch", "--rate must be more than 0 and %d at the most", maxRate)
 	}
-	if c.Parallel < 1 || c.Parallel > mostAtOnce {
-		return usage("batch", "--parallel must be from 1 to %d", mostAtOnce)
+	if c.Parallel < 1 || c.Parallel > maxAtOnce {
+		return usage("batch", "--parallel must be from 1 to %d", maxAtOnce)
 	}
 	return nil
 }
@@ -189,9 +189,9 @@ func spool(ctx context.Context, in io.Reader) (*os.File, error) {
 
 // earlier is what the result file says of earlier runs. It answers how much of
 // it stays.
-func (c batchCommand) earlier(file *os.File, p *plan) (whole int64, err error) {
+func (c batchCommand) earlier(file *os.File, p *batchIndex) (whole int64, err error) {
 	refuse := func(format string, args ...any) (int64, error) {
-		return 0, &problem{err: fmt.Errorf(format, args...), code: exitUsage, next: "starter batch " + c.File + " --results ANOTHER"}
+		return 0, &cliError{err: fmt.Errorf(format, args...), code: exitUsage, next: "starter batch " + c.File + " --results ANOTHER"}
 	}
 	if there, err := os.Stat(c.Results); err == nil {
 		own, err := file.Stat()
@@ -204,19 +204,19 @@ func (c batchCommand) earlier(file *os.File, p *plan) (whole int64, err error) {
 			return refuse("%s is the file to start from: its results need another", c.Results)
 		}
 	}
-	if whole, err = remember(c.Results, p); err != nil {
+	if whole, err = loadResults(c.Results, p); err != nil {
 		return refuse("%w", err)
 	}
 	return whole, nil
 }
 
 // verdict tells what became of a batch, and makes an error of what is not done.
-func (c batchCommand) verdict(out printer, t tally, err error) error {
+func (c batchCommand) verdict(out printer, t summary, err error) error {
 	if err := out.tally(t); err != nil {
 		return err
 	}
 	again := func(format string, args ...any) error {
-		return &problem{err: fmt.Errorf(format, args...), next: c.again()}
+		return &cliError{err: fmt.Errorf(format, args...), next: c.again()}
 	}
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -226,10 +226,10 @@ func (c batchCommand) verdict(out printer, t tally, err error) error {
 	case t.Failed > 0:
 		return again("%d of %d lines failed: the same command tries them again, and nothing twice", t.Failed, t.Lines)
 	case t.Conflict > 0:
-		return &problem{next: "grep conflict " + c.Results,
+		return &cliError{next: "grep conflict " + c.Results,
 			err: fmt.Errorf("%d of %d references belong to other customers: every check needs a reference of its own", t.Conflict, t.Lines)}
 	case t.Ended > 0:
-		return &problem{next: "grep ended " + c.Results,
+		return &cliError{next: "grep ended " + c.Results,
 			err: fmt.Errorf("%d of %d references are of cases that were ended in Temporal: reset them, or take other references", t.Ended, t.Lines)}
 	}
 	return nil

@@ -23,12 +23,12 @@ var begin = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 func life() (views []kyc.View) {
 	c := kyc.New("A1", person, kyc.DefaultPolicy(), begin)
 	for i, status := range []kyc.Status{"running", "waiting_review", "completed"} {
-		reading := kyc.Reading{ApplicationID: "iapp_1", Status: status,
-			Entities: []kyc.EntityReading{{ID: person, IsCustomer: true, Status: status}}}
+		reading := kyc.Snapshot{ApplicationID: "iapp_1", Status: status,
+			Entities: []kyc.EntitySnapshot{{ID: person, IsCustomer: true, Status: status}}}
 		if status == "completed" {
 			reading.Outcome, reading.Entities[0].Outcome = "denied", "denied"
 		}
-		c.Apply(kyc.Answered{At: begin.Add(time.Duration(i+1) * time.Minute), Reading: reading})
+		c.Apply(kyc.StatusReceived{At: begin.Add(time.Duration(i+1) * time.Minute), Reading: reading})
 		views = append(views, c.View())
 	}
 	return views
@@ -128,7 +128,7 @@ func TestWaitingOutlastsAnAbsentWorker(t *testing.T) {
 // A case that is held at once has no decision to wait for: an operator must act.
 func TestWaitingEndsWithACaseThatIsHeld(t *testing.T) {
 	c := kyc.New("A1", person, kyc.DefaultPolicy(), begin)
-	c.Apply(kyc.Answered{At: begin, Reading: kyc.Reading{ApplicationID: "iapp_1", Status: "strange"}})
+	c.Apply(kyc.StatusReceived{At: begin, Reading: kyc.Snapshot{ApplicationID: "iapp_1", Status: "strange"}})
 	f := serve(t, &frontend{script: []kyc.View{c.View()}, slow: true})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()

@@ -54,7 +54,7 @@ func (c startCommand) Run(ctx context.Context, a *app) error {
 	view, err := a.start(ctx, order)
 	switch {
 	case errors.Is(err, workflows.ErrNoAnswer):
-		if err := a.unanswered(ctx, c, err); err != nil || !c.Wait {
+		if err := a.reportNoAnswer(ctx, c, err); err != nil || !c.Wait {
 			return err
 		}
 	case err != nil:
@@ -66,17 +66,17 @@ func (c startCommand) Run(ctx context.Context, a *app) error {
 }
 
 // order is what all cases have in common that this program starts.
-func (a *app) order() (workflows.Order, error) {
+func (a *app) order() (workflows.StartOptions, error) {
 	policy, err := a.policy()
 	if err != nil {
-		return workflows.Order{}, err
+		return workflows.StartOptions{}, err
 	}
 	notify, err := a.notify()
-	return workflows.Order{Notify: notify, Policy: policy}, err
+	return workflows.StartOptions{Notify: notify, Policy: policy}, err
 }
 
-// begin is how cases are started that nobody waits for.
-func (a *app) begin(ctx context.Context) (func(context.Context, workflows.Order) (found bool, err error), error) {
+// startAsync is how cases are started that nobody waits for.
+func (a *app) startAsync(ctx context.Context) (func(context.Context, workflows.StartOptions) (found bool, err error), error) {
 	cases, err := a.cases(ctx)
 	if err != nil {
 		return nil, err
@@ -87,20 +87,22 @@ func (a *app) begin(ctx context.Context) (func(context.Context, workflows.Order)
 	}
 	keyset, err := a.keyset(ctx, lookup)
 	data := keyset.Converters().Data
-	return func(ctx context.Context, o workflows.Order) (bool, error) { return cases.Begin(ctx, o, data) }, err
+	return func(ctx context.Context, o workflows.StartOptions) (bool, error) {
+		return cases.StartAsync(ctx, o, data)
+	}, err
 }
 
 // start starts a case, or finds it, and tells where it stands. The answer to a
 // start is the first status, however long ago that was: a case that was found
 // is asked again.
-func (a *app) start(ctx context.Context, order workflows.Order) (kyc.View, error) {
-	first, err := a.ask(ctx, answerWithin, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
+func (a *app) start(ctx context.Context, order workflows.StartOptions) (kyc.View, error) {
+	first, err := a.withTimeout(ctx, answerWithin, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
 		return cases.Start(ctx, order)
 	})
 	if err != nil || first.Stage.Final() {
 		return first, err
 	}
-	now, err := a.ask(ctx, answerWithin, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
+	now, err := a.withTimeout(ctx, answerWithin, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
 		return cases.Show(ctx, order.Reference)
 	})
 	switch {
@@ -112,9 +114,9 @@ func (a *app) start(ctx context.Context, order workflows.Order) (kyc.View, error
 	return now, nil
 }
 
-// unanswered finds out what became of a start without an answer: whoever
+// reportNoAnswer finds out what became of a start without an answer: whoever
 // waits goes on waiting, for anybody else it is an error that says what is so.
-func (a *app) unanswered(ctx context.Context, c startCommand, why error) error {
+func (a *app) reportNoAnswer(ctx context.Context, c startCommand, why error) error {
 	cases, err := a.cases(ctx)
 	if err != nil {
 		return err
@@ -122,25 +124,25 @@ func (a *app) unanswered(ctx context.Context, c startCommand, why error) error {
 	within, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	switch _, err = cases.Describe(within, c.Reference); {
-	case errors.Is(err, workflows.ErrUnknown):
-		return &problem{err: errors.New("Temporal did not take the case " + c.Reference + " in time; starting it again cannot make a second one"),
+	case errors.Is(err, workflows.ErrNotFound):
+		return &cliError{err: errors.New("Temporal did not take the case " + c.Reference + " in time; starting it again cannot make a second one"),
 			next: "starter start --customer " + c.Customer + " --reference " + c.Reference}
 	case err != nil:
 		return of(c.Reference, err)
 	case errors.Is(why, workflows.ErrNoWorker) && c.Wait:
-		a.out.aside("the case %s exists and waits for a worker", c.Reference)
+		a.out.notef("the case %s exists and waits for a worker", c.Reference)
 		return nil
 	case errors.Is(why, workflows.ErrNoWorker):
-		return &problem{err: errors.New("the case " + c.Reference + " exists and waits for a worker; it goes on as soon as one is up"),
+		return &cliError{err: errors.New("the case " + c.Reference + " exists and waits for a worker; it goes on as soon as one is up"),
 			next: "go run ./worker, and starter watch " + c.Reference}
 	case errors.Is(why, workflows.ErrBusy) && c.Wait:
-		a.out.aside("the case %s exists; a worker has it, and ConnectFi has not answered yet", c.Reference)
+		a.out.notef("the case %s exists; a worker has it, and ConnectFi has not answered yet", c.Reference)
 		return nil
 	case errors.Is(why, workflows.ErrBusy):
-		return &problem{err: errors.New("the case " + c.Reference + " exists; a worker has it, and ConnectFi has not answered yet: it goes on by itself"),
+		return &cliError{err: errors.New("the case " + c.Reference + " exists; a worker has it, and ConnectFi has not answered yet: it goes on by itself"),
 			next: "starter watch " + c.Reference}
 	case c.Wait:
-		a.out.aside("%s; still watching", unavailable(why))
+		a.out.notef("%s; still watching", unavailable(why))
 		return nil
 	}
 	return of(c.Reference, why)
@@ -149,28 +151,28 @@ func (a *app) unanswered(ctx context.Context, c startCommand, why error) error {
 type showCommand struct{ reference }
 
 func (c showCommand) Run(ctx context.Context, a *app) error {
-	return a.tell(ctx, "show", c.reference, workflows.Client.Show)
+	return a.callAndPrint(ctx, "show", c.reference, workflows.Client.Show)
 }
 
 type refreshCommand struct{ reference }
 
 func (c refreshCommand) Run(ctx context.Context, a *app) error {
-	return a.tell(ctx, "refresh", c.reference, workflows.Client.Refresh)
+	return a.callAndPrint(ctx, "refresh", c.reference, workflows.Client.Refresh)
 }
 
 type withdrawCommand struct{ reference }
 
 func (c withdrawCommand) Run(ctx context.Context, a *app) error {
-	return a.tell(ctx, "withdraw", c.reference, workflows.Client.Withdraw)
+	return a.callAndPrint(ctx, "withdraw", c.reference, workflows.Client.Withdraw)
 }
 
-// tell makes one call on a case and prints what it answers.
-func (a *app) tell(ctx context.Context, command string, r reference,
+// callAndPrint makes one call on a case and prints what it answers.
+func (a *app) callAndPrint(ctx context.Context, command string, r reference,
 	call func(workflows.Client, context.Context, string) (kyc.View, error)) error {
 	if err := r.check(command); err != nil {
 		return err
 	}
-	view, err := a.ask(ctx, answerWithin, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
+	view, err := a.withTimeout(ctx, answerWithin, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
 		return call(cases, ctx, r.Reference)
 	})
 	if err != nil {

@@ -112,7 +112,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, out printer, looku
 	if err != nil {
 		return exitError, err
 	}
-	command, err := parser.Parse(serve.Arguments(args))
+	command, err := parser.Parse(serve.NormalizeFlags(args))
 	if asked { // for help or the version, which is printed
 		return exitOK, nil
 	}
@@ -122,7 +122,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, out printer, looku
 	defer a.close()
 	a.out.details = func(reference string) string { return a.details(ctx, reference) }
 	if err := command.Run(); err != nil {
-		return exitError, a.advise(ctx, err)
+		return exitError, a.explain(ctx, err)
 	}
 	return exitOK, nil
 }
@@ -136,11 +136,11 @@ func (a *app) lookup() (env.Lookup, error) {
 	values, stale, err := env.DevFile(DevFile)
 	switch {
 	case err != nil:
-		return nil, &problem{err: err, next: "rm " + DevFile}
+		return nil, &cliError{err: err, next: "rm " + DevFile}
 	case stale:
-		a.out.aside("%s is left out: it is stale, nothing answers at %s any more", DevFile, values["TEMPORAL_ADDRESS"])
+		a.out.notef("%s is left out: it is stale, nothing answers at %s any more", DevFile, values["TEMPORAL_ADDRESS"])
 	case values != nil:
-		a.out.aside("using %s of the running dev stack", DevFile)
+		a.out.notef("using %s of the running dev stack", DevFile)
 		a.variables = env.Chain(a.environment, env.Map(values))
 	}
 	return a.variables, nil
@@ -157,7 +157,7 @@ func (a *app) cases(ctx context.Context) (workflows.Client, error) {
 		if err != nil {
 			return workflows.Client{}, err
 		}
-		a.dialed, err = cluster.Dial(ctx, cluster.Options{Lookup: lookup, Sealed: keyset.Converters(), Logger: slog.New(slog.DiscardHandler)})
+		a.dialed, err = cluster.Dial(ctx, cluster.Options{Lookup: lookup, Converters: keyset.Converters(), Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			return workflows.Client{}, err
 		}
@@ -185,7 +185,7 @@ func (a *app) policy() (kyc.Policy, error) {
 			return policy, nil
 		}
 	}
-	return kyc.Policy{}, &problem{err: fmt.Errorf("KYC_POLICY cannot be used: %w", err), code: exitUsage,
+	return kyc.Policy{}, &cliError{err: fmt.Errorf("KYC_POLICY cannot be used: %w", err), code: exitUsage,
 		next: `KYC_POLICY='{"documents":"720h","case":"2160h"}' starter …`}
 }
 
@@ -213,7 +213,7 @@ func (a *app) documents(ctx context.Context) (*docstore.Store, error) {
 		}
 		err = fmt.Errorf("KYC_DOCUMENTS cannot be used: %w", err)
 	}
-	return nil, &problem{err: err, next: "KYC_DOCUMENTS=file:///var/lib/kyc/documents starter …"}
+	return nil, &cliError{err: err, next: "KYC_DOCUMENTS=file:///var/lib/kyc/documents starter …"}
 }
 
 // keyset is what images and cases are encrypted with, the worker's own.
@@ -222,7 +222,7 @@ func (a *app) keyset(ctx context.Context, lookup env.Lookup) (seal.Keyset, error
 	kek, _, kerr := lookup.Value("KYC_KEYSET_KEK")
 	err = errors.Join(err, kerr)
 	if err == nil && text == "" {
-		return seal.Keyset{}, &problem{next: "go run ./dev",
+		return seal.Keyset{}, &cliError{next: "go run ./dev",
 			err: errors.New("KYC_KEYSET is not set: start everything, or give the keyset that the worker encrypts cases and images with")}
 	}
 	if err == nil {
@@ -232,11 +232,11 @@ func (a *app) keyset(ctx context.Context, lookup env.Lookup) (seal.Keyset, error
 		}
 		err = fmt.Errorf("KYC_KEYSET cannot be used: %w", err)
 	}
-	return seal.Keyset{}, &problem{err: err, next: "KYC_KEYSET_FILE=the-file-that-the-worker-reads starter …"}
+	return seal.Keyset{}, &cliError{err: err, next: "KYC_KEYSET_FILE=the-file-that-the-worker-reads starter …"}
 }
 
-// ask makes one bounded call on a case.
-func (a *app) ask(ctx context.Context, within time.Duration, call func(context.Context, workflows.Client) (kyc.View, error)) (kyc.View, error) {
+// withTimeout makes one bounded call on a case.
+func (a *app) withTimeout(ctx context.Context, within time.Duration, call func(context.Context, workflows.Client) (kyc.View, error)) (kyc.View, error) {
 	cases, err := a.cases(ctx)
 	if err != nil {
 		return kyc.View{}, err

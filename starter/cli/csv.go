@@ -20,7 +20,7 @@ type portion struct {
 	left int
 }
 
-var errTooLong = fmt.Errorf("it is longer than %d KB", longestLine>>10)
+var errTooLong = fmt.Errorf("it is longer than %d KB", maxLineBytes>>10)
 
 func (p *portion) Read(b []byte) (int, error) {
 	if p.left == 0 {
@@ -45,7 +45,7 @@ func openCSV(text *bufio.Reader) (*csvFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &csvFile{in: &portion{text, longestLine}, skipped: skipped, last: skipped}
+	f := &csvFile{in: &portion{text, maxLineBytes}, skipped: skipped, last: skipped}
 	f.records = csv.NewReader(f.in)
 	f.records.Comma, f.records.FieldsPerRecord = separator, -1
 	return f, nil
@@ -54,7 +54,7 @@ func openCSV(text *bufio.Reader) (*csvFile, error) {
 // next is the next record with the line it begins at, and io.EOF after the last one.
 func (f *csvFile) next() (record []string, number int, err error) {
 	for {
-		f.in.left = longestLine
+		f.in.left = maxLineBytes
 		record, err = f.records.Read()
 		var broken *csv.ParseError
 		switch {
@@ -99,7 +99,7 @@ func separatorOf(text *bufio.Reader) (separator rune, skipped int, err error) {
 		return separator, 1, err
 	}
 	for line := first; ; line, rest, ended = strings.Cut(rest, "\n") {
-		if separator := mostOf(line); separator != 0 {
+		if separator := maxOf(line); separator != 0 {
 			return separator, 0, nil
 		}
 		if !ended {
@@ -111,8 +111,8 @@ func separatorOf(text *bufio.Reader) (separator rune, skipped int, err error) {
 // peeked is how much of a file is looked at to find its separator.
 const peeked = 4 << 10
 
-// mostOf is the separator that a line has most of, outside quotes; 0 if it has none.
-func mostOf(line string) (separator rune) {
+// maxOf is the separator that a line has most of, outside quotes; 0 if it has none.
+func maxOf(line string) (separator rune) {
 	var counts [utf8.RuneSelf]int
 	quoted := false
 	for _, r := range line {

@@ -20,9 +20,9 @@ var pageCustomers = []struct{ reference, customer, who string }{
 // demoWithin is how long the whole walk may take.
 const demoWithin = 2 * time.Minute
 
-// licences is how many pictures the demo's applicant sends for one entity
+// maxUploads is how many pictures the demo's applicant sends for one entity
 // before it gives up.
-const licences = 3
+const maxUploads = 3
 
 type demoCommand struct{}
 
@@ -47,49 +47,49 @@ func (demoCommand) Run(ctx context.Context, a *app) error {
 	defer cancel()
 	for _, page := range pageCustomers {
 		order.Reference, order.CustomerID = page.reference, page.customer
-		w := walk{app: a, sent: map[string]int{}, begun: time.Now(), order: order}
+		w := demoRun{app: a, sent: map[string]int{}, begun: time.Now(), order: order}
 		view, err := w.run(bounded, page.who)
 		if ctx.Err() == nil && bounded.Err() != nil {
-			return &problem{err: fmt.Errorf("the demo ran out of time: %s is not decided after %s", page.reference, demoWithin),
+			return &cliError{err: fmt.Errorf("the demo ran out of time: %s is not decided after %s", page.reference, demoWithin),
 				next: "starter show " + page.reference}
 		}
 		if err != nil {
 			return err
 		}
 		if view.Outcome == "" {
-			return &problem{err: fmt.Errorf("%s ended without a decision: it is %s", page.reference, view.Stage), next: "starter show " + page.reference}
+			return &cliError{err: fmt.Errorf("%s ended without a decision: it is %s", page.reference, view.Stage), next: "starter show " + page.reference}
 		}
 	}
 	if !a.out.json {
-		a.out.say("Both are decided. To read one again: starter show %s", pageCustomers[0].reference)
+		a.out.printf("Both are decided. To read one again: starter show %s", pageCustomers[0].reference)
 	}
 	return nil
 }
 
-// walk is one customer's way through the demo.
-type walk struct {
+// demoRun is one customer's way through the demo.
+type demoRun struct {
 	app   *app
-	order workflows.Order
+	order workflows.StartOptions
 	begun time.Time
 	told  int            // entries of the timeline that the story has told
 	sent  map[string]int // how often the applicant sent documents, by entity
 }
 
 // step tells what happened, and when since the walk began.
-func (w *walk) step(at time.Time, format string, args ...any) {
+func (w *demoRun) step(at time.Time, format string, args ...any) {
 	if !w.app.out.json {
-		w.app.out.say("%6.1f s  %-13s  %s", max(0, at.Sub(w.begun).Seconds()), w.order.Reference, fmt.Sprintf(format, args...))
+		w.app.out.printf("%6.1f s  %-13s  %s", max(0, at.Sub(w.begun).Seconds()), w.order.Reference, fmt.Sprintf(format, args...))
 	}
 }
 
-func (w *walk) run(ctx context.Context, who string) (view kyc.View, err error) {
+func (w *demoRun) run(ctx context.Context, who string) (view kyc.View, err error) {
 	w.step(w.begun, "starting the check of %s on ConnectFi's page, %s", who, w.order.CustomerID)
 	view, err = w.app.start(ctx, w.order)
 	if err == nil && view.Stage.Final() && view.EndedAt.Before(w.begun) {
 		w.step(w.begun, "is decided already: %s, on %s", view.Headline(), w.app.out.local(view.EndedAt))
 		return view, w.end(view)
 	}
-	for pause := lookSoon; ; pause = min(2*pause, lookLate) {
+	for pause := minPoll; ; pause = min(2*pause, lookLate) {
 		switch {
 		case err != nil && !workflows.Transient(err):
 			return view, of(w.order.Reference, err)
@@ -97,7 +97,7 @@ func (w *walk) run(ctx context.Context, who string) (view kyc.View, err error) {
 			w.step(time.Now(), "%s: waiting", unavailable(err))
 		default:
 			if w.tell(view) {
-				pause = lookSoon
+				pause = minPoll
 			}
 			if view.Stage.Final() {
 				w.step(view.EndedAt, "ended: %s", view.Headline())
@@ -121,7 +121,7 @@ func (w *walk) run(ctx context.Context, who string) (view kyc.View, err error) {
 }
 
 // tell tells what is new in the timeline.
-func (w *walk) tell(v kyc.View) (news bool) {
+func (w *demoRun) tell(v kyc.View) (news bool) {
 	for ; w.told < len(v.Timeline); w.told++ {
 		news = true
 		w.step(v.Timeline[w.told].At, "%s", v.Timeline[w.told])
@@ -130,21 +130,21 @@ func (w *walk) tell(v kyc.View) (news bool) {
 }
 
 // end prints the case for machines; people have read the story.
-func (w *walk) end(v kyc.View) error {
+func (w *demoRun) end(v kyc.View) error {
 	if w.app.out.json {
 		return w.app.out.value(v)
 	}
 	if page := w.app.out.details(w.order.Reference); page != "" {
-		w.app.out.say("details: %s", page)
+		w.app.out.printf("details: %s", page)
 	}
-	w.app.out.say("")
+	w.app.out.printf("")
 	return nil
 }
 
 // wanting is an entity whose applicant has something to send, or nobody.
-func (w *walk) wanting(v kyc.View) string {
+func (w *demoRun) wanting(v kyc.View) string {
 	for _, e := range v.Entities {
-		if e.Status.WantsDocuments() && !e.Sending && w.sent[e.ID] < licences {
+		if e.Status.WantsDocuments() && !e.Sending && w.sent[e.ID] < maxUploads {
 			return e.ID
 		}
 	}
@@ -153,7 +153,7 @@ func (w *walk) wanting(v kyc.View) string {
 
 // send acts as the applicant. Each time it is another picture; the first one
 // is the same in every run of the demo, and so the same submission.
-func (w *walk) send(ctx context.Context, v kyc.View, entity string) (kyc.View, error) {
+func (w *demoRun) send(ctx context.Context, v kyc.View, entity string) (kyc.View, error) {
 	w.step(time.Now(), "the applicant photographs a driving licence, front and back, for %s", entity)
 	pictures, err := sampleLicence(fmt.Sprint(entity, w.sent[entity]))
 	if err != nil {
@@ -168,8 +168,8 @@ func (w *walk) send(ctx context.Context, v kyc.View, entity string) (kyc.View, e
 	return view, err
 }
 
-func (w *walk) show(ctx context.Context) (kyc.View, error) {
-	return w.app.ask(ctx, answerWithin, func(ctx context.Context, c workflows.Client) (kyc.View, error) {
+func (w *demoRun) show(ctx context.Context) (kyc.View, error) {
+	return w.app.withTimeout(ctx, answerWithin, func(ctx context.Context, c workflows.Client) (kyc.View, error) {
 		return c.Show(ctx, w.order.Reference)
 	})
 }

@@ -44,11 +44,11 @@ type desk struct {
 	cases     map[string]*kyc.Case // by workflow id
 	customers []string             // of the cases started, one after the other
 	sent      []kyc.Submission
-	updates   []string                                 // their names, but for starts
-	says      func(c *kyc.Case, do kyc.Do) kyc.Reading // ConnectFi
-	mute      bool                                     // no case answers a query
-	silent    bool                                     // ConnectFi answers nothing any more
-	state     enums.WorkflowExecutionStatus            // of all cases, if it is not what their stage says
+	updates   []string                                      // their names, but for starts
+	says      func(c *kyc.Case, do kyc.Action) kyc.Snapshot // ConnectFi
+	mute      bool                                          // no case answers a query
+	silent    bool                                          // ConnectFi answers nothing any more
+	state     enums.WorkflowExecutionStatus                 // of all cases, if it is not what their stage says
 	describe  func(*workflowservice.DescribeWorkflowExecutionResponse)
 	history   []*history.HistoryEvent // of a case, if it is not its result
 	described int
@@ -66,25 +66,25 @@ func opened(t *testing.T) *desk {
 }
 
 // wantsALicence is a ConnectFi that wants a document of one entity and decides for everybody who sent some.
-func wantsALicence(c *kyc.Case, do kyc.Do) kyc.Reading {
+func wantsALicence(c *kyc.Case, do kyc.Action) kyc.Snapshot {
 	status, outcome := kyc.Status("pending_step_up"), kyc.Outcome("")
-	if do == kyc.Submit {
+	if do == kyc.ActionSubmit {
 		status, outcome = "completed", "approved"
 	}
-	r := kyc.Reading{ApplicationID: "iapp_" + c.Reference, Status: status, Outcome: outcome}
+	r := kyc.Snapshot{ApplicationID: "iapp_" + c.Reference, Status: status, Outcome: outcome}
 	if c.CustomerID != company {
-		r.Entities = []kyc.EntityReading{{ID: c.CustomerID, IsCustomer: true, Status: status, Outcome: outcome}}
+		r.Entities = []kyc.EntitySnapshot{{ID: c.CustomerID, IsCustomer: true, Status: status, Outcome: outcome}}
 		return r
 	}
-	r.Entities = []kyc.EntityReading{{ID: rep, Status: status, Outcome: outcome},
+	r.Entities = []kyc.EntitySnapshot{{ID: rep, Status: status, Outcome: outcome},
 		{ID: company, IsCustomer: true, Status: "completed", Outcome: "approved"}}
 	return r
 }
 
 // reviews is a ConnectFi that has every case in manual review.
-func reviews(c *kyc.Case, _ kyc.Do) kyc.Reading {
-	return kyc.Reading{ApplicationID: "iapp_1", Status: "waiting_review",
-		Entities: []kyc.EntityReading{{ID: c.CustomerID, IsCustomer: true, Status: "waiting_review"}}}
+func reviews(c *kyc.Case, _ kyc.Action) kyc.Snapshot {
+	return kyc.Snapshot{ApplicationID: "iapp_1", Status: "waiting_review",
+		Entities: []kyc.EntitySnapshot{{ID: c.CustomerID, IsCustomer: true, Status: "waiting_review"}}}
 }
 
 func (d *desk) run(ctx context.Context, args ...string) (code int, stdout, stderr string) {
@@ -108,10 +108,10 @@ func (d *desk) work(c *kyc.Case) {
 	for !d.silent {
 		now := time.Now()
 		need := c.Next(now)
-		if need.Do != kyc.Identify && need.Do != kyc.Submit && need.Do != kyc.Read {
+		if need.Action != kyc.ActionIdentify && need.Action != kyc.ActionSubmit && need.Action != kyc.ActionReadStatus {
 			return
 		}
-		answer := kyc.Answered{At: now, Reading: d.says(c, need.Do), Covers: need.Covers}
+		answer := kyc.StatusReceived{At: now, Reading: d.says(c, need.Action), Covers: need.UpToHint}
 		if need.Submission != nil {
 			answer.Submission = need.Submission.ID
 		}
@@ -146,11 +146,11 @@ func (d *desk) update(c *kyc.Case, name string, input *common.Payloads, data fun
 		d.sent = append(d.sent, s)
 		c.Apply(kyc.Submitted{At: now, Submission: s})
 	case workflows.UpdateRefresh:
-		c.Apply(kyc.Hinted{At: now, By: kyc.HintRefresh})
+		c.Apply(kyc.ChangeHinted{At: now, By: kyc.HintRefresh})
 	case workflows.UpdateRevoke:
 		c.Apply(kyc.LinksRevoked{At: now})
 	case workflows.UpdateWithdraw:
-		c.Apply(kyc.Withdrawal{At: now})
+		c.Apply(kyc.WithdrawRequested{At: now})
 	}
 	d.work(c)
 	return nil

@@ -22,14 +22,14 @@ type doctorCommand struct{}
 
 // What doctor found.
 const (
-	fine    state = "ok"
-	warning state = "warning"
-	wrong   state = "WRONG"
-	skipped state = "skipped" // it could not be looked at, for a reason that is told
+	statusOK state = "ok"
+	warning  state = "warning"
+	wrong    state = "WRONG"
+	skipped  state = "skipped" // it could not be looked at, for a reason that is told
 )
 
-// examination is one run of doctor.
-type examination struct {
+// doctorRun is one run of doctor.
+type doctorRun struct {
 	findings
 	lookup env.Lookup
 
@@ -46,41 +46,41 @@ func (doctorCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	x := &examination{findings: findings{out: a.out}, lookup: lookup}
+	x := &doctorRun{findings: findings{out: a.out}, lookup: lookup}
 	defer x.close()
 	for _, look := range []func(context.Context){
-		x.seeTemporal, x.seeNamespace, x.seeAttributes, x.seeWorkers, x.seeDeployment,
-		x.seeLinkKeys, x.seeKeyset, x.seeCases, x.seeStuck, x.seeDocuments,
-		x.seeConnectFi, x.seePublicURL, x.seeCallbackURL,
-		x.seePolicy, x.seeNotify,
+		x.checkTemporal, x.checkNamespace, x.checkAttributes, x.checkWorkers, x.checkDeployment,
+		x.checkLinkKeys, x.checkKeyset, x.checkCases, x.checkStuck, x.checkDocuments,
+		x.checkConnectFi, x.checkPublicURL, x.checkCallbackURL,
+		x.checkPolicy, x.checkNotify,
 	} {
 		look(ctx)
 		if ctx.Err() != nil {
-			return &problem{err: errors.New("stopped before everything was looked at"), next: "starter doctor"}
+			return &cliError{err: errors.New("stopped before everything was looked at"), next: "starter doctor"}
 		}
 	}
 	return x.end(wrong)
 }
 
-func (x *examination) close() {
+func (x *doctorRun) close() {
 	if x.temporal != nil {
 		x.temporal.Close()
 	}
 }
 
 // What a look ends with.
-func (x *examination) ok(check, says string)        { x.add(finding{check, fine, says, ""}) }
-func (x *examination) skip(check, why string)       { x.add(finding{check, skipped, why, ""}) }
-func (x *examination) warn(check, says, fix string) { x.add(finding{check, warning, says, fix}) }
-func (x *examination) bad(check, says, fix string)  { x.add(finding{check, wrong, says, fix}) }
+func (x *doctorRun) ok(check, says string)        { x.add(checkResult{check, statusOK, says, ""}) }
+func (x *doctorRun) skip(check, why string)       { x.add(checkResult{check, skipped, why, ""}) }
+func (x *doctorRun) warn(check, says, fix string) { x.add(checkResult{check, warning, says, fix}) }
+func (x *doctorRun) bad(check, says, fix string)  { x.add(checkResult{check, wrong, says, fix}) }
 
 // value is a variable that the worker cannot do without. That it is not set
 // here is wrong as well: a doctor who has not looked has found nothing out.
-func (x *examination) value(name, means string) (text string, ok bool) {
+func (x *doctorRun) value(name, means string) (text string, ok bool) {
 	text, _, err := x.lookup.Value(name)
 	switch {
 	case err != nil:
-		x.bad(name, sentence(err), "set one of them, to what the worker has")
+		x.bad(name, oneLine(err), "set one of them, to what the worker has")
 	case text == "":
 		x.bad(name, "it is not set: "+means, name+"=what-the-worker-has starter doctor")
 	default:
@@ -89,6 +89,6 @@ func (x *examination) value(name, means string) (text string, ok bool) {
 	return "", false
 }
 
-func (x *examination) options() cluster.Options {
+func (x *doctorRun) options() cluster.Options {
 	return cluster.Options{Lookup: x.lookup, Logger: slog.New(slog.DiscardHandler)}
 }

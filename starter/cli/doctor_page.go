@@ -18,7 +18,7 @@ var kinds = map[string]string{"link": "text/css", "script": "text/javascript"}
 // parts fetches the style and the script of a page from where a browser would,
 // and says which of them it does not get; empty if all are there. A proxy that
 // maps paths another way than KYC_PUBLIC_URL says shows here first.
-func (w *watch) parts(ctx context.Context, page string, body []byte) (broken string) {
+func (w *clockTransport) parts(ctx context.Context, page string, body []byte) (broken string) {
 	at, err := url.Parse(page)
 	if err != nil {
 		return "its address cannot be read"

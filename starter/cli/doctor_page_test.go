@@ -27,7 +27,7 @@ func TestDoctorFetchesWhatAPageRefersTo(t *testing.T) {
 		"an address that's none": {page: `<script src="http://[::"></script>`, broken: "the address of a part of it cannot be read"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := &watch{next: http.DefaultTransport}
+			w := &clockTransport{next: http.DefaultTransport}
 			require.Equal(t, test.broken, w.parts(t.Context(), server.URL+"/kyc/verify/link", []byte(test.page)))
 		})
 	}

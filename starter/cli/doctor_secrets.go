@@ -23,7 +23,7 @@ import (
 	"durablekyc.example/workflows"
 )
 
-func (x *examination) seeLinkKeys(context.Context) {
+func (x *doctorRun) checkLinkKeys(context.Context) {
 	const check = "KYC_LINK_KEYS"
 	text, ok := x.value(check, "callback URLs and applicants' links are made with it")
 	if !ok {
@@ -31,17 +31,17 @@ func (x *examination) seeLinkKeys(context.Context) {
 	}
 	keys, err := seal.ParseKeys(text)
 	if err == nil {
-		err = seal.Strong(check, text, 0)
+		err = seal.CheckStrength(check, text, 0)
 	}
 	if err != nil {
-		x.bad(check, strings.TrimPrefix(sentence(err), check+": "), "starter keys new, and the new one in front of those in use")
+		x.bad(check, strings.TrimPrefix(oneLine(err), check+": "), "starter keys new, and the new one in front of those in use")
 		return
 	}
 	x.keys = keys
 	x.ok(check, "they can be used")
 }
 
-func (x *examination) seeKeyset(ctx context.Context) {
+func (x *doctorRun) checkKeyset(ctx context.Context) {
 	const check = "KYC_KEYSET"
 	text, ok := x.value(check, "cases and images are encrypted with it")
 	if !ok {
@@ -49,25 +49,25 @@ func (x *examination) seeKeyset(ctx context.Context) {
 	}
 	kek, _, err := x.lookup.Value("KYC_KEYSET_KEK")
 	if err == nil {
-		err = seal.Unprinted(check, text)
+		err = seal.CheckNotPublished(check, text)
 	}
 	var keyset seal.Keyset
 	if err == nil {
 		keyset, err = seal.OpenKeyset(ctx, text, kek)
 	}
 	if err == nil {
-		err = trip(keyset)
+		err = roundTrip(keyset)
 	}
 	if err != nil {
-		x.bad(check, sentence(err), "KYC_KEYSET_FILE=the-file-that-the-worker-reads starter doctor")
+		x.bad(check, oneLine(err), "KYC_KEYSET_FILE=the-file-that-the-worker-reads starter doctor")
 		return
 	}
 	x.keyset = &keyset
 	x.ok(check, "it opens, and opens what it sealed")
 }
 
-// trip seals something and opens it again.
-func trip(keyset seal.Keyset) error {
+// roundTrip seals something and opens it again.
+func roundTrip(keyset seal.Keyset) error {
 	there, back := rand.Text(), ""
 	data := converter.WithDataConverterSerializationContext(keyset.Converters().Data, converter.WorkflowSerializationContext{WorkflowID: workflows.ID("doctor")})
 	p, err := data.ToPayload(there)
@@ -83,9 +83,9 @@ func trip(keyset seal.Keyset) error {
 // fewCases is of how many of the newest cases what they began with is opened.
 const fewCases = 5
 
-// seeCases finds the usual fault of a keyset: it is a good one, and not that of
+// checkCases finds the usual fault of a keyset: it is a good one, and not that of
 // the cases.
-func (x *examination) seeCases(ctx context.Context) {
+func (x *doctorRun) checkCases(ctx context.Context) {
 	const check = "cases open with KYC_KEYSET"
 	switch {
 	case x.keyset == nil:
@@ -99,12 +99,12 @@ func (x *examination) seeCases(ctx context.Context) {
 	defer cancel()
 	found, err := x.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: fmt.Sprintf("WorkflowType = '%s'", workflows.Type), PageSize: fewCases})
 	if err != nil {
-		x.bad(check, "Temporal did not list them: "+sentence(err), "starter doctor, in a moment")
+		x.bad(check, "Temporal did not list them: "+oneLine(err), "starter doctor, in a moment")
 		return
 	}
 	opened := 0
 	for _, e := range found.GetExecutions() {
-		begun, err := x.begun(ctx, e.GetExecution())
+		begun, err := x.startInput(ctx, e.GetExecution())
 		if missing(err) {
 			continue // forgotten meanwhile
 		}
@@ -119,7 +119,7 @@ func (x *examination) seeCases(ctx context.Context) {
 			x.bad(check, id+" was sealed with a keyset that this one does not hold", "KYC_KEYSET_FILE=the-file-that-the-worker-reads starter doctor")
 			return
 		case err != nil:
-			x.bad(check, id+" cannot be read: "+sentence(err), "starter doctor, in a moment")
+			x.bad(check, id+" cannot be read: "+oneLine(err), "starter doctor, in a moment")
 			return
 		}
 		opened++
@@ -131,8 +131,8 @@ func (x *examination) seeCases(ctx context.Context) {
 	x.ok(check, fmt.Sprintf("of the newest, %d do", opened))
 }
 
-// begun is what a run of a case was started with, as it is stored.
-func (x *examination) begun(ctx context.Context, e *common.WorkflowExecution) ([]*common.Payload, error) {
+// startInput is what a run of a case was started with, as it is stored.
+func (x *doctorRun) startInput(ctx context.Context, e *common.WorkflowExecution) ([]*common.Payload, error) {
 	h, err := x.temporal.WorkflowService().GetWorkflowExecutionHistory(ctx, &workflowservice.GetWorkflowExecutionHistoryRequest{
 		Namespace: x.namespace, Execution: e, MaximumPageSize: 1, HistoryEventFilterType: enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT})
 	if err != nil {
@@ -144,9 +144,9 @@ func (x *examination) begun(ctx context.Context, e *common.WorkflowExecution) ([
 	return nil, nil
 }
 
-// seeDocuments keeps an image as an applicant's is kept, reads it and takes it
+// checkDocuments keeps an image as an applicant's is kept, reads it and takes it
 // away. Were it left behind, the worker's sweep would: no case has its owner.
-func (x *examination) seeDocuments(ctx context.Context) {
+func (x *doctorRun) checkDocuments(ctx context.Context) {
 	const check = "KYC_DOCUMENTS"
 	at, ok := x.value(check, "it names the bucket that worker, webhook and starter share")
 	switch {
@@ -166,7 +166,7 @@ func (x *examination) seeDocuments(ctx context.Context) {
 		err = errors.Join(probe(ctx, store), store.Close())
 	}
 	if err != nil {
-		x.bad(check, sentence(err), "KYC_DOCUMENTS=the-bucket-that-the-worker-has, with the right to list, read, write and delete in it")
+		x.bad(check, oneLine(err), "KYC_DOCUMENTS=the-bucket-that-the-worker-has, with the right to list, read, write and delete in it")
 		return
 	}
 	x.ok(check, "an image could be written, read and deleted")
@@ -199,7 +199,7 @@ func probe(ctx context.Context, store *docstore.Store) error {
 	return err
 }
 
-func (x *examination) seePolicy(context.Context) {
+func (x *doctorRun) checkPolicy(context.Context) {
 	const check = "KYC_POLICY"
 	text, _, err := x.lookup.Value(check)
 	if err == nil {
@@ -207,7 +207,7 @@ func (x *examination) seePolicy(context.Context) {
 	}
 	switch {
 	case err != nil:
-		x.bad(check, sentence(err), `KYC_POLICY='{"documents":"720h","case":"2160h"}', or unset it`)
+		x.bad(check, oneLine(err), `KYC_POLICY='{"documents":"720h","case":"2160h"}', or unset it`)
 	case text == "":
 		x.ok(check, "it is not set: documents within 30 days, a case within 90")
 	default:
@@ -215,12 +215,12 @@ func (x *examination) seePolicy(context.Context) {
 	}
 }
 
-// seeNotify sends nothing: a receiver may act on what it gets.
-func (x *examination) seeNotify(context.Context) {
+// checkNotify sends nothing: a receiver may act on what it gets.
+func (x *doctorRun) checkNotify(context.Context) {
 	if text, ok := x.value("KYC_NOTIFY_SECRET", "events are signed with it, and the worker does not start without"); ok {
 		_, err := hook.ParseSecrets(text)
-		if err = cmp.Or(err, seal.Strong("KYC_NOTIFY_SECRET", text, 0)); err != nil {
-			x.bad("KYC_NOTIFY_SECRET", strings.TrimPrefix(sentence(err), "KYC_NOTIFY_SECRET: "), "starter keys new, and the new one in front of those in use")
+		if err = cmp.Or(err, seal.CheckStrength("KYC_NOTIFY_SECRET", text, 0)); err != nil {
+			x.bad("KYC_NOTIFY_SECRET", strings.TrimPrefix(oneLine(err), "KYC_NOTIFY_SECRET: "), "starter keys new, and the new one in front of those in use")
 		} else {
 			x.ok("KYC_NOTIFY_SECRET", "it can be used")
 		}
@@ -234,7 +234,7 @@ func (x *examination) seeNotify(context.Context) {
 	u, _ := url.Parse(address)
 	switch {
 	case err != nil:
-		x.bad(check, sentence(err), check+"=https://receiver.example.com/kyc")
+		x.bad(check, oneLine(err), check+"=https://receiver.example.com/kyc")
 	case address == "":
 		x.skip(check, "it is not set: nobody hears of all cases")
 	case private != "true" && (local(u.Hostname()) || u.Port() != "" && u.Port() != "80" && u.Port() != "443"):

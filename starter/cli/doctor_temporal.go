@@ -18,15 +18,15 @@ import (
 )
 
 const (
-	goodRetention = 30 * 24 * time.Hour // what setup creates
-	seenLately    = 2 * time.Minute     // a worker asks anew every minute at the latest
+	recommendedRetention = 30 * 24 * time.Hour // what setup creates
+	seenLately           = 2 * time.Minute     // a worker asks anew every minute at the latest
 )
 
-func (x *examination) seeTemporal(ctx context.Context) {
+func (x *doctorRun) checkTemporal(ctx context.Context) {
 	const check = "Temporal"
 	address, namespace, err := x.options().Target()
 	if err != nil {
-		x.bad(check, sentence(err), "TEMPORAL_ADDRESS=host:7233 TEMPORAL_NAMESPACE=name starter doctor")
+		x.bad(check, oneLine(err), "TEMPORAL_ADDRESS=host:7233 TEMPORAL_NAMESPACE=name starter doctor")
 		return
 	}
 	x.namespace, x.cloud = namespace, onCloud(address)
@@ -36,14 +36,14 @@ func (x *examination) seeTemporal(ctx context.Context) {
 	case errors.As(err, &away):
 		x.bad(check, "nothing answers at "+away.Address+" ("+away.Reason()+")", "TEMPORAL_ADDRESS=host:7233 starter doctor")
 	case err != nil:
-		x.bad(check, sentence(err), "TEMPORAL_API_KEY_FILE=… or TEMPORAL_TLS_CLIENT_CERT_PATH=…, as for the worker")
+		x.bad(check, oneLine(err), "TEMPORAL_API_KEY_FILE=… or TEMPORAL_TLS_CLIENT_CERT_PATH=…, as for the worker")
 	default:
 		x.temporal = c
 		x.ok(check, "it answers at "+address)
 	}
 }
 
-func (x *examination) seeNamespace(ctx context.Context) {
+func (x *doctorRun) checkNamespace(ctx context.Context) {
 	check := "namespace " + x.namespace
 	if x.temporal == nil {
 		x.skip("namespace", "Temporal is not reached")
@@ -59,18 +59,18 @@ func (x *examination) seeNamespace(ctx context.Context) {
 	case forbidden(err):
 		x.bad(check, "Temporal refuses these credentials for it", "TEMPORAL_API_KEY_FILE=… or TEMPORAL_TLS_CLIENT_CERT_PATH=…, as for the worker")
 	case err != nil:
-		x.bad(check, "Temporal did not tell about it: "+sentence(err), "starter doctor, in a moment")
-	case retention < goodRetention:
+		x.bad(check, "Temporal did not tell about it: "+oneLine(err), "starter doctor, in a moment")
+	case retention < recommendedRetention:
 		x.named = true
-		x.warn(check, fmt.Sprintf("closed cases stay for %s only: a callback that comes later is told that its case never was", span(retention)),
-			longerRetention(x.namespace, goodRetention, x.cloud))
+		x.warn(check, fmt.Sprintf("closed cases stay for %s only: a callback that comes later is told that its case never was", formatDuration(retention)),
+			longerRetention(x.namespace, recommendedRetention, x.cloud))
 	default:
 		x.named = true
-		x.ok(check, "closed cases stay for "+span(retention))
+		x.ok(check, "closed cases stay for "+formatDuration(retention))
 	}
 }
 
-func (x *examination) seeAttributes(ctx context.Context) {
+func (x *doctorRun) checkAttributes(ctx context.Context) {
 	if !x.named {
 		x.skip("search attributes", "there is no namespace to look into")
 		return
@@ -81,7 +81,7 @@ func (x *examination) seeAttributes(ctx context.Context) {
 	names := slices.Sorted(maps.Keys(wanted))
 	defined, err := attributes(ctx, x.temporal, x.namespace, names)
 	if err != nil {
-		x.bad("search attributes", "Temporal did not tell them: "+sentence(err), "starter doctor, in a moment")
+		x.bad("search attributes", "Temporal did not tell them: "+oneLine(err), "starter doctor, in a moment")
 		return
 	}
 	for _, name := range names {
@@ -99,9 +99,9 @@ func (x *examination) seeAttributes(ctx context.Context) {
 	}
 }
 
-// seeWorkers asks who has polled lately. One queue alone is not enough: status
+// checkWorkers asks who has polled lately. One queue alone is not enough: status
 // reads are on one of their own.
-func (x *examination) seeWorkers(ctx context.Context) {
+func (x *doctorRun) checkWorkers(ctx context.Context) {
 	if !x.named {
 		x.skip("workers", "there is no namespace to look into")
 		return
@@ -114,9 +114,9 @@ func (x *examination) seeWorkers(ctx context.Context) {
 		pollers, err := x.pollers(ctx, queue.name, queue.kind)
 		switch {
 		case err != nil:
-			x.bad(check, "Temporal did not tell them: "+sentence(err), "starter doctor, in a moment")
+			x.bad(check, "Temporal did not tell them: "+oneLine(err), "starter doctor, in a moment")
 		case len(pollers) == 0:
-			x.bad(check, "nobody has polled for "+span(seenLately)+": cases wait", "start the worker, with TEMPORAL_NAMESPACE="+x.namespace+"; its log says why it does not stay up")
+			x.bad(check, "nobody has polled for "+formatDuration(seenLately)+": cases wait", "start the worker, with TEMPORAL_NAMESPACE="+x.namespace+"; its log says why it does not stay up")
 		case len(pollers) == 1:
 			x.ok(check, "one polls")
 		default:
@@ -125,7 +125,7 @@ func (x *examination) seeWorkers(ctx context.Context) {
 	}
 }
 
-func (x *examination) pollers(ctx context.Context, queue string, kind enums.TaskQueueType) ([]*taskqueue.PollerInfo, error) {
+func (x *doctorRun) pollers(ctx context.Context, queue string, kind enums.TaskQueueType) ([]*taskqueue.PollerInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	d, err := x.temporal.DescribeTaskQueue(ctx, queue, kind)
@@ -137,14 +137,14 @@ func (x *examination) pollers(ctx context.Context, queue string, kind enums.Task
 	}), nil
 }
 
-// seeDeployment looks whether the build that the cases go to is there. Workers
+// checkDeployment looks whether the build that the cases go to is there. Workers
 // that poll as versions are looked at also where nobody named their deployment.
-func (x *examination) seeDeployment(ctx context.Context) {
+func (x *doctorRun) checkDeployment(ctx context.Context) {
 	const check = "worker deployment"
 	name, _, err := x.lookup.Value("KYC_DEPLOYMENT")
 	switch {
 	case err != nil:
-		x.bad("KYC_DEPLOYMENT", sentence(err), "set one of them, to what the worker has")
+		x.bad("KYC_DEPLOYMENT", oneLine(err), "set one of them, to what the worker has")
 		return
 	case !x.named:
 		x.skip(check, "there is no namespace to look into")
@@ -152,7 +152,7 @@ func (x *examination) seeDeployment(ctx context.Context) {
 	}
 	pollers, err := x.pollers(ctx, workflows.TaskQueue, enums.TASK_QUEUE_TYPE_WORKFLOW)
 	if err != nil {
-		x.bad(check, "Temporal did not tell who polls: "+sentence(err), "starter doctor, in a moment")
+		x.bad(check, "Temporal did not tell who polls: "+oneLine(err), "starter doctor, in a moment")
 		return
 	}
 	var builds []string // that poll, as versions of the deployment
@@ -172,10 +172,10 @@ func (x *examination) seeDeployment(ctx context.Context) {
 		x.skip(check, "KYC_DEPLOYMENT is not set, and no worker polls as a version")
 		return
 	}
-	x.seeVersion(ctx, check+" "+name, name, builds)
+	x.checkVersion(ctx, check+" "+name, name, builds)
 }
 
-func (x *examination) seeVersion(ctx context.Context, check, name string, builds []string) {
+func (x *doctorRun) checkVersion(ctx context.Context, check, name string, builds []string) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	d, err := x.temporal.WorkerDeploymentClient().GetHandle(name).Describe(ctx, client.WorkerDeploymentDescribeOptions{})
@@ -188,7 +188,7 @@ func (x *examination) seeVersion(ctx context.Context, check, name string, builds
 	case missing(err):
 		x.bad(check, "no worker of it has ever come", "start a worker with KYC_DEPLOYMENT="+name+", or unset KYC_DEPLOYMENT here")
 	case err != nil:
-		x.bad(check, "Temporal did not tell about it: "+sentence(err), "starter doctor, in a moment")
+		x.bad(check, "Temporal did not tell about it: "+oneLine(err), "starter doctor, in a moment")
 	case now == "" && len(builds) > 0:
 		x.bad(check, "no version is current: its workers get no task", fix)
 	case now == "":
@@ -203,8 +203,8 @@ func (x *examination) seeVersion(ctx context.Context, check, name string, builds
 // fewStuck is how many stuck cases are named, since the history of each is read.
 const fewStuck = 5
 
-// seeStuck looks for cases and notifiers whose workflow task keeps failing.
-func (x *examination) seeStuck(ctx context.Context) {
+// checkStuck looks for cases and notifiers whose workflow task keeps failing.
+func (x *doctorRun) checkStuck(ctx context.Context) {
 	const check = "stuck cases"
 	if !x.named {
 		x.skip(check, "there is no namespace to look into")
@@ -219,9 +219,9 @@ func (x *examination) seeStuck(ctx context.Context) {
 	stuck, more, err := cases.AllStuck(ctx, fewStuck)
 	switch {
 	case errors.Is(err, workflows.ErrNotReported):
-		x.skip(check, sentence(err))
+		x.skip(check, oneLine(err))
 	case err != nil:
-		x.bad(check, "Temporal did not list them: "+sentence(err), "starter doctor, in a moment")
+		x.bad(check, "Temporal did not list them: "+oneLine(err), "starter doctor, in a moment")
 	case len(stuck) == 0:
 		x.ok(check, "there is none")
 	}

@@ -15,13 +15,13 @@ import (
 	"durablekyc.example/internal/weburl"
 )
 
-// mostSkew is by how much two clocks may differ: links and signatures of events
+// maxClockSkew is by how much two clocks may differ: links and signatures of events
 // end to the minute.
-const mostSkew = 30 * time.Second
+const maxClockSkew = 30 * time.Second
 
-// seeConnectFi fetches a token, which is all that can be asked without a
+// checkConnectFi fetches a token, which is all that can be asked without a
 // customer.
-func (x *examination) seeConnectFi(ctx context.Context) {
+func (x *doctorRun) checkConnectFi(ctx context.Context) {
 	const check = "ConnectFi"
 	base, ok := x.value("CONNECTFI_BASE_URL", "it says where ConnectFi is")
 	login, ok1 := x.value("CONNECTFI_LOGIN", "it says who asks ConnectFi")
@@ -31,14 +31,14 @@ func (x *examination) seeConnectFi(ctx context.Context) {
 		return
 	}
 	const credentials = "CONNECTFI_LOGIN=… and CONNECTFI_PASSWORD=…, as ConnectFi gave them"
-	if err := seal.Unprinted("CONNECTFI_PASSWORD", password); err != nil {
-		x.bad(check, sentence(err), credentials)
+	if err := seal.CheckNotPublished("CONNECTFI_PASSWORD", password); err != nil {
+		x.bad(check, oneLine(err), credentials)
 		return
 	}
-	watch := &watch{next: http.DefaultTransport}
+	watch := &clockTransport{next: http.DefaultTransport}
 	c, err := connectfi.New(connectfi.Config{BaseURL: base, Login: login, Password: password, Timeout: answerWithin, HTTP: &http.Client{Transport: watch}})
 	if err != nil {
-		x.bad(check, sentence(err), "CONNECTFI_BASE_URL=https://… and the login that ConnectFi gave you")
+		x.bad(check, oneLine(err), "CONNECTFI_BASE_URL=https://… and the login that ConnectFi gave you")
 		return
 	}
 	err = c.SignIn(ctx)
@@ -49,19 +49,19 @@ func (x *examination) seeConnectFi(ctx context.Context) {
 	case errors.As(err, &said) && said.Code == connectfi.CodeUnauthorized:
 		x.bad(check, "it refuses the login", credentials)
 	case errors.As(err, &said) && said.Code != "":
-		x.bad(check, sentence(err), "starter doctor, in a moment; then ask ConnectFi")
+		x.bad(check, oneLine(err), "starter doctor, in a moment; then ask ConnectFi")
 	case errors.As(err, &said) && said.HTTPStatus != 0:
-		x.bad(check, "what answers at CONNECTFI_BASE_URL is not ConnectFi: "+sentence(err), "CONNECTFI_BASE_URL=https://…, as ConnectFi's pages have it")
+		x.bad(check, "what answers at CONNECTFI_BASE_URL is not ConnectFi: "+oneLine(err), "CONNECTFI_BASE_URL=https://…, as ConnectFi's pages have it")
 	default:
-		x.bad(check, "it cannot be reached: "+sentence(err), "CONNECTFI_BASE_URL=https://…, and let this machine out to it (HTTPS_PROXY)")
+		x.bad(check, "it cannot be reached: "+oneLine(err), "CONNECTFI_BASE_URL=https://…, and let this machine out to it (HTTPS_PROXY)")
 	}
-	x.seeClock("ConnectFi", watch)
+	x.checkClock("ConnectFi", watch)
 }
 
-// seePublicURL proves with a link that has ended that the webhook is ours and
+// checkPublicURL proves with a link that has ended that the webhook is ours and
 // has these link keys. Such a link opens nothing, and nobody without the keys
 // can make one: to everybody else the answers are what they always were.
-func (x *examination) seePublicURL(ctx context.Context) {
+func (x *doctorRun) checkPublicURL(ctx context.Context) {
 	const check = "KYC_PUBLIC_URL"
 	base, ok := x.value(check, "it is the webhook as applicants reach it")
 	if !ok {
@@ -70,12 +70,12 @@ func (x *examination) seePublicURL(ctx context.Context) {
 	if base, ok = x.address(check, base); !ok {
 		return
 	}
-	w := &watch{next: http.DefaultTransport}
+	w := &clockTransport{next: http.DefaultTransport}
 	nowhere := w.ask(ctx, http.MethodGet, base+"/starter-doctor-knocks", "")
-	x.seeClock("the webhook", w)
+	x.checkClock("the webhook", w)
 	switch {
 	case nowhere.err != nil:
-		x.bad(check, "the webhook cannot be reached there, from here: "+sentence(nowhere.err), check+"=as applicants reach the webhook; its log says whether it is up")
+		x.bad(check, "the webhook cannot be reached there, from here: "+oneLine(nowhere.err), check+"=as applicants reach the webhook; its log says whether it is up")
 		return
 	case !nowhere.unknown():
 		x.bad(check, "it leads elsewhere: what answers is not our webhook"+nowhere.where(), check+"=as applicants reach the webhook")
@@ -84,7 +84,7 @@ func (x *examination) seePublicURL(ctx context.Context) {
 		x.skip(check, "the webhook is there; whether it has the same link keys cannot be told without them")
 		return
 	}
-	page := x.keys.Address(base, seal.Ticket{Subject: nobody, Expires: x.out.clock().Add(-24 * time.Hour)})
+	page := x.keys.Address(base, seal.Ticket{Subject: probeReference, Expires: x.out.clock().Add(-24 * time.Hour)})
 	ended := w.ask(ctx, http.MethodGet, page, "")
 	switch {
 	case ended.err == nil && ended.status == http.StatusGone:
@@ -93,7 +93,7 @@ func (x *examination) seePublicURL(ctx context.Context) {
 				"a proxy that passes on everything below the path of "+check+"; and "+check+"=the same for the webhook and here")
 			return
 		}
-		x.secure(check, base, "the webhook answers there, and has the same link keys")
+		x.okOverTLS(check, base, "the webhook answers there, and has the same link keys")
 	case ended.err == nil && ended.status == http.StatusNotFound:
 		x.bad(check, "the webhook there has other link keys: no link that is made with these opens", "KYC_LINK_KEYS=the same for worker, webhook and starter")
 	default:
@@ -101,18 +101,18 @@ func (x *examination) seePublicURL(ctx context.Context) {
 	}
 }
 
-// nobody is the reference of no case: ConnectFi's have no full stop.
-const nobody = "starter.doctor"
+// probeReference is the reference of no case: ConnectFi's have no full stop.
+const probeReference = "starter.doctor"
 
-// seeCallbackURL knocks where ConnectFi will: with a callback URL as the worker
+// checkCallbackURL knocks where ConnectFi will: with a callback URL as the worker
 // makes them, of a case that nobody has, and a body that is too large. The webhook
 // looks at the URL first, so the answer says whether it would be let in; nothing
 // is handed on, for any body that fits would be a hint.
-func (x *examination) seeCallbackURL(ctx context.Context) {
+func (x *doctorRun) checkCallbackURL(ctx context.Context) {
 	check := "KYC_CALLBACK_URL"
 	base, _, err := x.lookup.Value(check)
 	if err != nil {
-		x.bad(check, sentence(err), "set one of them, to what the worker has")
+		x.bad(check, oneLine(err), "set one of them, to what the worker has")
 		return
 	}
 	if base == "" {
@@ -130,13 +130,13 @@ func (x *examination) seeCallbackURL(ctx context.Context) {
 		x.skip(check, "no callback URL can be made without link keys")
 		return
 	}
-	w := &watch{next: http.DefaultTransport}
-	knock := w.ask(ctx, http.MethodPost, base+"/connectfi/callbacks/"+nobody+"/"+x.keys.Mint(seal.Callback, nobody), strings.Repeat(" ", beyondCallback))
+	w := &clockTransport{next: http.DefaultTransport}
+	knock := w.ask(ctx, http.MethodPost, base+"/connectfi/callbacks/"+probeReference+"/"+x.keys.Mint(seal.Callback, probeReference), strings.Repeat(" ", beyondCallback))
 	switch {
 	case knock.err != nil:
-		x.bad(check, "the webhook cannot be reached there, from here: "+sentence(knock.err), "KYC_CALLBACK_URL=as ConnectFi reaches the webhook")
+		x.bad(check, "the webhook cannot be reached there, from here: "+oneLine(knock.err), "KYC_CALLBACK_URL=as ConnectFi reaches the webhook")
 	case knock.problem() && knock.status == http.StatusRequestEntityTooLarge:
-		x.secure(check, base, "callbacks arrive at the webhook, and it has the same link keys")
+		x.okOverTLS(check, base, "callbacks arrive at the webhook, and it has the same link keys")
 	case knock.unknown():
 		x.bad(check, "the webhook there has other link keys: every callback is refused, and cases only find out by asking", "KYC_LINK_KEYS=the same for worker and webhook")
 	case knock.problem():
@@ -150,17 +150,17 @@ func (x *examination) seeCallbackURL(ctx context.Context) {
 const beyondCallback = 64<<10 + 1
 
 // address is one to build on, as it is used; what is none is refused with the reason.
-func (x *examination) address(check, base string) (string, bool) {
+func (x *doctorRun) address(check, base string) (string, bool) {
 	b, err := weburl.ParseBase(base)
 	if err != nil {
-		x.bad(check, sentence(err), strings.Fields(check)[0]+"=https://kyc.example.com")
+		x.bad(check, oneLine(err), strings.Fields(check)[0]+"=https://kyc.example.com")
 		return "", false
 	}
 	return b.String(), true
 }
 
-// secure ends a look that went well, unless it was in clear through the world.
-func (x *examination) secure(check, base, says string) {
+// okOverTLS ends a look that went well, unless it was in clear through the world.
+func (x *doctorRun) okOverTLS(check, base, says string) {
 	if u, _ := url.Parse(base); u.Scheme == "http" && !local(u.Hostname()) {
 		x.warn(check, says+"; but it is http, and what is in these addresses would travel in clear", strings.Fields(check)[0]+"=https://…")
 		return
@@ -168,18 +168,18 @@ func (x *examination) secure(check, base, says string) {
 	x.ok(check, says)
 }
 
-// seeClock holds this machine's clock against that of somebody who answered.
-func (x *examination) seeClock(whose string, w *watch) {
+// checkClock holds this machine's clock against that of somebody who answered.
+func (x *doctorRun) checkClock(whose string, w *clockTransport) {
 	check := "clock, against " + whose
-	off, ok := w.off()
+	off, ok := w.measured()
 	switch ahead := "behind"; {
 	case !ok:
 		x.skip(check, "no answer told the time")
-	case off.Abs() > mostSkew:
+	case off.Abs() > maxClockSkew:
 		if off > 0 {
 			ahead = "ahead of"
 		}
-		x.bad(check, fmt.Sprintf("this machine is %s %s %s", span(off.Abs()), ahead, whose), "timedatectl set-ntp true, here or there: links and signatures end to the minute")
+		x.bad(check, fmt.Sprintf("this machine is %s %s %s", formatDuration(off.Abs()), ahead, whose), "timedatectl set-ntp true, here or there: links and signatures end to the minute")
 	default:
 		x.ok(check, "they agree")
 	}

@@ -19,7 +19,7 @@ func (c eventsCommand) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	events, err := a.events(ctx, c.Reference, func(ctx context.Context, cases workflows.Client) ([]workflows.Event, error) {
-		return cases.Notices(ctx, c.Reference)
+		return cases.Events(ctx, c.Reference)
 	})
 	if err != nil {
 		return err
@@ -53,9 +53,9 @@ func (c resendCommand) Run(ctx context.Context, a *app) error {
 	var refused *workflows.RefusedError
 	if errors.As(err, &refused) {
 		if open {
-			a.out.aside("later events of %s go to the new webhook URL", c.Reference)
+			a.out.notef("later events of %s go to the new webhook URL", c.Reference)
 		}
-		return &problem{err: fmt.Errorf("nothing of %s is sent again: %s", c.Reference, refused.Reason), next: "starter events " + c.Reference}
+		return &cliError{err: fmt.Errorf("nothing of %s is sent again: %s", c.Reference, refused.Reason), next: "starter events " + c.Reference}
 	}
 	if err != nil {
 		return err
@@ -63,9 +63,9 @@ func (c resendCommand) Run(ctx context.Context, a *app) error {
 	switch {
 	case c.WebhookURL == "":
 	case open:
-		a.out.aside("what is still to be delivered to the caller of %s, and all later events, go to the new webhook URL", c.Reference)
+		a.out.notef("what is still to be delivered to the caller of %s, and all later events, go to the new webhook URL", c.Reference)
 	default:
-		a.out.aside("%s is closed, so no event comes after these; what is sent again to its caller goes to the new webhook URL", c.Reference)
+		a.out.notef("%s is closed, so no event comes after these; what is sent again to its caller goes to the new webhook URL", c.Reference)
 	}
 	return a.out.events(c.Reference, events, "starter events "+c.Reference)
 }
@@ -81,7 +81,7 @@ func (a *app) events(ctx context.Context, reference string, call func(context.Co
 	events, err := call(ctx, cases)
 	var ended *workflows.EndedError
 	if errors.As(err, &ended) {
-		return nil, &problem{err: fmt.Errorf("%s %s, and no worker says what it knew of the events", workflows.NotifyID(reference), ended),
+		return nil, &cliError{err: fmt.Errorf("%s %s, and no worker says what it knew of the events", workflows.NotifyID(reference), ended),
 			next: "starter doctor"}
 	}
 	return events, of(reference, err)
@@ -96,7 +96,7 @@ func (a *app) notify() (bool, error) {
 	}
 	address, _, err := lookup.Value("KYC_NOTIFY_URL")
 	if err != nil {
-		return false, &problem{err: err, code: exitUsage, next: "KYC_NOTIFY_URL=as-the-worker-has-it starter …"}
+		return false, &cliError{err: err, code: exitUsage, next: "KYC_NOTIFY_URL=as-the-worker-has-it starter …"}
 	}
 	return address != "", nil
 }
@@ -108,7 +108,7 @@ func (p printer) events(reference string, events []workflows.Event, next string)
 		return p.value(events)
 	}
 	if len(events) == 0 {
-		p.say("nobody was told anything of %s", reference)
+		p.printf("nobody was told anything of %s", reference)
 		return nil
 	}
 	var text strings.Builder
@@ -122,28 +122,28 @@ func (p printer) events(reference string, events []workflows.Event, next string)
 				answer = "-"
 			}
 			undelivered = undelivered || r.DeliveredAt.IsZero()
-			fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", e.Number, p.local(e.At), harmless(string(e.Type)), harmless(e.ID),
-				harmless(string(r.Receiver)), r.Attempts, harmless(answer), p.delivery(r))
+			fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", e.Number, p.local(e.At), sanitize(string(e.Type)), sanitize(e.ID),
+				sanitize(string(r.Receiver)), r.Attempts, sanitize(answer), p.delivery(r))
 		}
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
 	for line := range strings.Lines(text.String()) {
-		p.say("%s", strings.TrimRight(line, " \n"))
+		p.printf("%s", strings.TrimRight(line, " \n"))
 	}
 	if undelivered {
-		p.say("")
-		p.say("next: %s", next)
+		p.printf("")
+		p.printf("next: %s", next)
 	}
 	return nil
 }
 
-func (p printer) delivery(r workflows.Receipt) string {
+func (p printer) delivery(r workflows.Delivery) string {
 	switch {
-	case r.Wanted && !r.NextAt.IsZero():
-		return fmt.Sprintf("next attempt %s (in %s)", p.local(r.NextAt), span(r.NextAt.Sub(p.clock())))
-	case r.Wanted:
+	case r.Pending && !r.NextAt.IsZero():
+		return fmt.Sprintf("next attempt %s (in %s)", p.local(r.NextAt), formatDuration(r.NextAt.Sub(p.clock())))
+	case r.Pending:
 		return "on its way, or behind an earlier one"
 	case !r.GivenUpAt.IsZero():
 		return "given up " + p.local(r.GivenUpAt)

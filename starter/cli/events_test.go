@@ -19,15 +19,15 @@ import (
 
 // sent is a notifier with one event that arrived and one that is on its way to
 // the caller and was given up for everybody's receiver.
-func sent() workflows.Ledger {
-	record := func(number int, what kyc.NoticeType, receipts ...workflows.Receipt) workflows.Record {
+func sent() workflows.NotifierState {
+	record := func(number int, what kyc.NoticeType, receipts ...workflows.Delivery) workflows.Record {
 		return workflows.Record{Number: number, Receipts: receipts,
 			Notice: kyc.Notice{ID: fmt.Sprintf("evt_%d", number), Type: what, At: begin, Stage: kyc.InReview}}
 	}
-	return workflows.Ledger{Reference: "A1", Terms: workflows.Terms{WebhookURL: "https://caller.example/a-secret"}, Ended: true, Records: []workflows.Record{
-		record(1, kyc.NoticeReview, workflows.Receipt{Receiver: "all", Attempts: 2, Answer: "204", DeliveredAt: begin.Add(time.Minute)}),
-		record(2, kyc.NoticeDenied, workflows.Receipt{Receiver: "all", Attempts: 10, Answer: "500", GivenUpAt: begin.Add(76 * time.Hour)},
-			workflows.Receipt{Receiver: "caller", Wanted: true}),
+	return workflows.NotifierState{Reference: "A1", Terms: workflows.Terms{WebhookURL: "https://caller.example/a-secret"}, Ended: true, Records: []workflows.Record{
+		record(1, kyc.NoticeReview, workflows.Delivery{Receiver: "all", Attempts: 2, Answer: "204", DeliveredAt: begin.Add(time.Minute)}),
+		record(2, kyc.NoticeDenied, workflows.Delivery{Receiver: "all", Attempts: 10, Answer: "500", GivenUpAt: begin.Add(76 * time.Hour)},
+			workflows.Delivery{Receiver: "caller", Pending: true}),
 	}}
 }
 
@@ -84,9 +84,9 @@ func TestResendAfterTheEnd(t *testing.T) {
 		require.Contains(t, out, "\nnext: starter events A1\n")
 	}
 	require.Len(t, f.again, 3)
-	require.False(t, f.again[0].Records[0].Receipts[0].Wanted)
-	require.True(t, f.again[0].Records[1].Receipts[0].Wanted)
-	require.True(t, f.again[1].Records[0].Receipts[0].Wanted)
+	require.False(t, f.again[0].Records[0].Receipts[0].Pending)
+	require.True(t, f.again[0].Records[1].Receipts[0].Pending)
+	require.True(t, f.again[1].Records[0].Receipts[0].Pending)
 	require.Equal(t, f.again[1], f.again[2], "a number is as good as an id")
 
 	code, _, errs := f.run(t.Context(), "resend", "A1", "9")
@@ -138,7 +138,7 @@ func TestANotifierThatWasEndedFromOutside(t *testing.T) {
 	require.Contains(t, out, "evt_2")
 	code, _, errs = f.run(t.Context(), "resend", "A1", "2")
 	require.Zero(t, code, errs)
-	require.True(t, f.again[0].Records[1].Receipts[0].Wanted)
+	require.True(t, f.again[0].Records[1].Receipts[0].Pending)
 	f.noWorker = true
 	for _, command := range []string{"events", "resend"} {
 		code, _, errs := f.run(t.Context(), command, "A1")

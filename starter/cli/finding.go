@@ -1,8 +1,8 @@
 package cli
 
-// finding is what came of one step of setup or one check of doctor: a line for
+// checkResult is what came of one step of setup or one check of doctor: a line for
 // a person, with the way out below it where something is wrong.
-type finding struct {
+type checkResult struct {
 	Check string `json:"check"`
 	State state  `json:"state"`
 	Says  string `json:"says"`
@@ -22,17 +22,17 @@ const (
 // findings are told as they come, and together to machines.
 type findings struct {
 	out printer
-	all []finding
+	all []checkResult
 }
 
-func (f *findings) add(one finding) {
+func (f *findings) add(one checkResult) {
 	f.all = append(f.all, one)
 	if f.out.json {
 		return
 	}
-	f.out.say("%-13s  %s: %s", one.State, one.Check, one.Says)
+	f.out.printf("%-13s  %s: %s", one.State, one.Check, one.Says)
 	if one.Fix != "" {
-		f.out.say("%-13s  try: %s", "", one.Fix)
+		f.out.printf("%-13s  try: %s", "", one.Fix)
 	}
 }
 
@@ -46,13 +46,13 @@ func (f *findings) end(bad state) error {
 	}
 	for _, one := range f.all {
 		if one.State == bad {
-			return allSaid{}
+			return errReported{}
 		}
 	}
 	return nil
 }
 
-// allSaid is a failure whose every word is printed.
-type allSaid struct{}
+// errReported is a failure whose every word is printed.
+type errReported struct{}
 
-func (allSaid) Error() string { return "something is wrong" }
+func (errReported) Error() string { return "something is wrong" }

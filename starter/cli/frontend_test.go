@@ -53,10 +53,10 @@ type frontend struct {
 	notifyTo string                            // KYC_NOTIFY_URL of this program
 
 	notifier enums.WorkflowExecutionStatus // zero is none
-	ledger   workflows.Ledger              // of the notifier
+	ledger   workflows.NotifierState       // of the notifier
 	pending  []*workflow.PendingActivityInfo
-	again    []workflows.Ledger // what a notifier was started with
-	open     bool               // the case takes updates
+	again    []workflows.NotifierState // what a notifier was started with
+	open     bool                      // the case takes updates
 }
 
 const (
@@ -267,7 +267,7 @@ func (f *frontend) UpdateWorkflowExecution(_ context.Context, r *workflowservice
 func (f *frontend) StartWorkflowExecution(_ context.Context, r *workflowservice.StartWorkflowExecutionRequest) (*workflowservice.StartWorkflowExecutionResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var l workflows.Ledger
+	var l workflows.NotifierState
 	err := sealed(r.GetWorkflowId()).FromPayloads(r.GetInput(), &l)
 	f.again = append(f.again, l)
 	return &workflowservice.StartWorkflowExecutionResponse{RunId: "run"}, err

@@ -73,14 +73,14 @@ func (c keysInitCommand) Run(a *app) error {
 		made[secret.name] = map[bool]string{true: "written", false: "kept"}[written]
 	}
 	if err != nil {
-		return &problem{err: fmt.Errorf("the secrets cannot be written as user %d: %w", os.Getuid(), err),
+		return &cliError{err: fmt.Errorf("the secrets cannot be written as user %d: %w", os.Getuid(), err),
 			next: "starter keys init a-directory-of-your-own"}
 	}
 	if a.out.json {
 		return a.out.value(made)
 	}
 	for _, secret := range secrets {
-		a.out.say("%-8s %s", made[secret.name], filepath.Join(c.Directory, secret.name))
+		a.out.printf("%-8s %s", made[secret.name], filepath.Join(c.Directory, secret.name))
 	}
 	return nil
 }

@@ -78,14 +78,14 @@ func (c keysRotateCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return wrongKeyset(err)
 	}
-	a.out.aside("restart the worker with it first, then everything else: the older keys in it still open what they sealed")
+	a.out.notef("restart the worker with it first, then everything else: the older keys in it still open what they sealed")
 	if c.Directory == "" {
 		return a.secrets([][2]string{{"KYC_KEYSET", text}})
 	}
 	if a.out.json {
 		return a.out.value(map[string]string{"keyset": "rotated"})
 	}
-	a.out.say("%-8s %s", "rotated", path)
+	a.out.printf("%-8s %s", "rotated", path)
 	return nil
 }
 
@@ -140,7 +140,7 @@ func (a *app) secret(name string) (string, error) {
 }
 
 func wrongKeyset(err error) error {
-	return &problem{err: fmt.Errorf("no keyset can be made: %w", err), next: "KYC_KEYSET_FILE=the-file-that-the-worker-reads starter keys rotate"}
+	return &cliError{err: fmt.Errorf("no keyset can be made: %w", err), next: "KYC_KEYSET_FILE=the-file-that-the-worker-reads starter keys rotate"}
 }
 
 // secrets prints what was asked for, as it is: a secret holds no character
@@ -154,7 +154,7 @@ func (a *app) secrets(named [][2]string) error {
 		return a.out.value(all)
 	}
 	for _, one := range named {
-		a.out.say("%s=%s", one[0], one[1])
+		a.out.printf("%s=%s", one[0], one[1])
 	}
 	return nil
 }

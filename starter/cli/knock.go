@@ -14,18 +14,18 @@ import (
 	"time"
 )
 
-// mostProbe is how many bytes of an answer are read.
-const mostProbe = 64 << 10
+// maxProbe is how many bytes of an answer are read.
+const maxProbe = 64 << 10
 
-// watch is a transport that reads the time off what comes back.
-type watch struct {
+// clockTransport is a transport that reads the time off what comes back.
+type clockTransport struct {
 	next http.RoundTripper
 	mu   sync.Mutex
 	skew time.Duration
 	told bool
 }
 
-func (w *watch) RoundTrip(r *http.Request) (*http.Response, error) {
+func (w *clockTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	before := time.Now()
 	answer, err := w.next.RoundTrip(r)
 	if err != nil {
@@ -41,15 +41,15 @@ func (w *watch) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// off is by how much this machine is ahead; false if nobody told the time.
-func (w *watch) off() (time.Duration, bool) {
+// measured is by how much this machine is ahead; false if nobody told the time.
+func (w *clockTransport) measured() (time.Duration, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.skew, w.told
 }
 
-// heard is as much of an answer as doctor understands.
-type heard struct {
+// probeResponse is as much of an answer as doctor understands.
+type probeResponse struct {
 	status int
 	kind   string
 	detail string // of a problem (RFC 9457)
@@ -58,12 +58,12 @@ type heard struct {
 }
 
 // ask makes one request and follows no redirect: ConnectFi might not either.
-func (w *watch) ask(ctx context.Context, method, address, body string) heard {
+func (w *clockTransport) ask(ctx context.Context, method, address, body string) probeResponse {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(body))
 	if err != nil {
-		return heard{err: errors.New("it is no address")}
+		return probeResponse{err: errors.New("it is no address")}
 	}
 	c := http.Client{Transport: w, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	answer, err := c.Do(r)
@@ -72,32 +72,32 @@ func (w *watch) ask(ctx context.Context, method, address, body string) heard {
 		if errors.As(err, &about) {
 			err = about.Err
 		}
-		return heard{err: err}
+		return probeResponse{err: err}
 	}
 	defer answer.Body.Close()
-	h := heard{status: answer.StatusCode, kind: answer.Header.Get("Content-Type")}
+	h := probeResponse{status: answer.StatusCode, kind: answer.Header.Get("Content-Type")}
 	var problem struct {
 		Detail string `json:"detail"`
 	}
-	h.body, _ = io.ReadAll(io.LimitReader(answer.Body, mostProbe)) // what broke off is no page and no problem
+	h.body, _ = io.ReadAll(io.LimitReader(answer.Body, maxProbe)) // what broke off is no page and no problem
 	if json.Unmarshal(h.body, &problem) == nil {
 		h.detail = problem.Detail
 	}
 	return h
 }
 
-func (h heard) problem() bool {
+func (h probeResponse) problem() bool {
 	return h.err == nil && h.kind == "application/problem+json" && h.detail != ""
 }
 
 // unknown is how our webhook says that there is nothing, and that a token is wrong.
-func (h heard) unknown() bool {
+func (h probeResponse) unknown() bool {
 	return h.problem() && h.status == http.StatusNotFound && h.detail == "There is nothing at this address."
 }
 
-func (h heard) where() string {
+func (h probeResponse) where() string {
 	if h.err != nil {
-		return " (" + sentence(h.err) + ")"
+		return " (" + oneLine(h.err) + ")"
 	}
 	return fmt.Sprintf(" (%d, %s)", h.status, cmp.Or(h.kind, "no content type"))
 }

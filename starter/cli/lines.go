@@ -13,9 +13,9 @@ import (
 	"durablekyc.example/workflows"
 )
 
-// longestLine bounds what one line may bring into memory: a line that can be
+// maxLineBytes bounds what one line may bring into memory: a line that can be
 // used has about a hundred characters.
-const longestLine = 64 << 10
+const maxLineBytes = 64 << 10
 
 // The columns of a CSV file and the keys of an NDJSON object.
 const (
@@ -34,7 +34,7 @@ type line struct {
 }
 
 // order is what a line orders, together with what all lines have in common.
-func (l line) order(common workflows.Order) workflows.Order {
+func (l line) order(common workflows.StartOptions) workflows.StartOptions {
 	common.Reference, common.CustomerID, common.SyncMode = l.reference, l.customer, l.syncMode
 	return common
 }
@@ -62,7 +62,7 @@ func lines(format string, in io.Reader) iter.Seq2[line, error] {
 func jsonLines(text io.Reader) iter.Seq2[line, error] {
 	return func(yield func(line, error) bool) {
 		scanner := bufio.NewScanner(text)
-		scanner.Buffer(nil, longestLine)
+		scanner.Buffer(nil, maxLineBytes)
 		number := 0
 		for scanner.Scan() {
 			number++

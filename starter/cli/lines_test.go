@@ -135,7 +135,7 @@ func TestErrorsRepeatNothingOfAFile(t *testing.T) {
 	} {
 		for _, text := range texts {
 			_, err := batchCommand{File: "wave." + format}.check(lines(format, strings.NewReader(text)), every)
-			var p *problem
+			var p *cliError
 			require.ErrorAs(t, err, &p, text)
 			for _, e := range append(p.details, err) {
 				require.NotContains(t, strings.ToLower(e.Error()), strings.ToLower(secret), text)
@@ -145,9 +145,9 @@ func TestErrorsRepeatNothingOfAFile(t *testing.T) {
 }
 
 // every is what all cases have in common.
-var every = workflows.Order{Policy: kyc.DefaultPolicy()}
+var every = workflows.StartOptions{Policy: kyc.DefaultPolicy()}
 
-func planOf(t *testing.T, text string) (*plan, error) {
+func planOf(t *testing.T, text string) (*batchIndex, error) {
 	t.Helper()
 	return batchCommand{File: "wave.csv"}.check(lines(formatCSV, strings.NewReader("customerId,reference,syncMode\n"+text)), every)
 }
@@ -168,7 +168,7 @@ func TestEverythingIsCheckedFirst(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := planOf(t, test.text)
 			require.ErrorContains(t, err, test.says)
-			var p *problem
+			var p *cliError
 			require.ErrorAs(t, err, &p)
 			require.Equal(t, exitUsage, p.code)
 			require.Len(t, p.details, len(test.details))
@@ -181,11 +181,11 @@ func TestEverythingIsCheckedFirst(t *testing.T) {
 		p, err := planOf(t, "c1,A1,true\nc1,A1,TRUE\n")
 		require.NoError(t, err)
 		require.Equal(t, 2, p.lines)
-		require.Equal(t, map[string]planned{"A1": {customer: "c1", line: 2, syncMode: 2}}, p.cases)
+		require.Equal(t, map[string]batchEntry{"A1": {customer: "c1", line: 2, syncMode: 2}}, p.cases)
 	})
 	t.Run("the list has an end", func(t *testing.T) {
 		_, err := planOf(t, strings.Repeat("c1,a_b,\n", 1234))
-		var p *problem
+		var p *cliError
 		require.ErrorAs(t, err, &p)
 		require.Len(t, p.details, 21)
 		require.EqualError(t, p.details[20], "and 1214 more")
@@ -226,14 +226,14 @@ func living() uint64 {
 // Sixty megabytes go by, and what stays are the ids.
 func TestAWaveIsNotHeldInMemory(t *testing.T) {
 	before := living()
-	file := &many{lines: mostLines, padding: 500}
+	file := &many{lines: maxLines, padding: 500}
 	p, err := batchCommand{File: "wave.ndjson"}.check(lines(formatNDJSON, file), every)
 	require.NoError(t, err)
-	require.Len(t, p.cases, mostLines)
+	require.Len(t, p.cases, maxLines)
 	most := max(file.most, living()) - before
-	t.Logf("%d KB live at the most, %d bytes a line", most>>10, most/mostLines)
+	t.Logf("%d KB live at the most, %d bytes a line", most>>10, most/maxLines)
 	require.Less(t, most, uint64(30<<20))
 
-	_, err = batchCommand{File: "wave.ndjson"}.check(lines(formatNDJSON, &many{lines: mostLines + 1}), every)
+	_, err = batchCommand{File: "wave.ndjson"}.check(lines(formatNDJSON, &many{lines: maxLines + 1}), every)
 	require.EqualError(t, err, "wave.ndjson has more than 100000 customers: split it")
 }

@@ -40,21 +40,21 @@ func (c linkCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	view, err := a.ask(ctx, answerWithin, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
+	view, err := a.withTimeout(ctx, answerWithin, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
 		return cases.Show(ctx, c.Reference)
 	})
 	if err != nil {
 		return of(c.Reference, err)
 	}
 	if view.Stage.Final() {
-		return &problem{err: fmt.Errorf("%s takes nothing from an applicant any more: it is %s", c.Reference, view.Stage), next: "starter show " + c.Reference}
+		return &cliError{err: fmt.Errorf("%s takes nothing from an applicant any more: it is %s", c.Reference, view.Stage), next: "starter show " + c.Reference}
 	}
 	var all []string
 	for _, e := range view.Entities {
 		all = append(all, e.ID)
 	}
 	if c.Entity != "" && !slices.Contains(all, c.Entity) {
-		return &problem{err: fmt.Errorf("%s has no entity %s, %s", c.Reference, c.Entity, didYouMean(c.Entity, all)), next: "starter show " + c.Reference}
+		return &cliError{err: fmt.Errorf("%s has no entity %s, %s", c.Reference, c.Entity, didYouMean(c.Entity, all)), next: "starter show " + c.Reference}
 	}
 	until := view.Until
 	if soon := a.out.clock().Add(c.Valid); c.Valid > 0 && soon.Before(until) {
@@ -65,15 +65,15 @@ func (c linkCommand) Run(ctx context.Context, a *app) error {
 	if a.out.json {
 		return a.out.value(made)
 	}
-	a.out.aside("whoever has this link can send images until %s; starter revoke-links %s ends it earlier", a.out.local(until), c.Reference)
-	a.out.say("%s", made.URL)
+	a.out.notef("whoever has this link can send images until %s; starter revoke-links %s ends it earlier", a.out.local(until), c.Reference)
+	a.out.printf("%s", made.URL)
 	return nil
 }
 
 type revokeCommand struct{ reference }
 
 func (c revokeCommand) Run(ctx context.Context, a *app) error {
-	return a.tell(ctx, "revoke-links", c.reference, workflows.Client.RevokeLinks)
+	return a.callAndPrint(ctx, "revoke-links", c.reference, workflows.Client.RevokeLinks)
 }
 
 // links is what it takes to make one that the webhook accepts.
@@ -83,7 +83,7 @@ func (a *app) links() (base string, keys seal.Keys, err error) {
 		return "", keys, err
 	}
 	fail := func(name string, err error) (string, seal.Keys, error) {
-		return "", seal.Keys{}, &problem{err: fmt.Errorf("%s cannot be used: %w", name, err), next: name + "=as-the-webhook-has-it starter …"}
+		return "", seal.Keys{}, &cliError{err: fmt.Errorf("%s cannot be used: %w", name, err), next: name + "=as-the-webhook-has-it starter …"}
 	}
 	base, _, err = lookup.Value("KYC_PUBLIC_URL")
 	if err == nil && base == "" {

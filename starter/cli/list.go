@@ -49,7 +49,7 @@ func (c listCommand) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	if more {
-		a.out.aside("there are more: starter list --limit %d", 2*c.Limit)
+		a.out.notef("there are more: starter list --limit %d", 2*c.Limit)
 	}
 	return a.out.rows(rows)
 }
@@ -73,7 +73,7 @@ func (a *app) list(ctx context.Context, stage kyc.Stage, limit int) (rows []row,
 		answer, err := cases.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
 			Query: query, PageSize: int32(min(limit+1-len(found.rows), 500)), NextPageToken: page})
 		if err != nil {
-			return nil, false, workflows.Explain(ctx, err)
+			return nil, false, workflows.TranslateError(ctx, err)
 		}
 		executions := answer.GetExecutions()
 		if stage != "" {
@@ -129,7 +129,7 @@ func latest(ctx context.Context, cases workflows.Client, among []*workflow.Workf
 			answer, err := cases.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{NextPageToken: page, PageSize: 500,
 				Query: fmt.Sprintf("WorkflowId IN (%s) AND ExecutionStatus != 'ContinuedAsNew'", strings.Join(some, ", "))})
 			if err != nil {
-				return nil, workflows.Explain(ctx, err)
+				return nil, workflows.TranslateError(ctx, err)
 			}
 			for _, e := range answer.GetExecutions() {
 				if id := e.GetExecution().GetWorkflowId(); last[id] == "" {
@@ -184,7 +184,7 @@ func (p printer) rows(rows []row) error {
 		return p.value(rows)
 	}
 	if len(rows) == 0 {
-		p.say("no case")
+		p.printf("no case")
 		return nil
 	}
 	table := tabwriter.NewWriter(p.stdout, 0, 4, 2, ' ', 0)
@@ -202,8 +202,8 @@ func (p printer) rows(rows []row) error {
 		if !r.Until.IsZero() {
 			deadline = p.local(r.Until)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", harmless(r.Reference), harmless(stage), harmless(string(r.WaitingOn)),
-			harmless(string(r.CustomerType)), deadline, p.local(r.StartedAt))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", sanitize(r.Reference), sanitize(stage), sanitize(string(r.WaitingOn)),
+			sanitize(string(r.CustomerType)), deadline, p.local(r.StartedAt))
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -225,7 +225,7 @@ func (p printer) nextOf(rows []row) {
 			continue
 		}
 		if len(said) == 1 {
-			p.say("")
+			p.printf("")
 		}
 		said[kind] = true
 		others := ""
@@ -235,6 +235,6 @@ func (p printer) nextOf(rows []row) {
 		case n > 1:
 			others = fmt.Sprintf(" (and of %d others in the same way)", n)
 		}
-		p.say("next: %s%s", r.Next, others)
+		p.printf("next: %s%s", r.Next, others)
 	}
 }

@@ -22,7 +22,7 @@ const anotherStart = "starter start --customer CUSTOMER --reference ANOTHER"
 var heldSteps = []heldStep{
 	{kyc.GroundStatus, "", "starter watch REF"}, // the case reads on by itself
 	{kyc.GroundOutcome, "", "starter watch REF"},
-	{kyc.GroundContradiction, "", "starter watch REF"},
+	{kyc.HoldContradiction, "", "starter watch REF"},
 	{kyc.GroundRefused, "customerNotFound", anotherStart}, // with the right customer: docs/operations.md has the other causes
 	{kyc.GroundRefused, "applicationNotFound", "starter withdraw REF, and then " + anotherStart},
 	{kyc.GroundRefused, "", "starter refresh REF"},

@@ -35,17 +35,17 @@ func TestTheNextStepOfAHeldCaseIsTheRunbooks(t *testing.T) {
 	}
 	require.Greater(t, told, 8)
 	for _, step := range heldSteps {
-		require.Contains(t, kyc.Grounds, step.ground)
+		require.Contains(t, kyc.HoldReasons, step.ground)
 	}
 }
 
 // A customer that ConnectFi does not know is not helped by reading again.
 func TestACaseHeldForItsCustomerOffersAnotherStart(t *testing.T) {
 	c := kyc.New("A1", "cstap_9", kyc.DefaultPolicy(), time.Now())
-	c.Apply(kyc.Refused{At: time.Now(), Step: kyc.StepIdentification, Code: "customerNotFound"})
+	c.Apply(kyc.RequestRejected{At: time.Now(), Step: kyc.StepIdentification, Code: "customerNotFound"})
 	require.Equal(t, "starter start --customer cstap_9 --reference ANOTHER", nextCommand(c.View()))
 	c = kyc.New("A1", "cstap_9", kyc.DefaultPolicy(), time.Now())
-	c.Apply(kyc.Answered{At: time.Now(), Reading: kyc.Reading{ApplicationID: "iapp_1", Status: "pending_action"}})
+	c.Apply(kyc.StatusReceived{At: time.Now(), Reading: kyc.Snapshot{ApplicationID: "iapp_1", Status: "pending_action"}})
 	require.Equal(t, "starter watch A1", nextCommand(c.View()))
 }
 

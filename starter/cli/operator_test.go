@@ -63,10 +63,10 @@ func TestStartWaitsForTheEnd(t *testing.T) {
 	d.onLook = func(n int) {
 		if n == 3 {
 			c := d.cases["kyc-A1"]
-			r := reviews(c, kyc.Read)
+			r := reviews(c, kyc.ActionReadStatus)
 			r.Status, r.Outcome, r.Entities[0].Status, r.Entities[0].Outcome = "completed", "approved", "completed",
 				"approved"
-			c.Apply(kyc.Answered{At: time.Now(), Reading: r})
+			c.Apply(kyc.StatusReceived{At: time.Now(), Reading: r})
 		}
 	}
 	code, out, errs := d.run(t.Context(), "start", "--wait", "--customer", person, "--reference", "A1")
@@ -74,9 +74,9 @@ func TestStartWaitsForTheEnd(t *testing.T) {
 	require.Contains(t, out, "\n  Approved\n")
 
 	d.onLook = nil
-	d.says = func(c *kyc.Case, _ kyc.Do) kyc.Reading {
-		return kyc.Reading{ApplicationID: "iapp_2", Status: "strange",
-			Entities: []kyc.EntityReading{{ID: c.CustomerID, IsCustomer: true, Status: "strange"}}}
+	d.says = func(c *kyc.Case, _ kyc.Action) kyc.Snapshot {
+		return kyc.Snapshot{ApplicationID: "iapp_2", Status: "strange",
+			Entities: []kyc.EntitySnapshot{{ID: c.CustomerID, IsCustomer: true, Status: "strange"}}}
 	}
 	code, out, errs = d.run(t.Context(), "start", "--wait", "--customer", person, "--reference", "A2")
 	require.Equal(t, 4, code, "held: %s", errs)
@@ -122,7 +122,7 @@ func TestARefreshThatConnectFiDoesNotAnswer(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Equal(t, "starter: A1 has it, and ConnectFi has not answered yet; it goes on asking\ntry: starter "+
 		"watch A1\n", errs)
-	require.Equal(t, 1, d.cases["kyc-A1"].Hints)
+	require.Equal(t, 1, d.cases["kyc-A1"].HintsReceived)
 }
 
 // A case that was ended in Temporal has no result: whoever shows, starts or

@@ -9,17 +9,17 @@ import (
 )
 
 const (
-	mostLines    = 100_000 // of which some 140 bytes each are remembered
+	maxLines     = 100_000 // of which some 140 bytes each are remembered
 	problemsTold = 20
 )
 
-// plan is what a batch remembers of a file that was checked.
-type plan struct {
+// batchIndex is what a batch remembers of a file that was checked.
+type batchIndex struct {
 	lines int
-	cases map[string]planned // by reference
+	cases map[string]batchEntry // by reference
 }
 
-type planned struct {
+type batchEntry struct {
 	customer string
 	line     int  // the first one
 	syncMode int8 // 0 none, 1 false, 2 true: a pointer would be an object for each
@@ -27,17 +27,17 @@ type planned struct {
 }
 
 // check reads a file to its end and says everything that is wrong with it.
-func (c batchCommand) check(all iter.Seq2[line, error], common workflows.Order) (*plan, error) {
-	p := &plan{cases: map[string]planned{}}
+func (c batchCommand) check(all iter.Seq2[line, error], common workflows.StartOptions) (*batchIndex, error) {
+	p := &batchIndex{cases: map[string]batchEntry{}}
 	var problems []error
 	bad := 0
 	for l, err := range all {
 		var one *lineError
 		if err != nil && !errors.As(err, &one) {
-			return nil, c.unfit(problems, "%s cannot be used, so nothing was started: %w", c.name(), err)
+			return nil, c.invalidFile(problems, "%s cannot be used, so nothing was started: %w", c.name(), err)
 		}
-		if p.lines++; p.lines > mostLines {
-			return nil, c.unfit(nil, "%s has more than %d customers: split it", c.name(), mostLines)
+		if p.lines++; p.lines > maxLines {
+			return nil, c.invalidFile(nil, "%s has more than %d customers: split it", c.name(), maxLines)
 		}
 		if err == nil {
 			err = p.add(l, common)
@@ -53,24 +53,24 @@ func (c batchCommand) check(all iter.Seq2[line, error], common workflows.Order) 
 		problems = append(problems, fmt.Errorf("and %d more", bad-problemsTold))
 		fallthrough
 	case bad > 0:
-		return nil, c.unfit(problems, "%d of the %d lines of %s cannot be used, so nothing was started", bad, p.lines, c.name())
+		return nil, c.invalidFile(problems, "%d of the %d lines of %s cannot be used, so nothing was started", bad, p.lines, c.name())
 	case p.lines == 0:
-		return nil, c.unfit(nil, "%s names no customer", c.name())
+		return nil, c.invalidFile(nil, "%s names no customer", c.name())
 	}
 	return p, nil
 }
 
-func (c batchCommand) unfit(details []error, format string, args ...any) error {
-	return &problem{err: fmt.Errorf(format, args...), details: details, code: exitUsage, next: "starter batch --help"}
+func (c batchCommand) invalidFile(details []error, format string, args ...any) error {
+	return &cliError{err: fmt.Errorf(format, args...), details: details, code: exitUsage, next: "starter batch --help"}
 }
 
 // add takes in a line, or says why not. The same line twice is one case, and no
 // mistake.
-func (p *plan) add(l line, common workflows.Order) error {
+func (p *batchIndex) add(l line, common workflows.StartOptions) error {
 	if err := l.order(common).Validate(); err != nil {
 		return &lineError{l.number, err}
 	}
-	now := planned{customer: l.customer, line: l.number}
+	now := batchEntry{customer: l.customer, line: l.number}
 	if l.syncMode != nil {
 		now.syncMode = 1
 		if *l.syncMode {

@@ -64,16 +64,16 @@ func (p printer) fail(err error) int {
 	if errors.As(err, &end) {
 		return end.code()
 	}
-	if errors.As(err, &allSaid{}) {
+	if errors.As(err, &errReported{}) {
 		return exitError
 	}
 	code, next := exitError, "starter --help"
 	var details []string
-	var known *problem
+	var known *cliError
 	if errors.As(err, &known) {
 		code, next = max(known.code, exitError), known.next
 		for _, detail := range known.details {
-			details = append(details, sentence(detail))
+			details = append(details, oneLine(detail))
 		}
 	}
 	if p.json {
@@ -81,29 +81,29 @@ func (p printer) fail(err error) int {
 			Error   string   `json:"error"`
 			Details []string `json:"details,omitempty"`
 			Next    string   `json:"next"`
-		}{sentence(err), details, next})
+		}{oneLine(err), details, next})
 		return code
 	}
 	for _, detail := range details {
 		fmt.Fprintln(p.stderr, "starter: "+detail)
 	}
-	fmt.Fprintf(p.stderr, "starter: %s\ntry: %s\n", sentence(err), next)
+	fmt.Fprintf(p.stderr, "starter: %s\ntry: %s\n", oneLine(err), next)
 	return code
 }
 
-// sentence is an error on one line.
-func sentence(err error) string { return harmless(strings.ReplaceAll(err.Error(), "\n", "; ")) }
+// oneLine is an error on one line.
+func oneLine(err error) string { return sanitize(strings.ReplaceAll(err.Error(), "\n", "; ")) }
 
-// aside says something that was not asked for.
-func (p printer) aside(format string, args ...any) {
+// notef says something that was not asked for.
+func (p printer) notef(format string, args ...any) {
 	if !p.json {
-		fmt.Fprintln(p.stderr, "starter: "+harmless(fmt.Sprintf(format, args...)))
+		fmt.Fprintln(p.stderr, "starter: "+sanitize(fmt.Sprintf(format, args...)))
 	}
 }
 
-// say prints a line for people.
-func (p printer) say(format string, args ...any) {
-	fmt.Fprintln(p.stdout, harmless(fmt.Sprintf(format, args...)))
+// printf prints a line for people.
+func (p printer) printf(format string, args ...any) {
+	fmt.Fprintln(p.stdout, sanitize(fmt.Sprintf(format, args...)))
 }
 
 // value prints a value for machines.
@@ -124,10 +124,10 @@ func (p printer) progress(line string) {
 }
 
 func redraw(w io.Writer, line string) {
-	if runes := []rune(harmless(line)); len(runes) > 78 {
+	if runes := []rune(sanitize(line)); len(runes) > 78 {
 		line = string(runes[:77]) + "…"
 	}
-	fmt.Fprint(w, "\r\x1b[K"+harmless(line))
+	fmt.Fprint(w, "\r\x1b[K"+sanitize(line))
 }
 
 // view tells a case.
@@ -135,7 +135,7 @@ func (p printer) view(v kyc.View) error {
 	if p.json {
 		return p.value(v)
 	}
-	if err := p.file(v); err != nil {
+	if err := p.printCase(v); err != nil {
 		return err
 	}
 	var last []string
@@ -148,10 +148,10 @@ func (p printer) view(v kyc.View) error {
 		last = append(last, "next: "+next)
 	}
 	if len(last) > 0 {
-		p.say("")
+		p.printf("")
 	}
 	for _, line := range last {
-		p.say("%s", line)
+		p.printf("%s", line)
 	}
 	return nil
 }
@@ -162,42 +162,42 @@ func (p printer) begun(v kyc.View) error {
 	if err := p.view(v); err != nil || p.json || v.Stage.Final() {
 		return err
 	}
-	p.say("%s is %s: it waits for %s", v.Reference, strings.ReplaceAll(string(v.Stage), "_", " "), who(v.WaitingOn))
+	p.printf("%s is %s: it waits for %s", v.Reference, strings.ReplaceAll(string(v.Stage), "_", " "), who(v.WaitingOn))
 	return nil
 }
 
-// file tells a case as it is filed.
-func (p printer) file(v kyc.View) error {
-	p.say("%s · %s %s", v.Reference, v.CustomerType, v.CustomerID)
-	p.say("")
+// printCase tells a case as it is filed.
+func (p printer) printCase(v kyc.View) error {
+	p.printf("%s · %s %s", v.Reference, v.CustomerType, v.CustomerID)
+	p.printf("")
 	p.coloured(v.Stage, "  "+v.Headline())
-	for _, line := range p.stand(v) {
-		p.say("  %s", line)
+	for _, line := range p.statusLines(v) {
+		p.printf("  %s", line)
 	}
 	if len(v.Entities) > 0 {
-		p.say("")
+		p.printf("")
 		if err := p.entities(v); err != nil {
 			return err
 		}
 	}
-	p.say("")
+	p.printf("")
 	for _, e := range v.Timeline {
-		p.say("  %s  %s", p.local(e.At), e)
+		p.printf("  %s  %s", p.local(e.At), e)
 	}
 	return nil
 }
 
-// stand says who must act, until when, and what then; or how long it took.
-func (p printer) stand(v kyc.View) (lines []string) {
+// statusLines says who must act, until when, and what then; or how long it took.
+func (p printer) statusLines(v kyc.View) (lines []string) {
 	if v.ApplicationID != "" {
 		lines = append(lines, "application "+v.ApplicationID)
 	}
 	if v.Stage.Final() {
-		return append(lines, fmt.Sprintf("ended %s, %s after its start", p.local(v.EndedAt), span(v.EndedAt.Sub(v.StartedAt))))
+		return append(lines, fmt.Sprintf("ended %s, %s after its start", p.local(v.EndedAt), formatDuration(v.EndedAt.Sub(v.StartedAt))))
 	}
 	return append(lines,
-		fmt.Sprintf("waits for %s until %s (in %s)", who(v.WaitingOn), p.local(v.Until), span(v.Until.Sub(p.clock()))),
-		"then "+v.Then)
+		fmt.Sprintf("waits for %s until %s (in %s)", who(v.WaitingOn), p.local(v.Until), formatDuration(v.Until.Sub(p.clock()))),
+		"then "+v.OnDeadline)
 }
 
 func (p printer) entities(v kyc.View) error {
@@ -219,13 +219,13 @@ func (p printer) entities(v kyc.View) error {
 		case len(e.Missing) > 0:
 			remark = "missing: " + strings.Join(e.Missing, "; ")
 		}
-		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", harmless(e.ID), role, harmless(state), remark)
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", sanitize(e.ID), role, sanitize(state), remark)
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
 	for line := range strings.Lines(text.String()) {
-		p.say("%s", strings.TrimRight(line, " \n"))
+		p.printf("%s", strings.TrimRight(line, " \n"))
 	}
 	return nil
 }
@@ -239,7 +239,7 @@ func (p printer) coloured(stage kyc.Stage, line string) {
 	case kyc.Denied, kyc.Expired, kyc.Held:
 		code = "1;31"
 	}
-	if line = harmless(line); p.live {
+	if line = sanitize(line); p.live {
 		line = "\x1b[" + code + "m" + line + "\x1b[0m"
 	}
 	fmt.Fprintln(p.stdout, line)
@@ -264,8 +264,8 @@ func who(on kyc.WaitingOn) string {
 	return string(on)
 }
 
-// span says how long something is, in the units that matter at that length.
-func span(d time.Duration) string {
+// formatDuration says how long something is, in the units that matter at that length.
+func formatDuration(d time.Duration) string {
 	switch d = max(d, 0); {
 	case d >= 48*time.Hour:
 		return fmt.Sprintf("%.0f days", d.Hours()/24)
@@ -277,8 +277,8 @@ func span(d time.Duration) string {
 	return fmt.Sprintf("%d s", int(d.Seconds()))
 }
 
-// harmless replaces every character that does more than show itself.
-func harmless(text string) string {
+// sanitize replaces every character that does more than show itself.
+func sanitize(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) || r == ' ' {
 			return r

@@ -29,8 +29,8 @@ func paper(out *bytes.Buffer) printer {
 // owes documents, the business itself is through.
 func business(status kyc.Status) kyc.View {
 	c := kyc.New("B1", company, kyc.DefaultPolicy(), started)
-	c.Apply(kyc.Answered{At: started.Add(time.Second), Reading: kyc.Reading{ApplicationID: "iapp_1", Status: status,
-		Entities: []kyc.EntityReading{{ID: rep, Status: status}, {ID: company, IsCustomer: true, Status: "completed", Outcome: "approved"}}}})
+	c.Apply(kyc.StatusReceived{At: started.Add(time.Second), Reading: kyc.Snapshot{ApplicationID: "iapp_1", Status: status,
+		Entities: []kyc.EntitySnapshot{{ID: rep, Status: status}, {ID: company, IsCustomer: true, Status: "completed", Outcome: "approved"}}}})
 	return c.View()
 }
 
@@ -91,12 +91,12 @@ func TestColourOnlyOnATerminalThatWantsIt(t *testing.T) {
 
 func TestFollowTellsAHintAgainWhenItIsRepeated(t *testing.T) {
 	c := kyc.New("A1", company, kyc.DefaultPolicy(), started)
-	c.Apply(kyc.Hinted{At: started, By: kyc.HintCallback})
+	c.Apply(kyc.ChangeHinted{At: started, By: kyc.HintCallback})
 	var out bytes.Buffer
-	var s story
+	var s watchPrinter
 	require.NoError(t, paper(&out).follow(c.View(), &s))
 	out.Reset()
-	c.Apply(kyc.Hinted{At: started, By: kyc.HintCallback})
+	c.Apply(kyc.ChangeHinted{At: started, By: kyc.HintCallback})
 	require.NoError(t, paper(&out).follow(c.View(), &s))
 	require.Equal(t, "  2026-03-01 09:00:00  ConnectFi called back (2 times)\n", out.String())
 	require.NoError(t, paper(&out).follow(c.View(), &s))
@@ -108,7 +108,7 @@ func TestReplaysTellHowFarTheyAre(t *testing.T) {
 	p := paper(&out)
 	now := started
 	p.clock = func() time.Time { return now }
-	g := &gate{out: p, told: now}
+	g := &replayRun{out: p, told: now}
 	for range 25 {
 		now = now.Add(time.Second)
 		g.report.Histories++
@@ -126,7 +126,7 @@ func TestSpan(t *testing.T) {
 		-time.Second: "0 s", 90 * time.Second: "90 s", 5*time.Minute + time.Second: "5 min",
 		26*time.Hour + 3*time.Minute: "26 h 3 min", 30*24*time.Hour - time.Second: "30 days",
 	} {
-		require.Equal(t, want, span(d))
+		require.Equal(t, want, formatDuration(d))
 	}
 }
 
@@ -160,7 +160,7 @@ func TestWhoseDocuments(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			c := uploadCommand{reference: reference{"B1"}, Entity: test.entity}
-			who, err := c.whose(test.view)
+			who, err := c.resolveEntity(test.view)
 			require.Equal(t, test.want, who)
 			if test.says == "" {
 				require.NoError(t, err)
@@ -188,7 +188,7 @@ func TestTheSameImagesAreTheSameSubmission(t *testing.T) {
 	for _, p := range first {
 		require.Empty(t, p.Warnings, "the demo's %s", p.side)
 	}
-	require.False(t, first[0].Print.Alike(first[1].Print), "the demo's sides differ")
+	require.False(t, first[0].Print.Similar(first[1].Print), "the demo's sides differ")
 	require.NotEqual(t, one, id(rep, "license", other))
 	require.NotEqual(t, one, id(company, "license", first))
 	require.NotEqual(t, id(rep, "passport", first[:1]), id(rep, "paystub", first[:1]))
@@ -199,8 +199,8 @@ func TestTheSameImagesAreTheSameSubmission(t *testing.T) {
 // ConnectFi's API changes e-mail, addresses and phones only (C): whoever waits for data must read what is left to PayGears.
 func TestAwaitedDataSaysWhoCanChangeIt(t *testing.T) {
 	c := kyc.New("A1", "cstap_6reGTr3k8vpAu8uFV7EdiN", kyc.DefaultPolicy(), started)
-	c.Apply(kyc.Answered{At: started, Reading: kyc.Reading{ApplicationID: "iapp_1", Status: "data_request",
-		Entities: []kyc.EntityReading{{ID: "cstap_6reGTr3k8vpAu8uFV7EdiN", IsCustomer: true, Status: "data_request"}}}})
+	c.Apply(kyc.StatusReceived{At: started, Reading: kyc.Snapshot{ApplicationID: "iapp_1", Status: "data_request",
+		Entities: []kyc.EntitySnapshot{{ID: "cstap_6reGTr3k8vpAu8uFV7EdiN", IsCustomer: true, Status: "data_request"}}}})
 	v := c.View()
 	require.Equal(t, kyc.AwaitingData, v.Stage)
 	for _, says := range []string{nextCommand(v), v.Entities[0].Missing[0], workflows.Details(v)} {

@@ -24,26 +24,26 @@ const (
 	exitUndecided = 4 // the case ended without a decision
 )
 
-// problem is what went wrong, with the next command to try. A code of zero is
+// cliError is what went wrong, with the next command to try. A code of zero is
 // exitError.
-type problem struct {
+type cliError struct {
 	err     error
 	next    string
 	code    int
 	details []error // each a sentence of its own, told before
 }
 
-func (p *problem) Error() string { return p.err.Error() }
-func (p *problem) Unwrap() error { return p.err }
+func (p *cliError) Error() string { return p.err.Error() }
+func (p *cliError) Unwrap() error { return p.err }
 
 // usage is a slip on the command line.
 func usage(command, format string, args ...any) error {
-	return &problem{err: fmt.Errorf(format, args...), next: "starter " + command + " --help", code: exitUsage}
+	return &cliError{err: fmt.Errorf(format, args...), next: "starter " + command + " --help", code: exitUsage}
 }
 
 // wrongUsage is what the parser has to say.
 func wrongUsage(err error) error {
-	p := &problem{err: err, next: "starter --help", code: exitUsage}
+	p := &cliError{err: err, next: "starter --help", code: exitUsage}
 	var parse *kong.ParseError
 	if errors.As(err, &parse) && parse.Context != nil {
 		if command := parse.Context.Selected(); command != nil {
@@ -80,18 +80,18 @@ func (e *caseError) Unwrap() error { return e.err }
 
 // of says which case an error is about, unless it says everything already.
 func of(reference string, err error) error {
-	var known *problem
+	var known *cliError
 	if err == nil || errors.As(err, &known) {
 		return err
 	}
 	return &caseError{reference, err}
 }
 
-// advise turns any error into a sentence and the next command, once.
-func (a *app) advise(ctx context.Context, err error) error {
+// explain turns any error into a sentence and the next command, once.
+func (a *app) explain(ctx context.Context, err error) error {
 	var (
 		end       decided
-		known     *problem
+		known     *cliError
 		about     *caseError
 		refused   *workflows.RefusedError
 		ended     *workflows.EndedError
@@ -102,7 +102,7 @@ func (a *app) advise(ctx context.Context, err error) error {
 		invalid   *serviceerror.InvalidArgument
 		denied    *serviceerror.PermissionDenied
 	)
-	if errors.As(err, &end) || errors.As(err, &known) || errors.As(err, &allSaid{}) {
+	if errors.As(err, &end) || errors.As(err, &known) || errors.As(err, &errReported{}) {
 		return err
 	}
 	reference := "REFERENCE"
@@ -111,7 +111,7 @@ func (a *app) advise(ctx context.Context, err error) error {
 	}
 	show := "starter show " + reference
 	p := func(next, format string, args ...any) error {
-		return &problem{err: fmt.Errorf(format, args...), next: next}
+		return &cliError{err: fmt.Errorf(format, args...), next: next}
 	}
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
@@ -120,7 +120,7 @@ func (a *app) advise(ctx context.Context, err error) error {
 		return p(show, "the reference %s belongs to another customer: every check needs a reference of its own", reference)
 	case errors.As(err, &refused) && about != nil:
 		return p(show, "%s is refused: %s", reference, refused.Reason)
-	case errors.Is(err, workflows.ErrUnknown) && about != nil:
+	case errors.Is(err, workflows.ErrNotFound) && about != nil:
 		if other := a.similar(ctx, reference); other != "" {
 			return p("starter show "+other, "there is no case with the reference %s, did you mean %s?", reference, other)
 		}
@@ -128,15 +128,15 @@ func (a *app) advise(ctx context.Context, err error) error {
 	case errors.As(err, &ended) && about != nil:
 		return p(reset(reference), "%s %s: its reference is used up, unless it is reset", reference, ended)
 	case errors.As(err, &paused) && about != nil:
-		return p(unpause(reference), "%s is paused in Temporal%s%s", reference, a.byWhom(paused), a.standing(ctx, reference))
+		return p(unpause(reference), "%s is paused in Temporal%s%s", reference, a.byWhom(paused), a.describeState(ctx, reference))
 	case errors.As(err, &stuck) && about != nil:
-		return p(stuck.Cause.WayOn(reference), "%s is stuck (attempt %d): %s%s", reference, stuck.Attempt, stuck.Cause.Sentence(), a.standing(ctx, reference))
+		return p(stuck.Cause.WayOn(reference), "%s is stuck (attempt %d): %s%s", reference, stuck.Attempt, stuck.Cause.Sentence(), a.describeState(ctx, reference))
 	case errors.Is(err, workflows.ErrUnanswered) && about != nil:
 		return p("starter watch "+reference, "%s has it, and ConnectFi has not answered yet; it goes on asking", reference)
 	case errors.Is(err, workflows.ErrNoWorker) && about != nil:
-		return p("go run ./worker", "no worker is up to answer for %s%s", reference, a.standing(ctx, reference))
+		return p("go run ./worker", "no worker is up to answer for %s%s", reference, a.describeState(ctx, reference))
 	case errors.Is(err, workflows.ErrBusy) && about != nil:
-		return p("starter watch "+reference, "a worker is up, and ConnectFi has not answered it for %s yet: what was asked goes on%s", reference, a.standing(ctx, reference))
+		return p("starter watch "+reference, "a worker is up, and ConnectFi has not answered it for %s yet: what was asked goes on%s", reference, a.describeState(ctx, reference))
 	case errors.Is(err, workflows.ErrUnavailable):
 		return p(show, "Temporal cannot take this now (%s): try again in a moment", because(err))
 	case errors.Is(err, workflows.ErrNoAnswer) && about != nil:
@@ -183,8 +183,8 @@ func because(err error) string {
 	return strings.TrimPrefix(strings.TrimPrefix(text, ": "), " ")
 }
 
-// standing says where Temporal has a case, without a worker.
-func (a *app) standing(ctx context.Context, reference string) string {
+// describeState says where Temporal has a case, without a worker.
+func (a *app) describeState(ctx context.Context, reference string) string {
 	cases, err := a.cases(ctx)
 	if err != nil {
 		return ""

@@ -12,24 +12,24 @@ import (
 	"durablekyc.example/workflows"
 )
 
-// notUpError is a version whose worker is not there yet, which may pass.
-type notUpError struct{ says string }
+// versionNotReadyError is a version whose worker is not there yet, which may pass.
+type versionNotReadyError struct{ says string }
 
-func (e *notUpError) Error() string { return e.says }
+func (e *versionNotReadyError) Error() string { return e.says }
 
 // promote routes the cases to a build, once its worker polls both queues: made
 // current any earlier, it would leave the tasks of one of them lying.
-func (p *preparation) promote(ctx context.Context, deployment string) {
+func (p *setupRun) promote(ctx context.Context, deployment string) {
 	check, build := "worker deployment "+deployment, p.command.Promote
 	handle := p.temporal.WorkerDeploymentClient().GetHandle(deployment)
 	var was string
-	err := p.patiently(ctx, p.until, func(err error) bool {
-		var absent *notUpError
-		return passing(err) || errors.As(err, &absent)
+	err := p.retryUntil(ctx, p.until, func(err error) bool {
+		var absent *versionNotReadyError
+		return isTransient(err) || errors.As(err, &absent)
 	}, func(ctx context.Context) error {
 		d, err := handle.Describe(ctx, client.WorkerDeploymentDescribeOptions{})
 		if missing(err) {
-			return &notUpError{"no worker of this deployment has come yet"}
+			return &versionNotReadyError{"no worker of this deployment has come yet"}
 		}
 		if err != nil {
 			return err
@@ -37,25 +37,25 @@ func (p *preparation) promote(ctx context.Context, deployment string) {
 		if was = current(d); was == build {
 			return nil
 		}
-		if err := standsBy(ctx, handle, build); err != nil {
+		if err := checkPollers(ctx, handle, build); err != nil {
 			return err
 		}
 		_, err = handle.SetCurrentVersion(ctx, client.WorkerDeploymentSetCurrentVersionOptions{BuildID: build, ConflictToken: d.ConflictToken})
 		return err
 	})
-	var absent *notUpError
+	var absent *versionNotReadyError
 	switch {
 	case errors.As(err, &absent):
-		p.add(finding{check, notDone, absent.says, fmt.Sprintf("start a worker of build %s with KYC_DEPLOYMENT=%s, and starter setup --promote %s --wait 2m", build, deployment, build)})
+		p.add(checkResult{check, notDone, absent.says, fmt.Sprintf("start a worker of build %s with KYC_DEPLOYMENT=%s, and starter setup --promote %s --wait 2m", build, deployment, build)})
 	case err != nil:
 		p.refused(check, "promote "+build, err, fmt.Sprintf("temporal worker deployment set-current-version --namespace %s --deployment-name %s --build-id %s, with write access to the namespace",
 			p.namespace, deployment, build))
 	case was == build:
-		p.add(finding{check, alreadyThere, build + " is the current version", ""})
+		p.add(checkResult{check, alreadyThere, build + " is the current version", ""})
 	case was == "":
-		p.add(finding{check, changed, build + " is the current version now; no version was", ""})
+		p.add(checkResult{check, changed, build + " is the current version now; no version was", ""})
 	default:
-		p.add(finding{check, changed, fmt.Sprintf("%s is the current version now; it was %s", build, was), ""})
+		p.add(checkResult{check, changed, fmt.Sprintf("%s is the current version now; it was %s", build, was), ""})
 	}
 }
 
@@ -67,11 +67,11 @@ func current(d client.WorkerDeploymentDescribeResponse) string {
 	return ""
 }
 
-// standsBy reports a version whose worker is not there, or not on both queues.
-func standsBy(ctx context.Context, handle client.WorkerDeploymentHandle, build string) error {
+// checkPollers reports a version whose worker is not there, or not on both queues.
+func checkPollers(ctx context.Context, handle client.WorkerDeploymentHandle, build string) error {
 	v, err := handle.DescribeVersion(ctx, client.WorkerDeploymentDescribeVersionOptions{BuildID: build})
 	if missing(err) {
-		return &notUpError{"no worker of build " + build + " has come yet"}
+		return &versionNotReadyError{"no worker of build " + build + " has come yet"}
 	}
 	if err != nil {
 		return err
@@ -81,7 +81,7 @@ func standsBy(ctx context.Context, handle client.WorkerDeploymentHandle, build s
 		without = slices.DeleteFunc(without, func(name string) bool { return name == queue.Name })
 	}
 	if len(without) > 0 {
-		return &notUpError{fmt.Sprintf("the worker of build %s does not poll %s yet", build, strings.Join(without, " and "))}
+		return &versionNotReadyError{fmt.Sprintf("the worker of build %s does not poll %s yet", build, strings.Join(without, " and "))}
 	}
 	return nil
 }

@@ -39,9 +39,9 @@ type replayCommand struct {
 	File      string `placeholder:"FILE" help:"A history as JSON, encrypted as Temporal has it: of temporal workflow show --output json, or the Temporal UI's."`
 }
 
-// verdict is what a replay found out about one history that it did not come
+// failure is what a replay found out about one history that it did not come
 // through.
-type verdict struct {
+type failure struct {
 	ID        string `json:"id"`
 	RunID     string `json:"runId,omitempty"`
 	EventID   int64  `json:"eventId,omitempty"`
@@ -55,9 +55,9 @@ type report struct {
 	Histories int       `json:"histories"`
 	Cases     int       `json:"cases"`    // so many of them are of cases, the others of notifiers
 	Replayed  int       `json:"replayed"` // so many of them to their end
-	Breaks    []verdict `json:"breaks"`   // a worker of this build would be stuck there
-	Unopened  []verdict `json:"unopened"` // nobody knows
-	Endless   []verdict `json:"endless"`  // the replay does not end: a worker of this build would spin there
+	Breaks    []failure `json:"breaks"`   // a worker of this build would be stuck there
+	Unopened  []failure `json:"unopened"` // nobody knows
+	Endless   []failure `json:"endless"`  // the replay does not end: a worker of this build would spin there
 }
 
 func (c replayCommand) Run(ctx context.Context, a *app) error {
@@ -83,7 +83,7 @@ func (c replayCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	g := &gate{keyset: keyset, report: report{Build: telemetry.Version, Breaks: []verdict{}, Unopened: []verdict{}, Endless: []verdict{}}, told: a.out.clock(), out: a.out}
+	g := &replayRun{keyset: keyset, report: report{Build: telemetry.Version, Breaks: []failure{}, Unopened: []failure{}, Endless: []failure{}}, told: a.out.clock(), out: a.out}
 	switch {
 	case c.File != "":
 		err = g.file(c.File)
@@ -101,8 +101,8 @@ func (c replayCommand) Run(ctx context.Context, a *app) error {
 	return g.verdict(c)
 }
 
-// gate replays histories, several at a time.
-type gate struct {
+// replayRun replays histories, several at a time.
+type replayRun struct {
 	keyset seal.Keyset
 	out    printer
 
@@ -111,9 +111,9 @@ type gate struct {
 	told   time.Time // when somebody was last told how far it is
 }
 
-func (g *gate) file(name string) error {
+func (g *replayRun) file(name string) error {
 	again := func(err error, format string, args ...any) error {
-		return &problem{err: fmt.Errorf(format+": %w", append(args, err)...), next: "temporal workflow show --workflow-id kyc-REFERENCE --output json > " + name}
+		return &cliError{err: fmt.Errorf(format+": %w", append(args, err)...), next: "temporal workflow show --workflow-id kyc-REFERENCE --output json > " + name}
 	}
 	file, err := os.Open(name)
 	if err != nil {
@@ -127,12 +127,12 @@ func (g *gate) file(name string) error {
 	if len(h.GetEvents()) == 0 || h.Events[0].GetWorkflowExecutionStartedEventAttributes() == nil {
 		return again(errors.New("it does not begin with a start"), "%s is no history", name)
 	}
-	g.judge(workflow.Execution{ID: h.Events[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowId()}, h)
+	g.replayOne(workflow.Execution{ID: h.Events[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowId()}, h)
 	return nil
 }
 
 // one replays a case's latest run, and its notifier's if there is one.
-func (g *gate) one(ctx context.Context, a *app, reference string) error {
+func (g *replayRun) one(ctx context.Context, a *app, reference string) error {
 	cases, err := a.cases(ctx)
 	if err != nil {
 		return err
@@ -141,14 +141,14 @@ func (g *gate) one(ctx context.Context, a *app, reference string) error {
 		return of(reference, err)
 	}
 	err = g.read(ctx, cases, workflow.Execution{ID: workflows.NotifyID(reference)})
-	if errors.Is(err, workflows.ErrUnknown) {
+	if errors.Is(err, workflows.ErrNotFound) {
 		return nil
 	}
 	return err
 }
 
 // open replays what runs, while it is being listed.
-func (g *gate) open(ctx context.Context, a *app) error {
+func (g *replayRun) open(ctx context.Context, a *app) error {
 	cases, err := a.cases(ctx)
 	if err != nil {
 		return err
@@ -156,10 +156,10 @@ func (g *gate) open(ctx context.Context, a *app) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(replaysAtOnce + 1) // with the one that lists
 	group.Go(func() error {
-		return cases.Open(ctx, func(e workflow.Execution) error {
+		return cases.ListOpen(ctx, func(e workflow.Execution) error {
 			group.Go(func() error {
 				err := g.read(ctx, cases, e)
-				if errors.Is(err, workflows.ErrUnknown) {
+				if errors.Is(err, workflows.ErrNotFound) {
 					return nil // it ended, and was forgotten, meanwhile
 				}
 				return err
@@ -172,22 +172,22 @@ func (g *gate) open(ctx context.Context, a *app) error {
 	return err
 }
 
-func (g *gate) read(ctx context.Context, cases workflows.Client, e workflow.Execution) error {
+func (g *replayRun) read(ctx context.Context, cases workflows.Client, e workflow.Execution) error {
 	reading, cancel := context.WithTimeout(ctx, readWithin)
 	defer cancel()
 	h, err := cases.History(reading, e)
 	if err != nil {
 		return err
 	}
-	g.judge(e, h)
+	g.replayOne(e, h)
 	return nil
 }
 
-// judge replays one history and notes what comes of it.
-func (g *gate) judge(e workflow.Execution, h *history.History) {
+// replayOne replays one history and notes what comes of it.
+func (g *replayRun) replayOne(e workflow.Execution, h *history.History) {
 	err := workflows.Replayer(g.keyset.WorkerConverters()).Replay(h)
-	v := verdict{ID: e.ID, RunID: e.RunID}
-	var parting *workflows.PartingError
+	v := failure{ID: e.ID, RunID: e.RunID}
+	var parting *workflows.NonDeterminismError
 	switch {
 	case errors.As(err, &parting):
 		v.EventID, v.EventType, v.Reason = parting.Event.GetEventId(), parting.Event.GetEventType().String(), parting.Reason
@@ -196,7 +196,7 @@ func (g *gate) judge(e workflow.Execution, h *history.History) {
 	}
 	var sealed error
 	if err != nil { // for want of a key?
-		sealed = g.unopened(h, &v)
+		sealed = g.undecryptable(h, &v)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -217,9 +217,9 @@ func (g *gate) judge(e workflow.Execution, h *history.History) {
 	g.progress()
 }
 
-// unopened finds what the keyset does not open up to the event of a verdict,
+// undecryptable finds what the keyset does not open up to the event of a verdict,
 // which then is about that. Search attributes are never encrypted.
-func (g *gate) unopened(h *history.History, v *verdict) (first error) {
+func (g *replayRun) undecryptable(h *history.History, v *failure) (first error) {
 	codec := g.keyset.Codec()
 	for _, event := range h.GetEvents() {
 		if v.EventID > 0 && event.GetEventId() > v.EventID {
@@ -239,19 +239,19 @@ func (g *gate) unopened(h *history.History, v *verdict) (first error) {
 }
 
 // progress tells from time to time how far it is.
-func (g *gate) progress() {
+func (g *replayRun) progress() {
 	line := fmt.Sprintf("%d histories read, %d replay", g.report.Histories, g.report.Replayed)
 	g.out.footer(line)
 	if now := g.out.clock(); !g.out.live && now.Sub(g.told) >= tellEvery {
 		g.told = now
-		g.out.aside("%s", line)
+		g.out.notef("%s", line)
 	}
 }
 
 // report is a table of what did not replay, and a line about all of it.
 func (p printer) report(r report) error {
-	for _, some := range [][]verdict{r.Breaks, r.Unopened, r.Endless} {
-		slices.SortFunc(some, func(a, b verdict) int { return cmp.Compare(a.ID, b.ID) })
+	for _, some := range [][]failure{r.Breaks, r.Unopened, r.Endless} {
+		slices.SortFunc(some, func(a, b failure) int { return cmp.Compare(a.ID, b.ID) })
 	}
 	if p.json {
 		return p.value(r)
@@ -265,36 +265,36 @@ func (p printer) report(r report) error {
 			if v.EventID > 0 {
 				event = fmt.Sprint(v.EventID)
 			}
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", harmless(v.ID), event, harmless(cmp.Or(v.EventType, "-")), harmless(v.Reason))
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", sanitize(v.ID), event, sanitize(cmp.Or(v.EventType, "-")), sanitize(v.Reason))
 		}
 		if err := table.Flush(); err != nil {
 			return err
 		}
 		for line := range strings.Lines(text.String()) {
-			p.say("%s", strings.TrimRight(line, " \n"))
+			p.printf("%s", strings.TrimRight(line, " \n"))
 		}
-		p.say("")
+		p.printf("")
 	}
-	p.say("%d of %d histories replay on build %s (%d of cases, %d of notifiers)", r.Replayed, r.Histories, r.Build, r.Cases, r.Histories-r.Cases)
+	p.printf("%d of %d histories replay on build %s (%d of cases, %d of notifiers)", r.Replayed, r.Histories, r.Build, r.Cases, r.Histories-r.Cases)
 	return nil
 }
 
-// verdict lets a build pass, or says what to do about it.
-func (g *gate) verdict(c replayCommand) error {
+// failure lets a build pass, or says what to do about it.
+func (g *replayRun) verdict(c replayCommand) error {
 	switch r := g.report; {
 	case len(r.Breaks) > 0:
-		return &problem{next: "temporal workflow show --workflow-id " + r.Breaks[0].ID,
+		return &cliError{next: "temporal workflow show --workflow-id " + r.Breaks[0].ID,
 			err: fmt.Errorf("%d of %d would be stuck on build %s, so do not deploy it: have it do for them what the old build does, behind workflow.GetVersion, or pin them to the old build (docs/operations.md)",
 				len(r.Breaks), r.Histories, r.Build)}
 	case len(r.Endless) > 0:
-		return &problem{next: "temporal workflow show --workflow-id " + r.Endless[0].ID,
+		return &cliError{next: "temporal workflow show --workflow-id " + r.Endless[0].ID,
 			err: fmt.Errorf("%d of %d never come to an end on build %s: its workflow code goes round on what their last events say; do not deploy it, mend that loop, or terminate and restart the case (docs/operations.md)",
 				len(r.Endless), r.Histories, r.Build)}
 	case len(r.Unopened) > 0 && c.File != "":
-		return &problem{next: "KYC_KEYSET_FILE=the-file-that-the-worker-reads starter replay --file " + c.File,
+		return &cliError{next: "KYC_KEYSET_FILE=the-file-that-the-worker-reads starter replay --file " + c.File,
 			err: errors.New("the history does not open, so nobody knows whether it replays: give the worker's keyset, and a history that was downloaded encrypted")}
 	case len(r.Unopened) > 0:
-		return &problem{next: "KYC_KEYSET_FILE=the-file-that-the-worker-reads starter replay …",
+		return &cliError{next: "KYC_KEYSET_FILE=the-file-that-the-worker-reads starter replay …",
 			err: fmt.Errorf("%d of %d do not open with this KYC_KEYSET, so nobody knows whether they replay", len(r.Unopened), r.Histories)}
 	}
 	return nil

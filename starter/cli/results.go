@@ -29,18 +29,18 @@ type result struct {
 	Error      string `json:"error,omitempty"`
 }
 
-// through is whether nothing is left to do for the line.
-func (r result) through() bool { return r.Result == resultStarted || r.Result == resultFound }
+// done is whether nothing is left to do for the line.
+func (r result) done() bool { return r.Result == resultStarted || r.Result == resultFound }
 
 // everyResult begins like this; it is how a torn line is told from a file of
 // somebody else's.
 const everyResult = `{"line":`
 
-// remember marks what earlier runs have brought through, by reference and
+// loadResults marks what earlier runs have brought through, by reference and
 // customer: line numbers may have moved. It answers how many bytes of the file
 // are whole lines. Whoever was killed while writing left a torn one behind
 // them, which counts as not written: its case will be found.
-func remember(name string, p *plan) (whole int64, err error) {
+func loadResults(name string, p *batchIndex) (whole int64, err error) {
 	file, err := os.Open(name)
 	if errors.Is(err, os.ErrNotExist) {
 		return 0, nil
@@ -49,7 +49,7 @@ func remember(name string, p *plan) (whole int64, err error) {
 		return 0, err
 	}
 	defer file.Close()
-	text := bufio.NewReaderSize(file, longestLine)
+	text := bufio.NewReaderSize(file, maxLineBytes)
 	for number := 1; ; number++ {
 		told, err := text.ReadSlice('\n')
 		torn := bytes.HasPrefix(told, []byte(everyResult)) || bytes.HasPrefix([]byte(everyResult), told)
@@ -66,7 +66,7 @@ func remember(name string, p *plan) (whole int64, err error) {
 			return 0, fmt.Errorf("line %d of %s is no result of a batch, so nothing is added to it", number, name)
 		}
 		whole += int64(len(told))
-		if c, known := p.cases[r.Reference]; known && r.through() && c.customer == r.CustomerID {
+		if c, known := p.cases[r.Reference]; known && r.done() && c.customer == r.CustomerID {
 			c.through = true
 			p.cases[r.Reference] = c
 		}
@@ -87,12 +87,12 @@ func results(name string, whole int64) (*os.File, error) {
 	return file, nil
 }
 
-// tally is what became of a batch, or of as much as was done.
-type tally struct {
+// summary is what became of a batch, or of as much as was done.
+type summary struct {
 	Lines    int    `json:"lines"`
 	Started  int    `json:"started"`
 	Found    int    `json:"found"`
-	Earlier  int    `json:"earlier"` // through in an earlier run, by the result file
+	Earlier  int    `json:"earlier"` // done in an earlier run, by the result file
 	Conflict int    `json:"conflict"`
 	Ended    int    `json:"ended"` // in Temporal, without a result: the reference is used up
 	Failed   int    `json:"failed"`
@@ -101,20 +101,20 @@ type tally struct {
 }
 
 // tried is how many lines this run has dealt with.
-func (t tally) tried() int { return t.Started + t.Found + t.Conflict + t.Ended + t.Failed }
+func (t summary) tried() int { return t.Started + t.Found + t.Conflict + t.Ended + t.Failed }
 
 // progress is how far it is, after so long.
-func (t tally) progress(after time.Duration) string {
+func (t summary) progress(after time.Duration) string {
 	perSecond := float64(t.tried()) / after.Seconds()
 	text := fmt.Sprintf("%d/%d · %.1f a second · %d failed", t.Lines-t.Left, t.Lines, perSecond, t.Failed+t.Ended+t.Conflict)
 	if perSecond > 0 {
-		text += " · " + span(time.Duration(float64(t.Left)/perSecond*float64(time.Second))) + " left"
+		text += " · " + formatDuration(time.Duration(float64(t.Left)/perSecond*float64(time.Second))) + " left"
 	}
 	return text
 }
 
-// tally is a line about all of a batch.
-func (p printer) tally(t tally) error {
+// summary is a line about all of a batch.
+func (p printer) tally(t summary) error {
 	if p.json {
 		return p.value(t)
 	}
@@ -127,6 +127,6 @@ func (p printer) tally(t tally) error {
 			text += fmt.Sprintf(", %d %s", more.n, more.what)
 		}
 	}
-	p.say("%s; %s has each", text, t.Results)
+	p.printf("%s; %s has each", text, t.Results)
 	return nil
 }

@@ -17,7 +17,7 @@ func sampleLicence(seed string) ([]picture, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the sample licence cannot be drawn: %w", err)
 		}
-		judged, err := docstore.Judge(bytes.NewReader(drawn), docstore.DefaultLimits())
+		judged, err := docstore.Check(bytes.NewReader(drawn), docstore.DefaultLimits())
 		if err != nil {
 			return nil, fmt.Errorf("the sample licence does not pass: %w", err)
 		}

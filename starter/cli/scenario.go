@@ -28,7 +28,7 @@ func (a *app) newCustomer(ctx context.Context, scenario string) (string, error) 
 		return "", err
 	case base == "":
 		unset := errors.New("--scenario needs the sandbox: CONNECTFI_BASE_URL is not set")
-		return "", &problem{err: unset, next: "go run ./dev"}
+		return "", &cliError{err: unset, next: "go run ./dev"}
 	}
 	order, err := json.Marshal(map[string]string{"type": "individual", "scenario": scenario})
 	if err != nil {
@@ -42,7 +42,7 @@ func (a *app) newCustomer(ctx context.Context, scenario string) (string, error) 
 	request.Header.Set("Content-Type", "application/json")
 	answer, err := (&http.Client{Timeout: sandboxTimeout}).Do(request)
 	if err != nil {
-		return "", &problem{err: errors.New("the sandbox at CONNECTFI_BASE_URL cannot be reached"), next: "go run ./dev"}
+		return "", &cliError{err: errors.New("the sandbox at CONNECTFI_BASE_URL cannot be reached"), next: "go run ./dev"}
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
@@ -58,7 +58,7 @@ func (a *app) newCustomer(ctx context.Context, scenario string) (string, error) 
 	case answer.StatusCode == http.StatusBadRequest && made.Error != "":
 		return "", usage("start", "--scenario %q: %s", scenario, made.Error)
 	case answer.StatusCode != http.StatusOK || unreadable || len(made.CustomerIDs) != 1:
-		return "", &problem{err: errors.New("--scenario needs the sandbox, and CONNECTFI_BASE_URL is not one"),
+		return "", &cliError{err: errors.New("--scenario needs the sandbox, and CONNECTFI_BASE_URL is not one"),
 			next: "starter start --customer ID --reference REF"}
 	}
 	return made.CustomerIDs[0], nil

@@ -29,7 +29,7 @@ func TestACustomerOfAScenario(t *testing.T) {
 	require.Regexp(t, `^cstap_\w+$`, made)
 
 	_, err = at(server.URL).newCustomer(t.Context(), "revue")
-	var wrong *problem
+	var wrong *cliError
 	require.ErrorAs(t, err, &wrong)
 	require.Equal(t, exitUsage, wrong.code)
 	require.ErrorContains(t, err, `--scenario "revue": scenario is one of approve, `)

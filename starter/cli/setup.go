@@ -26,13 +26,13 @@ type setupCommand struct {
 }
 
 const (
-	leastRetention = 24 * time.Hour  // Temporal's own least
-	settles        = 2 * time.Minute // what was written is known to all of Temporal: its slowest cache is read anew every minute
-	pause          = time.Second
+	minRetention       = 24 * time.Hour  // Temporal's own least
+	propagationTimeout = 2 * time.Minute // what was written is known to all of Temporal: its slowest cache is read anew every minute
+	pause              = time.Second
 )
 
-// preparation is one run of setup.
-type preparation struct {
+// setupRun is one run of setup.
+type setupRun struct {
 	findings
 	command   setupCommand
 	temporal  client.Client
@@ -42,8 +42,8 @@ type preparation struct {
 }
 
 func (c setupCommand) Run(ctx context.Context, a *app) error {
-	if c.Retention < leastRetention {
-		return usage("setup", "--retention must be %s or more", leastRetention)
+	if c.Retention < minRetention {
+		return usage("setup", "--retention must be %s or more", minRetention)
 	}
 	lookup, err := a.lookup()
 	if err != nil {
@@ -54,7 +54,7 @@ func (c setupCommand) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	if c.Promote != "" && deployment == "" {
-		return &problem{err: errors.New("KYC_DEPLOYMENT is not set: it names the worker deployment whose version is promoted"), code: exitUsage,
+		return &cliError{err: errors.New("KYC_DEPLOYMENT is not set: it names the worker deployment whose version is promoted"), code: exitUsage,
 			next: "KYC_DEPLOYMENT=kyc starter setup --promote " + c.Promote}
 	}
 	options := cluster.Options{Lookup: lookup, Logger: slog.New(slog.DiscardHandler)}
@@ -62,7 +62,7 @@ func (c setupCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	p := &preparation{findings: findings{out: a.out}, command: c, namespace: name, cloud: onCloud(address), until: time.Now().Add(c.Wait)}
+	p := &setupRun{findings: findings{out: a.out}, command: c, namespace: name, cloud: onCloud(address), until: time.Now().Add(c.Wait)}
 	if p.temporal, err = p.dial(ctx, options); err != nil {
 		return err
 	}
@@ -74,22 +74,22 @@ func (c setupCommand) Run(ctx context.Context, a *app) error {
 		}
 	}
 	if ctx.Err() != nil {
-		return &problem{err: errors.New("stopped before everything was looked at"), next: "starter setup"}
+		return &cliError{err: errors.New("stopped before everything was looked at"), next: "starter setup"}
 	}
 	return p.end(notDone)
 }
 
 // dial waits for a Temporal that does not answer yet, and for nothing else.
-func (p *preparation) dial(ctx context.Context, options cluster.Options) (c client.Client, err error) {
+func (p *setupRun) dial(ctx context.Context, options cluster.Options) (c client.Client, err error) {
 	said := false
-	err = p.patiently(ctx, p.until, func(err error) bool {
+	err = p.retryUntil(ctx, p.until, func(err error) bool {
 		var away *cluster.UnreachableError
 		if !errors.As(err, &away) {
 			return false
 		}
 		if !said && p.command.Wait > 0 {
 			said = true
-			p.out.aside("waiting for Temporal at %s", away.Address)
+			p.out.notef("waiting for Temporal at %s", away.Address)
 		}
 		return true
 	}, func(ctx context.Context) error {
@@ -100,7 +100,7 @@ func (p *preparation) dial(ctx context.Context, options cluster.Options) (c clie
 }
 
 // prepareNamespace says whether there is, or may be, a namespace to go on with.
-func (p *preparation) prepareNamespace(ctx context.Context) bool {
+func (p *setupRun) prepareNamespace(ctx context.Context) bool {
 	check := "namespace " + p.namespace
 	for {
 		is, err := p.described(ctx)
@@ -111,7 +111,7 @@ func (p *preparation) prepareNamespace(ctx context.Context) bool {
 			p.refused(check, "see it", err, p.byHand("temporal operator namespace describe --namespace %s", "tcld namespace get --namespace %s", p.namespace))
 			return forbidden(err)
 		}
-		err = p.patiently(ctx, p.until, passing, func(ctx context.Context) error {
+		err = p.retryUntil(ctx, p.until, isTransient, func(ctx context.Context) error {
 			_, err := p.temporal.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
 				Namespace: p.namespace, Description: "KYC and KYB cases", WorkflowExecutionRetentionPeriod: durationpb.New(p.command.Retention)})
 			return err
@@ -130,17 +130,17 @@ func (p *preparation) prepareNamespace(ctx context.Context) bool {
 			return false
 		}
 		// Its other services learn of it some seconds later.
-		if err := p.patiently(ctx, time.Now().Add(settles), unsettled, func(ctx context.Context) error { return p.countable(ctx, "") }); err != nil {
+		if err := p.retryUntil(ctx, time.Now().Add(propagationTimeout), isNotPropagated, func(ctx context.Context) error { return p.countable(ctx, "") }); err != nil {
 			p.refused(check, "use it although it was created", err, "starter setup --wait 2m")
 			return false
 		}
-		p.add(finding{check, created, "closed cases stay for " + span(p.command.Retention), ""})
+		p.add(checkResult{check, created, "closed cases stay for " + formatDuration(p.command.Retention), ""})
 		return true
 	}
 }
 
-func (p *preparation) described(ctx context.Context) (d *workflowservice.DescribeNamespaceResponse, err error) {
-	err = p.patiently(ctx, p.until, passing, func(ctx context.Context) error {
+func (p *setupRun) described(ctx context.Context) (d *workflowservice.DescribeNamespaceResponse, err error) {
+	err = p.retryUntil(ctx, p.until, isTransient, func(ctx context.Context) error {
 		d, err = p.temporal.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: p.namespace})
 		return err
 	})
@@ -149,22 +149,22 @@ func (p *preparation) described(ctx context.Context) (d *workflowservice.Describ
 
 // prepareRetention brings a shorter one up. A namespace that lacks it can be
 // gone on with.
-func (p *preparation) prepareRetention(ctx context.Context, check string, is time.Duration) bool {
+func (p *setupRun) prepareRetention(ctx context.Context, check string, is time.Duration) bool {
 	if is >= p.command.Retention {
-		p.add(finding{check, alreadyThere, "closed cases stay for " + span(is), ""})
+		p.add(checkResult{check, alreadyThere, "closed cases stay for " + formatDuration(is), ""})
 		return true
 	}
-	err := p.patiently(ctx, p.until, passing, func(ctx context.Context) error {
+	err := p.retryUntil(ctx, p.until, isTransient, func(ctx context.Context) error {
 		_, err := p.temporal.WorkflowService().UpdateNamespace(ctx, &workflowservice.UpdateNamespaceRequest{Namespace: p.namespace,
 			Config: &namespace.NamespaceConfig{WorkflowExecutionRetentionTtl: durationpb.New(p.command.Retention)}})
 		return err
 	})
 	if err != nil {
-		p.refused(check, fmt.Sprintf("keep closed cases for %s, where it is %s,", span(p.command.Retention), span(is)), err,
+		p.refused(check, fmt.Sprintf("keep closed cases for %s, where it is %s,", formatDuration(p.command.Retention), formatDuration(is)), err,
 			longerRetention(p.namespace, p.command.Retention, p.cloud))
 		return true
 	}
-	p.add(finding{check, changed, fmt.Sprintf("closed cases stay for %s now; it was %s", span(p.command.Retention), span(is)), ""})
+	p.add(checkResult{check, changed, fmt.Sprintf("closed cases stay for %s now; it was %s", formatDuration(p.command.Retention), formatDuration(is)), ""})
 	return true
 }
 
@@ -176,18 +176,18 @@ func longerRetention(namespace string, retention time.Duration, cloud bool) stri
 }
 
 // refused is what Temporal did not let us do, with who may do it and how.
-func (p *preparation) refused(check, what string, err error, byHand string) {
-	says := fmt.Sprintf("Temporal did not %s: %s", what, sentence(err))
+func (p *setupRun) refused(check, what string, err error, byHand string) {
+	says := fmt.Sprintf("Temporal did not %s: %s", what, oneLine(err))
 	if forbidden(err) {
 		says = fmt.Sprintf("these credentials have no permission to %s", strings.TrimSuffix(what, ","))
 		if p.cloud {
 			says += ", which Temporal Cloud lets nobody do from here"
 		}
 	}
-	p.add(finding{check, notDone, says, byHand})
+	p.add(checkResult{check, notDone, says, byHand})
 }
 
-func (p *preparation) byHand(selfHosted, cloud string, args ...any) string {
+func (p *setupRun) byHand(selfHosted, cloud string, args ...any) string {
 	return fmt.Sprintf(map[bool]string{false: selfHosted, true: cloud}[p.cloud], args...)
 }
 
@@ -198,9 +198,9 @@ func onCloud(address string) bool {
 	return strings.HasSuffix(host, ".tmprl.cloud") || strings.HasSuffix(host, ".api.temporal.io")
 }
 
-// patiently makes one bounded call after the other for as long as it fails in a
+// retryUntil makes one bounded call after the other for as long as it fails in a
 // way that may pass.
-func (p *preparation) patiently(ctx context.Context, until time.Time, passes func(error) bool, call func(context.Context) error) error {
+func (p *setupRun) retryUntil(ctx context.Context, until time.Time, passes func(error) bool, call func(context.Context) error) error {
 	for {
 		bounded, cancel := context.WithTimeout(ctx, answerWithin)
 		err := call(bounded)
@@ -216,8 +216,8 @@ func (p *preparation) patiently(ctx context.Context, until time.Time, passes fun
 	}
 }
 
-// passing is a failure of a Temporal that is starting or busy.
-func passing(err error) bool {
+// isTransient is a failure of a Temporal that is starting or busy.
+func isTransient(err error) bool {
 	switch serviceerror.ToStatus(err).Code().String() {
 	case "Unavailable", "ResourceExhausted", "DeadlineExceeded", "Internal", "Aborted":
 		return true
@@ -225,11 +225,11 @@ func passing(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded)
 }
 
-// unsettled is a failure of a Temporal that does not know everywhere yet what
+// isNotPropagated is a failure of a Temporal that does not know everywhere yet what
 // it was told.
-func unsettled(err error) bool {
+func isNotPropagated(err error) bool {
 	var invalid *serviceerror.InvalidArgument
-	return passing(err) || missing(err) || errors.As(err, &invalid)
+	return isTransient(err) || missing(err) || errors.As(err, &invalid)
 }
 
 func missing(err error) bool {

@@ -148,13 +148,13 @@ NOT DONE       search attribute KycWaitingOn: these credentials have no permissi
 			require.NoError(t, err)
 			defer c.Close()
 			var out strings.Builder
-			p := &preparation{findings: findings{out: printer{stdout: &out}}, command: setupCommand{Retention: month}, temporal: c, namespace: "kyc.a1b2c", cloud: test.cloud}
+			p := &setupRun{findings: findings{out: printer{stdout: &out}}, command: setupCommand{Retention: month}, temporal: c, namespace: "kyc.a1b2c", cloud: test.cloud}
 			if p.prepareNamespace(t.Context()) {
 				p.prepareAttributes(t.Context())
 			}
 			require.Equal(t, test.want, out.String())
 			if strings.Contains(test.want, "NOT DONE") {
-				require.ErrorAs(t, p.end(notDone), &allSaid{})
+				require.ErrorAs(t, p.end(notDone), &errReported{})
 			} else {
 				require.NoError(t, p.end(notDone))
 			}
@@ -226,19 +226,19 @@ func TestTemporalCloudIsToldByItsAddress(t *testing.T) {
 func TestDoctorTellsCredentialsFromANamespace(t *testing.T) {
 	for name, test := range map[string]struct {
 		temporal guarded
-		want     finding
+		want     checkResult
 	}{
-		"no namespace":      {guarded{}, finding{"namespace default", wrong, "Temporal has no such namespace", "starter setup, or TEMPORAL_NAMESPACE=the-right-one"}},
-		"other credentials": {guarded{hidden: true}, finding{"namespace default", wrong, "Temporal refuses these credentials for it", "TEMPORAL_API_KEY_FILE=… or TEMPORAL_TLS_CLIENT_CERT_PATH=…, as for the worker"}},
+		"no namespace":      {guarded{}, checkResult{"namespace default", wrong, "Temporal has no such namespace", "starter setup, or TEMPORAL_NAMESPACE=the-right-one"}},
+		"other credentials": {guarded{hidden: true}, checkResult{"namespace default", wrong, "Temporal refuses these credentials for it", "TEMPORAL_API_KEY_FILE=… or TEMPORAL_TLS_CLIENT_CERT_PATH=…, as for the worker"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ln := listening(t)
 			test.temporal.serve(t, ln)
-			x := &examination{findings: findings{out: printer{stdout: &strings.Builder{}}},
+			x := &doctorRun{findings: findings{out: printer{stdout: &strings.Builder{}}},
 				lookup: env.Map(map[string]string{"TEMPORAL_ADDRESS": ln.Addr().String(), "TEMPORAL_CONFIG_FILE": os.DevNull})}
 			defer x.close()
-			x.seeTemporal(t.Context())
-			x.seeNamespace(t.Context())
+			x.checkTemporal(t.Context())
+			x.checkNamespace(t.Context())
 			require.Equal(t, test.want, x.all[1])
 		})
 	}

@@ -81,7 +81,7 @@ func TestAFullDeviceIsAnError(t *testing.T) {
 
 func heldView() kyc.View {
 	c := kyc.New("A1", company, kyc.DefaultPolicy(), started)
-	c.Apply(kyc.Answered{At: started, Reading: kyc.Reading{ApplicationID: "iapp_1", Status: "strange"}})
+	c.Apply(kyc.StatusReceived{At: started, Reading: kyc.Snapshot{ApplicationID: "iapp_1", Status: "strange"}})
 	return c.View()
 }
 

@@ -6,15 +6,15 @@ import (
 	"durablekyc.example/kyc"
 )
 
-// story is what a watch has told of a case.
-type story struct {
+// watchPrinter is what a watch has told of a case.
+type watchPrinter struct {
 	view kyc.View
 	told []string // the timeline's sentences
 }
 
 // follow tells what is new: the whole case first, then the lines that came,
 // and where it stands now if that changed.
-func (p printer) follow(v kyc.View, s *story) error {
+func (p printer) follow(v kyc.View, s *watchPrinter) error {
 	before := s.view
 	first := s.told == nil
 	if !first && v.Version == before.Version && len(v.Timeline) == len(before.Timeline) {
@@ -28,20 +28,20 @@ func (p printer) follow(v kyc.View, s *story) error {
 	}
 	if first {
 		s.told = sentences(v)
-		return p.file(v)
+		return p.printCase(v)
 	}
 	now := sentences(v)
 	for i, sentence := range now {
 		// The last line told may have changed: hints in a row share one.
 		if i >= len(s.told) || s.told[i] != sentence {
-			p.say("  %s  %s", p.local(v.Timeline[i].At), sentence)
+			p.printf("  %s  %s", p.local(v.Timeline[i].At), sentence)
 		}
 	}
 	s.told = now
 	if v.Headline() != before.Headline() || !v.Until.Equal(before.Until) {
 		p.coloured(v.Stage, "  "+v.Headline())
-		for _, line := range p.stand(v) {
-			p.say("  %s", line)
+		for _, line := range p.statusLines(v) {
+			p.printf("  %s", line)
 		}
 	}
 	return nil
@@ -56,9 +56,9 @@ func sentences(v kyc.View) []string {
 }
 
 // footer is the line that moves while nothing happens.
-func (s *story) footer(p printer) string {
+func (s *watchPrinter) footer(p printer) string {
 	if s.told == nil {
 		return "waiting for a worker · Ctrl-C stops watching, the case goes on"
 	}
-	return fmt.Sprintf("%s · %s left · Ctrl-C stops watching, the case goes on", s.view.Stage, span(s.view.Until.Sub(p.clock())))
+	return fmt.Sprintf("%s · %s left · Ctrl-C stops watching, the case goes on", s.view.Stage, formatDuration(s.view.Until.Sub(p.clock())))
 }

@@ -36,20 +36,20 @@ func (c uploadCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	view, err := a.ask(ctx, answerWithin, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
+	view, err := a.withTimeout(ctx, answerWithin, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
 		return cases.Show(ctx, c.Reference)
 	})
 	if err != nil {
 		return of(c.Reference, err)
 	}
 	if view.Stage.Final() {
-		return &problem{err: fmt.Errorf("%s wants no documents any more: it is %s", c.Reference, view.Stage), next: "starter show " + c.Reference}
+		return &cliError{err: fmt.Errorf("%s wants no documents any more: it is %s", c.Reference, view.Stage), next: "starter show " + c.Reference}
 	}
-	entity, err := c.whose(view)
+	entity, err := c.resolveEntity(view)
 	if err != nil {
 		return err
 	}
-	a.out.aside("storing the %s of %s; the case then hands it over to ConnectFi …", c.Type, entity)
+	a.out.notef("storing the %s of %s; the case then hands it over to ConnectFi …", c.Type, entity)
 	if view, err = a.send(ctx, view, entity, kyc.DocumentType(c.Type), pictures); err != nil {
 		return err
 	}
@@ -81,16 +81,16 @@ func (c uploadCommand) read(a *app) ([]picture, error) {
 		case err != nil:
 			return nil, usage("upload", "the %s cannot be read: %w", file.side, err)
 		}
-		a.out.aside("%s: %s, sent as %s of %d by %d pixels, %s", file.side, file.path, judged.Extension, judged.Width, judged.Height, size(len(judged.Bytes)))
+		a.out.notef("%s: %s, sent as %s of %d by %d pixels, %s", file.side, file.path, judged.Extension, judged.Width, judged.Height, size(len(judged.Bytes)))
 		for _, warning := range judged.Warnings {
-			a.out.aside("the %s looks %s: send it again if the text cannot be read", file.side, warning)
+			a.out.notef("the %s looks %s: send it again if the text cannot be read", file.side, warning)
 		}
 		pictures = append(pictures, picture{file.side, judged})
 	}
 	if err := submission(kyc.View{}, "checked", kyc.DocumentType(c.Type), pictures).Validate(); err != nil {
 		return nil, usage("upload", "%w", err)
 	}
-	if len(pictures) == 2 && pictures[0].Print.Alike(pictures[1].Print) {
+	if len(pictures) == 2 && pictures[0].Print.Similar(pictures[1].Print) {
 		return nil, usage("upload", "the same picture was given for front and back")
 	}
 	return pictures, nil
@@ -109,13 +109,13 @@ func judge(path string) (docstore.Picture, error) {
 		return docstore.Picture{}, err
 	}
 	defer file.Close()
-	return docstore.Judge(file, docstore.DefaultLimits())
+	return docstore.Check(file, docstore.DefaultLimits())
 }
 
-// whose is the entity named, or the only one that wants documents. With one
+// resolveEntity is the entity named, or the only one that wants documents. With one
 // entity in all there is no question either: the case itself will say whether
 // it wants them, and recognises those it has.
-func (c uploadCommand) whose(v kyc.View) (string, error) {
+func (c uploadCommand) resolveEntity(v kyc.View) (string, error) {
 	var all, wanting []string
 	for _, e := range v.Entities {
 		all = append(all, e.ID)
@@ -126,18 +126,18 @@ func (c uploadCommand) whose(v kyc.View) (string, error) {
 	next := "starter show " + c.Reference
 	switch {
 	case c.Entity != "" && !slices.Contains(all, c.Entity):
-		return "", &problem{err: fmt.Errorf("%s has no entity %s, %s", c.Reference, c.Entity, didYouMean(c.Entity, all)), next: next}
+		return "", &cliError{err: fmt.Errorf("%s has no entity %s, %s", c.Reference, c.Entity, didYouMean(c.Entity, all)), next: next}
 	case c.Entity != "":
 		return c.Entity, nil
 	case len(wanting) == 1:
 		return wanting[0], nil
 	case len(wanting) > 1:
-		return "", &problem{err: fmt.Errorf("several entities of %s want documents: say which (%s)", c.Reference, strings.Join(wanting, ", ")),
+		return "", &cliError{err: fmt.Errorf("several entities of %s want documents: say which (%s)", c.Reference, strings.Join(wanting, ", ")),
 			next: fmt.Sprintf("starter upload %s --entity %s --front FILE --back FILE", c.Reference, wanting[0])}
 	case len(all) == 1:
 		return all[0], nil
 	}
-	return "", &problem{err: fmt.Errorf("no documents of %s are wanted now: it is %s", c.Reference, v.Stage), next: next}
+	return "", &cliError{err: fmt.Errorf("no documents of %s are wanted now: it is %s", c.Reference, v.Stage), next: next}
 }
 
 // submission describes the pictures. Its id is drawn from their judged bytes: the
@@ -165,14 +165,14 @@ func (a *app) send(ctx context.Context, v kyc.View, entity string, document kyc.
 	for i, p := range pictures {
 		mime := map[string]string{"jpg": "image/jpeg", "png": "image/png"}[p.Extension]
 		if s.Images[i].Key, err = store.Put(ctx, reference, bytes.NewReader(p.Bytes), mime); err != nil {
-			return kyc.View{}, &problem{err: fmt.Errorf("the %s could not be stored: %w", p.side, err), next: "starter show " + reference}
+			return kyc.View{}, &cliError{err: fmt.Errorf("the %s could not be stored: %w", p.side, err), next: "starter show " + reference}
 		}
 	}
-	view, err := a.ask(ctx, submitWithin, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
+	view, err := a.withTimeout(ctx, submitWithin, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
 		return cases.Submit(ctx, reference, s)
 	})
 	if errors.Is(err, workflows.ErrBusy) {
-		return view, &problem{err: fmt.Errorf("ConnectFi has not answered for %s yet; the same upload again is no second one", reference), next: "starter watch " + reference}
+		return view, &cliError{err: fmt.Errorf("ConnectFi has not answered for %s yet; the same upload again is no second one", reference), next: "starter watch " + reference}
 	}
 	return view, of(reference, err)
 }

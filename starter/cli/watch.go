@@ -12,7 +12,7 @@ import (
 // How often a case that is watched is looked at: at once after a change, and
 // slower the longer nothing happens.
 const (
-	lookSoon = 250 * time.Millisecond
+	minPoll  = 250 * time.Millisecond
 	lookLate = 3 * time.Second
 )
 
@@ -40,28 +40,28 @@ func (a *app) follow(ctx context.Context, reference string, until kyc.Stage) err
 	defer a.out.footer("")
 	var (
 		seen   string // the state of the history that was told
-		told   story
-		pause  = lookSoon
+		told   watchPrinter
+		pause  = minPoll
 		heard  = time.Now()
 		warned string
 	)
 	for {
-		now, view, err := a.look(ctx, cases, reference, seen)
+		now, view, err := a.poll(ctx, cases, reference, seen)
 		switch {
 		case workflows.Transient(err) && ctx.Err() == nil && time.Since(heard) < outage:
 			if why := unavailable(err); why != warned {
-				a.out.aside("%s; still watching", why)
+				a.out.notef("%s; still watching", why)
 				warned = why
 			}
 			if errors.Is(err, workflows.ErrPaused) {
 				heard = time.Now() // Temporal answers, and somebody has a reason
 			}
 		case errors.Is(err, workflows.ErrEnded):
-			return undecided(a.advise(ctx, of(reference, err)))
+			return undecided(a.explain(ctx, of(reference, err)))
 		case err != nil:
 			return of(reference, err)
 		case now != seen:
-			seen, pause, warned = now, lookSoon, ""
+			seen, pause, warned = now, minPoll, ""
 			if err := a.out.follow(view, &told); err != nil {
 				return err
 			}
@@ -82,9 +82,9 @@ func (a *app) follow(ctx context.Context, reference string, until kyc.Stage) err
 	}
 }
 
-// look asks whether the case has changed since it was seen, and if so, how it
+// poll asks whether the case has changed since it was seen, and if so, how it
 // stands.
-func (a *app) look(ctx context.Context, cases workflows.Client, reference, seen string) (now string, view kyc.View, err error) {
+func (a *app) poll(ctx context.Context, cases workflows.Client, reference, seen string) (now string, view kyc.View, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	now, err = cases.Revision(ctx, reference)
@@ -96,7 +96,7 @@ func (a *app) look(ctx context.Context, cases workflows.Client, reference, seen 
 
 // undecided is the end of a case that was followed and ended in Temporal.
 func undecided(err error) error {
-	var known *problem
+	var known *cliError
 	if errors.As(err, &known) {
 		known.code = exitUndecided
 	}

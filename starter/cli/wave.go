@@ -20,9 +20,9 @@ import (
 // Within an attempt, of answerWithin, the SDK has repeated it already.
 var pauses = []time.Duration{time.Second, 3 * time.Second}
 
-// inARow is how many lines may fail one after the other before the fault is
+// maxConsecutiveFailures is how many lines may fail one after the other before the fault is
 // taken for everybody's.
-const inARow = 20
+const maxConsecutiveFailures = 20
 
 // How often somebody is told how far it is.
 const (
@@ -30,12 +30,12 @@ const (
 	reportEvery = 10 * time.Second
 )
 
-// wave starts the cases of a batch.
-type wave struct {
-	begin    func(context.Context, workflows.Order) (found bool, err error)
+// batchRunner starts the cases of a batch.
+type batchRunner struct {
+	begin    func(context.Context, workflows.StartOptions) (found bool, err error)
 	explain  func(error) error // as a sentence
 	results  io.Writer
-	common   workflows.Order
+	common   workflows.StartOptions
 	rate     float64
 	parallel int
 	out      printer
@@ -43,28 +43,28 @@ type wave struct {
 	stop context.CancelCauseFunc
 
 	mu     sync.Mutex
-	tally  tally
+	tally  summary
 	failed int // in a row
 }
 
-// awayError is a fault that is everybody's.
-type awayError struct{ last error }
+// tooManyFailuresError is a fault that is everybody's.
+type tooManyFailuresError struct{ last error }
 
-func (e *awayError) Error() string {
-	return fmt.Sprintf("stopped after %d failures in a row, the last one: %v", inARow, e.last)
+func (e *tooManyFailuresError) Error() string {
+	return fmt.Sprintf("stopped after %d failures in a row, the last one: %v", maxConsecutiveFailures, e.last)
 }
 
 var errOtherFile = errors.New("the file is not what it was when it was checked")
 
 // run starts what is not through yet, at the rate, and waits for all that it
 // began. It ends with its error, or the context's, and has then left the rest.
-func (w *wave) run(ctx context.Context, all iter.Seq2[line, error], p *plan) error {
+func (w *batchRunner) run(ctx context.Context, all iter.Seq2[line, error], p *batchIndex) error {
 	ctx, w.stop = context.WithCancelCause(ctx)
 	defer w.stop(nil)
 	w.tally.Lines, w.tally.Left = p.lines, p.lines
 	done := make(chan struct{})
 	var telling sync.WaitGroup
-	telling.Go(func() { w.tell(done) })
+	telling.Go(func() { w.reportProgress(done) })
 	// A lost place in the rate is not made up for, so no second has more. It is
 	// the rate of starts: cases that wait for a worker reach ConnectFi as fast
 	// as one takes them up.
@@ -78,7 +78,7 @@ func (w *wave) run(ctx context.Context, all iter.Seq2[line, error], p *plan) err
 			break
 		}
 		if c.through {
-			w.passOver()
+			w.skip()
 			continue
 		}
 		if pace.Wait(ctx) != nil {
@@ -101,7 +101,7 @@ func (w *wave) run(ctx context.Context, all iter.Seq2[line, error], p *plan) err
 
 // one brings one line through, or notes why not. Once the run is stopped, what
 // is under way is heard to its end, and what Temporal could not take is left.
-func (w *wave) one(ctx context.Context, l line) {
+func (w *batchRunner) one(ctx context.Context, l line) {
 	if ctx.Err() != nil {
 		return
 	}
@@ -125,7 +125,7 @@ func (w *wave) one(ctx context.Context, l line) {
 	w.note(r, err)
 }
 
-func (w *wave) attempt(ctx context.Context, o workflows.Order) (found bool, err error) {
+func (w *batchRunner) attempt(ctx context.Context, o workflows.StartOptions) (found bool, err error) {
 	for attempt := 0; ; attempt++ {
 		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerWithin)
 		found, err = w.begin(within, o)
@@ -143,7 +143,7 @@ func (w *wave) attempt(ctx context.Context, o workflows.Order) (found bool, err 
 
 // note writes down what became of a line, and stops the run if that cannot be
 // written, or if nothing has worked for a while.
-func (w *wave) note(r result, failure error) {
+func (w *batchRunner) note(r result, failure error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	text, err := json.Marshal(r)
@@ -167,24 +167,24 @@ func (w *wave) note(r result, failure error) {
 		w.tally.Ended++
 	default:
 		w.tally.Failed++
-		if w.failed >= inARow {
-			w.stop(&awayError{failure})
+		if w.failed >= maxConsecutiveFailures {
+			w.stop(&tooManyFailuresError{failure})
 		}
 		return
 	}
 	w.failed = 0
 }
 
-// passOver leaves out a line that an earlier run has brought through.
-func (w *wave) passOver() {
+// skip leaves out a line that an earlier run has brought through.
+func (w *batchRunner) skip() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.tally.Left--
 	w.tally.Earlier++
 }
 
-// tell says how far it is, on a line of its own that moves or in a log.
-func (w *wave) tell(done <-chan struct{}) {
+// reportProgress says how far it is, on a line of its own that moves or in a log.
+func (w *batchRunner) reportProgress(done <-chan struct{}) {
 	every := reportEvery
 	if w.out.moves {
 		every = redrawEvery
@@ -204,7 +204,7 @@ func (w *wave) tell(done <-chan struct{}) {
 		if text := t.progress(time.Since(began)); w.out.moves {
 			w.out.progress(text + " · Ctrl-C stops")
 		} else {
-			w.out.aside("%s", text)
+			w.out.notef("%s", text)
 		}
 	}
 }

@@ -20,12 +20,12 @@ import (
 )
 
 // lot is a file of n customers that was checked.
-func lot(n int) (iter.Seq2[line, error], *plan) {
-	p := &plan{lines: n, cases: map[string]planned{}}
+func lot(n int) (iter.Seq2[line, error], *batchIndex) {
+	p := &batchIndex{lines: n, cases: map[string]batchEntry{}}
 	all := make([]line, n)
 	for i := range all {
 		all[i] = line{number: i + 1, reference: fmt.Sprintf("A%d", i+1), customer: "c1"}
-		p.cases[all[i].reference] = planned{customer: "c1", line: i + 1}
+		p.cases[all[i].reference] = batchEntry{customer: "c1", line: i + 1}
 	}
 	return func(yield func(line, error) bool) {
 		for _, l := range all {
@@ -37,12 +37,12 @@ func lot(n int) (iter.Seq2[line, error], *plan) {
 }
 
 // begun is a wave that starts cases by a function, and what it wrote.
-func begun(rate float64, parallel int, begin func(ctx context.Context, nth int) (bool, error)) (*wave, *bytes.Buffer, *bytes.Buffer) {
+func begun(rate float64, parallel int, begin func(ctx context.Context, nth int) (bool, error)) (*batchRunner, *bytes.Buffer, *bytes.Buffer) {
 	var written, said bytes.Buffer
 	var nth atomic.Int64
-	return &wave{rate: rate, parallel: parallel, results: &written, common: every, out: printer{stdout: &said, stderr: &said},
+	return &batchRunner{rate: rate, parallel: parallel, results: &written, common: every, out: printer{stdout: &said, stderr: &said},
 		explain: func(err error) error { return err },
-		begin:   func(ctx context.Context, _ workflows.Order) (bool, error) { return begin(ctx, int(nth.Add(1))) },
+		begin:   func(ctx context.Context, _ workflows.StartOptions) (bool, error) { return begin(ctx, int(nth.Add(1))) },
 	}, &written, &said
 }
 
@@ -74,7 +74,7 @@ func TestNoSecondHasMoreThanTheRate(t *testing.T) {
 			require.GreaterOrEqual(t, at[i]-at[i-5], time.Second-200*time.Millisecond, "case %d", i)
 		}
 		require.InDelta(t, 30, time.Since(began).Seconds(), 0.5)
-		require.Equal(t, tally{Lines: 101, Started: 101}, w.tally)
+		require.Equal(t, summary{Lines: 101, Started: 101}, w.tally)
 		require.Len(t, read(t, written), 101)
 		require.Equal(t, "starter: 49/101 · 4.9 a second · 0 failed · 10 s left\n", lineOf(said, 0))
 	})
@@ -101,7 +101,7 @@ func TestNoMoreThanSoManyAtATime(t *testing.T) {
 		require.NoError(t, w.run(t.Context(), all, p))
 		require.EqualValues(t, 4, most.Load())
 		require.InDelta(t, 10, time.Since(began).Seconds(), 0.1)
-		require.Equal(t, tally{Lines: 40, Found: 40}, w.tally)
+		require.Equal(t, summary{Lines: 40, Found: 40}, w.tally)
 	})
 }
 
@@ -118,7 +118,7 @@ func TestWhatTemporalCannotTakeIsTriedAgain(t *testing.T) {
 		require.Equal(t, 8*time.Second, time.Since(began).Truncate(time.Second), "one second, then three")
 		require.Equal(t, []result{{1, "A1", "c1", "started", ""}, {2, "A2", "c1", "failed", workflows.ErrUnavailable.Error()},
 			{3, "A3", "c1", "failed", "nobody knows"}, {4, "A4", "c1", "started", ""}}, read(t, written))
-		require.Equal(t, tally{Lines: 4, Started: 2, Failed: 2}, w.tally)
+		require.Equal(t, summary{Lines: 4, Started: 2, Failed: 2}, w.tally)
 	})
 }
 
@@ -190,7 +190,7 @@ func TestAStopLeavesTheRest(t *testing.T) {
 		all, p := lot(100)
 		require.ErrorIs(t, w.run(ctx, all, p), context.Canceled)
 		require.EqualValues(t, 4, attempts.Load())
-		require.Equal(t, tally{Lines: 100, Started: 4, Left: 96}, w.tally)
+		require.Equal(t, summary{Lines: 100, Started: 4, Left: 96}, w.tally)
 		require.Len(t, read(t, written), 4)
 	})
 }
@@ -206,7 +206,7 @@ func TestAStopDoesNotWaitForAnotherAttempt(t *testing.T) {
 		all, p := lot(4)
 		require.ErrorIs(t, w.run(ctx, all, p), context.Canceled)
 		require.Less(t, time.Since(began), time.Second)
-		require.Equal(t, tally{Lines: 4, Left: 4}, w.tally, "nobody knows yet")
+		require.Equal(t, summary{Lines: 4, Left: 4}, w.tally, "nobody knows yet")
 		require.Empty(t, written.String())
 	})
 }
@@ -232,15 +232,15 @@ func TestWithoutAResultFileNothingIsStarted(t *testing.T) {
 		all, p := lot(10)
 		require.EqualError(t, w.run(t.Context(), all, p), "the result file cannot be written: no space left")
 		require.Equal(t, 1, started)
-		require.Equal(t, tally{Lines: 10, Left: 10}, w.tally)
+		require.Equal(t, summary{Lines: 10, Left: 10}, w.tally)
 	})
 }
 
 func TestAFileThatChangesStopsIt(t *testing.T) {
-	for name, change := range map[string]func(*plan){
-		"another customer": func(p *plan) { p.cases["A2"] = planned{customer: "c2"} },
-		"a new reference":  func(p *plan) { delete(p.cases, "A2") },
-		"a line less":      func(p *plan) { p.lines++ },
+	for name, change := range map[string]func(*batchIndex){
+		"another customer": func(p *batchIndex) { p.cases["A2"] = batchEntry{customer: "c2"} },
+		"a new reference":  func(p *batchIndex) { delete(p.cases, "A2") },
+		"a line less":      func(p *batchIndex) { p.lines++ },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -279,7 +279,7 @@ func TestProgress(t *testing.T) {
 			})
 		})
 	}
-	require.Equal(t, "0/4 · 0.0 a second · 0 failed", tally{Lines: 4, Left: 4}.progress(time.Second))
+	require.Equal(t, "0/4 · 0.0 a second · 0 failed", summary{Lines: 4, Left: 4}.progress(time.Second))
 	require.Equal(t, "30/100 · 2.0 a second · 5 failed · 35 s left",
-		tally{Lines: 100, Earlier: 10, Started: 10, Found: 5, Failed: 3, Conflict: 2, Left: 70}.progress(10*time.Second))
+		summary{Lines: 100, Earlier: 10, Started: 10, Found: 5, Failed: 3, Conflict: 2, Left: 70}.progress(10*time.Second))
 }

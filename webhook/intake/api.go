@@ -27,16 +27,16 @@ type API struct {
 	Policy      kyc.Policy        // of the cases that are started here
 	Notify      bool              // events of these cases go to the receiver of all cases, too
 
-	// Patience is how long a case may take for an answer; zero is 10 s, well
+	// Timeout is how long a case may take for an answer; zero is 10 s, well
 	// below what HTTP clients wait for. The case itself goes on as long as it takes.
-	Patience time.Duration
+	Timeout time.Duration
 }
 
 // Orders is what the API asks of the cases, besides what an applicant's page
 // asks. workflows.Client is one.
 type Orders interface {
 	// Start starts a case or finds it, and answers with its first status.
-	Start(ctx context.Context, o workflows.Order) (kyc.View, error)
+	Start(ctx context.Context, o workflows.StartOptions) (kyc.View, error)
 	// Submit hands documents over and answers once ConnectFi did.
 	Submit(ctx context.Context, reference string, s kyc.Submission) (kyc.View, error)
 	// Refresh has the status read now and answers with what it found.
@@ -60,21 +60,21 @@ func (a API) problems() (errs []error) {
 // How much is done at once for the API. Its images have a gate of their own, so
 // that no crowd of programs keeps an applicant waiting.
 const (
-	mostCalls = 512 // of programs that were let in
-	mostFiles = 8
+	maxCalls = 512 // of programs that were let in
+	maxFiles = 8
 )
 
 // How many bytes a body may have: that of a call, and that of a login, which has
 // 100 at most and comes from a stranger. Logins are not counted while they come
 // in: whoever sent some slowly would keep all others out.
 const (
-	mostCall  = 64 << 10
-	mostLogin = 4 << 10
+	maxBodyBytes = 64 << 10
+	maxLogin     = 4 << 10
 )
 
-// mostProblems is how many things that are wrong with a body are told. 64 KB can
+// maxProblems is how many things that are wrong with a body are told. 64 KB can
 // have thousands, which are megabytes until the caller has taken the answer.
-const mostProblems = 100
+const maxProblems = 100
 
 // api is the API at work. It keeps nothing that another instance would miss.
 type api struct {
@@ -84,15 +84,15 @@ type api struct {
 	looking chan struct{} // one taken for each image at the gate, up to 250 MB each
 	logins  *limiter      // of wrong passwords
 	calls   *limiter      // of those that were let in
-	memory  *memory
+	memory  *referenceCache
 }
 
 func newAPI(s *Server) *api {
-	a := &api{API: s.config.API, Server: s, files: make(chan struct{}, mostFiles),
+	a := &api{API: s.config.API, Server: s, files: make(chan struct{}, maxFiles),
 		looking: make(chan struct{}, 1), logins: newLimiter(time.Second, 60),
 		calls: newLimiter(s.config.PerToken.Every, s.config.PerToken.Burst), memory: newMemory()}
-	if a.Patience <= 0 {
-		a.Patience = 10 * time.Second
+	if a.Timeout <= 0 {
+		a.Timeout = 10 * time.Second
 	}
 	return a
 }
@@ -100,11 +100,11 @@ func newAPI(s *Server) *api {
 // routes of the API, in a group of its own: nothing of an applicant's page or of
 // a callback comes along.
 func (a *api) routes(e *gin.Engine) {
-	e.POST("/auth/get-token", a.pace, a.plain, a.serve(a.getToken))
-	calls := e.Group("/akepa", a.admit, a.atMost(mostCalls), a.plain) // in this order: strangers take up no room
-	calls.POST("/identification", a.serve(a.identify))                // starts a case, or finds it
-	calls.POST("/status", a.serve(a.status))                          // where the case of an application stands
-	calls.POST("/list", a.serve(a.list))                              // a customer's applications, cases or not
+	e.POST("/auth/get-token", a.rateLimit, a.plain, a.serve(a.getToken))
+	calls := e.Group("/akepa", a.authenticate, a.limitConcurrency(maxCalls), a.plain) // in this order: strangers take up no room
+	calls.POST("/identification", a.serve(a.identify))                                // starts a case, or finds it
+	calls.POST("/status", a.serve(a.status))                                          // where the case of an application stands
+	calls.POST("/list", a.serve(a.list))                                              // a customer's applications, cases or not
 	calls.POST("/document/generate", a.serve(a.generate))
 	calls.POST("/document/upload/:documentId", a.serve(a.upload))
 	calls.POST("/update", a.serve(a.update)) // links documents to an entity of a case
@@ -115,8 +115,8 @@ func (a *api) of(path string) bool {
 	return a != nil && (path == "/akepa" || path == "/auth" || strings.HasPrefix(path, "/akepa/") || strings.HasPrefix(path, "/auth/"))
 }
 
-// atMost lets so many calls in at once, and tells more to come back.
-func (a *api) atMost(n int) gin.HandlerFunc {
+// limitConcurrency lets so many calls in at once, and tells more to come back.
+func (a *api) limitConcurrency(n int) gin.HandlerFunc {
 	under := make(chan struct{}, n)
 	return func(c *gin.Context) {
 		select {
@@ -164,15 +164,15 @@ func write(c *gin.Context, status int, body any) {
 	_ = encoder.Encode(body) // a client that went away is told by nothing
 }
 
-// within bounds what somebody else may take for us. A caller that hangs up does
+// withTimeout bounds what somebody else may take for us. A caller that hangs up does
 // not take its call along: it may be half done, and will be asked for again.
-func (a *api) within(c *gin.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(c.Request.Context()), a.Patience)
+func (a *api) withTimeout(c *gin.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(c.Request.Context()), a.Timeout)
 }
 
 // decode reads a body by ConnectFi's documented schema.
 func decode[T interface{ Validate() []connectfi.Problem }](a *api, c *gin.Context) (T, error) {
-	return decodeUpTo[T](a, c, mostCall)
+	return decodeUpTo[T](a, c, maxBodyBytes)
 }
 
 func decodeUpTo[T interface{ Validate() []connectfi.Problem }](a *api, c *gin.Context, most int64) (T, error) {
@@ -181,10 +181,10 @@ func decodeUpTo[T interface{ Validate() []connectfi.Problem }](a *api, c *gin.Co
 	if err != nil && !errors.Is(err, errMalformed) { // what broke off is no JSON, either
 		return none, err
 	}
-	defer a.alone()()
+	defer a.acquireParser()()
 	request, problems := connectfi.Decode[T](body)
 	if len(problems) > 0 {
-		return none, invalid(slices.Clone(problems[:min(len(problems), mostProblems)]))
+		return none, invalid(slices.Clone(problems[:min(len(problems), maxProblems)]))
 	}
 	return request, nil
 }

@@ -20,8 +20,8 @@ import (
 // tokenLasts is how long a login's token is good for.
 const tokenLasts = time.Hour
 
-// shortestToken is the fewest characters of a token that does not end.
-const shortestToken = 16
+// minToken is the fewest characters of a token that does not end.
+const minToken = 16
 
 // Credentials are who may call the API: tokens that do not end, and logins that
 // are exchanged for one that does. The zero Credentials let nobody in. They
@@ -47,8 +47,8 @@ type login struct {
 func ParseCredentials(tokens, logins string) (Credentials, error) {
 	var held credentials
 	for i, token := range fields(tokens) {
-		if len(token) < shortestToken || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			return Credentials{}, fmt.Errorf("token %d needs at least %d characters, and only such as a header takes", i+1, shortestToken)
+		if len(token) < minToken || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return Credentials{}, fmt.Errorf("token %d needs at least %d characters, and only such as a header takes", i+1, minToken)
 		}
 		held.tokens = append(held.tokens, sha256.Sum256([]byte(token)))
 	}
@@ -119,8 +119,8 @@ func (c Credentials) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
 // LogValue logs String.
 func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// holds reports whether the token is one of them, and which. It tries every one.
-func (c Credentials) holds(token string) (which int, found bool) {
+// matchToken reports whether the token is one of them, and which. It tries every one.
+func (c Credentials) matchToken(token string) (which int, found bool) {
 	sum := sha256.Sum256([]byte(token))
 	for i, one := range c.current().tokens {
 		if subtle.ConstantTimeCompare(one[:], sum[:]) == 1 {
@@ -130,8 +130,8 @@ func (c Credentials) holds(token string) (which int, found bool) {
 	return which, found
 }
 
-// opens reports whether this login has this password. It tries every one.
-func (c Credentials) opens(asked connectfi.Login) bool {
+// matchLogin reports whether this login has this password. It tries every one.
+func (c Credentials) matchLogin(asked connectfi.Login) bool {
 	user, password := sha256.Sum256([]byte(asked.Login)), sha256.Sum256([]byte(asked.Password))
 	found := 0
 	for _, one := range c.current().logins {
@@ -140,8 +140,8 @@ func (c Credentials) opens(asked connectfi.Login) bool {
 	return found == 1
 }
 
-// knows reports whether there is such a login still.
-func (c Credentials) knows(name string) bool {
+// hasLogin reports whether there is such a login still.
+func (c Credentials) hasLogin(name string) bool {
 	for _, one := range c.current().logins {
 		if one.name == name {
 			return true
@@ -154,11 +154,11 @@ func (c Credentials) knows(name string) bool {
 // takes it, and none remembers it. It is opaque to callers, and not of the 66
 // characters base62 that ConnectFi's was seen with (C).
 func (a *api) getToken(c *gin.Context) (any, error) {
-	asked, err := decodeUpTo[connectfi.TokenRequest](a, c, mostLogin)
+	asked, err := decodeUpTo[connectfi.TokenRequest](a, c, maxLogin)
 	if err != nil {
 		return nil, err
 	}
-	if !a.Credentials.opens(asked.User) {
+	if !a.Credentials.matchLogin(asked.User) {
 		// Only wrong passwords count, and by address as well: nobody keeps the
 		// login's owner out. Whoever is told to wait has still been compared, so a
 		// guesser gets as many tries as the address has requests, 50 a second;
@@ -167,13 +167,13 @@ func (a *api) getToken(c *gin.Context) (any, error) {
 			return nil, tooFast{wait}
 		}
 		name := asked.User.Login
-		if !a.Credentials.knows(name) {
+		if !a.Credentials.hasLogin(name) {
 			name = "unknown" // it may be a password in the wrong place
 		}
 		a.logSample("a login was refused", "login", name, "from", a.address(c))
 		return nil, unauthorized()
 	}
-	c.Set(who, "login "+asked.User.Login)
+	c.Set(callerKey, "login "+asked.User.Login)
 	until := time.Now().Add(tokenLasts).Truncate(time.Second)
 	return connectfi.Token{
 		Token:     a.config.Keys.Issue(seal.API, seal.Ticket{Subject: asked.User.Login, Expires: until, Nonce: rand.Text()}),
@@ -181,10 +181,10 @@ func (a *api) getToken(c *gin.Context) (any, error) {
 	}, nil
 }
 
-// admit lets a call pass that carries a token of ours, of either kind, and not
+// authenticate lets a call pass that carries a token of ours, of either kind, and not
 // too often. A stranger is counted by address, a program by what it was given:
 // any number of them may call from behind one address.
-func (a *api) admit(c *gin.Context) {
+func (a *api) authenticate(c *gin.Context) {
 	caller, ok := a.caller(c.GetHeader(connectfi.TokenHeader))
 	counted, l := caller, a.calls
 	if !ok {
@@ -197,7 +197,7 @@ func (a *api) admit(c *gin.Context) {
 		a.logSample("a call without a token of ours was refused", "route", c.FullPath(), "from", a.address(c))
 		a.refuse(c, unauthorized())
 	default:
-		c.Set(who, caller)
+		c.Set(callerKey, caller)
 		c.Next()
 	}
 }
@@ -205,9 +205,9 @@ func (a *api) admit(c *gin.Context) {
 // caller is whose token this is; false if it is nobody's. One of a login that is
 // no longer configured is none.
 func (a *api) caller(token string) (name string, ok bool) {
-	if which, ok := a.Credentials.holds(token); ok {
+	if which, ok := a.Credentials.matchToken(token); ok {
 		return fmt.Sprintf("token %d", which), true
 	}
 	t, err := a.config.Keys.Redeem(seal.API, token, time.Now())
-	return "login " + t.Subject, err == nil && a.Credentials.knows(t.Subject)
+	return "login " + t.Subject, err == nil && a.Credentials.hasLogin(t.Subject)
 }

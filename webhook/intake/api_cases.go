@@ -15,9 +15,9 @@ import (
 	"durablekyc.example/workflows"
 )
 
-// subject is what an application id leads to: ConnectFi's own word, our case,
+// lookup is what an application id leads to: ConnectFi's own word, our case,
 // or both. One that has no case was not begun here, and its calls pass through.
-type subject struct {
+type lookup struct {
 	reference string
 	live      connectfi.Application // without an id if ConnectFi was not or could not be asked
 	view      kyc.View
@@ -27,21 +27,21 @@ type subject struct {
 // find leads from a customer and an application to the case. Nothing of ours
 // says which reference an application has: ConnectFi does, and whoever started
 // the case here remembers it, so that a ConnectFi that is away hides no case.
-func (a *api) find(ctx context.Context, customerID, applicationID string) (s subject, err error) {
+func (a *api) find(ctx context.Context, customerID, applicationID string) (s lookup, err error) {
 	var (
 		named bool
 		away  error // why ConnectFi could not say anything
 	)
-	if s.reference, named = strings.CutPrefix(applicationID, byReference); !named {
+	if s.reference, named = strings.CutPrefix(applicationID, referencePrefix); !named {
 		s.live, err = a.ConnectFi.Status(ctx, connectfi.StatusRequest{CustomerID: customerID, ApplicationID: applicationID})
 		var theirs *connectfi.Error
 		switch {
 		case err == nil:
 			a.memory.keep(applicationID, s.live.Reference)
 		case errors.As(err, &theirs) && !theirs.Temporary():
-			return s, upstream(err, ids{customer: customerID, application: applicationID})
+			return s, fromConnectFi(err, ids{customer: customerID, application: applicationID})
 		default:
-			away = upstream(err, ids{})
+			away = fromConnectFi(err, ids{})
 		}
 		s.reference = a.memory.reference(applicationID)
 		if s.reference == "" {
@@ -55,15 +55,15 @@ func (a *api) find(ctx context.Context, customerID, applicationID string) (s sub
 		return s, nil // even without a worker: ConnectFi's word is as good as ours to read
 	case away != nil:
 		return s, away // it may be there all the same
-	case err == nil, errors.Is(err, workflows.ErrUnknown), errors.Is(err, workflows.ErrEnded):
+	case err == nil, errors.Is(err, workflows.ErrNotFound), errors.Is(err, workflows.ErrEnded):
 		return s, applicationNotFound(applicationID)
 	}
 	return s, err
 }
 
-// speaks reports whether the case is the one to ask: one that ended without a
+// caseIsAuthoritative reports whether the case is the one to ask: one that ended without a
 // decision has nothing to say about an application that may go on at ConnectFi.
-func (s subject) speaks() bool {
+func (s lookup) caseIsAuthoritative() bool {
 	return s.ours && (s.live.ApplicationID == "" || s.view.Stage != kyc.Expired && s.view.Stage != kyc.Withdrawn)
 }
 
@@ -74,32 +74,32 @@ func (a *api) status(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := a.within(c)
+	ctx, cancel := a.withTimeout(c)
 	defer cancel()
 	s, err := a.find(ctx, asked.CustomerID, asked.ApplicationID)
 	switch {
 	case err != nil:
 		return nil, err
-	case !s.speaks():
+	case !s.caseIsAuthoritative():
 		return s.live, nil
 	}
-	if s.live.ApplicationID != "" && !s.view.Stage.Final() && !same(s.live, applicationOf(s.view)) {
+	if s.live.ApplicationID != "" && !s.view.Stage.Final() && !equalApplications(s.live, applicationOf(s.view)) {
 		if now, err := a.Orders.Refresh(ctx, s.reference); err == nil {
 			s.view = now
 		}
 	}
-	return told(s.view)
+	return toResponse(s.view)
 }
 
-// same reports whether two answers say the same, in whatever order.
-func same(x, y connectfi.Application) bool {
+// equalApplications reports whether two answers say the same, in whatever order.
+func equalApplications(x, y connectfi.Application) bool {
 	byID := func(a, b connectfi.EntityApplication) int { return strings.Compare(a.EntityID, b.EntityID) }
 	return x.Status == y.Status && x.Outcome == y.Outcome && slices.Equal(
 		slices.SortedFunc(slices.Values(x.EntityApplications), byID), slices.SortedFunc(slices.Values(y.EntityApplications), byID))
 }
 
-// mostShown is how many cases are asked at once for one list.
-const mostShown = 8
+// maxShown is how many cases are asked at once for one list.
+const maxShown = 8
 
 // list is POST /akepa/list (C): ConnectFi's list, in which each application that
 // is a case says what the case says. What cannot be asked in time stays as
@@ -109,21 +109,21 @@ func (a *api) list(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := a.within(c)
+	ctx, cancel := a.withTimeout(c)
 	defer cancel()
 	page, err := a.ConnectFi.List(ctx, asked)
 	if err != nil {
-		return nil, upstream(err, ids{customer: asked.CustomerID})
+		return nil, fromConnectFi(err, ids{customer: asked.CustomerID})
 	}
 	var group errgroup.Group
-	group.SetLimit(mostShown)
+	group.SetLimit(maxShown)
 	for i, live := range page.Applications {
 		group.Go(func() error {
-			s := subject{live: live}
+			s := lookup{live: live}
 			var err error
 			s.view, err = a.config.Applicants.Show(ctx, live.Reference)
 			s.ours = err == nil && s.view.CustomerID == asked.CustomerID && s.view.ApplicationID == live.ApplicationID
-			if s.speaks() {
+			if s.caseIsAuthoritative() {
 				page.Applications[i] = applicationOf(s.view)
 				a.memory.keep(live.ApplicationID, live.Reference)
 			}
@@ -133,31 +133,31 @@ func (a *api) list(c *gin.Context) (any, error) {
 	return page, group.Wait()
 }
 
-// memory says which reference an application has. It may forget: it only saves
+// referenceCache says which reference an application has. It may forget: it only saves
 // asking ConnectFi, and helps where ConnectFi cannot be asked.
-type memory struct {
+type referenceCache struct {
 	mu  sync.Mutex
 	all map[string]string
 }
 
-// mostKept bounds it, to some 3 MB.
-const mostKept = 20_000
+// maxKept bounds it, to some 3 MB.
+const maxKept = 20_000
 
-func newMemory() *memory { return &memory{all: map[string]string{}} }
+func newMemory() *referenceCache { return &referenceCache{all: map[string]string{}} }
 
-func (m *memory) keep(applicationID, reference string) {
+func (m *referenceCache) keep(applicationID, reference string) {
 	if applicationID == "" || reference == "" {
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.all) >= mostKept {
+	if len(m.all) >= maxKept {
 		clear(m.all)
 	}
 	m.all[applicationID] = reference
 }
 
-func (m *memory) reference(applicationID string) string {
+func (m *referenceCache) reference(applicationID string) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.all[applicationID]

@@ -139,7 +139,7 @@ func TestACaseThatEndedWithoutADecision(t *testing.T) {
 	b := newBackend(t)
 	customer := b.customer("review")
 	a := b.identified("A1", customer)
-	b.office.apply("A1", kyc.Withdrawal{At: time.Now()})
+	b.office.apply("A1", kyc.WithdrawRequested{At: time.Now()})
 	b.script(http.MethodPost, "/sandbox/applications/"+a.ApplicationID+"/review", map[string]string{"outcome": "approved"}, nil)
 	_, text := b.call("/akepa/status", `{"customerId":"`+customer+`","applicationId":"`+a.ApplicationID+`"}`)
 	require.Equal(t, connectfi.StatusCompleted, into[connectfi.Envelope[connectfi.Application]](t, text).Data.Status, "ConnectFi's own word")

@@ -28,11 +28,11 @@ func (a *api) generate(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := a.within(c)
+	ctx, cancel := a.withTimeout(c)
 	defer cancel()
 	document, err := a.ConnectFi.GenerateDocument(ctx, asked)
 	if err != nil {
-		return nil, upstream(err, ids{})
+		return nil, fromConnectFi(err, ids{})
 	}
 	return document, nil
 }
@@ -55,7 +55,7 @@ func (a *api) upload(c *gin.Context) (any, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), a.config.UploadTimeout)
 	defer cancel()
-	picture, err := a.judged(ctx, file)
+	picture, err := a.checkImage(ctx, file)
 	var refused *docstore.RefusedError
 	switch {
 	case errors.As(err, &refused) && refused.Code == docstore.CodeTooLarge:
@@ -67,13 +67,13 @@ func (a *api) upload(c *gin.Context) (any, error) {
 	}
 	mime := map[string]string{"jpg": "image/jpeg", "png": "image/png"}[picture.Extension]
 	if err := a.ConnectFi.UploadDocument(ctx, id, "file."+picture.Extension, mime, bytes.NewReader(picture.Bytes)); err != nil {
-		return nil, upstream(err, ids{document: id})
+		return nil, fromConnectFi(err, ids{document: id})
 	}
 	return connectfi.Document{ID: id}, nil // what a good upload answers was not seen: as the stand-in (A)
 }
 
-// judged is the gate. Few at once: see Server.look.
-func (a *api) judged(ctx context.Context, file []byte) (docstore.Picture, error) {
+// checkImage is the gate. Few at once: see Server.look.
+func (a *api) checkImage(ctx context.Context, file []byte) (docstore.Picture, error) {
 	select {
 	case a.looking <- struct{}{}:
 		defer func() { <-a.looking }()
@@ -82,12 +82,12 @@ func (a *api) judged(ctx context.Context, file []byte) (docstore.Picture, error)
 	}
 	limits := a.config.Limits
 	limits.KeepKind = true
-	return docstore.Judge(bytes.NewReader(file), limits)
+	return docstore.Check(bytes.NewReader(file), limits)
 }
 
 // file reads the form's part of that name, and no other.
 func (a *api) file(c *gin.Context, id string) ([]byte, error) {
-	most := a.config.Limits.MaxBytes + mostParts*mostField
+	most := a.config.Limits.MaxBytes + maxParts*maxField
 	control := http.NewResponseController(c.Writer)
 	for _, err := range []error{
 		control.SetReadDeadline(time.Now().Add(a.config.UploadTimeout)),
@@ -106,31 +106,31 @@ func (a *api) file(c *gin.Context, id string) ([]byte, error) {
 	if err != nil {
 		return nil, noFile()
 	}
-	for range mostParts {
+	for range maxParts {
 		part, err := form.NextPart()
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil, noFile()
 		case err != nil:
-			return nil, body.cut()
+			return nil, body.cutError()
 		case part.FormName() != "file":
 			continue
 		}
 		file, err := io.ReadAll(io.LimitReader(part, a.config.Limits.MaxBytes+1))
 		switch {
 		case err != nil:
-			return nil, body.cut()
+			return nil, body.cutError()
 		case len(file) == 0:
-			return nil, saidNo(connectfi.CodeFileNotFound, ids{document: id})
+			return nil, rejection(connectfi.CodeFileNotFound, ids{document: id})
 		}
 		return file, nil
 	}
 	return nil, noFile()
 }
 
-// cut says why a body ended before its form did.
-func (b *body) cut() error {
-	if err := b.why(); !errors.Is(err, errForm) {
+// cutError says why a body ended before its form did.
+func (b *body) cutError() error {
+	if err := b.readError(); !errors.Is(err, errForm) {
 		return err
 	}
 	return noFile() // it broke off
@@ -149,7 +149,7 @@ func (a *api) update(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := a.within(c)
+	ctx, cancel := a.withTimeout(c)
 	defer cancel()
 	s, err := a.find(ctx, asked.CustomerID, asked.ApplicationID)
 	if err != nil {
@@ -159,7 +159,7 @@ func (a *api) update(c *gin.Context) (any, error) {
 	if !s.ours { // begun before this house was: its calls pass through
 		application, err := a.ConnectFi.Update(ctx, asked)
 		if err != nil {
-			return nil, upstream(err, named)
+			return nil, fromConnectFi(err, named)
 		}
 		return application, nil
 	}
@@ -170,7 +170,7 @@ func (a *api) update(c *gin.Context) (any, error) {
 	case i < 0:
 		return nil, customerNotFound(asked.EntityID) // an entity's id is a customer's (A)
 	}
-	v, err := a.Orders.Submit(ctx, s.reference, links(asked, s.view))
+	v, err := a.Orders.Submit(ctx, s.reference, submissionOf(asked, s.view))
 	var refused *workflows.RefusedError
 	switch {
 	case errors.As(err, &refused) && refused.Type == workflows.RefusedInvalid:
@@ -181,10 +181,10 @@ func (a *api) update(c *gin.Context) (any, error) {
 		return nil, alreadyDecided(string(s.view.Entities[i].Status))
 	case err != nil:
 		return nil, err // it may have been taken; the same again is no second one
-	case turnedDown(v, asked.EntityID):
-		return nil, saidNo(v.Refusal.Code, named)
+	case lastWasRejected(v, asked.EntityID):
+		return nil, rejection(v.Refusal.Code, named)
 	}
-	return told(v)
+	return toResponse(v)
 }
 
 // ended is how an entity of a closed case may be told: as ConnectFi does where
@@ -196,18 +196,18 @@ func ended(v kyc.View) string {
 	return string(v.Stage)
 }
 
-// links makes the case's submission of an update. Its id is drawn from what it
+// submissionOf makes the case's submission of an update. Its id is drawn from what it
 // links to whom, so the same again is the same; and from the entity's turn, so
 // that it can be tried again once ConnectFi has refused it and the cause is
 // mended, as after a link that came before its upload.
-func links(asked connectfi.UpdateRequest, v kyc.View) kyc.Submission {
+func submissionOf(asked connectfi.UpdateRequest, v kyc.View) kyc.Submission {
 	s := kyc.Submission{Entity: asked.EntityID}
 	for _, d := range asked.Documents {
 		s.Images = append(s.Images, kyc.Image{Document: d.DocumentID, Side: kyc.Side(d.Side)})
 	}
 	slices.SortFunc(s.Images, func(x, y kyc.Image) int { return bytes.Compare([]byte(x.Document), []byte(y.Document)) })
 	identity := sha256.New()
-	fmt.Fprintf(identity, "linked %s\n%d\n", s.Entity, v.Turn(s.Entity))
+	fmt.Fprintf(identity, "linked %s\n%d\n", s.Entity, v.RequestRound(s.Entity))
 	for _, image := range s.Images {
 		fmt.Fprintf(identity, "%s %s\n", image.Document, image.Side)
 	}
@@ -215,12 +215,12 @@ func links(asked connectfi.UpdateRequest, v kyc.View) kyc.Submission {
 	return s
 }
 
-// turnedDown reports whether the last that became of an entity's documents is
+// lastWasRejected reports whether the last that became of an entity's documents is
 // ConnectFi's no.
-func turnedDown(v kyc.View, entity string) bool {
+func lastWasRejected(v kyc.View, entity string) bool {
 	for _, e := range slices.Backward(v.Timeline) {
-		if e.Entity == entity && (e.What == kyc.WhatHandedOver || e.What == kyc.WhatRefused) {
-			return e.What == kyc.WhatRefused && v.Refusal != nil && v.Refusal.Step == kyc.StepDocuments
+		if e.Entity == entity && (e.What == kyc.EntryHandedOver || e.What == kyc.EntryRefused) {
+			return e.What == kyc.EntryRefused && v.Refusal != nil && v.Refusal.Step == kyc.StepDocuments
 		}
 	}
 	return false

@@ -77,10 +77,10 @@ func refusalOf(err error) *refusal {
 			message: "No Content-Encoding is taken: send the body as it is."}
 	case errors.Is(err, errTooLarge):
 		return &refusal{status: http.StatusRequestEntityTooLarge, code: "payloadTooLarge", message: "Request entity too large."}
-	case errors.Is(err, errBroken):
+	case errors.Is(err, errPanicked):
 		return &refusal{status: http.StatusInternalServerError, code: "internalError", message: "Internal error."}
 	}
-	r := away(0)
+	r := tryLater(0)
 	if reason := unavailable(err); reason != "" {
 		r.message = reason + " Send it again later."
 	}
@@ -108,11 +108,11 @@ func unavailable(err error) string {
 	return ""
 }
 
-// away is the answer while Temporal or ConnectFi cannot be asked. The code is
+// tryLater is the answer while Temporal or ConnectFi cannot be asked. The code is
 // the documented one for "worth another try". ConnectFi sends it with 400, which
 // a generic HTTP client never repeats: 503 and Retry-After say the same to
 // whoever looks at the status, and codes are what ConnectFi's clients judge by (C).
-func away(retry time.Duration) *refusal {
+func tryLater(retry time.Duration) *refusal {
 	least, _ := strconv.Atoi(retryAfter)
 	return &refusal{status: http.StatusServiceUnavailable, code: connectfi.CodeExtAkepa,
 		message: "It cannot be done right now. Send it again later.", retry: max(retry, time.Duration(least)*time.Second)}
@@ -153,9 +153,9 @@ func alreadyDecided(status string) error {
 // ids are what a call named, for the context of an answer.
 type ids struct{ customer, application, document string }
 
-// saidNo answers a lasting no of ConnectFi's by its code, with what the caller
+// rejection answers a lasting no of ConnectFi's by its code, with what the caller
 // itself named. What is not lasting, or no code of theirs, is worth another try.
-func saidNo(code string, named ids) error {
+func rejection(code string, named ids) error {
 	switch code {
 	case connectfi.CodeCustomerNotFound:
 		return customerNotFound(named.customer)
@@ -177,12 +177,12 @@ func saidNo(code string, named ids) error {
 	case connectfi.CodeReferenceExists, connectfi.CodeCustomerExists:
 		return &refusal{status: http.StatusBadRequest, code: code, message: "ConnectFi has this already."}
 	}
-	return away(0)
+	return tryLater(0)
 }
 
-// upstream answers for ConnectFi's client. An unauthorized of theirs is about
+// fromConnectFi answers for ConnectFi's client. An unauthorized of theirs is about
 // our login, never the caller's, who would only fetch one token after the other.
-func upstream(err error, named ids) error {
+func fromConnectFi(err error, named ids) error {
 	var (
 		invalidHere *connectfi.InvalidError
 		theirs      *connectfi.Error
@@ -191,21 +191,21 @@ func upstream(err error, named ids) error {
 	case errors.As(err, &invalidHere):
 		return invalid(invalidHere.Problems)
 	case errors.As(err, &theirs) && !theirs.Temporary():
-		return saidNo(theirs.Code, named)
+		return rejection(theirs.Code, named)
 	case errors.As(err, &theirs):
-		return errors.Join(err, away(theirs.RetryAfter()))
+		return errors.Join(err, tryLater(theirs.RetryAfter()))
 	}
 	return err
 }
 
-// refusedOutright is the answer where ConnectFi would not even open an
+// rejectedBeforeOpen is the answer where ConnectFi would not even open an
 // application; nil where it did.
-func refusedOutright(v kyc.View) error {
+func rejectedBeforeOpen(v kyc.View) error {
 	switch {
 	case v.ApplicationID != "":
 		return nil
 	case v.Refusal != nil:
-		return saidNo(v.Refusal.Code, ids{customer: v.CustomerID})
+		return rejection(v.Refusal.Code, ids{customer: v.CustomerID})
 	case v.Stage.Final():
 		return referenceExists(v.Reference) // it ended before there was one: the reference is used up
 	}

@@ -81,7 +81,7 @@ func (a *api) identify(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := a.begin(c, workflows.Order{Reference: asked.Reference, CustomerID: asked.CustomerID, SyncMode: asked.SyncMode,
+	v, err := a.startOrFind(c, workflows.StartOptions{Reference: asked.Reference, CustomerID: asked.CustomerID, SyncMode: asked.SyncMode,
 		WebhookURL: asked.webhook(), Notify: a.Notify, Policy: a.Policy})
 	var refused *workflows.RefusedError
 	switch {
@@ -95,19 +95,19 @@ func (a *api) identify(c *gin.Context) (any, error) {
 		return nil, err
 	}
 	a.memory.keep(v.ApplicationID, v.Reference)
-	return told(v)
+	return toResponse(v)
 }
 
-// begin starts the case or finds it, and tells it as it stands now. The answer to
+// startOrFind starts the case or finds it, and tells it as it stands now. The answer to
 // a start is the first status, however long ago that was: a case that was found
 // is asked again.
-func (a *api) begin(c *gin.Context, o workflows.Order) (kyc.View, error) {
-	ctx, cancel := a.within(c)
+func (a *api) startOrFind(c *gin.Context, o workflows.StartOptions) (kyc.View, error) {
+	ctx, cancel := a.withTimeout(c)
 	defer cancel()
 	v, err := a.Orders.Start(ctx, o)
 	switch {
 	case errors.Is(err, workflows.ErrNoAnswer):
-		return a.pending(c, o, err)
+		return a.stillRunning(c, o, err)
 	case err != nil || v.Stage.Final():
 		return v, err
 	}
@@ -122,7 +122,7 @@ func (a *api) begin(c *gin.Context, o workflows.Order) (kyc.View, error) {
 	}
 	// ConnectFi refused, and whoever asks again has mended the cause since. Not
 	// in the same breath: this may be the very call that was refused.
-	if v.ApplicationID == "" && v.Refusal != nil && time.Since(lastRefused(v)) > a.Patience {
+	if v.ApplicationID == "" && v.Refusal != nil && time.Since(lastRefused(v)) > a.Timeout {
 		if now, err := a.Orders.Refresh(ctx, o.Reference); err == nil {
 			v = now
 		}
@@ -130,10 +130,10 @@ func (a *api) begin(c *gin.Context, o workflows.Order) (kyc.View, error) {
 	return v, nil
 }
 
-// pending is the answer when no status came in time: the case exists and goes
+// stillRunning is the answer when no status came in time: the case exists and goes
 // on, which Temporal knows without a worker. If even that cannot be told, the
 // caller must ask again.
-func (a *api) pending(c *gin.Context, o workflows.Order, why error) (kyc.View, error) {
+func (a *api) stillRunning(c *gin.Context, o workflows.StartOptions, why error) (kyc.View, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), 2*time.Second)
 	defer cancel()
 	if _, err := a.config.Applicants.Revision(ctx, o.Reference); err != nil {
@@ -144,22 +144,22 @@ func (a *api) pending(c *gin.Context, o workflows.Order, why error) (kyc.View, e
 
 func lastRefused(v kyc.View) (at time.Time) {
 	for _, e := range v.Timeline {
-		if e.What == kyc.WhatRefused {
+		if e.What == kyc.EntryRefused {
 			at = e.At
 		}
 	}
 	return at
 }
 
-// byReference begins the application id of a case whose own is not known yet.
+// referencePrefix begins the application id of a case whose own is not known yet.
 // With the longest reference it is 36 characters of an id's alphabet, so every
 // schema takes it (S); status and update find the case by it. An empty id would
 // be of no use to anybody, and an invented one would be looked for at ConnectFi.
-const byReference = "ref_"
+const referencePrefix = "ref_"
 
-// told is a case in ConnectFi's words: what ConnectFi said last, or its refusal.
-func told(v kyc.View) (any, error) {
-	if err := refusedOutright(v); err != nil {
+// toResponse is a case in ConnectFi's words: what ConnectFi said last, or its refusal.
+func toResponse(v kyc.View) (any, error) {
+	if err := rejectedBeforeOpen(v); err != nil {
 		return nil, err
 	}
 	return applicationOf(v), nil
@@ -170,8 +170,8 @@ func told(v kyc.View) (any, error) {
 // counts, the case is running: under way, nothing wanted (C).
 func applicationOf(v kyc.View) connectfi.Application {
 	status := connectfi.Status(cmp.Or(v.Status, kyc.Status(connectfi.StatusRunning)))
-	application := connectfi.Application{ApplicationID: cmp.Or(v.ApplicationID, byReference+v.Reference), AggregatorID: v.AggregatorID,
-		CustomerID: v.CustomerID, Reference: v.Reference, Status: status, Outcome: connectfi.Outcome(v.Said)}
+	application := connectfi.Application{ApplicationID: cmp.Or(v.ApplicationID, referencePrefix+v.Reference), AggregatorID: v.AggregatorID,
+		CustomerID: v.CustomerID, Reference: v.Reference, Status: status, Outcome: connectfi.Outcome(v.RawOutcome)}
 	for _, e := range v.Entities {
 		application.EntityApplications = append(application.EntityApplications, connectfi.EntityApplication{EntityID: e.ID,
 			IsCustomer: e.IsCustomer, Status: connectfi.Status(e.Status), Outcome: connectfi.Outcome(e.Outcome)})

@@ -208,8 +208,8 @@ func TestTheSameReferenceForAnotherCustomer(t *testing.T) {
 // A customer that ConnectFi does not know is told as ConnectFi tells it, and asked
 // for again once somebody may have mended it.
 func TestACustomerThatConnectFiDoesNotKnow(t *testing.T) {
-	patience := time.Hour
-	b := newBackend(t, func(c *intake.Config) { c.API.Patience = patience })
+	timeout := time.Hour
+	b := newBackend(t, func(c *intake.Config) { c.API.Timeout = timeout })
 	const body = `{"customerId":"unknownCustomerId","reference":"A1"}`
 	status, text := b.call("/akepa/identification", body)
 	refused(t, http.StatusBadRequest, connectfi.CodeCustomerNotFound, status, text)
@@ -218,7 +218,7 @@ func TestACustomerThatConnectFiDoesNotKnow(t *testing.T) {
 	b.call("/akepa/identification", body)
 	require.Zero(t, b.office.refreshed, "not in the same breath")
 
-	soon := newBackend(t, func(c *intake.Config) { c.API.Patience = time.Nanosecond })
+	soon := newBackend(t, func(c *intake.Config) { c.API.Timeout = time.Nanosecond })
 	soon.call("/akepa/identification", body)
 	soon.call("/akepa/identification", body)
 	require.Positive(t, soon.office.refreshed)

@@ -31,9 +31,9 @@ type office struct {
 	mu        sync.Mutex
 	connectfi *connectfi.Client
 	cases     map[string]*kyc.Case
-	told      map[string]kyc.View // what became of an update, by its id
-	orders    []workflows.Order   // that began a case
-	asked     int                 // starts, finding ones included
+	told      map[string]kyc.View      // what became of an update, by its id
+	orders    []workflows.StartOptions // that began a case
+	asked     int                      // starts, finding ones included
 	refreshed int
 	// deduplicates answers a start as Temporal answers an update that it has
 	// answered before, whatever has changed since.
@@ -42,7 +42,7 @@ type office struct {
 	late         error // what a call ends in after it was taken; nil is none
 }
 
-func (o *office) Start(ctx context.Context, order workflows.Order) (kyc.View, error) {
+func (o *office) Start(ctx context.Context, order workflows.StartOptions) (kyc.View, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.asked++; o.broken != nil {
@@ -103,7 +103,7 @@ func (o *office) Submit(ctx context.Context, reference string, s kyc.Submission)
 	if o.late != nil {
 		return kyc.View{}, o.late
 	}
-	o.told[reference+s.ID] = o.work(ctx, k, func() bool { return k.Handled(s.ID) })
+	o.told[reference+s.ID] = o.work(ctx, k, func() bool { return k.SubmissionDone(s.ID) })
 	return o.told[reference+s.ID], nil
 }
 
@@ -115,8 +115,8 @@ func (o *office) Refresh(ctx context.Context, reference string) (kyc.View, error
 		return kyc.View{}, err
 	}
 	o.refreshed++
-	k.Apply(kyc.Hinted{At: time.Now(), By: kyc.HintRefresh})
-	mine := k.Hints
+	k.Apply(kyc.ChangeHinted{At: time.Now(), By: kyc.HintRefresh})
+	mine := k.HintsReceived
 	return o.work(ctx, k, func() bool { return k.Answered >= mine }), nil
 }
 
@@ -150,14 +150,16 @@ func (o *office) Revision(_ context.Context, reference string) (string, error) {
 	return strconv.Itoa(k.Version), nil
 }
 
-func (o *office) HandIn(context.Context, string, kyc.Submission) error { return errors.ErrUnsupported }
+func (o *office) SubmitAsync(context.Context, string, kyc.Submission) error {
+	return errors.ErrUnsupported
+}
 
 func (o *office) open(reference string) (*kyc.Case, error) {
 	switch k := o.cases[reference]; {
 	case o.broken != nil:
 		return nil, o.broken
 	case k == nil:
-		return nil, workflows.ErrUnknown
+		return nil, workflows.ErrNotFound
 	default:
 		return k, nil
 	}
@@ -191,33 +193,33 @@ func (o *office) work(ctx context.Context, k *kyc.Case, holds func() bool) (v ky
 			step = kyc.StepStatus
 			id   string
 		)
-		switch need.Do {
-		case kyc.Identify:
+		switch need.Action {
+		case kyc.ActionIdentify:
 			step = kyc.StepIdentification
 			a, err = o.connectfi.Identify(ctx, connectfi.IdentificationRequest{CustomerID: k.CustomerID, Reference: k.Reference})
-		case kyc.Submit:
+		case kyc.ActionSubmit:
 			step, id = kyc.StepDocuments, need.Submission.ID
 			update := connectfi.UpdateRequest{ApplicationID: k.ApplicationID, CustomerID: k.CustomerID, EntityID: need.Submission.Entity}
 			for _, image := range need.Submission.Images {
 				update.Documents = append(update.Documents, connectfi.DocumentLink{DocumentID: image.Document, Side: string(image.Side)})
 			}
 			a, err = o.connectfi.Update(ctx, update)
-		case kyc.Read:
+		case kyc.ActionReadStatus:
 			a, err = o.connectfi.Status(ctx, connectfi.StatusRequest{CustomerID: k.CustomerID, ApplicationID: k.ApplicationID})
 		default:
 			return v
 		}
 		var refused *connectfi.Error
 		if errors.As(err, &refused) {
-			k.Apply(kyc.Refused{At: time.Now(), Step: step, Code: refused.Code, Covers: need.Covers, Submission: id})
+			k.Apply(kyc.RequestRejected{At: time.Now(), Step: step, Code: refused.Code, Covers: need.UpToHint, Submission: id})
 			continue
 		}
-		r := kyc.Reading{ApplicationID: a.ApplicationID, AggregatorID: a.AggregatorID, Status: kyc.Status(a.Status), Outcome: kyc.Outcome(a.Outcome)}
+		r := kyc.Snapshot{ApplicationID: a.ApplicationID, AggregatorID: a.AggregatorID, Status: kyc.Status(a.Status), Outcome: kyc.Outcome(a.Outcome)}
 		for _, e := range a.EntityApplications {
-			r.Entities = append(r.Entities, kyc.EntityReading{ID: e.EntityID, IsCustomer: e.IsCustomer,
+			r.Entities = append(r.Entities, kyc.EntitySnapshot{ID: e.EntityID, IsCustomer: e.IsCustomer,
 				Status: kyc.Status(e.Status), Outcome: kyc.Outcome(e.Outcome)})
 		}
-		k.Apply(kyc.Answered{At: time.Now(), Reading: r, Covers: need.Covers, Submission: id})
+		k.Apply(kyc.StatusReceived{At: time.Now(), Reading: r, Covers: need.UpToHint, Submission: id})
 	}
 }
 

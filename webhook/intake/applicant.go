@@ -18,8 +18,8 @@ import (
 	"durablekyc.example/workflows"
 )
 
-// verify is where applicants are at home, below the path of the public URL: see Server.home.
-const verify = seal.LinkPath
+// applicantPath is where applicants are at home, below the path of the public URL: see Server.home.
+const applicantPath = seal.LinkPath
 
 // Applicants is what the page asks of the cases. workflows.Client is one.
 type Applicants interface {
@@ -27,28 +27,28 @@ type Applicants interface {
 	Show(ctx context.Context, reference string) (kyc.View, error)
 	// Revision differs whenever something has happened to a case.
 	Revision(ctx context.Context, reference string) (string, error)
-	// HandIn gives a case what an applicant sent; nil once it has accepted that.
-	HandIn(ctx context.Context, reference string, s kyc.Submission) error
+	// SubmitAsync gives a case what an applicant sent; nil once it has accepted that.
+	SubmitAsync(ctx context.Context, reference string, s kyc.Submission) error
 }
 
 // started is in the address that Start leads to: whoever brings no cookie there
 // has a browser that takes none.
 const started = "started"
 
-// opened shows what a link is for. Programs open links, too: nothing is spent.
-func (s *Server) opened(c *gin.Context) {
+// getLink shows what a link is for. Programs open links, too: nothing is spent.
+func (s *Server) getLink(c *gin.Context) {
 	if link, v, ok := s.link(c); ok {
 		lang := s.language(c)
 		s.rememberOpened(c)
-		s.draw(c, http.StatusOK, page.Landing{Lang: lang, Action: s.home + "/link/" + c.Param("ticket"), Others: others(lang),
+		s.render(c, http.StatusOK, page.Landing{Lang: lang, Action: s.home + "/link/" + c.Param("ticket"), Others: alternates(lang),
 			QR: s.qr(link), For: whom(link, v)})
 	}
 }
 
-// pressed exchanges a link for a session, so that no secret stays in an address.
-func (s *Server) pressed(c *gin.Context) {
+// postLink exchanges a link for a session, so that no secret stays in an address.
+func (s *Server) postLink(c *gin.Context) {
 	if link, _, ok := s.link(c); ok {
-		c.Redirect(http.StatusSeeOther, s.caseOf(s.admit(c, link))+"?"+started)
+		c.Redirect(http.StatusSeeOther, s.caseOf(s.startSession(c, link))+"?"+started)
 	}
 }
 
@@ -59,14 +59,14 @@ func (s *Server) link(c *gin.Context) (link seal.Ticket, v kyc.View, ok bool) {
 	c.Params = gin.Params{{Key: "ticket", Value: text}} // as it was given out, from here on
 	switch {
 	case errors.Is(err, seal.ErrExpired):
-		s.say(c, http.StatusGone, "link_expired")
+		s.renderMessage(c, http.StatusGone, "link_expired")
 		return link, v, false
 	case err != nil:
-		s.say(c, http.StatusNotFound, "link_unknown")
+		s.renderMessage(c, http.StatusNotFound, "link_unknown")
 		return link, v, false
 	}
-	c.Set(who, "a link of "+link.Subject)
-	v, ok = s.show(c, link)
+	c.Set(callerKey, "a link of "+link.Subject)
+	v, ok = s.loadCase(c, link)
 	return link, v, ok
 }
 
@@ -106,28 +106,28 @@ func (s *Server) readLink(raw string) (link seal.Ticket, text string, err error)
 // elsewhere answers at addresses that are nobody's. A link may have become one
 // of them, by a slash.
 func (s *Server) elsewhere(c *gin.Context) {
-	rest, is := strings.CutPrefix(c.Request.URL.Path, verify+"/link/")
+	rest, is := strings.CutPrefix(c.Request.URL.Path, applicantPath+"/link/")
 	if !is || c.Request.Method != http.MethodGet {
-		s.decline(c, errNotHere)
+		s.writeError(c, errNotHere)
 		return
 	}
 	asPage(c)
 	c.Params = gin.Params{{Key: "ticket", Value: rest}}
-	s.opened(c)
+	s.getLink(c)
 }
 
 // ofApplicants reports whether people come to such an address: nothing there is
 // answered in JSON, however the address was typed.
 func ofApplicants(path string) bool {
 	path = "/" + strings.ToLower(strings.TrimLeft(path, "/"))
-	return path == verify || strings.HasPrefix(path, verify+"/")
+	return path == applicantPath || strings.HasPrefix(path, applicantPath+"/")
 }
 
-// file shows the case.
-func (s *Server) file(c *gin.Context) {
+// getCase shows the case.
+func (s *Server) getCase(c *gin.Context) {
 	_, begun := c.GetQuery(started)
 	if begun && len(s.sessions(c)) == 0 {
-		s.say(c, http.StatusForbidden, "cookies_blocked")
+		s.renderMessage(c, http.StatusForbidden, "cookies_blocked")
 		return
 	}
 	a, ok := s.applicant(c)
@@ -138,12 +138,12 @@ func (s *Server) file(c *gin.Context) {
 		c.Redirect(http.StatusSeeOther, s.caseOf(a))
 		return
 	}
-	s.tell(c, a, http.StatusOK, nil)
+	s.renderCase(c, a, http.StatusOK, nil)
 }
 
-// news shows the case if it has changed since it was shown. It asks the case
+// getState shows the case if it has changed since it was shown. It asks the case
 // itself only then.
-func (s *Server) news(c *gin.Context) {
+func (s *Server) getState(c *gin.Context) {
 	a, ok := s.applicant(c)
 	if !ok {
 		return
@@ -153,40 +153,40 @@ func (s *Server) news(c *gin.Context) {
 		c.Status(http.StatusNoContent)
 		return
 	}
-	s.tell(c, a, http.StatusOK, nil)
+	s.renderCase(c, a, http.StatusOK, nil)
 }
 
-// tell draws the case, and what became of a form that was sent, if one was.
-func (s *Server) tell(c *gin.Context, a applicant, status int, sent *form) {
+// renderCase draws the case, and what became of a form that was sent, if one was.
+func (s *Server) renderCase(c *gin.Context, a applicant, status int, sent *form) {
 	// The revision is asked for first: what happens in between is told twice, not never.
 	revision, err := s.config.Applicants.Revision(c.Request.Context(), a.Subject)
 	if err != nil {
-		s.away(c, err)
+		s.renderUnavailable(c, err)
 		return
 	}
-	if v, ok := s.show(c, a.Ticket); ok {
-		s.draw(c, status, s.model(c, a, v, revision, sent))
+	if v, ok := s.loadCase(c, a.Ticket); ok {
+		s.render(c, status, s.model(c, a, v, revision, sent))
 	}
 }
 
-// show is the case of a ticket; false if there is nothing to do for its holder,
+// loadCase is the case of a ticket; false if there is nothing to do for its holder,
 // which is answered then.
-func (s *Server) show(c *gin.Context, t seal.Ticket) (kyc.View, bool) {
-	if s.tooFast(c, s.looks, t) {
+func (s *Server) loadCase(c *gin.Context, t seal.Ticket) (kyc.View, bool) {
+	if s.limited(c, s.caseReadLimit, t) {
 		return kyc.View{}, false
 	}
 	ctx, cancel := context.WithTimeout(c.Request.Context(), s.config.AnswerTimeout)
 	defer cancel()
 	v, err := s.config.Applicants.Show(ctx, t.Subject)
 	switch {
-	case errors.Is(err, workflows.ErrUnknown):
-		s.say(c, http.StatusNotFound, "link_unknown") // Temporal has forgotten it
+	case errors.Is(err, workflows.ErrNotFound):
+		s.renderMessage(c, http.StatusNotFound, "link_unknown") // Temporal has forgotten it
 	case errors.Is(err, workflows.ErrEnded):
-		s.say(c, http.StatusGone, "withdrawn") // an operator ended it, in Temporal
+		s.renderMessage(c, http.StatusGone, "withdrawn") // an operator ended it, in Temporal
 	case err != nil:
-		s.away(c, err)
+		s.renderUnavailable(c, err)
 	case revoked(t, v):
-		s.say(c, http.StatusGone, "link_revoked")
+		s.renderMessage(c, http.StatusGone, "link_revoked")
 	case v.Stage == kyc.Withdrawn:
 		s.message(c, http.StatusGone, page.Message{Code: "withdrawn", For: whom(t, v)})
 	case v.Stage == kyc.Expired:
@@ -199,18 +199,18 @@ func (s *Server) show(c *gin.Context, t seal.Ticket) (kyc.View, bool) {
 	return kyc.View{}, false
 }
 
-// tooFast answers whoever does something more often than anybody needs to.
-func (s *Server) tooFast(c *gin.Context, l *limiter, t seal.Ticket) bool {
+// limited answers whoever does something more often than anybody needs to.
+func (s *Server) limited(c *gin.Context, l *limiter, t seal.Ticket) bool {
 	wait := l.wait(t.Subject + "/" + t.Part)
 	if wait <= 0 {
 		return false
 	}
-	s.slower(c, wait)
+	s.renderTooManyRequests(c, wait)
 	return true
 }
 
-// slower says how long to wait.
-func (s *Server) slower(c *gin.Context, wait time.Duration) {
+// renderTooManyRequests says how long to wait.
+func (s *Server) renderTooManyRequests(c *gin.Context, wait time.Duration) {
 	c.Header("Retry-After", seconds(wait))
 	s.message(c, http.StatusTooManyRequests, page.Message{Code: "too_fast", Wait: max(wait, time.Second), Back: s.back(c)})
 }
@@ -226,38 +226,38 @@ func (s *Server) limits(c *gin.Context) {
 func (s *Server) asset(c *gin.Context) {
 	body, contentType, ok := s.pages.Asset(c.Param("name"))
 	if !ok {
-		s.decline(c, errNotHere)
+		s.writeError(c, errNotHere)
 		return
 	}
 	c.Header("Cache-Control", "public, max-age=31536000, immutable")
 	c.Data(http.StatusOK, contentType, body)
 }
 
-// say draws a page of one thing to say.
-func (s *Server) say(c *gin.Context, status int, code string) {
+// renderMessage draws a page of one thing to say.
+func (s *Server) renderMessage(c *gin.Context, status int, code string) {
 	s.message(c, status, page.Message{Code: code})
 }
 
 func (s *Server) message(c *gin.Context, status int, m page.Message) {
 	m.Lang = s.language(c)
 	if c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead {
-		m.Others = others(m.Lang)
+		m.Others = alternates(m.Lang)
 	}
-	s.draw(c, status, m)
+	s.render(c, status, m)
 }
 
-// away says that it is us: try again, nothing is lost.
-func (s *Server) away(c *gin.Context, err error) {
+// renderUnavailable says that it is us: try again, nothing is lost.
+func (s *Server) renderUnavailable(c *gin.Context, err error) {
 	s.logSample("an applicant could not be answered", "cause", err)
 	c.Header("Retry-After", retryAfter)
 	s.message(c, http.StatusServiceUnavailable, page.Message{Code: "unavailable", Back: s.back(c)})
 }
 
-func (s *Server) draw(c *gin.Context, status int, m page.Model) {
+func (s *Server) render(c *gin.Context, status int, m page.Model) {
 	var html bytes.Buffer
-	if err := s.pages.Draw(&html, m); err != nil {
+	if err := s.pages.Render(&html, m); err != nil {
 		s.config.Logger.Error("a page could not be drawn", "cause", err)
-		refuse(c, errBroken)
+		refuse(c, errPanicked)
 		return
 	}
 	c.Data(status, "text/html; charset=utf-8", html.Bytes())

@@ -46,7 +46,7 @@ func (r *room) Show(_ context.Context, reference string) (kyc.View, error) {
 		return kyc.View{}, r.broken
 	}
 	if reference != r.kase.Reference || reference == "" {
-		return kyc.View{}, workflows.ErrUnknown
+		return kyc.View{}, workflows.ErrNotFound
 	}
 	return r.kase.View(), nil
 }
@@ -57,7 +57,7 @@ func (r *room) Revision(context.Context, string) (string, error) {
 	return strconv.Itoa(r.kase.Version), r.broken
 }
 
-func (r *room) HandIn(_ context.Context, _ string, s kyc.Submission) error {
+func (r *room) SubmitAsync(_ context.Context, _ string, s kyc.Submission) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.broken != nil {
@@ -65,7 +65,7 @@ func (r *room) HandIn(_ context.Context, _ string, s kyc.Submission) error {
 	}
 	if err := r.kase.CheckSubmission(s); err != nil || r.late {
 		if err == nil {
-			err = kyc.ErrNotWanted
+			err = kyc.ErrDocumentsNotRequested
 		}
 		return &workflows.RefusedError{Type: workflows.RefusedNotWanted, Reason: err.Error()}
 	}
@@ -81,13 +81,13 @@ func (r *room) apply(e kyc.Event) {
 }
 
 // reads lets ConnectFi say something about each entity.
-func (r *room) reads(status kyc.Status, outcome kyc.Outcome, entities ...kyc.EntityReading) {
+func (r *room) reads(status kyc.Status, outcome kyc.Outcome, entities ...kyc.EntitySnapshot) {
 	submission := ""
 	if len(r.kase.Queue) > 0 {
 		submission = r.kase.Queue[0].ID
 	}
-	r.apply(kyc.Answered{At: time.Now(), Submission: submission,
-		Reading: kyc.Reading{ApplicationID: "iapp_1", Status: status, Outcome: outcome, Entities: entities}})
+	r.apply(kyc.StatusReceived{At: time.Now(), Submission: submission,
+		Reading: kyc.Snapshot{ApplicationID: "iapp_1", Status: status, Outcome: outcome, Entities: entities}})
 }
 
 func images(t testing.TB, options ...docstore.Option) *docstore.Store {
@@ -118,10 +118,10 @@ type visitor struct {
 func waiting(customer string) *room {
 	r := &room{kase: kyc.New("A1", customer, kyc.DefaultPolicy(), time.Now())}
 	if customer == person {
-		r.reads("pending_step_up", "", kyc.EntityReading{ID: person, IsCustomer: true, Status: "pending_step_up"})
+		r.reads("pending_step_up", "", kyc.EntitySnapshot{ID: person, IsCustomer: true, Status: "pending_step_up"})
 	} else {
-		r.reads("pending_step_up", "", kyc.EntityReading{ID: business, IsCustomer: true, Status: "completed", Outcome: "approved"},
-			kyc.EntityReading{ID: agent, Status: "pending_step_up"}, kyc.EntityReading{ID: other, Status: "pending_step_up"})
+		r.reads("pending_step_up", "", kyc.EntitySnapshot{ID: business, IsCustomer: true, Status: "completed", Outcome: "approved"},
+			kyc.EntitySnapshot{ID: agent, Status: "pending_step_up"}, kyc.EntitySnapshot{ID: other, Status: "pending_step_up"})
 	}
 	return r
 }
@@ -135,7 +135,7 @@ func visit(t testing.TB, r *room, change ...func(*intake.Config)) *visitor {
 }
 
 func (v *visitor) link(entity string, lasts time.Duration) string {
-	address := v.keys.Address("", seal.Ticket{Subject: "A1", Part: entity, Epoch: v.room.kase.Links, Expires: time.Now().Add(lasts)})
+	address := v.keys.Address("", seal.Ticket{Subject: "A1", Part: entity, Epoch: v.room.kase.LinkEpoch, Expires: time.Now().Add(lasts)})
 	return address
 }
 
@@ -260,9 +260,9 @@ func TestAFloodOfLooksIsSlowedDown(t *testing.T) {
 
 func TestLinksThatAreGoodForNothing(t *testing.T) {
 	decided := waiting(person)
-	decided.reads("completed", "Denied", kyc.EntityReading{ID: person, IsCustomer: true, Status: "completed", Outcome: "denied"})
+	decided.reads("completed", "Denied", kyc.EntitySnapshot{ID: person, IsCustomer: true, Status: "completed", Outcome: "denied"})
 	withdrawn := waiting(person)
-	withdrawn.apply(kyc.Withdrawal{At: time.Now()})
+	withdrawn.apply(kyc.WithdrawRequested{At: time.Now()})
 	expired := waiting(person)
 	expired.kase.Stage = kyc.Expired
 	for name, test := range map[string]struct {
@@ -358,10 +358,10 @@ func TestNewsOnlyWhenThereAreSome(t *testing.T) {
 	v.enter(v.link("", time.Hour))
 	rev := strconv.Itoa(v.room.kase.Version)
 	require.Equal(t, http.StatusNoContent, v.get("/verify/state?rev="+rev).Code)
-	v.room.reads("waiting_review", "", kyc.EntityReading{ID: person, IsCustomer: true, Status: "waiting_review"})
+	v.room.reads("waiting_review", "", kyc.EntitySnapshot{ID: person, IsCustomer: true, Status: "waiting_review"})
 	answer := v.get("/verify/state?rev=" + rev)
 	require.Equal(t, http.StatusOK, answer.Code)
-	v.room.reads("completed", "Denied", kyc.EntityReading{ID: person, IsCustomer: true, Status: "completed", Outcome: "denied"})
+	v.room.reads("completed", "Denied", kyc.EntitySnapshot{ID: person, IsCustomer: true, Status: "completed", Outcome: "denied"})
 	answer = v.get("/verify/state?rev=" + rev)
 	require.NotContains(t, strings.ToLower(answer.Body.String()), "denied", "how it was decided is not ours to tell")
 }

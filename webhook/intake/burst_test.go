@@ -43,7 +43,7 @@ func (e edge) slowly(t *testing.T) (finish func() int) {
 
 func TestBeyondThePlacesNoBodyIsRead(t *testing.T) {
 	d := &desk{cases: map[string]error{reference: nil}}
-	e := newEdge(t, d, func(c *intake.Config) { c.MostCallbacks, c.BodyTimeout = 2, time.Minute })
+	e := newEdge(t, d, func(c *intake.Config) { c.MaxCallbacks, c.BodyTimeout = 2, time.Minute })
 	first, second := e.slowly(t), e.slowly(t)
 
 	body := &counting{Reader: strings.NewReader(printed)}
@@ -68,7 +68,7 @@ func TestBeyondThePlacesNoBodyIsRead(t *testing.T) {
 func TestBodiesAndSignalsAreCountedApart(t *testing.T) {
 	begun, release := make(chan struct{}), make(chan struct{})
 	d := &desk{cases: map[string]error{reference: nil}, wait: func(context.Context) error { begun <- struct{}{}; <-release; return nil }}
-	e := newEdge(t, d, func(c *intake.Config) { c.MostCallbacks, c.MostSignals, c.BodyTimeout = 2, 1, time.Minute })
+	e := newEdge(t, d, func(c *intake.Config) { c.MaxCallbacks, c.MaxSignals, c.BodyTimeout = 2, 1, time.Minute })
 	slow := e.slowly(t)
 	status := make(chan int)
 	go func() { status <- e.post(e.path(reference), printed).Code }()
@@ -112,7 +112,7 @@ func TestAPlaceIsGivenBack(t *testing.T) {
 				}
 				return nil
 			}}
-			e := newEdge(t, d, func(c *intake.Config) { c.MostCallbacks, c.MostSignals = 1, 1 })
+			e := newEdge(t, d, func(c *intake.Config) { c.MaxCallbacks, c.MaxSignals = 1, 1 })
 			for range 6 {
 				if again, ok := test.body.(*strings.Reader); ok {
 					_, _ = again.Seek(0, io.SeekStart)
@@ -134,7 +134,7 @@ func (f faulty) Read([]byte) (int, error) { return 0, f.err }
 // served is an edge on real listeners with one place for callbacks.
 func served(t *testing.T, change func(*intake.Config)) (e edge, public, admin string) {
 	t.Helper()
-	e = newEdge(t, &desk{cases: map[string]error{reference: nil}}, func(c *intake.Config) { c.MostCallbacks = 1 }, change)
+	e = newEdge(t, &desk{cases: map[string]error{reference: nil}}, func(c *intake.Config) { c.MaxCallbacks = 1 }, change)
 	public, admin, stop := serving(t, e)
 	t.Cleanup(func() { require.NoError(t, stop()) })
 	return e, public, admin
@@ -177,7 +177,7 @@ func (e edge) takes(t *testing.T, public string, status int) {
 // does not keep its connection for the rest of it.
 func TestWhoeverIsTurnedAwayHearsSoAtOnce(t *testing.T) {
 	e, public, _ := served(t, func(c *intake.Config) {
-		c.BodyTimeout, c.Times = time.Minute, serve.Times{Read: time.Minute}
+		c.BodyTimeout, c.Times = time.Minute, serve.Timeouts{Read: time.Minute}
 	})
 	holder, _ := e.holds(t, public)
 	began := time.Now()
@@ -210,7 +210,7 @@ func TestASlowBodyGivesItsPlaceBack(t *testing.T) {
 // and a callback waits instead of being lost.
 func TestAFullListenerLeavesTheOperatorsAlone(t *testing.T) {
 	e, public, admin := served(t, func(c *intake.Config) {
-		c.MostConnections, c.Times = 4, serve.Times{Header: 300 * time.Millisecond}
+		c.MaxConnections, c.Times = 4, serve.Timeouts{Header: 300 * time.Millisecond}
 	})
 	var silent []net.Conn
 	for range 4 {

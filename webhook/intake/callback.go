@@ -16,14 +16,14 @@ import (
 	"durablekyc.example/workflows"
 )
 
-// mostCallback is how many bytes a callback may have. The printed one has 400
+// maxCallbackBytes is how many bytes a callback may have. The printed one has 400
 // (C); an application with a hundred entities stays below. starter doctor knows
 // the number.
-const mostCallback = 64 << 10
+const maxCallbackBytes = 64 << 10
 
-// leaving is how long a caller who was turned away may go on sending: if its
+// lingerTimeout is how long a caller who was turned away may go on sending: if its
 // connection were cut at once, it might never see the answer.
-const leaving = time.Second
+const lingerTimeout = time.Second
 
 // callback takes ConnectFi's one unsigned, unrepeated POST. The URL is the
 // credential, so it is judged before anything else costs us; the body is a
@@ -33,63 +33,63 @@ const leaving = time.Second
 func (s *Server) callback(c *gin.Context) {
 	reference := c.Param("reference")
 	if !s.config.Keys.Valid(seal.Callback, reference, c.Param("token")) {
-		s.answer(c, errUnknown)
+		s.finishCallback(c, errUnknown)
 		return
 	}
-	hint, whole, err := s.hear(c)
+	hint, whole, err := s.readCallback(c)
 	if err != nil {
-		s.answer(c, err)
+		s.finishCallback(c, err)
 		return
 	}
-	err = s.signal(c.Request.Context(), reference, workflows.Callback{RequestID: onlyID(hint.RequestID), ApplicationID: onlyID(hint.ApplicationID)})
+	err = s.signal(c.Request.Context(), reference, workflows.Callback{RequestID: sanitizeID(hint.RequestID), ApplicationID: sanitizeID(hint.ApplicationID)})
 	switch {
 	case err != nil:
 	case !whole:
 		err = errNotUnderstood
 	case hint.Reference != "" && hint.Reference != reference:
-		err = errForeign
+		err = errReferenceMismatch
 	}
-	s.answer(c, err)
+	s.finishCallback(c, err)
 }
 
-// hear reads a callback; whole is false where its body is not the documented
+// readCallback reads a callback; whole is false where its body is not the documented
 // envelope, or did not come to its end. It is a hint all the same: the URL has
 // proven whose it is, and there will be no other. It takes a place for as long
 // as the body may be in memory and gives it back before Temporal is asked, so a
 // body that comes slowly takes no slot of a signal.
-func (s *Server) hear(c *gin.Context) (hint connectfi.Hint, whole bool, err error) {
+func (s *Server) readCallback(c *gin.Context) (hint connectfi.Hint, whole bool, err error) {
 	select {
-	case s.coming <- struct{}{}:
-		defer func() { <-s.coming }()
+	case s.callbackSlots <- struct{}{}:
+		defer func() { <-s.callbackSlots }()
 	default:
-		s.unread(c)
+		s.rejectUnread(c)
 		return hint, false, errBusy
 	}
-	body, err := s.body(c, mostCallback)
+	body, err := s.body(c, maxCallbackBytes)
 	switch {
 	case errors.Is(err, errSlow), errors.Is(err, errMalformed):
 		return hint, false, nil
 	case err != nil:
 		return hint, false, err
 	}
-	defer s.alone()()
+	defer s.acquireParser()()
 	hint, whole = connectfi.ReadHint(body)
 	return hint, whole, nil
 }
 
-// unread has the answer sent at once, whose body nobody will read: Go's server
+// rejectUnread has the answer sent at once, whose body nobody will read: Go's server
 // would otherwise wait for that body first. In HTTP/2 it does not wait.
-func (s *Server) unread(c *gin.Context) {
+func (s *Server) rejectUnread(c *gin.Context) {
 	if c.Request.ProtoMajor == 1 {
 		c.Header("Connection", "close")
 	}
-	_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(leaving)) // nothing is lost where there is none
+	_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(lingerTimeout)) // nothing is lost where there is none
 }
 
-// alone waits until few others make sense of a body, and returns what ends it.
-func (s *Server) alone() (done func()) {
-	s.parsing <- struct{}{}
-	return func() { <-s.parsing }
+// acquireParser waits until few others make sense of a body, and returns what ends it.
+func (s *Server) acquireParser() (done func()) {
+	s.parseSlots <- struct{}{}
+	return func() { <-s.parseSlots }
 }
 
 // body reads so many bytes at most, for at most BodyTimeout.
@@ -118,8 +118,8 @@ func (s *Server) body(c *gin.Context, most int64) ([]byte, error) {
 // hangs up does not take its callback with it: there will be no other.
 func (s *Server) signal(ctx context.Context, reference string, hint workflows.Callback) error {
 	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
+	case s.signalSlots <- struct{}{}:
+		defer func() { <-s.signalSlots }()
 	default:
 		return errBusy
 	}
@@ -131,8 +131,8 @@ func (s *Server) signal(ctx context.Context, reference string, hint workflows.Ca
 // documentedID is the form of ConnectFi's ids, with some room (D).
 var documentedID = regexp.MustCompile(`^[0-9a-zA-Z_]{1,64}$`)
 
-// onlyID lets an id pass, and nothing that merely stands where an id should.
-func onlyID(text string) string {
+// sanitizeID lets an id pass, and nothing that merely stands where an id should.
+func sanitizeID(text string) string {
 	if documentedID.MatchString(text) {
 		return text
 	}

@@ -213,7 +213,7 @@ func TestTemporalIsNotWaitedForLong(t *testing.T) {
 func TestTooManyAtOnceAreToldToComeBack(t *testing.T) {
 	begun, release := make(chan struct{}), make(chan struct{})
 	d := &desk{cases: map[string]error{reference: nil}, wait: func(context.Context) error { begun <- struct{}{}; <-release; return nil }}
-	e := newEdge(t, d, func(c *intake.Config) { c.MostSignals = 2 })
+	e := newEdge(t, d, func(c *intake.Config) { c.MaxSignals = 2 })
 	first := make(chan int)
 	for range 2 {
 		go func() { first <- e.post(e.path(reference), printed).Code }()

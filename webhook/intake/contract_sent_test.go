@@ -48,8 +48,8 @@ func sent(t *testing.T) validator.Validator {
 func lives(start time.Time) map[string]kyc.Case {
 	at := func(days int) time.Time { return start.Add(time.Duration(days) * 24 * time.Hour) }
 	reads := func(day int, status kyc.Status, outcome kyc.Outcome) kyc.Event {
-		return kyc.Answered{At: at(day), Reading: kyc.Reading{ApplicationID: "iapp_1", AggregatorID: "CLIENTID", Status: status, Outcome: outcome,
-			Entities: []kyc.EntityReading{{ID: person, IsCustomer: true, Status: status, Outcome: outcome}}}}
+		return kyc.StatusReceived{At: at(day), Reading: kyc.Snapshot{ApplicationID: "iapp_1", AggregatorID: "CLIENTID", Status: status, Outcome: outcome,
+			Entities: []kyc.EntitySnapshot{{ID: person, IsCustomer: true, Status: status, Outcome: outcome}}}}
 	}
 	live := func(customer string, events ...kyc.Event) kyc.Case {
 		k := kyc.New("A1", customer, kyc.DefaultPolicy(), start)
@@ -63,7 +63,7 @@ func lives(start time.Time) map[string]kyc.Case {
 		"reviewed and approved":        live(business, reads(0, "waiting_review", ""), reads(1, "completed", "approved")),
 		"data and denied":              live(person, reads(0, "data_request", ""), reads(1, "completed", "Denied")),
 		"a status nobody knows":        live(person, reads(0, "strange", "")),
-		"refused before it was anyone": live(person, kyc.Refused{At: start, Step: kyc.StepIdentification, Code: "customerNotFound"}, kyc.Withdrawal{At: at(1)}),
+		"refused before it was anyone": live(person, kyc.RequestRejected{At: start, Step: kyc.StepIdentification, Code: "customerNotFound"}, kyc.WithdrawRequested{At: at(1)}),
 	}
 }
 
@@ -90,8 +90,8 @@ func TestEverythingSentIsDescribed(t *testing.T) {
 	heard := map[activities.Receiver][]kyc.NoticeType{}
 	for name, k := range lives(time.Now()) {
 		for _, n := range k.Notices {
-			for _, to := range []activities.Receiver{activities.Everybodys, activities.Callers} {
-				if to == activities.Callers && !n.Said() {
+			for _, to := range []activities.Receiver{activities.ReceiverGlobal, activities.ReceiverCaller} {
+				if to == activities.ReceiverCaller && !n.FromProvider() {
 					continue // no change of ConnectFi's: the workflow does not send it
 				}
 				_, err := worker.ExecuteActivity(do.Notify, activities.NotifyRequest{Reference: k.Reference, CustomerID: k.CustomerID,
@@ -108,9 +108,9 @@ func TestEverythingSentIsDescribed(t *testing.T) {
 	for _, value := range kind.Schema().Enum {
 		promised = append(promised, kyc.NoticeType(value.Value))
 	}
-	require.ElementsMatch(t, promised, once(heard[activities.Everybodys]), "every kind is tried, and no other is described")
+	require.ElementsMatch(t, promised, once(heard[activities.ReceiverGlobal]), "every kind is tried, and no other is described")
 	require.ElementsMatch(t, []kyc.NoticeType{kyc.NoticeDocuments, kyc.NoticeReview, kyc.NoticeData, kyc.NoticeHeld, kyc.NoticeApproved,
-		kyc.NoticeDenied}, once(heard[activities.Callers]))
+		kyc.NoticeDenied}, once(heard[activities.ReceiverCaller]))
 }
 
 func once(all []kyc.NoticeType) []kyc.NoticeType {

@@ -15,12 +15,12 @@ import (
 	"durablekyc.example/workflows"
 )
 
-// mostAllocations is the budget of a callback between the network and Temporal,
+// maxAllocations is the budget of a callback between the network and Temporal,
 // the test's own request and recorder (about 15) included.
-const mostAllocations = 105
+const maxAllocations = 105
 
 func TestWhatACallbackAllocates(t *testing.T) {
-	require.LessOrEqual(t, testing.AllocsPerRun(100, taken(t)), float64(mostAllocations))
+	require.LessOrEqual(t, testing.AllocsPerRun(100, taken(t)), float64(maxAllocations))
 }
 
 func BenchmarkCallback(b *testing.B) {

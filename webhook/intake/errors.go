@@ -15,22 +15,22 @@ import (
 // What the edge itself has against a request. What the cases say comes in the
 // words of package workflows.
 var (
-	errNotHere   = errors.New("no such route")
-	errMethod    = errors.New("another method is wanted")
-	errUnknown   = errors.New("the token is not of this reference")
-	errMalformed = errors.New("the body broke off")
-	errTooLarge  = errors.New("the body is too large")
-	errSlow      = errors.New("the body came too slowly")
-	errEncoded   = errors.New("the body has a Content-Encoding")
-	errBusy      = errors.New("too much at once")
-	errForeign   = errors.New("the body speaks of another reference")
+	errNotHere           = errors.New("no such route")
+	errMethod            = errors.New("another method is wanted")
+	errUnknown           = errors.New("the token is not of this reference")
+	errMalformed         = errors.New("the body broke off")
+	errTooLarge          = errors.New("the body is too large")
+	errSlow              = errors.New("the body came too slowly")
+	errEncoded           = errors.New("the body has a Content-Encoding")
+	errBusy              = errors.New("too much at once")
+	errReferenceMismatch = errors.New("the body speaks of another reference")
 
 	errNotUnderstood = errors.New("the body is not the callback envelope")
-	errBroken        = errors.New("the handler broke")
+	errPanicked      = errors.New("the handler broke")
 )
 
-// reply is how an error looks from outside and in the metrics.
-type reply struct {
+// response is how an error looks from outside and in the metrics.
+type response struct {
 	status int
 	result string // of kyc_callbacks_total; empty for what no callback is answered
 	detail string // for a person; none where the status is no refusal
@@ -47,40 +47,40 @@ func seconds(wait time.Duration) string {
 	return strconv.Itoa(int((wait + time.Second - 1) / time.Second))
 }
 
-// replyTo is the one map from what happened to what is answered. Nothing in it
+// responseFor is the one map from what happened to what is answered. Nothing in it
 // depends on a text of the caller's. A wrong token, an unknown reference and
 // an unknown route are one and the same answer.
-func replyTo(err error) reply {
+func responseFor(err error) response {
 	switch {
 	case err == nil:
-		return reply{http.StatusAccepted, resultAccepted, ""}
-	case errors.Is(err, errForeign):
-		return reply{http.StatusAccepted, resultForeign, ""}
+		return response{http.StatusAccepted, resultAccepted, ""}
+	case errors.Is(err, errReferenceMismatch):
+		return response{http.StatusAccepted, resultForeign, ""}
 	case errors.Is(err, errNotUnderstood):
-		return reply{http.StatusAccepted, resultNotUnderstood, ""}
+		return response{http.StatusAccepted, resultNotUnderstood, ""}
 	case errors.Is(err, workflows.ErrEnded):
-		return reply{http.StatusOK, resultClosed, ""}
-	case errors.Is(err, errUnknown), errors.Is(err, workflows.ErrUnknown), errors.Is(err, errNotHere):
-		return reply{http.StatusNotFound, resultUnknown, "There is nothing at this address."}
+		return response{http.StatusOK, resultClosed, ""}
+	case errors.Is(err, errUnknown), errors.Is(err, workflows.ErrNotFound), errors.Is(err, errNotHere):
+		return response{http.StatusNotFound, resultUnknown, "There is nothing at this address."}
 	case errors.Is(err, errMethod):
-		return reply{http.StatusMethodNotAllowed, "", "This address takes another method: see the Allow header."}
+		return response{http.StatusMethodNotAllowed, "", "This address takes another method: see the Allow header."}
 	case errors.Is(err, errTooLarge):
-		return reply{http.StatusRequestEntityTooLarge, resultTooLarge, "The body may have at most 65536 bytes."}
+		return response{http.StatusRequestEntityTooLarge, resultTooLarge, "The body may have at most 65536 bytes."}
 	case errors.As(err, new(tooFast)):
-		return reply{http.StatusTooManyRequests, resultUnavailable, "Too many requests at once: wait as Retry-After says."}
+		return response{http.StatusTooManyRequests, resultUnavailable, "Too many requests at once: wait as Retry-After says."}
 	case errors.Is(err, errBusy):
-		return reply{http.StatusServiceUnavailable, resultShed, detailLater}
-	case errors.Is(err, errBroken):
-		return reply{http.StatusInternalServerError, resultUnavailable, "Something broke here; it was written to the log."}
+		return response{http.StatusServiceUnavailable, resultShed, detailLater}
+	case errors.Is(err, errPanicked):
+		return response{http.StatusInternalServerError, resultUnavailable, "Something broke here; it was written to the log."}
 	}
 	// Temporal away, busy, late, or in a state nobody foresaw: never a 4xx, for
 	// the callback may be good.
-	return reply{http.StatusServiceUnavailable, resultUnavailable, detailLater}
+	return response{http.StatusServiceUnavailable, resultUnavailable, detailLater}
 }
 
 // refuse answers with a problem (RFC 9457) and ends the request.
 func refuse(c *gin.Context, err error) {
-	r := replyTo(err)
+	r := responseFor(err)
 	var early tooFast
 	switch {
 	case errors.As(err, &early):
@@ -93,23 +93,23 @@ func refuse(c *gin.Context, err error) {
 	c.Data(r.status, "application/problem+json", body)
 }
 
-// decline is refuse in the words of whoever is spoken to: on the API's addresses
+// writeError is refuse in the words of whoever is spoken to: on the API's addresses
 // in ConnectFi's envelope, on applicants' addresses as a page.
-func (s *Server) decline(c *gin.Context, err error) {
+func (s *Server) writeError(c *gin.Context, err error) {
 	switch path := c.Request.URL.Path; {
 	case s.api.of(path):
 		s.api.refuse(c, err)
 	case ofApplicants(path):
 		asPage(c)
 		if early := (tooFast{}); errors.As(err, &early) {
-			s.slower(c, early.wait)
+			s.renderTooManyRequests(c, early.wait)
 			return
 		}
-		code, status := "unavailable", replyTo(err).status
+		code, status := "unavailable", responseFor(err).status
 		if status == http.StatusNotFound || status == http.StatusMethodNotAllowed {
 			code = "not_found"
 		}
-		s.say(c, status, code)
+		s.renderMessage(c, status, code)
 	default:
 		refuse(c, err)
 	}
@@ -123,10 +123,10 @@ type problem struct {
 	Detail string `json:"detail"`
 }
 
-// answer ends a callback, counts it, and tells the log what an operator can
+// finishCallback ends a callback, counts it, and tells the log what an operator can
 // act on. An error of Temporal's names ids and addresses, never a body.
-func (s *Server) answer(c *gin.Context, err error) {
-	r := replyTo(err)
+func (s *Server) finishCallback(c *gin.Context, err error) {
+	r := responseFor(err)
 	s.metrics.callbacks.WithLabelValues(r.result).Inc()
 	if r.result == resultUnavailable || r.result == resultShed {
 		s.logSample("a callback was not stored", "cause", err)

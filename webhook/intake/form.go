@@ -23,28 +23,28 @@ import (
 type form struct {
 	csrf, entity, draft string
 	document            kyc.DocumentType
-	agrees, anyway      bool                // what is ticked
-	consent             *kyc.Consent        // now or with an earlier form; nil is none
-	files               map[kyc.Side][]byte // as they came; none where no file was chosen
-	kept                map[kyc.Side]kept   // what is with us, from before or from this time
-	refused             map[kyc.Side]string // why an image is not taken: one of page.Refusals
-	problem             string              // with all of it: one of page.Problems
+	agrees, anyway      bool                     // what is ticked
+	consent             *kyc.Consent             // now or with an earlier form; nil is none
+	files               map[kyc.Side][]byte      // as they came; none where no file was chosen
+	kept                map[kyc.Side]storedImage // what is with us, from before or from this time
+	refused             map[kyc.Side]string      // why an image is not taken: one of page.Refusals
+	problem             string                   // with all of it: one of page.Problems
 }
 
-// kept is an image that passed the gate and waits for the rest of its form.
-type kept struct {
-	Key       string             `json:"k"`
-	Extension string             `json:"e"`
-	Sum       [sha256.Size]byte  `json:"s"` // of its bytes: what the submission's id is drawn from
-	Print     docstore.Print     `json:"p"`
-	Warnings  []docstore.Warning `json:"w,omitempty"`
-	Type      kyc.DocumentType   `json:"t"` // it was photographed as
+// storedImage is an image that passed the gate and waits for the rest of its form.
+type storedImage struct {
+	Key       string                  `json:"k"`
+	Extension string                  `json:"e"`
+	Sum       [sha256.Size]byte       `json:"s"` // of its bytes: what the submission's id is drawn from
+	Print     docstore.PerceptualHash `json:"p"`
+	Warnings  []docstore.Warning      `json:"w,omitempty"`
+	Type      kyc.DocumentType        `json:"t"` // it was photographed as
 }
 
 // Bounds of a form, besides its images.
 const (
-	mostParts = 16
-	mostField = 16 << 10 // the draft is the longest
+	maxParts = 16
+	maxField = 16 << 10 // the draft is the longest
 )
 
 // Why a form is not read to its end.
@@ -57,7 +57,7 @@ var (
 // read takes in a form. Its images come last, so nobody's are read before the
 // form is known to be ours.
 func (s *Server) read(c *gin.Context, a applicant) (*form, error) {
-	most := 2*s.config.Limits.MaxBytes + mostParts*mostField
+	most := 2*s.config.Limits.MaxBytes + maxParts*maxField
 	control := http.NewResponseController(c.Writer)
 	for _, err := range []error{
 		control.SetReadDeadline(time.Now().Add(s.config.UploadTimeout)),
@@ -76,21 +76,21 @@ func (s *Server) read(c *gin.Context, a applicant) (*form, error) {
 	if err != nil {
 		return nil, errForm
 	}
-	f := &form{files: map[kyc.Side][]byte{}, kept: map[kyc.Side]kept{}, refused: map[kyc.Side]string{}}
-	for range mostParts {
+	f := &form{files: map[kyc.Side][]byte{}, kept: map[kyc.Side]storedImage{}, refused: map[kyc.Side]string{}}
+	for range maxParts {
 		part, err := parts.NextPart()
 		switch {
 		case errors.Is(err, io.EOF):
-			if !s.ours(a, f.csrf) {
+			if !s.validCSRF(a, f.csrf) {
 				return nil, errStale
 			}
 			return f, nil
 		case err != nil:
-			return nil, body.why()
+			return nil, body.readError()
 		}
-		if err := s.take(f, a, part); err != nil {
+		if err := s.readPart(f, a, part); err != nil {
 			if errors.Is(err, errForm) {
-				return nil, body.why()
+				return nil, body.readError()
 			}
 			return nil, err
 		}
@@ -98,11 +98,11 @@ func (s *Server) read(c *gin.Context, a applicant) (*form, error) {
 	return nil, errForm
 }
 
-// take reads one part. What a file is called and said to be counts for nothing.
-func (s *Server) take(f *form, a applicant, part *multipart.Part) error {
+// readPart reads one part. What a file is called and said to be counts for nothing.
+func (s *Server) readPart(f *form, a applicant, part *multipart.Part) error {
 	switch side := kyc.Side(part.FormName()); side {
 	case kyc.Front, kyc.Back:
-		if !s.ours(a, f.csrf) {
+		if !s.validCSRF(a, f.csrf) {
 			return errStale
 		}
 		file, err := io.ReadAll(io.LimitReader(part, s.config.Limits.MaxBytes+1))
@@ -114,11 +114,11 @@ func (s *Server) take(f *form, a applicant, part *multipart.Part) error {
 		}
 		return nil
 	}
-	text, err := io.ReadAll(io.LimitReader(part, mostField+1))
+	text, err := io.ReadAll(io.LimitReader(part, maxField+1))
 	if err != nil {
 		return errForm
 	}
-	if len(text) > mostField {
+	if len(text) > maxField {
 		return errForm
 	}
 	value := string(text)
@@ -154,8 +154,8 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// why tells a body that is too large, too slow or cut off from any other that is no form.
-func (b *body) why() error {
+// readError tells a body that is too large, too slow or cut off from any other that is no form.
+func (b *body) readError() error {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(b.err, &tooLarge):
@@ -170,8 +170,8 @@ func (b *body) why() error {
 
 // draft is what a form that is not complete leaves for the next one.
 type draft struct {
-	Kept    map[kyc.Side]kept `json:"k,omitempty"`
-	Consent *kyc.Consent      `json:"c,omitempty"`
+	Kept    map[kyc.Side]storedImage `json:"k,omitempty"`
+	Consent *kyc.Consent             `json:"c,omitempty"`
 }
 
 // draft seals what is there into the form, so that only what is missing has to
@@ -186,9 +186,9 @@ func (s *Server) draft(a applicant, f *form) string {
 	return s.config.Keys.Issue(seal.Draft, t)
 }
 
-// recall finds what an earlier form of this entity left with us. An old or
+// loadDraft finds what an earlier form of this entity left with us. An old or
 // strange draft is no draft.
-func (s *Server) recall(a applicant, f *form) {
+func (s *Server) loadDraft(a applicant, f *form) {
 	t, err := s.config.Keys.Redeem(seal.Draft, f.draft, time.Now())
 	if err != nil || t.Subject != a.Subject || t.Part != f.entity || t.Epoch != a.Epoch {
 		return
@@ -205,8 +205,8 @@ func (s *Server) recall(a applicant, f *form) {
 	}
 }
 
-// fill shows a form as it was sent, and what came of it.
-func (s *Server) fill(p *page.Form, a applicant, sent *form) {
+// toModel shows a form as it was sent, and what came of it.
+func (s *Server) toModel(p *page.Form, a applicant, sent *form) {
 	p.Chosen, p.Draft, p.Problem = string(sent.document), s.draft(a, sent), sent.problem
 	for _, side := range []kyc.Side{kyc.Front, kyc.Back} {
 		shown := page.Side{Problem: sent.refused[side]}

@@ -56,7 +56,7 @@ func (d *desk) Callback(ctx context.Context, reference string, hint workflows.Ca
 	defer d.mu.Unlock()
 	err, known := d.cases[reference]
 	if !known {
-		return workflows.ErrUnknown
+		return workflows.ErrNotFound
 	}
 	if err == nil {
 		d.hints = append(d.hints, hint)

@@ -17,9 +17,9 @@ type limiter struct {
 	all map[string]*rate.Limiter
 }
 
-// mostLimited bounds the memory of a limiter. Whoever has been quiet for long
+// maxKeys bounds the memory of a limiter. Whoever has been quiet for long
 // enough to have a full burst again is forgotten first.
-const mostLimited = 10_000
+const maxKeys = 10_000
 
 func newLimiter(every time.Duration, burst int) *limiter {
 	return &limiter{every: every, burst: burst, all: map[string]*rate.Limiter{}}
@@ -32,7 +32,7 @@ func (l *limiter) wait(who string) time.Duration {
 	defer l.mu.Unlock()
 	one, known := l.all[who]
 	if !known {
-		l.makeRoom()
+		l.evict()
 		one = rate.NewLimiter(rate.Every(l.every), l.burst)
 		l.all[who] = one
 	}
@@ -44,8 +44,8 @@ func (l *limiter) wait(who string) time.Duration {
 	return 0
 }
 
-func (l *limiter) makeRoom() {
-	if len(l.all) < mostLimited {
+func (l *limiter) evict() {
+	if len(l.all) < maxKeys {
 		return
 	}
 	for who, one := range l.all {
@@ -53,13 +53,13 @@ func (l *limiter) makeRoom() {
 			delete(l.all, who)
 		}
 	}
-	if len(l.all) > mostLimited-mostLimited/10 {
+	if len(l.all) > maxKeys-maxKeys/10 {
 		clear(l.all) // nearly everybody is busy: better too lenient than out of memory, or busy with counting
 	}
 }
 
-// crowd counts who is at something just now, so that nobody takes up all the room.
-type crowd struct {
+// concurrencyPerKey counts who is at something just now, so that nobody takes up all the room.
+type concurrencyPerKey struct {
 	most int
 
 	mu  sync.Mutex
@@ -67,7 +67,7 @@ type crowd struct {
 }
 
 // enter lets somebody in who is not in too often; leave must be called then.
-func (c *crowd) enter(who string) (leave func(), ok bool) {
+func (c *concurrencyPerKey) enter(who string) (leave func(), ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.all[who] >= c.most {

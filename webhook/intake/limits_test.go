@@ -120,7 +120,7 @@ func everything(t *testing.T, change ...func(*intake.Config)) *backend {
 		c.Limits = docstore.DefaultLimits()
 		c.Limits.MaxBytes = ofImage
 		c.BodyTimeout, c.UploadTimeout = 100*time.Millisecond, 100*time.Millisecond
-		c.Times = serve.Times{Header: 250 * time.Millisecond, Read: 250 * time.Millisecond}
+		c.Times = serve.Timeouts{Header: 250 * time.Millisecond, Read: 250 * time.Millisecond}
 	}}, change...)...)
 }
 

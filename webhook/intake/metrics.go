@@ -58,13 +58,13 @@ func newMetrics(registry prometheus.Registerer) (metrics, error) {
 	return m, nil
 }
 
-// who is where a request keeps who makes it, once that is proven: a token's
+// callerKey is where a request keeps who makes it, once that is proven: a token's
 // number, a login, or whose case an applicant's link or session is for.
-const who = "who"
+const callerKey = "who"
 
-// watch logs, measures and traces a request by the pattern of its route: the path
+// observe logs, measures and traces a request by the pattern of its route: the path
 // itself holds a capability, and a query could hold anything.
-func (s *Server) watch(c *gin.Context) {
+func (s *Server) observe(c *gin.Context) {
 	start, route := time.Now(), cmp.Or(c.FullPath(), "none")
 	within, trace, done := s.config.Telemetry.Request(c.Request, method(c.Request.Method), route)
 	c.Request = c.Request.WithContext(within)
@@ -73,8 +73,8 @@ func (s *Server) watch(c *gin.Context) {
 	done(status)
 	s.metrics.requests.WithLabelValues(route, strconv.Itoa(status)).Observe(took.Seconds())
 	line := []any{"method", method(c.Request.Method), "route", route, "status", status, "seconds", took.Seconds()}
-	if known := c.GetString(who); known != "" {
-		line = append(line, who, known)
+	if known := c.GetString(callerKey); known != "" {
+		line = append(line, callerKey, known)
 	}
 	if trace != "" {
 		line = append(line, "trace", trace)
@@ -102,14 +102,14 @@ func (s *Server) recover(c *gin.Context) {
 		}
 		s.config.Logger.Error("a handler broke", "route", c.FullPath(), "thrown", fmt.Sprintf("%T", thrown), "stack", string(debug.Stack()))
 		if !c.Writer.Written() {
-			s.decline(c, errBroken)
+			s.writeError(c, errPanicked)
 		}
 	}()
 	c.Next()
 }
 
-// harden is for every answer, whoever reads it.
-func (s *Server) harden(c *gin.Context) {
+// securityHeaders is for every answer, whoever reads it.
+func (s *Server) securityHeaders(c *gin.Context) {
 	if s.secure() {
 		// Of this host alone: what else lies on its domain is not ours to bind.
 		c.Header("Strict-Transport-Security", "max-age=31536000")

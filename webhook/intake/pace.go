@@ -24,8 +24,8 @@ var (
 	tokenRate   = Rate{Every: time.Second / 500, Burst: 2000}
 )
 
-// or is the rate, or another one where this one says nothing.
-func (r Rate) or(other Rate) Rate {
+// orDefault is the rate, or another one where this one says nothing.
+func (r Rate) orDefault(other Rate) Rate {
 	if r.Every <= 0 {
 		r.Every = other.Every
 	}
@@ -35,24 +35,24 @@ func (r Rate) or(other Rate) Rate {
 	return r
 }
 
-// tooFast is what is answered to whoever must wait first.
+// limited is what is answered to whoever must wait first.
 type tooFast struct{ wait time.Duration }
 
 func (e tooFast) Error() string { return "too many requests" }
 
-// pace holds up an address that asks more often than any crowd of applicants.
+// rateLimit holds up an address that asks more often than any crowd of applicants.
 // It stands before every route but the callback's, which ConnectFi calls once
 // and never again (places and slots bound that one), and the API's, which looks for a token
 // first: see api.admit.
-func (s *Server) pace(c *gin.Context) {
+func (s *Server) rateLimit(c *gin.Context) {
 	wait := s.addresses.wait(s.address(c))
 	switch {
 	case wait <= 0:
 		c.Next()
-	case strings.HasPrefix(c.FullPath(), verify+"/"):
-		s.slower(c, wait)
+	case strings.HasPrefix(c.FullPath(), applicantPath+"/"):
+		s.renderTooManyRequests(c, wait)
 	default:
-		s.decline(c, tooFast{wait})
+		s.writeError(c, tooFast{wait})
 	}
 }
 

@@ -78,7 +78,7 @@ func TestALostListenerEndsTheOther(t *testing.T) {
 // A body that does not come holds neither a slot nor a connection for long.
 func TestASlowBodyIsCutOff(t *testing.T) {
 	d := &desk{cases: map[string]error{reference: nil}}
-	e := newEdge(t, d, func(c *intake.Config) { c.BodyTimeout, c.MostSignals = 20*time.Millisecond, 1 })
+	e := newEdge(t, d, func(c *intake.Config) { c.BodyTimeout, c.MaxSignals = 20*time.Millisecond, 1 })
 	public, _, stop := serving(t, e)
 	slow, err := net.Dial("tcp", public)
 	require.NoError(t, err)

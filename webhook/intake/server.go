@@ -46,14 +46,14 @@ type Config struct {
 	Logger     *slog.Logger
 	Telemetry  *telemetry.Telemetry
 
-	// MostConnections is how many connections the public listener has at once;
+	// MaxConnections is how many connections the public listener has at once;
 	// zero is 1024, which is more than all of what follows can use. More wait:
 	// see serve.Times.Crowd.
-	MostConnections int
-	// MostCallbacks is how many callbacks may come in at once, and MostSignals
+	MaxConnections int
+	// MaxCallbacks is how many callbacks may come in at once, and MaxSignals
 	// how many of them may be on their way to Temporal then; zero is 256 and 64.
 	// More are told to come back.
-	MostCallbacks, MostSignals int
+	MaxCallbacks, MaxSignals int
 	// SignalTimeout is how long Temporal may take for one; zero is 5 s.
 	SignalTimeout time.Duration
 	// BodyTimeout is how long a caller may take for its body; zero is 10 s.
@@ -85,44 +85,44 @@ type Config struct {
 	// or login of the API, wherever it calls from; zero is 500 after 2000.
 	PerAddress, PerToken Rate
 	// Times are how long clients may take on both listeners; zero is serve's.
-	Times serve.Times
+	Times serve.Timeouts
 }
 
 // Server is the edge as a value. See New.
 type Server struct {
-	config  Config
-	public  front
-	home    string // where applicants are at home, as browsers see it: the path of the public URL and /verify
-	base    weburl.Base
-	metrics metrics
-	pages   *page.Pages
-	coming  chan struct{} // one taken for each callback that is being read, up to 64 KB each
-	parsing chan struct{} // one taken for each body that is made sense of, up to 8 MB each
-	slots   chan struct{} // one taken for each signal on its way
+	config        Config
+	public        front
+	home          string // where applicants are at home, as browsers see it: the path of the public URL and /verify
+	base          weburl.Base
+	metrics       metrics
+	pages         *page.Pages
+	callbackSlots chan struct{} // one taken for each callback that is being read, up to 64 KB each
+	parseSlots    chan struct{} // one taken for each body that is made sense of, up to 8 MB each
+	signalSlots   chan struct{} // one taken for each signal on its way
 
-	samples     *sampler // of refused requests, for the log
-	crossOrigin *http.CrossOriginProtection
-	uploads     *limiter
-	looks       *limiter                   // at a case: each is a query, which Temporal bills
-	addresses   *limiter                   // of strangers
-	unforwarded map[string]*rate.Sometimes // bounds what the log says of proxies that name no client, by reason
-	sending     *crowd                     // of applicants with a form on its way
-	receiving   chan struct{}              // one taken for each form on its way, up to 20 MB each
-	looking     chan struct{}              // one taken for each image at the gate, up to 250 MB each
+	samples       *sampler // of refused requests, for the log
+	crossOrigin   *http.CrossOriginProtection
+	uploads       *limiter
+	caseReadLimit *limiter                   // at a case: each is a query, which Temporal bills
+	addresses     *limiter                   // of strangers
+	unforwarded   map[string]*rate.Sometimes // bounds what the log says of proxies that name no client, by reason
+	formsPerLink  *concurrencyPerKey         // of applicants with a form on its way
+	formSlots     chan struct{}              // one taken for each form on its way, up to 20 MB each
+	imageSlots    chan struct{}              // one taken for each image at the gate, up to 250 MB each
 
 	api *api // nil if it is off
 }
 
-// mostParsing is how many bodies of JSON are made sense of at once: 64 KB of
+// maxParsing is how many bodies of JSON are made sense of at once: 64 KB of
 // little things become up to 8 MB. Nobody else is waited for meanwhile, so it
 // takes milliseconds.
-const mostParsing = 4
+const maxParsing = 4
 
 // How much is done at once for applicants.
 const (
-	mostReceiving = 16
-	mostSending   = 3 // of them by one link: nobody's slow line keeps the others out
-	mostLooking   = 2
+	maxReceiving = 16
+	maxSending   = 3 // of them by one link: nobody's slow line keeps the others out
+	maxLooking   = 2
 )
 
 // New checks the configuration, all of it at once, and starts nothing.
@@ -152,14 +152,14 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	c.PublicURL = base.String()
-	if c.MostConnections <= 0 {
-		c.MostConnections = 1024
+	if c.MaxConnections <= 0 {
+		c.MaxConnections = 1024
 	}
-	if c.MostCallbacks <= 0 {
-		c.MostCallbacks = 256
+	if c.MaxCallbacks <= 0 {
+		c.MaxCallbacks = 256
 	}
-	if c.MostSignals <= 0 {
-		c.MostSignals = 64
+	if c.MaxSignals <= 0 {
+		c.MaxSignals = 64
 	}
 	if c.SignalTimeout <= 0 {
 		c.SignalTimeout = 5 * time.Second
@@ -183,8 +183,8 @@ func New(c Config) (*Server, error) {
 		c.UploadBurst = 10
 	}
 	c.Times.Slow = slowHeaders
-	c.PerAddress, c.PerToken = c.PerAddress.or(addressRate), c.PerToken.or(tokenRate)
-	pages, err := page.New(base.Path() + verify)
+	c.PerAddress, c.PerToken = c.PerAddress.orDefault(addressRate), c.PerToken.orDefault(tokenRate)
+	pages, err := page.New(base.Path() + applicantPath)
 	if err != nil {
 		return nil, err
 	}
@@ -192,16 +192,16 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{config: c, metrics: metrics, pages: pages, base: base, home: base.Path() + verify,
-		coming: make(chan struct{}, c.MostCallbacks), parsing: make(chan struct{}, mostParsing), slots: make(chan struct{}, c.MostSignals),
-		samples:     &sampler{kinds: map[string]*sampled{}},
-		crossOrigin: http.NewCrossOriginProtection(),
-		uploads:     newLimiter(c.UploadEvery, c.UploadBurst),
-		looks:       newLimiter(500*time.Millisecond, 60),
-		addresses:   newLimiter(c.PerAddress.Every, c.PerAddress.Burst),
-		unforwarded: hourly(),
-		sending:     &crowd{most: mostSending, all: map[string]int{}},
-		receiving:   make(chan struct{}, mostReceiving), looking: make(chan struct{}, mostLooking)}
+	s := &Server{config: c, metrics: metrics, pages: pages, base: base, home: base.Path() + applicantPath,
+		callbackSlots: make(chan struct{}, c.MaxCallbacks), parseSlots: make(chan struct{}, maxParsing), signalSlots: make(chan struct{}, c.MaxSignals),
+		samples:       &sampler{kinds: map[string]*sampled{}},
+		crossOrigin:   http.NewCrossOriginProtection(),
+		uploads:       newLimiter(c.UploadEvery, c.UploadBurst),
+		caseReadLimit: newLimiter(500*time.Millisecond, 60),
+		addresses:     newLimiter(c.PerAddress.Every, c.PerAddress.Burst),
+		unforwarded:   hourly(),
+		formsPerLink:  &concurrencyPerKey{most: maxSending, all: map[string]int{}},
+		formSlots:     make(chan struct{}, maxReceiving), imageSlots: make(chan struct{}, maxLooking)}
 	if !c.API.Credentials.None() {
 		s.api = newAPI(s)
 	}
@@ -217,20 +217,20 @@ func (s *Server) routes() *gin.Engine {
 	e := gin.New()
 	e.RedirectTrailingSlash, e.RedirectFixedPath = false, false // a redirect would repeat the token
 	e.HandleMethodNotAllowed = true
-	e.Use(s.watch, s.recover, s.harden)
+	e.Use(s.observe, s.recover, s.securityHeaders)
 
 	// ConnectFi says that something changed; the token is in the URL it was given.
 	e.POST("/connectfi/callbacks/:reference/:token", s.callback)
 
 	// An applicant opens a link, presses its button, and then has a session.
-	applicants := e.Group(verify, pageHeaders, s.pace, s.sameSite)
-	shown(applicants, "/link/:ticket", s.opened)
-	applicants.POST("/link/:ticket", s.pressed)
+	applicants := e.Group(applicantPath, pageHeaders, s.rateLimit, s.sameSite)
+	shown(applicants, "/link/:ticket", s.getLink)
+	applicants.POST("/link/:ticket", s.postLink)
 	// Where the address names no session, the only one in the browser is meant.
 	for _, session := range []string{"", "/:session"} {
-		shown(applicants, "/case"+session, s.file)  // what is missing, and how it stands
-		applicants.POST("/case"+session, s.sent)    // images of one person's document
-		shown(applicants, "/state"+session, s.news) // the same page, once it has changed
+		shown(applicants, "/case"+session, s.getCase)   // what is missing, and how it stands
+		applicants.POST("/case"+session, s.postCase)    // images of one person's document
+		shown(applicants, "/state"+session, s.getState) // the same page, once it has changed
 	}
 	shown(applicants, "/limits", s.limits) // what image validation takes, for programs
 	shown(applicants, "/assets/:name", s.asset)
@@ -240,11 +240,11 @@ func (s *Server) routes() *gin.Engine {
 		s.api.routes(e)
 	}
 	// All of this, for programs and for whoever writes them.
-	shown(e, "/openapi.yaml", s.pace, describe)
+	shown(e, "/openapi.yaml", s.rateLimit, describe)
 
 	// Anything else is unknown, or known by another method.
-	e.NoRoute(s.pace, s.elsewhere)
-	e.NoMethod(s.pace, func(c *gin.Context) { s.decline(c, errMethod) })
+	e.NoRoute(s.rateLimit, s.elsewhere)
+	e.NoMethod(s.rateLimit, func(c *gin.Context) { s.writeError(c, errMethod) })
 	return e
 }
 
@@ -282,7 +282,7 @@ func (s *Server) Admin() http.Handler {
 func (s *Server) Serve(ctx context.Context, public, admin net.Listener) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		return s.config.Times.Crowd(ctx, public, s.config.MostConnections, s.config.TLS, s.public, s.config.Logger)
+		return s.config.Times.ServeLimited(ctx, public, s.config.MaxConnections, s.config.TLS, s.public, s.config.Logger)
 	})
 	group.Go(func() error { return s.config.Times.HTTP(ctx, admin, s.Admin(), s.config.Logger) })
 	return group.Wait()

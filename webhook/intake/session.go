@@ -45,10 +45,10 @@ func (a applicant) same(t seal.Ticket) bool {
 	return a.Subject == t.Subject && a.Part == t.Part && a.Epoch == t.Epoch
 }
 
-// admit turns a link into a session, which ends with the link at the latest. In
+// startSession turns a link into a session, which ends with the link at the latest. In
 // a browser that has a session of this part of this case already, it is the same
 // one: its other tabs go on, and their forms can be sent.
-func (s *Server) admit(c *gin.Context, link seal.Ticket) applicant {
+func (s *Server) startSession(c *gin.Context, link seal.Ticket) applicant {
 	session := applicant{link}
 	if soon := time.Now().Add(sessionLasts); soon.Before(session.Expires) {
 		session.Expires = soon
@@ -99,12 +99,12 @@ func (s *Server) applicant(c *gin.Context) (applicant, bool) {
 	}
 	switch {
 	case len(all) == 1:
-		c.Set(who, "a session of "+all[0].Subject)
+		c.Set(callerKey, "a session of "+all[0].Subject)
 		return all[0], true
 	case len(all) > 1: // never a guess: the photos are one person's
-		s.say(c, http.StatusForbidden, "which_check")
+		s.renderMessage(c, http.StatusForbidden, "which_check")
 	default:
-		s.say(c, http.StatusForbidden, "session_over")
+		s.renderMessage(c, http.StatusForbidden, "session_over")
 	}
 	return applicant{}, false
 }
@@ -126,15 +126,15 @@ func (s *Server) csrf(a applicant) string {
 	return s.config.Keys.Issue(seal.Form, a.Ticket)
 }
 
-// ours reports whether a form is of this session, which may have been renewed
+// validCSRF reports whether a form is of this session, which may have been renewed
 // since the form was made.
-func (s *Server) ours(a applicant, csrf string) bool {
+func (s *Server) validCSRF(a applicant, csrf string) bool {
 	t, err := s.config.Keys.Redeem(seal.Form, csrf, time.Now())
 	return err == nil && a.same(t) && t.Nonce == a.Nonce
 }
 
-// may reports whether this entity is the applicant's to send for.
-func (a applicant) may(entity string) bool { return a.Part == "" || a.Part == entity }
+// canActFor reports whether this entity is the applicant's to send for.
+func (a applicant) canActFor(entity string) bool { return a.Part == "" || a.Part == entity }
 
 // revoked reports whether the links of a case were revoked after this one.
 func revoked(t seal.Ticket, v kyc.View) bool { return t.Epoch != v.Links }
@@ -156,8 +156,8 @@ func (s *Server) language(c *gin.Context) string {
 	return page.Language(chosen, c.GetHeader("Accept-Language"))
 }
 
-// others is this page in the other languages.
-func others(lang string) (all []page.Other) {
+// alternates is this page in the other languages.
+func alternates(lang string) (all []page.Other) {
 	for _, l := range page.Languages {
 		if l != lang {
 			all = append(all, page.Other{Lang: l, URL: "?lang=" + l})

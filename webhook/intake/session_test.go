@@ -111,7 +111,7 @@ func TestEveryPageSaysForWhomItIs(t *testing.T) {
 		require.Contains(t, v.get(link).Body.String(), says)
 		v.request(http.MethodPost, link, "", nil)
 		require.Contains(t, v.get("/verify/case").Body.String(), says)
-		v.room.apply(kyc.Withdrawal{At: time.Now()})
+		v.room.apply(kyc.WithdrawRequested{At: time.Now()})
 		require.Contains(t, v.get("/verify/case").Body.String(), says)
 	}
 }
@@ -121,7 +121,7 @@ func TestABrowserKeepsSoManySessions(t *testing.T) {
 	v := visit(t, waiting(business))
 	first := v.opens(agent, time.Minute)
 	for lasts := range 30 {
-		v.room.kase.Links = lasts + 1 // of another case, as far as a session knows
+		v.room.kase.LinkEpoch = lasts + 1 // of another case, as far as a session knows
 		pressed := v.request(http.MethodPost, v.link("", time.Hour), "", nil)
 		v.home, _, _ = strings.Cut(pressed.Header().Get("Location"), "?")
 	}

@@ -50,8 +50,8 @@ type bursting struct{}
 func (bursting) Callback(context.Context, string, workflows.Callback) error       { panic(inside) }
 func (bursting) Show(context.Context, string) (kyc.View, error)                   { panic(errors.New(inside)) }
 func (bursting) Revision(context.Context, string) (string, error)                 { panic(http.ErrAbortHandler) }
-func (bursting) HandIn(context.Context, string, kyc.Submission) error             { panic(inside) }
-func (bursting) Start(context.Context, workflows.Order) (kyc.View, error)         { panic(inside) }
+func (bursting) SubmitAsync(context.Context, string, kyc.Submission) error        { panic(inside) }
+func (bursting) Start(context.Context, workflows.StartOptions) (kyc.View, error)  { panic(inside) }
 func (bursting) Submit(context.Context, string, kyc.Submission) (kyc.View, error) { panic(inside) }
 func (bursting) Refresh(context.Context, string) (kyc.View, error)                { panic(inside) }
 

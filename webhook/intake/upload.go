@@ -18,27 +18,27 @@ import (
 	"durablekyc.example/workflows"
 )
 
-// sent takes in a form: every image through the gate, those that pass into the
+// postCase takes in a form: every image through the gate, those that pass into the
 // store, and once all is there, one submission to the case.
-func (s *Server) sent(c *gin.Context) {
+func (s *Server) postCase(c *gin.Context) {
 	a, ok := s.applicant(c)
 	if !ok {
 		return
 	}
-	if s.tooFast(c, s.uploads, a.Ticket) {
+	if s.limited(c, s.uploads, a.Ticket) {
 		return
 	}
-	leave, ok := s.sending.enter(a.Subject + "/" + a.Part)
+	leave, ok := s.formsPerLink.enter(a.Subject + "/" + a.Part)
 	if !ok {
-		s.slower(c, s.config.UploadEvery)
+		s.renderTooManyRequests(c, s.config.UploadEvery)
 		return
 	}
 	defer leave()
 	select {
-	case s.receiving <- struct{}{}:
-		defer func() { <-s.receiving }()
+	case s.formSlots <- struct{}{}:
+		defer func() { <-s.formSlots }()
 	default:
-		s.away(c, errBusy)
+		s.renderUnavailable(c, errBusy)
 		return
 	}
 	f, err := s.read(c, a)
@@ -56,39 +56,39 @@ func (s *Server) sent(c *gin.Context) {
 		s.message(c, http.StatusForbidden, page.Message{Code: "form_stale", Back: s.back(c)})
 		return
 	}
-	v, ok := s.show(c, a.Ticket)
+	v, ok := s.loadCase(c, a.Ticket)
 	if !ok {
 		return
 	}
-	s.recall(a, f)
+	s.loadDraft(a, f)
 	if f.agrees {
 		f.consent = s.consent(s.language(c))
 	}
-	if !s.wanted(a, v, f) {
-		s.tell(c, a, http.StatusConflict, f)
+	if !s.checkRequested(a, v, f) {
+		s.renderCase(c, a, http.StatusConflict, f)
 		return
 	}
-	stored, err := s.judge(c.Request.Context(), a, f)
+	stored, err := s.checkImages(c.Request.Context(), a, f)
 	s.settle(c.Request.Context(), stored, err)
 	switch {
 	case errors.Is(err, docstore.ErrFull): // what nobody claims is swept after two days
 		s.config.Logger.Warn("a case takes no more images for now", "reference", a.Subject)
-		s.slower(c, time.Hour)
+		s.renderTooManyRequests(c, time.Hour)
 		return
 	case err != nil:
-		s.away(c, err)
+		s.renderUnavailable(c, err)
 		return
 	}
 	if !f.complete() {
-		s.tell(c, a, http.StatusUnprocessableEntity, f)
+		s.renderCase(c, a, http.StatusUnprocessableEntity, f)
 		return
 	}
-	s.handIn(c, a, v, f)
+	s.submit(c, a, v, f)
 }
 
-// wanted checks what can be known before any image is looked at.
-func (s *Server) wanted(a applicant, v kyc.View, f *form) bool {
-	i := slices.IndexFunc(v.Entities, func(e kyc.EntityView) bool { return e.ID == f.entity && a.may(e.ID) })
+// checkRequested checks what can be known before any image is looked at.
+func (s *Server) checkRequested(a applicant, v kyc.View, f *form) bool {
+	i := slices.IndexFunc(v.Entities, func(e kyc.EntityView) bool { return e.ID == f.entity && a.canActFor(e.ID) })
 	switch {
 	case i < 0 || state(v, v.Entities[i]) != "wanted" && state(v, v.Entities[i]) != "still_wanted":
 		f.problem = "not_wanted"
@@ -114,10 +114,10 @@ func (s *Server) wanted(a applicant, v kyc.View, f *form) bool {
 // and those of earlier images that these replace.
 type stored struct{ added, replaced []string }
 
-// judge puts every image through the gate and those that pass into the store.
+// checkImages puts every image through the gate and those that pass into the store.
 // An error is ours; what is wrong with an image is in the form. Where the
 // applicant has not agreed, nothing is kept.
-func (s *Server) judge(ctx context.Context, a applicant, f *form) (st stored, err error) {
+func (s *Server) checkImages(ctx context.Context, a applicant, f *form) (st stored, err error) {
 	for _, side := range f.document.Sides() {
 		file, chosen := f.files[side]
 		if !chosen {
@@ -126,7 +126,7 @@ func (s *Server) judge(ctx context.Context, a applicant, f *form) (st stored, er
 			}
 			continue
 		}
-		picture, err := s.look(ctx, file)
+		picture, err := s.checkImage(ctx, file)
 		var refused *docstore.RefusedError
 		switch {
 		case errors.As(err, &refused):
@@ -135,14 +135,14 @@ func (s *Server) judge(ctx context.Context, a applicant, f *form) (st stored, er
 		case err != nil:
 			return st, err
 		}
-		if s.twice(f, side, picture) {
+		if s.isDuplicate(f, side, picture) {
 			f.refused[side] = "same_twice"
 			continue
 		}
 		if f.problem != "" {
 			continue
 		}
-		if err := s.keep(ctx, a, f, side, picture, &st); err != nil {
+		if err := s.storeImage(ctx, a, f, side, picture, &st); err != nil {
 			return st, err
 		}
 	}
@@ -161,31 +161,31 @@ func (s *Server) settle(ctx context.Context, st stored, failed error) {
 	s.drop(ctx, keys...)
 }
 
-// look is the gate. A picture takes up to 250 MB while it is decoded, so few
+// checkImage is the gate. A picture takes up to 250 MB while it is decoded, so few
 // are at once.
-func (s *Server) look(ctx context.Context, file []byte) (docstore.Picture, error) {
+func (s *Server) checkImage(ctx context.Context, file []byte) (docstore.Picture, error) {
 	select {
-	case s.looking <- struct{}{}:
-		defer func() { <-s.looking }()
+	case s.imageSlots <- struct{}{}:
+		defer func() { <-s.imageSlots }()
 	case <-ctx.Done():
 		return docstore.Picture{}, ctx.Err()
 	}
-	return docstore.Judge(bytes.NewReader(file), s.config.Limits)
+	return docstore.Check(bytes.NewReader(file), s.config.Limits)
 }
 
-// twice reports whether the picture is the one that is there for another side.
-func (s *Server) twice(f *form, side kyc.Side, picture docstore.Picture) bool {
+// isDuplicate reports whether the picture is the one that is there for another side.
+func (s *Server) isDuplicate(f *form, side kyc.Side, picture docstore.Picture) bool {
 	for other, k := range f.kept {
 		_, replaced := f.files[other]
-		if other != side && !(replaced && other == kyc.Back) && k.Print.Alike(picture.Print) {
+		if other != side && !(replaced && other == kyc.Back) && k.Print.Similar(picture.Print) {
 			return true
 		}
 	}
 	return false
 }
 
-// keep stores a picture in the place of the one that was there for its side.
-func (s *Server) keep(ctx context.Context, a applicant, f *form, side kyc.Side, picture docstore.Picture, st *stored) error {
+// storeImage stores a picture in the place of the one that was there for its side.
+func (s *Server) storeImage(ctx context.Context, a applicant, f *form, side kyc.Side, picture docstore.Picture, st *stored) error {
 	key, err := s.config.Documents.Put(ctx, a.Subject, bytes.NewReader(picture.Bytes), "")
 	if err != nil {
 		return err
@@ -194,13 +194,13 @@ func (s *Server) keep(ctx context.Context, a applicant, f *form, side kyc.Side, 
 	if old, there := f.kept[side]; there {
 		st.replaced = append(st.replaced, old.Key)
 	}
-	f.kept[side] = kept{Key: key, Extension: picture.Extension, Sum: sha256.Sum256(picture.Bytes), Print: picture.Print,
+	f.kept[side] = storedImage{Key: key, Extension: picture.Extension, Sum: sha256.Sum256(picture.Bytes), Print: picture.Print,
 		Warnings: picture.Warnings, Type: f.document}
 	return nil
 }
 
-// handIn gives the case the submission: the same form again is the same one.
-func (s *Server) handIn(c *gin.Context, a applicant, v kyc.View, f *form) {
+// submit gives the case the submission: the same form again is the same one.
+func (s *Server) submit(c *gin.Context, a applicant, v kyc.View, f *form) {
 	submission := kyc.Submission{Entity: f.entity, Type: f.document, Consent: f.consent}
 	sums := map[kyc.Side][sha256.Size]byte{}
 	for _, side := range f.document.Sides() {
@@ -213,15 +213,15 @@ func (s *Server) handIn(c *gin.Context, a applicant, v kyc.View, f *form) {
 	// Whoever hangs up now has sent it all the same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), s.config.AnswerTimeout)
 	defer cancel()
-	err := s.config.Applicants.HandIn(ctx, a.Subject, submission)
+	err := s.config.Applicants.SubmitAsync(ctx, a.Subject, submission)
 	var refused *workflows.RefusedError
 	switch {
 	case errors.As(err, &refused):
-		s.forget(ctx, submission)
+		s.dropImages(ctx, submission)
 		f.kept, f.problem = nil, "not_wanted"
-		s.tell(c, a, http.StatusConflict, f)
+		s.renderCase(c, a, http.StatusConflict, f)
 	case err != nil:
-		s.away(c, err) // it may have been accepted; the same again is no second one
+		s.renderUnavailable(c, err) // it may have been accepted; the same again is no second one
 	default:
 		c.Redirect(http.StatusSeeOther, s.caseOf(a))
 	}
@@ -233,8 +233,8 @@ func (s *Server) consent(lang string) *kyc.Consent {
 	return &kyc.Consent{Text: hex.EncodeToString(text[:]), Language: lang, At: time.Now().UTC()}
 }
 
-// forget removes what the case did not want.
-func (s *Server) forget(ctx context.Context, submission kyc.Submission) {
+// dropImages removes what the case did not want.
+func (s *Server) dropImages(ctx context.Context, submission kyc.Submission) {
 	for _, image := range submission.Images {
 		s.drop(ctx, image.Key)
 	}

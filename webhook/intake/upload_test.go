@@ -44,7 +44,7 @@ func TestAnApplicantSendsALicence(t *testing.T) {
 	for _, image := range s.Images {
 		file, err := v.store.Read(t.Context(), "A1", image.Key)
 		require.NoError(t, err)
-		_, err = docstore.Judge(file, docstore.DefaultLimits())
+		_, err = docstore.Check(file, docstore.DefaultLimits())
 		require.NoError(t, err)
 		require.NoError(t, file.Close())
 	}

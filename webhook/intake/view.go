@@ -26,12 +26,12 @@ func (s *Server) model(c *gin.Context, a applicant, v kyc.View, revision string,
 	lang := s.language(c)
 	m := page.Case{Lang: lang, For: whom(a.Ticket, v), CSRF: s.csrf(a), Action: s.caseOf(a),
 		News: s.home + "/state/" + a.Nonce, Revision: revision, Until: v.Until,
-		Limits: s.pageLimits(), Others: others(lang), QR: s.qr(a.Ticket)}
+		Limits: s.pageLimits(), Others: alternates(lang), QR: s.qr(a.Ticket)}
 	if sent != nil {
 		m.Consent = page.Consent{Given: sent.consent != nil, Problem: sent.problem == "consent_missing"}
 	}
 	for _, e := range v.Entities {
-		if !a.may(e.ID) {
+		if !a.canActFor(e.ID) {
 			continue
 		}
 		p := person(v, e.ID)
@@ -40,9 +40,9 @@ func (s *Server) model(c *gin.Context, a applicant, v kyc.View, revision string,
 		}
 		p.State = state(v, e)
 		if p.State == "wanted" || p.State == "still_wanted" {
-			p.Form = fresh(e.ID, p.Kind)
+			p.Form = emptyForm(e.ID, p.Kind)
 			if sent != nil && sent.entity == e.ID {
-				s.fill(p.Form, a, sent)
+				s.toModel(p.Form, a, sent)
 			}
 		}
 		m.Live = m.Live || e.Sending
@@ -91,7 +91,7 @@ func state(v kyc.View, e kyc.EntityView) string {
 		return "sending"
 	case v.Stage == kyc.AwaitingDocuments && e.Status.WantsDocuments():
 		if slices.ContainsFunc(v.Timeline, func(t kyc.Entry) bool {
-			return t.Entity == e.ID && (t.What == kyc.WhatHandedOver || t.What == kyc.WhatRefused)
+			return t.Entity == e.ID && (t.What == kyc.EntryHandedOver || t.What == kyc.EntryRefused)
 		}) {
 			return "still_wanted"
 		}
@@ -141,8 +141,8 @@ func types(kind string) []kyc.DocumentType {
 	return ofPeople
 }
 
-// fresh is a form that nobody has filled in.
-func fresh(entity, kind string) *page.Form {
+// emptyForm is a form that nobody has filled in.
+func emptyForm(entity, kind string) *page.Form {
 	f := &page.Form{Entity: entity, Sides: map[string]page.Side{}}
 	for _, t := range types(kind) {
 		sides := make([]string, 0, 2)

@@ -212,7 +212,7 @@ func TestPagesServeManyAtOnce(t *testing.T) {
 		t.Run("one of many", func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
-			require.NoError(t, p.Draw(&out, story(t, "business")))
+			require.NoError(t, p.Render(&out, story(t, "business")))
 			require.Equal(t, want, out.String())
 		})
 	}

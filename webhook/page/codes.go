@@ -38,8 +38,8 @@ var (
 		"session_over", "cookies_blocked", "which_check", "form_stale", "other_site", "too_large", "too_fast", "unavailable", "not_found"}
 )
 
-// checkedHere are the refusals that the script can find before anything is sent.
-var checkedHere = []string{"empty", "too_large", "pdf", "heic", "other_kind", "not_image", "broken", "too_small",
+// clientSideChecks are the refusals that the script can find before anything is sent.
+var clientSideChecks = []string{"empty", "too_large", "pdf", "heic", "other_kind", "not_image", "broken", "too_small",
 	"too_many_pixels", "same_twice", "missing", "changed"}
 
 // redrawn are the refusals of a file, and not of what it shows: where a browser

@@ -42,7 +42,7 @@ type sideView struct {
 	DescribedBy string
 }
 
-func viewForm(w words, at string, f *Form, c Case, blame bool) *formView {
+func viewForm(w catalog, at string, f *Form, c Case, blame bool) *formView {
 	v := &formView{Form: *f, At: at, Case: c, Rules: w.rules(c.Limits), TypeBad: f.Problem == "type_unknown",
 		AgreeBad: !c.Consent.Given && (f.Problem == "consent_missing" || blame)}
 	if f.Problem != "" && !v.TypeBad && !v.AgreeBad {
@@ -99,8 +99,8 @@ func (s sideView) described(at string) string {
 	return strings.Join(ids, " ")
 }
 
-// troubles are the form's lines of the summary, in the order of its fields.
-func (v *formView) troubles(w words, p personView, l Limits) (all []trouble) {
+// errorSummary are the form's lines of the summary, in the order of its fields.
+func (v *formView) errorSummary(w catalog, p personView, l Limits) (all []trouble) {
 	add := func(at, where, group, code string) {
 		all = append(all, trouble{at, where, w.fill(w.of(group, code, "why"), l), group == "warning"})
 	}

@@ -26,7 +26,7 @@ var kinds = []string{"landing", "case", "message"}
 type Model interface {
 	kind() string
 	lang() string
-	in(w words) frame
+	in(w catalog) frame
 }
 
 // Pages draws models. It may be used from many goroutines.
@@ -34,7 +34,7 @@ type Pages struct {
 	root   string
 	assets map[string]asset
 	urls   map[string]string // from the name in assets/ to where it is served
-	words  map[string]words
+	words  map[string]catalog
 	drawn  map[string]*template.Template // by kind and language
 }
 
@@ -42,7 +42,7 @@ type Pages struct {
 // "/verify", and draws every story once: what is broken is found here and not
 // by an applicant.
 func New(root string) (*Pages, error) {
-	p := &Pages{root: strings.TrimSuffix(root, "/"), words: map[string]words{}, drawn: map[string]*template.Template{}}
+	p := &Pages{root: strings.TrimSuffix(root, "/"), words: map[string]catalog{}, drawn: map[string]*template.Template{}}
 	if err := p.loadAssets(); err != nil {
 		return nil, err
 	}
@@ -61,12 +61,12 @@ func New(root string) (*Pages, error) {
 			p.drawn[kind+lang] = t
 		}
 	}
-	if err := alike(p.words); err != nil {
+	if err := checkComplete(p.words); err != nil {
 		return nil, err
 	}
 	for _, lang := range Languages {
 		for _, story := range Storybook(lang) {
-			if err := p.Draw(io.Discard, story.Model); err != nil {
+			if err := p.Render(io.Discard, story.Model); err != nil {
 				return nil, fmt.Errorf("story %s in %s: %w", story.Name, lang, err)
 			}
 		}
@@ -74,7 +74,7 @@ func New(root string) (*Pages, error) {
 	return p, nil
 }
 
-func (p *Pages) functions(w words) template.FuncMap {
+func (p *Pages) functions(w catalog) template.FuncMap {
 	return template.FuncMap{
 		"t":      w.say,
 		"of":     w.of,
@@ -89,16 +89,16 @@ func (p *Pages) functions(w words) template.FuncMap {
 }
 
 // Landing writes the page behind a link.
-func (p *Pages) Landing(w io.Writer, l Landing) error { return p.Draw(w, l) }
+func (p *Pages) Landing(w io.Writer, l Landing) error { return p.Render(w, l) }
 
 // Case writes the page of a check.
-func (p *Pages) Case(w io.Writer, c Case) error { return p.Draw(w, c) }
+func (p *Pages) Case(w io.Writer, c Case) error { return p.Render(w, c) }
 
 // Message writes a page of one thing to say.
-func (p *Pages) Message(w io.Writer, m Message) error { return p.Draw(w, m) }
+func (p *Pages) Message(w io.Writer, m Message) error { return p.Render(w, m) }
 
-// Draw writes any of the models. Nothing is written when it ends in an error.
-func (p *Pages) Draw(w io.Writer, m Model) error {
+// Render writes any of the models. Nothing is written when it ends in an error.
+func (p *Pages) Render(w io.Writer, m Model) error {
 	words := p.in(m.lang())
 	frame := m.in(words)
 	frame.Lang = words.lang
@@ -114,7 +114,7 @@ func (p *Pages) Draw(w io.Writer, m Model) error {
 func (p *Pages) ConsentText(lang string) string { return p.in(lang).text["consent.text"] }
 
 // in is the catalogue in a language, or in the first one.
-func (p *Pages) in(lang string) words {
+func (p *Pages) in(lang string) catalog {
 	if w, ok := p.words[lang]; ok {
 		return w
 	}

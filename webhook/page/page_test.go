@@ -28,7 +28,7 @@ func pages(t testing.TB) *page.Pages {
 func draw(t testing.TB, m page.Model) string {
 	t.Helper()
 	var out bytes.Buffer
-	require.NoError(t, pages(t).Draw(&out, m))
+	require.NoError(t, pages(t).Render(&out, m))
 	return out.String()
 }
 
@@ -39,7 +39,7 @@ func each(t *testing.T, test func(t *testing.T, story page.Story, lang, html str
 		for _, story := range page.Storybook(lang) {
 			t.Run(story.Name+"."+lang, func(t *testing.T) {
 				var out bytes.Buffer
-				require.NoError(t, p.Draw(&out, story.Model))
+				require.NoError(t, p.Render(&out, story.Model))
 				test(t, story, lang, out.String())
 			})
 		}

@@ -18,7 +18,7 @@ type frame struct {
 
 func (l Landing) kind() string { return "landing" }
 func (l Landing) lang() string { return l.Lang }
-func (l Landing) in(w words) frame {
+func (l Landing) in(w catalog) frame {
 	return frame{Title: w.text["landing.title"], For: w.whom(l.For), Others: l.Others, Page: l}
 }
 
@@ -30,7 +30,7 @@ type messageView struct {
 
 func (m Message) kind() string { return "message" }
 func (m Message) lang() string { return m.Lang }
-func (m Message) in(w words) frame {
+func (m Message) in(w catalog) frame {
 	v := messageView{Message: m, Tone: "calm", Icon: "info", Title: w.of("message", m.Code, "title"),
 		Text: w.fill(w.of("message", m.Code, "text"), m.Limits),
 		Next: strings.ReplaceAll(w.of("message", m.Code, "next"), "{wait}", w.span(m.Wait))}
@@ -64,8 +64,8 @@ type personView struct {
 	Form                    *formView
 }
 
-// looks is how each status looks: a tone of the style sheet and an icon.
-var looks = map[string][2]string{
+// statusStyles is how each status looks: a tone of the style sheet and an icon.
+var statusStyles = map[string][2]string{
 	"wanted": {"ask", "camera"}, "still_wanted": {"ask", "camera"}, "partly": {"ask", "camera"}, "yours_done": {"good", "check"},
 	"working": {"calm", "clock"}, "sending": {"calm", "clock"}, "review": {"calm", "clock"},
 	"data": {"calm", "clock"}, "held": {"calm", "clock"}, "finished": {"good", "check"},
@@ -73,13 +73,13 @@ var looks = map[string][2]string{
 
 func (c Case) kind() string { return "case" }
 func (c Case) lang() string { return c.Lang }
-func (c Case) in(w words) frame {
+func (c Case) in(w catalog) frame {
 	if c.Consent.Text == "" {
 		c.Consent.Text = w.text["consent.text"]
 	}
 	v := caseView{Case: c, Tone: "calm", Icon: "clock", Title: w.of("status", c.Status, "title"),
-		Text: w.of("status", c.Status, "text"), Here: checkedHere}
-	if look, ok := looks[c.Status]; ok {
+		Text: w.of("status", c.Status, "text"), Here: clientSideChecks}
+	if look, ok := statusStyles[c.Status]; ok {
 		v.Tone, v.Icon = look[0], look[1]
 	}
 	alone := len(c.People) == 1
@@ -103,7 +103,7 @@ func (c Case) in(w words) frame {
 			})
 			p.Form = viewForm(w, p.At, person.Form, c, blame)
 			p.Form.First, v.Forms = !v.Forms, true
-			v.Troubles = append(v.Troubles, p.Form.troubles(w, p, c.Limits)...)
+			v.Troubles = append(v.Troubles, p.Form.errorSummary(w, p, c.Limits)...)
 		}
 		v.People = append(v.People, p)
 	}

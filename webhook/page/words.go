@@ -34,27 +34,27 @@ func Language(chosen, accept string) string {
 	return Languages[i]
 }
 
-// words is the catalogue in one language.
-type words struct {
+// catalog is the catalogue in one language.
+type catalog struct {
 	lang string
 	text map[string]string
 }
 
-func loadWords(lang string) (words, error) {
+func loadWords(lang string) (catalog, error) {
 	file, err := catalogue.ReadFile("text/" + lang + ".json")
 	if err != nil {
-		return words{}, err
+		return catalog{}, err
 	}
-	w := words{lang: lang}
+	w := catalog{lang: lang}
 	if err := json.Unmarshal(file, &w.text); err != nil {
-		return words{}, fmt.Errorf("text/%s.json: %w", lang, err)
+		return catalog{}, fmt.Errorf("text/%s.json: %w", lang, err)
 	}
 	return w, nil
 }
 
 // say is the text of a key, with names and values for its {placeholders}. A
 // key that is missing is an error of ours: New finds it by drawing every story.
-func (w words) say(key string, pairs ...string) (string, error) {
+func (w catalog) say(key string, pairs ...string) (string, error) {
 	text, ok := w.text[key]
 	if !ok {
 		return "", fmt.Errorf("text/%s.json has no %q", w.lang, key)
@@ -66,7 +66,7 @@ func (w words) say(key string, pairs ...string) (string, error) {
 }
 
 // of is the text for a code of a group. Every group has it or has unknown.
-func (w words) of(group, code, part string) string {
+func (w catalog) of(group, code, part string) string {
 	if text, ok := w.text[group+"."+code+"."+part]; ok {
 		return text
 	}
@@ -74,7 +74,7 @@ func (w words) of(group, code, part string) string {
 }
 
 // person is what somebody of the check is called.
-func (w words) person(kind string, number int) string {
+func (w catalog) person(kind string, number int) string {
 	if kind == "representative" {
 		return strings.ReplaceAll(w.text["person.representative.title"], "{n}", strconv.Itoa(number))
 	}
@@ -82,7 +82,7 @@ func (w words) person(kind string, number int) string {
 }
 
 // whom is the line that says whose page it is; empty if that is not known.
-func (w words) whom(f Whom) string {
+func (w catalog) whom(f Whom) string {
 	if f.Reference == "" {
 		return ""
 	}
@@ -94,7 +94,7 @@ func (w words) whom(f Whom) string {
 }
 
 // fill puts the limits into a text of the catalogue.
-func (w words) fill(text string, l Limits) string {
+func (w catalog) fill(text string, l Limits) string {
 	return strings.NewReplacer("{max}", megabytes(l.MaxBytes), "{edge}", strconv.Itoa(l.MinEdge),
 		"{pixels}", strconv.Itoa(l.MaxPixels/1_000_000)).Replace(text)
 }
@@ -108,7 +108,7 @@ func megabytes(n int64) string {
 }
 
 // rules are the limits in one sentence.
-func (w words) rules(l Limits) string {
+func (w catalog) rules(l Limits) string {
 	parts := []string{w.text["limits.kind"]}
 	if l.MaxBytes > 0 {
 		parts = append(parts, w.text["limits.bytes"])
@@ -121,7 +121,7 @@ func (w words) rules(l Limits) string {
 
 // day is a date as people write it: the applicant's clock is not known, so no
 // hour is told.
-func (w words) day(t time.Time) string {
+func (w catalog) day(t time.Time) string {
 	t = t.UTC()
 	months := strings.Fields(w.text["months"])
 	return strings.NewReplacer("{day}", strconv.Itoa(t.Day()), "{month}", months[t.Month()-1],
@@ -129,7 +129,7 @@ func (w words) day(t time.Time) string {
 }
 
 // span is a wait, rounded up: who waits that long need not try twice.
-func (w words) span(d time.Duration) string {
+func (w catalog) span(d time.Duration) string {
 	n, unit := int((d+time.Second-1)/time.Second), "second"
 	if n > 90 {
 		n, unit = (n+59)/60, "minute"
@@ -140,8 +140,8 @@ func (w words) span(d time.Duration) string {
 	return strings.ReplaceAll(w.text["wait."+unit+"s"], "{n}", strconv.Itoa(n))
 }
 
-// alike reports the keys that not every language has.
-func alike(all map[string]words) error {
+// checkComplete reports the keys that not every language has.
+func checkComplete(all map[string]catalog) error {
 	every := map[string]bool{}
 	for _, w := range all {
 		for key := range w.text {

@@ -13,9 +13,9 @@ import (
 )
 
 // read loads the catalogue of every language.
-func read(t *testing.T) map[string]words {
+func read(t *testing.T) map[string]catalog {
 	t.Helper()
-	all := map[string]words{}
+	all := map[string]catalog{}
 	for _, lang := range Languages {
 		w, err := loadWords(lang)
 		require.NoError(t, err)
@@ -28,7 +28,7 @@ var placeholder = regexp.MustCompile(`\{[a-z]+\}`)
 
 func TestEveryLanguageSaysTheSameThings(t *testing.T) {
 	all := read(t)
-	require.NoError(t, alike(all))
+	require.NoError(t, checkComplete(all))
 	first := all[Languages[0]]
 	for _, lang := range Languages[1:] {
 		for key, text := range all[lang].text {
@@ -46,7 +46,7 @@ func TestEveryLanguageSaysTheSameThings(t *testing.T) {
 func TestALanguageThatLacksAKeyIsReported(t *testing.T) {
 	all := read(t)
 	delete(all["es"].text, "send")
-	require.ErrorContains(t, alike(all), `text/es.json says nothing for "send"`)
+	require.ErrorContains(t, checkComplete(all), `text/es.json says nothing for "send"`)
 }
 
 // coded is every key that is built from a code and not written in a template.

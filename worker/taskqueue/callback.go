@@ -8,9 +8,9 @@ import (
 	"durablekyc.example/internal/weburl"
 )
 
-// longestBase leaves room for path, reference and capability within the 500
+// maxBaseURL leaves room for path, reference and capability within the 500
 // bytes ConnectFi takes for a webhookUrl (S).
-const longestBase = 400
+const maxBaseURL = 400
 
 // callbackURL makes the URLs that ConnectFi calls back on, one per reference:
 // whoever knows one can say "look again" about that reference and no more.
@@ -21,8 +21,8 @@ func callbackURL(base string, keys seal.Keys) (func(reference string) string, er
 	if err != nil {
 		return nil, fmt.Errorf("the callback URL cannot be used: %w", err)
 	}
-	if len(b.String()) > longestBase {
-		return nil, fmt.Errorf("the callback URL must have at most %d bytes", longestBase)
+	if len(b.String()) > maxBaseURL {
+		return nil, fmt.Errorf("the callback URL must have at most %d bytes", maxBaseURL)
 	}
 	root := b.String() + "/connectfi/callbacks/"
 	return func(reference string) string {

@@ -17,11 +17,11 @@ import (
 // second that a namespace of Temporal Cloud has, a worker takes an eighth of one.
 const DefaultCensusEvery = time.Minute
 
-// census tells how many cases are open at each stage. Every worker counts, so
+// openCaseGauges tells how many cases are open at each stage. Every worker counts, so
 // nobody has to be elected and nothing is missing when one goes: dashboards take
 // the largest of what they say.
-type census struct {
-	count func(context.Context, time.Time) (workflows.Census, error)
+type openCaseGauges struct {
+	count func(context.Context, time.Time) (workflows.OpenCaseCounts, error)
 	every time.Duration
 	log   *slog.Logger
 	cases *prometheus.GaugeVec
@@ -31,35 +31,35 @@ type census struct {
 
 // register puts its metrics where the service's are. Two workers of one process
 // count in one place.
-func (c *census) register(registry prometheus.Registerer) (err error) {
-	c.cases, err = telemetry.Shared(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+func (c *openCaseGauges) register(registry prometheus.Registerer) (err error) {
+	c.cases, err = telemetry.RegisterOrReuse(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "kyc_cases", Help: "Open cases by stage, as every worker counts them: take the largest."}, []string{"stage"}))
 	if err != nil {
 		return err
 	}
-	c.due, err = telemetry.Shared(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+	c.due, err = telemetry.RegisterOrReuse(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "kyc_cases_overdue", Help: "Open cases whose deadline passed more than an hour ago, as every worker counts them: take the largest."}, nil))
 	if err != nil {
 		return err
 	}
-	c.stuck, err = telemetry.Shared(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+	c.stuck, err = telemetry.RegisterOrReuse(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "kyc_cases_stuck", Help: "Cases and notifiers whose workflow task has failed five times in a row, as every worker counts them: take the largest."}, nil))
 	return err
 }
 
 // run counts until ctx ends.
-func (c *census) run(ctx context.Context) {
-	regularly(ctx, c.every, func() {
-		if err := c.take(ctx); err != nil && ctx.Err() == nil {
+func (c *openCaseGauges) run(ctx context.Context) {
+	everyWithJitter(ctx, c.every, func() {
+		if err := c.collect(ctx); err != nil && ctx.Err() == nil {
 			c.log.Warn("the open cases could not be counted: the next try is in "+fmt.Sprint(c.every.Round(time.Second)), "error", err)
 		}
 	})
 }
 
-// take counts once. What cannot be counted is not told: a number of an hour ago
+// collect counts once. What cannot be counted is not told: a number of an hour ago
 // would look like one of now.
-func (c *census) take(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, askWithin)
+func (c *openCaseGauges) collect(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	counted, err := c.count(ctx, time.Now())
 	if err != nil {

@@ -20,8 +20,8 @@ func TestTheCensusTellsWhatItKnowsAndNothingElse(t *testing.T) {
 	require.NoError(t, err)
 	var away error
 	stuck := int64(1)
-	c := &census{count: func(context.Context, time.Time) (workflows.Census, error) {
-		return workflows.Census{Stages: map[kyc.Stage]int64{kyc.Held: 3, kyc.InReview: 0}, Overdue: 2, Stuck: stuck}, away
+	c := &openCaseGauges{count: func(context.Context, time.Time) (workflows.OpenCaseCounts, error) {
+		return workflows.OpenCaseCounts{Stages: map[kyc.Stage]int64{kyc.Held: 3, kyc.InReview: 0}, Overdue: 2, Stuck: stuck}, away
 	}}
 	require.NoError(t, c.register(metrics.Registry))
 	scrape := func() string {
@@ -32,17 +32,17 @@ func TestTheCensusTellsWhatItKnowsAndNothingElse(t *testing.T) {
 		return string(text)
 	}
 	require.NotContains(t, scrape(), "kyc_cases", "nothing was counted yet")
-	require.NoError(t, c.take(t.Context()))
+	require.NoError(t, c.collect(t.Context()))
 	for _, line := range []string{`kyc_cases{stage="held"} 3`, `kyc_cases{stage="in_review"} 0`, "kyc_cases_overdue 2", "kyc_cases_stuck 1"} {
 		require.Contains(t, scrape(), "\n"+line+"\n")
 	}
 	stuck = -1
-	require.NoError(t, c.take(t.Context()))
+	require.NoError(t, c.collect(t.Context()))
 	require.NotContains(t, scrape(), "\nkyc_cases_stuck ", "a server that cannot say")
 	away = errors.New("Temporal is away")
-	require.Error(t, c.take(t.Context()))
+	require.Error(t, c.collect(t.Context()))
 	require.NotContains(t, scrape(), "kyc_cases", "a number of before would look like one of now")
-	again := &census{}
+	again := &openCaseGauges{}
 	require.NoError(t, again.register(metrics.Registry), "two workers of one process count in one place")
 	require.Same(t, c.cases, again.cases)
 }

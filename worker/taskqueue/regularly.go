@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// regularly does something until ctx ends: soon at first, then at every
+// everyWithJitter does something until ctx ends: soon at first, then at every
 // interval, each time a little earlier or later than other workers.
-func regularly(ctx context.Context, every time.Duration, do func()) {
+func everyWithJitter(ctx context.Context, every time.Duration, do func()) {
 	next := rand.N(every/60 + 1)
 	for {
 		timer := time.NewTimer(next)

@@ -20,20 +20,20 @@ const (
 	// DefaultSweepEvery is the time between two sweeps.
 	DefaultSweepEvery = time.Hour
 
-	// unclaimedAfter is how old an image of a running case must be to be
+	// orphanAge is how old an image of a running case must be to be
 	// nobody's: it is stored minutes before the case is told of it, and is
 	// dropped once ConnectFi has it.
-	unclaimedAfter = 48 * time.Hour
-	// askWithin bounds every question to Temporal or to a case.
-	askWithin = 10 * time.Second
+	orphanAge = 48 * time.Hour
+	// queryTimeout bounds every question to Temporal or to a case.
+	queryTimeout = 10 * time.Second
 	// asksPerSecond keeps a sweep out of the way of the cases.
 	asksPerSecond = 20
 )
 
-// standings is whom a sweep asks; workflows.Client is one.
-type standings interface {
-	Standing(ctx context.Context, reference string) (workflows.Standing, error)
-	Sending(ctx context.Context, reference string) (bool, error)
+// caseStates is whom a sweep asks; workflows.Client is one.
+type caseStates interface {
+	CloseState(ctx context.Context, reference string) (workflows.Standing, error)
+	HasPendingUploads(ctx context.Context, reference string) (bool, error)
 }
 
 // sweep removes from the document store what no case needs any more. Owners
@@ -45,12 +45,12 @@ type standings interface {
 //	was closed in another way     everything
 //	is unknown to Temporal        everything, once nothing has come in for the grace
 //	runs and is sending           nothing
-//	runs otherwise                images older than unclaimedAfter
+//	runs otherwise                images older than orphanAge
 //
 // A folder that does not tell its owner stays: without a name there is no case
 // to ask, and a wrong keyset must not empty a bucket. It is counted and said.
 type sweep struct {
-	cases     standings
+	cases     caseStates
 	documents *docstore.Store
 	grace     time.Duration
 	every     time.Duration
@@ -64,12 +64,12 @@ type sweep struct {
 // register puts the sweep's metrics where the service's are. Two workers of
 // one process count in one place.
 func (s *sweep) register(registry prometheus.Registerer) (err error) {
-	s.removed, err = telemetry.Shared(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
+	s.removed, err = telemetry.RegisterOrReuse(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "kyc_documents_swept_total", Help: "What sweeps removed from the document store: folders of owners, and single images."}, []string{"what"}))
 	if err != nil {
 		return err
 	}
-	s.passes, err = telemetry.Shared(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
+	s.passes, err = telemetry.RegisterOrReuse(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "kyc_document_sweeps_total", Help: "Sweeps of the document store: complete, or failed in some part that the next one tries again."}, []string{"result"}))
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func (s *sweep) register(registry prometheus.Registerer) (err error) {
 
 // run sweeps until ctx ends, which says nothing of the sweep it ends.
 func (s *sweep) run(ctx context.Context) {
-	regularly(ctx, s.every, func() {
+	everyWithJitter(ctx, s.every, func() {
 		done, err := s.pass(ctx)
 		if ctx.Err() == nil {
 			s.report(done, err)
@@ -135,15 +135,15 @@ func (s *sweep) pass(ctx context.Context) (done tally, first error) {
 		if first == nil {
 			first = err
 		}
-		if errors.Is(err, errAway) || ctx.Err() != nil {
+		if errors.Is(err, errUnavailable) || ctx.Err() != nil {
 			break
 		}
 	}
 	return done, first
 }
 
-// errAway ends a pass: whoever is next would hear the same.
-var errAway = errors.New("Temporal cannot be asked now")
+// errUnavailable ends a pass: whoever is next would hear the same.
+var errUnavailable = errors.New("Temporal cannot be asked now")
 
 func (s *sweep) owner(ctx context.Context, owner docstore.Owner, done *tally) error {
 	deleted, images, err := s.clean(ctx, owner)
@@ -162,23 +162,23 @@ func (s *sweep) clean(ctx context.Context, owner docstore.Owner) (deleted bool, 
 	if err := s.pace.Wait(ctx); err != nil {
 		return false, 0, err
 	}
-	asking, cancel := context.WithTimeout(ctx, askWithin)
+	asking, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	now := s.now()
-	standing, err := s.cases.Standing(asking, owner.Name)
+	standing, err := s.cases.CloseState(asking, owner.Name)
 	switch {
-	case errors.Is(err, workflows.ErrUnknown):
+	case errors.Is(err, workflows.ErrNotFound):
 		if now.Sub(owner.Newest) < s.grace {
 			return false, 0, nil
 		}
 		// A case that starts at this moment keeps what it stores.
 		return true, 0, s.documents.DeleteOlder(ctx, owner.Name, now.Add(-s.grace))
 	case errors.Is(err, workflows.ErrUnavailable), errors.Is(err, workflows.ErrNoAnswer):
-		return false, 0, errors.Join(errAway, err)
+		return false, 0, errors.Join(errUnavailable, err)
 	case err != nil:
 		return false, 0, err
 	case standing.Closed.IsZero():
-		images, err = s.unclaimed(ctx, owner, now.Add(-unclaimedAfter))
+		images, err = s.unclaimed(ctx, owner, now.Add(-orphanAge))
 		return false, images, err
 	case !standing.Undecided && now.Sub(standing.Closed) < s.grace:
 		return false, 0, nil
@@ -192,9 +192,9 @@ func (s *sweep) unclaimed(ctx context.Context, owner docstore.Owner, before time
 	if owner.Images == 0 || !owner.Oldest.Before(before) {
 		return 0, nil
 	}
-	asking, cancel := context.WithTimeout(ctx, askWithin)
+	asking, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	sending, err := s.cases.Sending(asking, owner.Name)
+	sending, err := s.cases.HasPendingUploads(asking, owner.Name)
 	if err != nil || sending {
 		return 0, err
 	}

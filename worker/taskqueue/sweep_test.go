@@ -32,20 +32,20 @@ type known map[string]struct {
 	mute     error // the case's own answer
 }
 
-func (k known) Standing(_ context.Context, reference string) (workflows.Standing, error) {
+func (k known) CloseState(_ context.Context, reference string) (workflows.Standing, error) {
 	c, ok := k[reference]
 	if !ok {
-		return workflows.Standing{}, workflows.ErrUnknown
+		return workflows.Standing{}, workflows.ErrNotFound
 	}
 	return c.standing, c.err
 }
 
-func (k known) Sending(_ context.Context, reference string) (bool, error) {
+func (k known) HasPendingUploads(_ context.Context, reference string) (bool, error) {
 	return k[reference].sending, k[reference].mute
 }
 
 // swept is a sweep of a bucket at a time.
-func swept(t *testing.T, documents *docstore.Store, cases standings, now time.Time) *sweep {
+func swept(t *testing.T, documents *docstore.Store, cases caseStates, now time.Time) *sweep {
 	t.Helper()
 	s := &sweep{cases: cases, documents: documents, grace: DefaultGrace, every: time.Hour, pace: rate.NewLimiter(rate.Inf, 1),
 		now: func() time.Time { return now }, log: slog.New(slog.DiscardHandler)}
@@ -65,7 +65,7 @@ func stored(t *testing.T, documents *docstore.Store, owner string) string {
 	t.Helper()
 	key, err := documents.Put(t.Context(), owner, strings.NewReader(photo), "")
 	require.NoError(t, err)
-	require.NoError(t, documents.Note(t.Context(), key, "document", "doc_1"))
+	require.NoError(t, documents.PutMarker(t.Context(), key, "document", "doc_1"))
 	return key
 }
 
@@ -80,7 +80,7 @@ func left(t *testing.T, documents *docstore.Store, owner, key string) string {
 	} else {
 		require.ErrorIs(t, err, docstore.ErrNotFound)
 	}
-	_, noted, err := documents.Noted(t.Context(), key, "document")
+	_, noted, err := documents.Marker(t.Context(), key, "document")
 	require.NoError(t, err)
 	if noted {
 		found = append(found, "receipt")
@@ -171,7 +171,7 @@ type starting struct {
 	store func()
 }
 
-func (s starting) Standing(ctx context.Context, reference string) (workflows.Standing, error) {
+func (s starting) CloseState(ctx context.Context, reference string) (workflows.Standing, error) {
 	defer s.store()
 	return s.known.Standing(ctx, reference)
 }
@@ -258,12 +258,12 @@ func TestSweepsAreReportedInCounts(t *testing.T) {
 // asked counts who is asked for, at which time.
 type asked struct{ at []time.Time }
 
-func (a *asked) Standing(context.Context, string) (workflows.Standing, error) {
+func (a *asked) CloseState(context.Context, string) (workflows.Standing, error) {
 	a.at = append(a.at, time.Now())
 	return workflows.Standing{}, errors.New("never mind")
 }
 
-func (a *asked) Sending(context.Context, string) (bool, error) { return false, nil }
+func (a *asked) HasPendingUploads(context.Context, string) (bool, error) { return false, nil }
 
 func TestSweepsComeEveryHourWhateverHappens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -34,11 +34,11 @@ import (
 
 // Config is what a worker needs. All of it is required where nothing else is said.
 type Config struct {
-	Temporal  client.Client
-	Carrier   client.Client // another one, of seal's WorkerConverters: what workflows and activities are run with
-	ConnectFi *connectfi.Client
-	Documents *docstore.Store
-	Keys      seal.Keys // the newest one mints callback URLs and links
+	Temporal     client.Client
+	WorkerClient client.Client // another one, of seal's WorkerConverters: what workflows and activities are run with
+	ConnectFi    *connectfi.Client
+	Documents    *docstore.Store
+	Keys         seal.Keys // the newest one mints callback URLs and links
 
 	// CallbackURL is the webhook as ConnectFi reaches it: http or https, at
 	// most 400 bytes, without query.
@@ -71,7 +71,7 @@ type Config struct {
 
 	// CachedCases is how many cases stay in memory between their events, of all
 	// workers in this process: the first one that starts decides. Zero is
-	// MostCachedCases.
+	// MaxCachedCases.
 	CachedCases int
 
 	// Deployment turns on Temporal's worker versioning under this name, with
@@ -88,16 +88,16 @@ type Config struct {
 // of the default policy, six hours.
 const DefaultReadsPerSecond = 20
 
-// stopPatience is how long tasks under way may take once the worker is told to
+// stopTimeout is how long tasks under way may take once the worker is told to
 // stop: longer than a call to ConnectFi, shorter than what a container gets.
-const stopPatience = 25 * time.Second
+const stopTimeout = 25 * time.Second
 
 // Worker carries cases. See New.
 type Worker struct {
 	config     Config
 	activities *activities.Activities
 	sweep      *sweep
-	census     *census
+	census     *openCaseGauges
 }
 
 // New checks the configuration, all of it at once, and starts nothing.
@@ -107,7 +107,7 @@ func New(c Config) (*Worker, error) {
 		is   bool
 		what string
 	}{
-		{c.Temporal == nil || c.Carrier == nil, "two Temporal clients"}, {c.ConnectFi == nil, "a ConnectFi client"},
+		{c.Temporal == nil || c.WorkerClient == nil, "two Temporal clients"}, {c.ConnectFi == nil, "a ConnectFi client"},
 		{c.Documents == nil, "a document store"}, {c.Keys == seal.Keys{}, "keys for callback URLs"},
 		{c.NotifySecrets == hook.Secrets{}, "secrets to sign events with"},
 		{c.Logger == nil, "a logger"}, {c.Telemetry == nil, "telemetry"},
@@ -135,7 +135,7 @@ func New(c Config) (*Worker, error) {
 	if c.CachedCases < 0 {
 		errs = append(errs, errors.New("the number of cached cases must not be negative"))
 	}
-	c.CachedCases = cmp.Or(c.CachedCases, MostCachedCases)
+	c.CachedCases = cmp.Or(c.CachedCases, MaxCachedCases)
 	c.Grace, c.SweepEvery = cmp.Or(c.Grace, DefaultGrace), cmp.Or(c.SweepEvery, DefaultSweepEvery)
 	if c.BuildID == "" {
 		c.BuildID = telemetry.Version
@@ -155,11 +155,11 @@ func New(c Config) (*Worker, error) {
 	if err := cleaner.register(c.Telemetry.Registry); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
-	counter := &census{count: workflows.Client{Temporal: c.Temporal}.Census, every: cmp.Or(c.CensusEvery, DefaultCensusEvery), log: c.Logger}
+	counter := &openCaseGauges{count: workflows.Client{Temporal: c.Temporal}.Census, every: cmp.Or(c.CensusEvery, DefaultCensusEvery), log: c.Logger}
 	if err := counter.register(c.Telemetry.Registry); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
-	workflows.Announce(c.Telemetry.Temporal())
+	workflows.InitMetrics(c.Telemetry.Temporal())
 	return &Worker{config: c, sweep: cleaner, census: counter, activities: activities.New(activities.Config{
 		ConnectFi: c.ConnectFi, Documents: c.Documents, CallbackURL: callback,
 		Hooks: hooks, NotifyURL: c.NotifyURL, ApplicantURL: link,
@@ -185,7 +185,7 @@ func (w *Worker) Serve(ctx context.Context) error {
 		group.Go(func() error {
 			stop := make(chan any)
 			defer context.AfterFunc(ctx, func() { close(stop) })()
-			return explain(run.Run(stop))
+			return startError(run.Run(stop))
 		})
 	}
 	return group.Wait()
@@ -197,14 +197,14 @@ func (w *Worker) workers() []worker.Worker {
 	// the SDK's checksum of the binary, and is shorter.
 	worker.SetBinaryChecksum(w.config.BuildID)
 	worker.SetStickyWorkflowCacheSize(w.config.CachedCases)
-	cases := worker.New(w.config.Carrier, workflows.TaskQueue, w.options())
+	cases := worker.New(w.config.WorkerClient, workflows.TaskQueue, w.options())
 	workflows.Register(cases)
 	cases.RegisterActivity(w.activities)
 
 	limited := w.options()
 	limited.DisableWorkflowWorker = true
 	limited.TaskQueueActivitiesPerSecond = w.config.ReadsPerSecond
-	reads := worker.New(w.config.Carrier, workflows.ReadsQueue, limited)
+	reads := worker.New(w.config.WorkerClient, workflows.ReadsQueue, limited)
 	reads.RegisterActivity(w.activities)
 	return []worker.Worker{cases, reads}
 }
@@ -212,7 +212,7 @@ func (w *Worker) workers() []worker.Worker {
 func (w *Worker) options() worker.Options {
 	pollers := worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{})
 	o := worker.Options{
-		WorkerStopTimeout:          stopPatience,
+		WorkerStopTimeout:          stopTimeout,
 		WorkflowTaskPollerBehavior: pollers,
 		ActivityTaskPollerBehavior: pollers,
 	}
@@ -236,8 +236,8 @@ func (w *Worker) Admin() http.Handler {
 		w.config.Telemetry.Handler())
 }
 
-// explain says what a worker that could not start or go on needs.
-func explain(err error) error {
+// startError says what a worker that could not start or go on needs.
+func startError(err error) error {
 	var namespace *serviceerror.NamespaceNotFound
 	switch {
 	case err == nil:

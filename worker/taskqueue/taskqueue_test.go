@@ -128,7 +128,7 @@ func config(t *testing.T, temporal client.Client) Config {
 	require.NoError(t, err)
 	secrets, err := hook.ParseSecrets(hook.NewSecret())
 	require.NoError(t, err)
-	return Config{Temporal: temporal, Carrier: temporal, ConnectFi: provider, Documents: documents, Keys: keys, NotifySecrets: secrets,
+	return Config{Temporal: temporal, WorkerClient: temporal, ConnectFi: provider, Documents: documents, Keys: keys, NotifySecrets: secrets,
 		CallbackURL: "http://127.0.0.1:8080", PublicURL: "http://127.0.0.1:8080", Logger: slog.New(slog.DiscardHandler), Telemetry: metrics}
 }
 

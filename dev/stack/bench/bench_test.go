@@ -15,7 +15,7 @@ import (
 
 // TestMain is Temporal's process and the floor's, too.
 func TestMain(m *testing.M) {
-	if fleet.IsAnother() {
+	if fleet.IsChild() {
 		main()
 		return
 	}
@@ -29,8 +29,8 @@ func TestAShortRunMeasures(t *testing.T) {
 	require.NoError(t, err)
 	r.print(os.Stdout)
 	require.Len(t, r.Rounds, 2)
-	require.Len(t, r.Callbacks, turns)
-	require.InDelta(t, r.Sides[ours].Rate/r.Sides[lean].Rate, r.Ratio, 1e-9)
+	require.Len(t, r.Callbacks, rounds)
+	require.InDelta(t, r.Sides[ours].Rate/r.Sides[baselineVariant].Rate, r.Ratio, 1e-9)
 	require.Len(t, r.laps["ours"][1].decided, 12)
 	require.Len(t, r.sent[raw][0].each, 60)
 	require.Len(t, r.Ways, len(ways))
@@ -42,8 +42,8 @@ func TestAShortRunMeasures(t *testing.T) {
 		require.LessOrEqual(t, s.Median, s.P99)
 		require.Positive(t, s.CPU["temporal"])
 	}
-	require.Greater(t, r.Sides[ours].CPU["worker-1"], r.Sides[lean].CPU["worker-1"], "each contender has a worker of its own")
-	require.Greater(t, r.Sides[lean].CPU["floor"], r.Sides[ours].CPU["floor"])
+	require.Greater(t, r.Sides[ours].CPU["worker-1"], r.Sides[baselineVariant].CPU["worker-1"], "each contender has a worker of its own")
+	require.Greater(t, r.Sides[baselineVariant].CPU["floor"], r.Sides[ours].CPU["floor"])
 	require.Len(t, r.Paths, 6)
 	require.Equal(t, 7, r.Paths["review"].Actions)
 	require.Positive(t, r.Memory["webhook-1"])

@@ -20,8 +20,8 @@ import (
 // nobody works on this queue: signals are accepted and nothing comes of them.
 const nobody = "nobody"
 
-// turns is how many rounds of callbacks each way takes, one to warm up not counted.
-const turns = 12
+// rounds is how many rounds of callbacks each way takes, one to warm up not counted.
+const rounds = 12
 
 // The ways a callback can come in. Bare is the floor's receiver: what is left of
 // a webhook that believes whoever calls, encrypts nothing and writes no log.
@@ -55,7 +55,7 @@ func (b *bench) callbacks(ctx context.Context, r *result) error {
 				workflows.Callback{RequestID: fmt.Sprintf("bench%d", i), ApplicationID: application})
 		},
 	}
-	for turn := range turns + 1 {
+	for turn := range rounds + 1 {
 		laps := map[string]signals{}
 		for i := range ways { // each comes first, second and last as often
 			way := ways[(turn+i)%len(ways)]

@@ -37,7 +37,7 @@ type floorInput struct {
 	Within                bool
 }
 
-func floor(ctx workflow.Context, in floorInput) (connectfi.Outcome, error) {
+func baseline(ctx workflow.Context, in floorInput) (connectfi.Outcome, error) {
 	var f *floorActivities
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: 30 * time.Second})
 	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{StartToCloseTimeout: 4 * time.Second})
@@ -110,7 +110,7 @@ func (p floorProcess) run(ctx context.Context) error {
 	f := &floorActivities{connectFi: provider, callback: "http://" + p.Listen + "/"}
 	for queue, rate := range map[string]float64{floorQueue: 0, limitedQueue: 1e5} {
 		w := worker.New(c, queue, worker.Options{WorkflowTaskPollerBehavior: pollers, ActivityTaskPollerBehavior: pollers, TaskQueueActivitiesPerSecond: rate})
-		w.RegisterWorkflowWithOptions(floor, workflow.RegisterOptions{Name: floorType})
+		w.RegisterWorkflowWithOptions(baseline, workflow.RegisterOptions{Name: floorType})
 		w.RegisterActivityWithOptions(f.Identify, activity.RegisterOptions{Name: "Identify"})
 		w.RegisterActivityWithOptions(f.Read, activity.RegisterOptions{Name: "Read"})
 		if err := w.Start(); err != nil {

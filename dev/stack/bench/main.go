@@ -70,7 +70,7 @@ type bench struct {
 	settings
 	*fleet.System
 	clear, sealed client.Client // as the floor speaks to Temporal, and as ours does
-	all           []contender   // ours first
+	all           []variant     // ours first
 	receiver      string        // the floor's address
 }
 
@@ -95,7 +95,7 @@ func run(ctx context.Context, s settings) (r *result, err error) {
 	defer b.clear.Close()
 	defer b.sealed.Close()
 	if s.Apart {
-		if err := b.part(); err != nil {
+		if err := b.pinCPUs(); err != nil {
 			return nil, err
 		}
 	}
@@ -119,9 +119,9 @@ func run(ctx context.Context, s settings) (r *result, err error) {
 	return r, err
 }
 
-// part gives Temporal the first half of the processors, and the other to all
+// pinCPUs gives Temporal the first half of the processors, and the other to all
 // else, these clients among them.
-func (b *bench) part() error {
+func (b *bench) pinCPUs() error {
 	all := runtime.NumCPU()
 	if all < 2 {
 		return errors.New("--apart needs two processors")
@@ -136,5 +136,5 @@ func (b *bench) part() error {
 			return err
 		}
 	}
-	return fleet.Confine(os.Getpid(), other)
+	return fleet.PinCPUs(os.Getpid(), other)
 }

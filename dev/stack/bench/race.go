@@ -22,8 +22,8 @@ import (
 	"durablekyc.example/workflows"
 )
 
-// contender starts a case and says under which id it runs.
-type contender struct {
+// variant starts a case and says under which id it runs.
+type variant struct {
 	name     string
 	temporal client.Client
 	start    func(ctx context.Context, reference, customer string) error
@@ -33,10 +33,10 @@ type contender struct {
 // Who takes part. The last two are the floor again: with its queue under a rate
 // limit, and reading the status within the workflow task.
 const (
-	ours    = "ours"
-	lean    = "floor"
-	limited = "limited"
-	within  = "within"
+	ours            = "ours"
+	baselineVariant = "floor"
+	limited         = "limited"
+	within          = "within"
 )
 
 // contend starts the floor's process and makes all contenders.
@@ -46,11 +46,11 @@ func (b *bench) contend(ctx context.Context) error {
 		return err
 	}
 	b.receiver = fmt.Sprintf("127.0.0.1:%d", ports[0])
-	process, err := fleet.Itself("floor", "floor", "--listen="+b.receiver)
+	process, err := fleet.SelfProgram("floor", "floor", "--listen="+b.receiver)
 	if err != nil {
 		return err
 	}
-	process.Ready = fleet.Answers(b.receiver, "/healthz")
+	process.Ready = fleet.HTTPReady(b.receiver, "/healthz")
 	if err := b.Add(ctx, process); err != nil {
 		return err
 	}
@@ -64,16 +64,16 @@ func (b *bench) contend(ctx context.Context) error {
 	if b.sealed, err = b.Dial(ctx); err != nil {
 		return err
 	}
-	b.all = []contender{
+	b.all = []variant{
 		{name: ours, temporal: b.sealed, id: workflows.ID, start: plain(workflows.Client{Temporal: b.sealed}, keyset.Converters().Data)},
-		b.lean(lean, floorQueue, false), b.lean(limited, limitedQueue, false), b.lean(within, floorQueue, true),
+		b.lean(baselineVariant, floorQueue, false), b.lean(limited, limitedQueue, false), b.lean(within, floorQueue, true),
 	}
 	return nil
 }
 
-// lean is a contender of the floor's.
-func (b *bench) lean(name, queue string, within bool) contender {
-	return contender{name: name, temporal: b.clear, id: floorID,
+// baselineVariant is a contender of the floor's.
+func (b *bench) lean(name, queue string, within bool) variant {
+	return variant{name: name, temporal: b.clear, id: floorID,
 		start: func(ctx context.Context, reference, customer string) error {
 			_, err := b.clear.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: floorID(reference), TaskQueue: queue}, floorType,
 				floorInput{Reference: reference, CustomerID: customer, Within: within})
@@ -84,7 +84,7 @@ func (b *bench) lean(name, queue string, within bool) contender {
 // plain starts a case of ours as a wave is started.
 func plain(cases workflows.Client, data converter.DataConverter) func(context.Context, string, string) error {
 	return func(ctx context.Context, reference, customer string) error {
-		_, err := cases.Begin(ctx, workflows.Order{Reference: reference, CustomerID: customer, Policy: kyc.DefaultPolicy()}, data)
+		_, err := cases.StartAsync(ctx, workflows.StartOptions{Reference: reference, CustomerID: customer, Policy: kyc.DefaultPolicy()}, data)
 		return err
 	}
 }
@@ -96,7 +96,7 @@ func (b *bench) race(ctx context.Context, r *result) error {
 		if round%2 == 1 {
 			slices.Reverse(order)
 		}
-		laps := map[string]lap{}
+		laps := map[string]roundResult{}
 		for _, c := range order {
 			l, err := b.lap(ctx, c, round)
 			if err != nil {
@@ -108,22 +108,22 @@ func (b *bench) race(ctx context.Context, r *result) error {
 			continue
 		}
 		r.add(laps)
-		fmt.Printf("round %2d: ours %6.1f, floor %6.1f cases a second, ratio %.3f\n", round, laps[ours].rate(), laps[lean].rate(), laps[ours].rate()/laps[lean].rate())
+		fmt.Printf("round %2d: ours %6.1f, floor %6.1f cases a second, ratio %.3f\n", round, laps[ours].rate(), laps[baselineVariant].rate(), laps[ours].rate()/laps[baselineVariant].rate())
 	}
 	return nil
 }
 
-// lap is one round of one of them.
-type lap struct {
+// roundResult is one round of one of them.
+type roundResult struct {
 	cases   int
 	took    time.Duration
 	decided []time.Duration    // from the callback, as the server has it, to the end of the case
 	cpu     map[string]float64 // seconds, by process
 }
 
-func (l lap) rate() float64 { return float64(l.cases) / l.took.Seconds() }
+func (l roundResult) rate() float64 { return float64(l.cases) / l.took.Seconds() }
 
-func (b *bench) lap(ctx context.Context, c contender, round int) (l lap, err error) {
+func (b *bench) lap(ctx context.Context, c variant, round int) (l roundResult, err error) {
 	customers, err := b.Customers(ctx, "individual", "running", b.Cases, 0)
 	if err != nil {
 		return l, err
@@ -149,7 +149,7 @@ func (b *bench) lap(ctx context.Context, c contender, round int) (l lap, err err
 	if err := all.Wait(); err != nil {
 		return l, err
 	}
-	l = lap{cases: b.Cases, took: time.Since(began)}
+	l = roundResult{cases: b.Cases, took: time.Since(began)}
 	after, err := usage(b.Fleet)
 	if err != nil {
 		return l, err

@@ -28,7 +28,7 @@ type result struct {
 	Ways      map[string]accepted  `json:"ways"`
 	Memory    map[string]int       `json:"memoryBytes"` // resident, by process, at the end
 
-	laps map[string][]lap
+	laps map[string][]roundResult
 	sent map[string][]signals
 }
 
@@ -57,7 +57,7 @@ type accepted struct {
 
 func newResult(s settings) *result {
 	return &result{Store: store(s), CPUs: runtime.NumCPU(), Memory: map[string]int{}, Cases: s.Cases, Clients: s.Clients, Sides: map[string]side{},
-		Ways: map[string]accepted{}, laps: map[string][]lap{}, sent: map[string][]signals{}}
+		Ways: map[string]accepted{}, laps: map[string][]roundResult{}, sent: map[string][]signals{}}
 }
 
 // store names where Temporal keeps its data.
@@ -68,12 +68,12 @@ func store(s settings) string {
 	return "sqlite in memory"
 }
 
-func (r *result) add(laps map[string]lap) {
-	r.Rounds = append(r.Rounds, round{laps[ours].rate(), laps[lean].rate(), laps[ours].rate() / laps[lean].rate()})
+func (r *result) add(laps map[string]roundResult) {
+	r.Rounds = append(r.Rounds, round{laps[ours].rate(), laps[baselineVariant].rate(), laps[ours].rate() / laps[baselineVariant].rate()})
 	for name, l := range laps {
 		r.laps[name] = append(r.laps[name], l)
 	}
-	floor := sum(r.laps[lean])
+	floor := sum(r.laps[baselineVariant])
 	for name := range laps {
 		s := sum(r.laps[name])
 		s.Ratio = s.Rate / floor.Rate
@@ -82,7 +82,7 @@ func (r *result) add(laps map[string]lap) {
 	r.Ratio, r.Deviation = r.Sides[ours].Ratio, stdError(r.Rounds)
 }
 
-func sum(laps []lap) (s side) {
+func sum(laps []roundResult) (s side) {
 	var (
 		cases   int
 		took    time.Duration
@@ -190,7 +190,7 @@ func (r *result) print(out io.Writer) {
 		fmt.Fprintf(out, "  %-26s %s\n", name, r.Paths[name])
 	}
 	fmt.Fprintln(out, "\n            cases/s  of the floor   callback to decision     CPU of a case")
-	for _, name := range []string{ours, lean, limited, within} {
+	for _, name := range []string{ours, baselineVariant, limited, within} {
 		s := r.Sides[name]
 		fmt.Fprintf(out, "  %-8s %8.1f  %12.3f   median %3.0f p99 %4.0f ms   %5.1f ms:", name, s.Rate, s.Ratio, s.Median*1000, s.P99*1000, s.CPU["all"]*1000)
 		for _, process := range slices.Sorted(maps.Keys(s.CPU)) {

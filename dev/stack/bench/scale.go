@@ -33,8 +33,8 @@ type scaling struct {
 	decided  int // so far
 }
 
-// growth is what a run ends with.
-type growth struct {
+// scaleResult is what a run ends with.
+type scaleResult struct {
 	Store string `json:"store"`
 	CPUs  int    `json:"cpus"`
 	Steps []step `json:"steps"`
@@ -57,11 +57,11 @@ type step struct {
 	Peak      map[string]int `json:"peakMemoryBytes"` // after the burst
 }
 
-// patience is how long a step may stand still.
-const patience = 10 * time.Minute
+// stallTimeout is how long a step may stand still.
+const stallTimeout = 10 * time.Minute
 
 // grow goes from size to size. A tenth of what is open is decided at each.
-func grow(ctx context.Context, s settings) (g *growth, err error) {
+func grow(ctx context.Context, s settings) (g *scaleResult, err error) {
 	w := &scaling{settings: s}
 	defer func() {
 		if w.System != nil {
@@ -87,7 +87,7 @@ func grow(ctx context.Context, s settings) (g *growth, err error) {
 	if err := w.Control(ctx, http.MethodPut, "/sandbox/faults", map[string]any{"drop_callbacks": 1}, nil); err != nil {
 		return nil, err // ours are sent by us
 	}
-	g = &growth{Store: store(s), CPUs: runtime.NumCPU()}
+	g = &scaleResult{Store: store(s), CPUs: runtime.NumCPU()}
 	for _, size := range s.Scale.Sizes {
 		step, err := w.step(ctx, size)
 		if err != nil {
@@ -147,7 +147,7 @@ func (w *scaling) fill(ctx context.Context, open, count int) error {
 		all.SetLimit(w.Clients)
 		for _, customer := range customers {
 			all.Go(func() error {
-				for deadline := time.Now().Add(patience); ; {
+				for deadline := time.Now().Add(stallTimeout); ; {
 					err := w.start(ctx, customer)
 					if !workflows.Transient(err) || time.Now().After(deadline) {
 						return err
@@ -283,7 +283,7 @@ func (w *scaling) reach(ctx context.Context, stage kyc.Stage, want int) error {
 		if have != last {
 			last, since = have, time.Now()
 		}
-		if time.Since(since) > patience {
+		if time.Since(since) > stallTimeout {
 			return fmt.Errorf("%d of %d cases are %s, and no more come", have, want, stage)
 		}
 		time.Sleep(max(500*time.Millisecond, 9*time.Since(began)))
@@ -317,7 +317,7 @@ func (w *scaling) memory() (map[string]int, error) {
 	return resident, err
 }
 
-func (g *growth) print(out io.Writer) {
+func (g *scaleResult) print(out io.Writer) {
 	fmt.Fprintf(out, "\non %s, %d processors\n\n    open  into review/s  worker MB  webhook MB  temporal MB   list s  by stage s   burst  accepted/s  drained s  decision median, p99 s\n", g.Store, g.CPUs)
 	for _, s := range g.Steps {
 		fmt.Fprintf(out, "%8d %14.0f %10d %11d %12d %8.2f %11.2f %7d %11.0f %10.1f %14.2f %8.2f\n", s.Open, s.Rate, s.Memory["worker-1"]>>20, s.Memory["webhook-1"]>>20,

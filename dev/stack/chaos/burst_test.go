@@ -106,7 +106,7 @@ func (b *burst) call(request []byte, hold time.Duration) {
 }
 
 // health asks as an operator does, by both of the ways that a watchdog has.
-func health(ctx context.Context, client *http.Client, admin string) (b burden, err error) {
+func health(ctx context.Context, client *http.Client, admin string) (b resourceUsage, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+admin+"/healthz", nil)
 	if err != nil {
 		return b, err
@@ -119,12 +119,12 @@ func health(ctx context.Context, client *http.Client, admin string) (b burden, e
 	if response.StatusCode != http.StatusOK {
 		return b, fmt.Errorf("/healthz answers %s", response.Status)
 	}
-	return weigh(ctx, client, admin)
+	return scrape(ctx, client, admin)
 }
 
 // watch samples until ctx ends and answers with the most of everything, and
 // with how long an answer took at the most.
-func watch(ctx context.Context, client *http.Client, admin string) (most burden, slowest time.Duration, err error) {
+func watch(ctx context.Context, client *http.Client, admin string) (most resourceUsage, slowest time.Duration, err error) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -132,7 +132,7 @@ func watch(ctx context.Context, client *http.Client, admin string) (most burden,
 		now, failed := health(context.WithoutCancel(ctx), client, admin)
 		err = errors.Join(err, failed)
 		slowest = max(slowest, time.Since(began))
-		most = burden{goroutines: max(most.goroutines, now.goroutines), memory: max(most.memory, now.memory)}
+		most = resourceUsage{goroutines: max(most.goroutines, now.goroutines), memory: max(most.memory, now.memory)}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -200,7 +200,7 @@ func TestABurstIsShed(t *testing.T) {
 	raging, calm := context.WithTimeout(ctx, burstLasts)
 	defer calm()
 	var watched sync.WaitGroup
-	var most burden
+	var most resourceUsage
 	var slowest time.Duration
 	var unanswered error
 	watched.Go(func() { most, slowest, unanswered = watch(raging, client, admin) })
@@ -227,14 +227,14 @@ func TestABurstIsShed(t *testing.T) {
 	require.Zero(t, b.heard["cut"], "whoever gets a connection gets an answer")
 	require.Less(t, most.memory/megabyte, float64(burstBound), "MB")
 
-	w.settle(ctx, time.Minute, os.Stdout)
+	w.awaitQuiescence(ctx, time.Minute, os.Stdout)
 	cease()
 	reviewers.Wait()
-	r, err := w.judge(ctx, newNemesis(w, nil), time.Since(began))
+	r, err := w.check(ctx, newNemesis(w, nil), time.Since(began))
 	require.NoError(t, err)
 	require.Empty(t, r.Violations)
 	require.Equal(t, w.Cases, r.Ended["approved"]+r.Ended["denied"])
-	var after burden
+	var after resourceUsage
 	require.Eventually(t, func() bool {
 		after, err = health(ctx, client, admin)
 		return err == nil && after.goroutines <= idle.goroutines+16

@@ -43,7 +43,7 @@ func (w *world) customers(ctx context.Context) error {
 				if w.dice.pick(3) == 0 {
 					outcome = "denied"
 				}
-				w.cases[reference] = &subject{reference: reference, customer: id, scenario: s.name, business: kind == "business", outcome: outcome}
+				w.cases[reference] = &caseRecord{reference: reference, customer: id, scenario: s.name, business: kind == "business", outcome: outcome}
 			}
 		}
 	}

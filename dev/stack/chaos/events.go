@@ -54,9 +54,9 @@ func reported(timeline []kyc.Entry) (kinds []string) {
 		case began == kyc.InReview, began == kyc.Held, began.Final():
 			stage = began
 			kinds = append(kinds, "case."+entry.What)
-		case entry.What == kyc.WhatReminder:
+		case entry.What == kyc.EntryReminder:
 			kinds = append(kinds, string(kyc.NoticeReminder))
-		case entry.What == kyc.WhatWanted && stage == kyc.AwaitingDocuments && !entry.At.Equal(asked):
+		case entry.What == kyc.EntryWanted && stage == kyc.AwaitingDocuments && !entry.At.Equal(asked):
 			asked = entry.At
 			kinds = append(kinds, string(kyc.NoticeDocuments))
 		}

@@ -46,9 +46,9 @@ type violation struct {
 	What string `json:"what"`
 }
 
-// settle waits until every case was started and has ended, and at most that long. Notifiers may
+// awaitQuiescence waits until every case was started and has ended, and at most that long. Notifiers may
 // go on: a receiver that failed twice is left alone for minutes.
-func (w *world) settle(ctx context.Context, within time.Duration, out *os.File) {
+func (w *world) awaitQuiescence(ctx context.Context, within time.Duration, out *os.File) {
 	deadline := time.Now().Add(within)
 	said := time.Now()
 	for ctx.Err() == nil && time.Now().Before(deadline) {
@@ -72,7 +72,7 @@ func (w *world) settle(ctx context.Context, within time.Duration, out *os.File) 
 
 // evidence is what the judges look at.
 type evidence struct {
-	subject *subject
+	subject *caseRecord
 	view    *kyc.View                // nil if it cannot be shown
 	closed  bool                     // Temporal says that it was terminated
 	open    bool                     // Temporal says that it runs
@@ -83,8 +83,8 @@ type evidence struct {
 	unread  []error                  // why one of them cannot be read
 }
 
-// judge looks at every case from all sides.
-func (w *world) judge(ctx context.Context, n *nemesis, took time.Duration) (*result, error) {
+// check looks at every case from all sides.
+func (w *world) check(ctx context.Context, n *nemesis, took time.Duration) (*result, error) {
 	r := &result{Seed: w.Seed, Store: "sqlite", Lost: w.Lost, Cases: w.Cases, Faults: n.faults(), Kills: n.kills(),
 		Seconds: took.Seconds(), Ended: map[string]int{}, Violations: []violation{}}
 	if w.Postgres != "" {
@@ -122,7 +122,7 @@ func (w *world) judge(ctx context.Context, n *nemesis, took time.Duration) (*res
 		r.Histories += len(e.runs)
 		wrong := examine(e, workflows.Replayer(keyset.WorkerConverters()))
 		if missing(e) != "" {
-			notices, err := cases.Notices(ctx, s.reference)
+			notices, err := cases.Events(ctx, s.reference)
 			wrong = append(wrong, fmt.Sprintf("its notifier says %+v (%v)", notices, err))
 		}
 		for _, what := range wrong {
@@ -150,7 +150,7 @@ func (w *world) judge(ctx context.Context, n *nemesis, took time.Duration) (*res
 }
 
 // gather collects the evidence of one case.
-func (w *world) gather(ctx context.Context, cases workflows.Client, s *subject, applications []standin.ApplicationEntry,
+func (w *world) gather(ctx context.Context, cases workflows.Client, s *caseRecord, applications []standin.ApplicationEntry,
 	entries []standin.LedgerEntry) evidence {
 	e := evidence{subject: s, events: w.receiver.heard(s.reference)}
 	status, err := cases.Describe(ctx, s.reference)
@@ -174,7 +174,7 @@ func (w *world) gather(ctx context.Context, cases workflows.Client, s *subject, 
 		switch {
 		case err == nil:
 			e.runs = append(e.runs, h)
-		case errors.Is(err, workflows.ErrUnknown) && len(s.pressed) > 0 && workflows.IsNotifier(id):
+		case errors.Is(err, workflows.ErrNotFound) && len(s.pressed) > 0 && workflows.IsNotifier(id):
 			// It was ended before there was anything to report.
 		default:
 			e.unread = append(e.unread, err)
@@ -254,7 +254,7 @@ func examine(e evidence, replayer workflows.Replayer) (wrong []string) {
 	if v.Stage.Final() && finals != 1 {
 		say("its timeline has %d ends", finals)
 	}
-	if len(v.Timeline) == 0 || v.Timeline[0].What != kyc.WhatStarted {
+	if len(v.Timeline) == 0 || v.Timeline[0].What != kyc.EntryStarted {
 		say("its timeline does not begin with its start")
 	}
 	for _, h := range e.runs {

@@ -22,7 +22,7 @@ import (
 
 // TestMain is Temporal's process, too: chaos starts itself a second time.
 func TestMain(m *testing.M) {
-	if fleet.IsAnother() {
+	if fleet.IsChild() {
 		main()
 		return
 	}
@@ -44,9 +44,9 @@ func good(t *testing.T) (evidence, workflows.Replayer) {
 	var h history.History
 	require.NoError(t, protojson.Unmarshal(text, &h))
 	return evidence{
-		subject: &subject{reference: "A1", scenario: "step_up"},
+		subject: &caseRecord{reference: "A1", scenario: "step_up"},
 		view: &kyc.View{Reference: "A1", ApplicationID: "iapp_1", Stage: kyc.Approved,
-			Timeline: []kyc.Entry{{What: kyc.WhatStarted}, {What: "awaiting_documents"}, {What: kyc.WhatWanted}, {What: "approved"}}},
+			Timeline: []kyc.Entry{{What: kyc.EntryStarted}, {What: "awaiting_documents"}, {What: kyc.EntryWanted}, {What: "approved"}}},
 		truth:  standin.ApplicationEntry{Reference: "A1", ApplicationID: "iapp_1", Status: "completed", Outcome: "Approved"},
 		ledger: standin.LedgerEntry{Reference: "A1", Applications: 1, Documents: 2, Attachments: 2},
 		events: map[string]string{"evt_1": "case.documents_requested", "evt_2": "case.approved"},
@@ -75,7 +75,7 @@ func TestTheJudgesFindWhatIsPlanted(t *testing.T) {
 		"an event too many":          {func(e *evidence) { e.events["evt_3"] = "case.approved" }, "1 more of case.approved"},
 		"an event of nothing":        {func(e *evidence) { e.events["evt_3"] = "case.in_review" }, "1 more of case.in_review"},
 		"documents asked for twice": {func(e *evidence) {
-			e.view.Timeline = slices.Insert(e.view.Timeline, 3, kyc.Entry{What: kyc.WhatWanted, At: time.Unix(1, 0)})
+			e.view.Timeline = slices.Insert(e.view.Timeline, 3, kyc.Entry{What: kyc.EntryWanted, At: time.Unix(1, 0)})
 		}, "nobody heard of case.documents_requested"},
 		"a decision that changed": {func(e *evidence) { e.view.Timeline = append(e.view.Timeline, kyc.Entry{What: "denied"}) },
 			"2 ends"},
@@ -98,10 +98,10 @@ func TestTheJudgesFindWhatIsPlanted(t *testing.T) {
 
 // What is left behind is found as well, and a connection that is kept is not.
 func TestTheJudgeOfLeftoversFindsThem(t *testing.T) {
-	idle := map[string]burden{"worker-1": {goroutines: 80, files: 20}}
-	require.Empty(t, grown(idle, map[string]burden{"worker-1": {goroutines: 80 + spare, files: 20 + spare}}))
+	idle := map[string]resourceUsage{"worker-1": {goroutines: 80, files: 20}}
+	require.Empty(t, leaked(idle, map[string]resourceUsage{"worker-1": {goroutines: 80 + spare, files: 20 + spare}}))
 	require.Equal(t, []string{"worker-1 has 121 files open, and had 20 when it was idle", "worker-1 has 181 goroutines left, and had 80 when it was idle"},
-		grown(idle, map[string]burden{"worker-1": {goroutines: 181, files: 121}}))
+		leaked(idle, map[string]resourceUsage{"worker-1": {goroutines: 181, files: 121}}))
 	dir := t.TempDir()
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "documents", "f"), 0o700))
 	left, err := files(dir, filepath.Join(dir, "never made"))

@@ -46,7 +46,7 @@ func (w *world) load(ctx context.Context, torment func(context.Context), out *os
 }
 
 // begin asks until it is answered. Every tenth asks twice at once.
-func (w *world) begin(ctx context.Context, s *subject, i int) {
+func (w *world) begin(ctx context.Context, s *caseRecord, i int) {
 	ask := w.byStarter
 	if i%2 == 0 {
 		ask = w.byAPI
@@ -71,7 +71,7 @@ func (w *world) begin(ctx context.Context, s *subject, i int) {
 
 // takenAway reports whether an operator has ended the case: who asks for it is told
 // so, and asks no more.
-func (w *world) takenAway(s *subject) (ended bool) {
+func (w *world) takenAway(s *caseRecord) (ended bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, p := range s.pressed {
@@ -98,18 +98,18 @@ func (w *world) askAgain(ctx context.Context, callers *sync.WaitGroup) {
 }
 
 // asking keeps the crowd of those who ask again from being the worst fault of all.
-func (w *world) asking(ctx context.Context, ask func(context.Context, *subject) bool, s *subject) bool {
+func (w *world) asking(ctx context.Context, ask func(context.Context, *caseRecord) bool, s *caseRecord) bool {
 	w.counter <- struct{}{}
 	defer func() { <-w.counter }()
 	return ask(ctx, s)
 }
 
-func (w *world) byStarter(ctx context.Context, s *subject) bool {
+func (w *world) byStarter(ctx context.Context, s *caseRecord) bool {
 	code, _, _ := w.Starter(ctx, "start", "--customer", s.customer, "--reference", s.reference)
 	return code == 0
 }
 
-func (w *world) byAPI(ctx context.Context, s *subject) bool {
+func (w *world) byAPI(ctx context.Context, s *caseRecord) bool {
 	token, err := w.Secret("api_tokens")
 	if err != nil {
 		return false
@@ -140,7 +140,7 @@ func (w *world) background(ctx context.Context) *sync.WaitGroup {
 			var applications []standin.ApplicationEntry
 			if w.Control(ctx, http.MethodGet, "/sandbox/applications", nil, &applications) == nil {
 				for _, a := range applications {
-					w.attend(ctx, a, &applicants)
+					w.actOn(ctx, a, &applicants)
 				}
 			}
 			w.askAgain(ctx, &all)
@@ -153,8 +153,8 @@ func (w *world) background(ctx context.Context) *sync.WaitGroup {
 	return &all
 }
 
-// attend does what a person does about an application.
-func (w *world) attend(ctx context.Context, a standin.ApplicationEntry, applicants *errgroup.Group) {
+// actOn does what a person does about an application.
+func (w *world) actOn(ctx context.Context, a standin.ApplicationEntry, applicants *errgroup.Group) {
 	w.mu.Lock()
 	s := w.cases[a.Reference]
 	w.mu.Unlock()
@@ -188,7 +188,7 @@ func (w *world) attend(ctx context.Context, a standin.ApplicationEntry, applican
 
 // send is an applicant who sends what is missing, and tries again later if that
 // did not work: what a case has taken it wants no more.
-func (w *world) send(ctx context.Context, s *subject) {
+func (w *world) send(ctx context.Context, s *caseRecord) {
 	defer func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()

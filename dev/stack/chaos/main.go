@@ -77,17 +77,17 @@ func run(ctx context.Context, s settings, out *os.File) (r *result, err error) {
 	defer cease()
 	background := w.background(happening)
 	n := newNemesis(w, operators.WorkflowService())
-	started := w.load(happening, n.torment, out)
+	started := w.load(happening, n.run, out)
 	n.heal(ctx)
 	fmt.Fprintf(out, "the faults are over after %s: %d kills\n", time.Since(began).Round(time.Second), n.kills())
-	w.settle(ctx, s.Within, out)
+	w.awaitQuiescence(ctx, s.Within, out)
 	n.deletions.Wait()
 	cease()
 	if err := started(); err != nil {
 		return nil, err
 	}
 	background.Wait()
-	if r, err = w.judge(ctx, n, time.Since(began)); err != nil {
+	if r, err = w.check(ctx, n, time.Since(began)); err != nil {
 		return nil, err
 	}
 	left, err := w.leftovers(ctx)

@@ -86,9 +86,9 @@ func lively(t *testing.T, cases int, over time.Duration) *world {
 	background := w.background(happening)
 	started := w.load(happening, func(ctx context.Context) { <-ctx.Done() }, os.Stdout)
 	require.NoError(t, started())
-	var open []*subject
+	var open []*caseRecord
 	require.NoError(t, patiently(ctx, 2*time.Minute, func() (bool, error) {
-		open = slices.DeleteFunc(w.all(), func(s *subject) bool {
+		open = slices.DeleteFunc(w.all(), func(s *caseRecord) bool {
 			v := w.show(ctx, s.reference)
 			return v != nil && v.Stage.Final()
 		})

@@ -20,10 +20,10 @@ import (
 	"durablekyc.example/internal/seal"
 )
 
-// longestPause is the longest that a program is frozen. ConnectFi, frozen with
+// maxPause is the longest that a program is frozen. ConnectFi, frozen with
 // an identification in its hands, carries it out when it wakes: settle in the
 // policy outlasts that, which is what settle is for.
-const longestPause = 3 * time.Second
+const maxPause = 3 * time.Second
 
 // nemesis does to the world whatever can happen to it, one thing at a time but
 // for the restarts, which may overlap with what comes next.
@@ -69,8 +69,8 @@ func (n *nemesis) kills() (all int) {
 	return all
 }
 
-// torment goes on until the time is over and enough was killed and pressed.
-func (n *nemesis) torment(ctx context.Context) {
+// run goes on until the time is over and enough was killed and pressed.
+func (n *nemesis) run(ctx context.Context) {
 	var operators sync.WaitGroup
 	operators.Go(func() { n.operate(context.WithoutCancel(ctx)) })
 	defer operators.Wait()
@@ -80,14 +80,14 @@ func (n *nemesis) torment(ctx context.Context) {
 	for ctx.Err() == nil || n.kills() < n.Kills {
 		begun := time.Now()
 		n.supervise(context.WithoutCancel(ctx))
-		n.something(context.WithoutCancel(ctx))
+		n.injectOne(context.WithoutCancel(ctx))
 		if rest := mean - time.Since(begun); rest > 0 {
 			time.Sleep(rest)
 		}
 	}
 }
 
-func (n *nemesis) something(ctx context.Context) {
+func (n *nemesis) injectOne(ctx context.Context) {
 	switch at := n.dice.IntN(100); {
 	case at < 50:
 		n.kill(ctx)
@@ -147,7 +147,7 @@ func (n *nemesis) supervise(ctx context.Context) {
 
 func (n *nemesis) pause() {
 	p := n.Fleet[n.dice.IntN(len(n.Fleet))]
-	d := time.Duration(n.dice.Int64N(int64(longestPause)))
+	d := time.Duration(n.dice.Int64N(int64(maxPause)))
 	if !p.Signal(syscall.SIGSTOP) {
 		return
 	}

@@ -35,7 +35,7 @@ const (
 var buttons = []struct {
 	button button
 	share  int
-	do     func(*operator, context.Context, *subject) error
+	do     func(*operator, context.Context, *caseRecord) error
 }{
 	{pressReset, 36, (*operator).reset},
 	{pressSignal, 16, (*operator).signal},
@@ -85,7 +85,7 @@ func (n *nemesis) operate(ctx context.Context) {
 
 // press presses the button that a number below 100 stands for, and reports whether
 // that may have done something.
-func (o *operator) press(ctx context.Context, at int, s *subject) bool {
+func (o *operator) press(ctx context.Context, at int, s *caseRecord) bool {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	if o.absent(s) || o.paused[s.reference] != nil && o.unpause(ctx, s.reference) != nil {
@@ -108,7 +108,7 @@ func (o *operator) press(ctx context.Context, at int, s *subject) bool {
 }
 
 // absent reports whether a case was deleted, and nobody has asked for it since.
-func (o *operator) absent(s *subject) bool {
+func (o *operator) absent(s *caseRecord) bool {
 	o.world.mu.Lock()
 	defer o.world.mu.Unlock()
 	return s.absent
@@ -131,20 +131,20 @@ func execution(id string) *common.WorkflowExecution {
 	return &common.WorkflowExecution{WorkflowId: id}
 }
 
-func (o *operator) cancel(ctx context.Context, s *subject) error {
+func (o *operator) cancel(ctx context.Context, s *caseRecord) error {
 	_, err := o.temporal.RequestCancelWorkflowExecution(ctx, &workflowservice.RequestCancelWorkflowExecutionRequest{
 		Namespace: embedded.Namespace, WorkflowExecution: execution(workflows.ID(s.reference)), RequestId: crand.Text()})
 	return err
 }
 
-func (o *operator) terminate(ctx context.Context, s *subject) error {
+func (o *operator) terminate(ctx context.Context, s *caseRecord) error {
 	_, err := o.temporal.TerminateWorkflowExecution(ctx, &workflowservice.TerminateWorkflowExecutionRequest{
 		Namespace: embedded.Namespace, WorkflowExecution: execution(workflows.ID(s.reference)), Reason: "chaos"})
 	return err
 }
 
 // signal sends the callback as an operator types it: without input, or with some JSON.
-func (o *operator) signal(ctx context.Context, s *subject) error {
+func (o *operator) signal(ctx context.Context, s *caseRecord) error {
 	var input *common.Payloads
 	if typed := []string{"", "{}", `"now"`, `{"requestId":7}`}[o.dice.IntN(4)]; typed != "" {
 		input = &common.Payloads{Payloads: []*common.Payload{{
@@ -159,7 +159,7 @@ func (o *operator) signal(ctx context.Context, s *subject) error {
 // reset goes back to the first, the middle or the last workflow task of an open
 // or closed case. One in three leaves out the signals, updates and requests for
 // cancellation that came since.
-func (o *operator) reset(ctx context.Context, s *subject) error {
+func (o *operator) reset(ctx context.Context, s *caseRecord) error {
 	tasks, err := o.completedTasks(ctx, workflows.ID(s.reference))
 	if err != nil {
 		return err

@@ -15,7 +15,7 @@ import (
 )
 
 // pauseCase pauses a case until the operator comes by again, or the faults are over.
-func (o *operator) pauseCase(ctx context.Context, s *subject) error {
+func (o *operator) pauseCase(ctx context.Context, s *caseRecord) error {
 	id := workflows.ID(s.reference)
 	o.paused[s.reference] = func(ctx context.Context) error {
 		_, err := o.temporal.UnpauseWorkflowExecution(ctx, &workflowservice.UnpauseWorkflowExecutionRequest{
@@ -31,7 +31,7 @@ func (o *operator) pauseCase(ctx context.Context, s *subject) error {
 }
 
 // pauseActivity does the same to a pending activity of a case.
-func (o *operator) pauseActivity(ctx context.Context, s *subject) error {
+func (o *operator) pauseActivity(ctx context.Context, s *caseRecord) error {
 	target := execution(workflows.ID(s.reference))
 	d, err := o.describe(ctx, target.WorkflowId)
 	if err != nil {
@@ -79,7 +79,7 @@ const settled = time.Minute
 
 // remove deletes a closed case and its notifier, as the end of retention does.
 // Its caller asks for it again afterwards.
-func (o *operator) remove(ctx context.Context, s *subject) error {
+func (o *operator) remove(ctx context.Context, s *caseRecord) error {
 	d, err := o.describe(ctx, workflows.ID(s.reference))
 	if err != nil {
 		return err

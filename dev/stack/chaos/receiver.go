@@ -17,13 +17,13 @@ type receiver struct {
 	URL    string
 	server *http.Server
 	check  func([]byte, http.Header) error
-	dice   *dice
+	dice   *rng
 	mu     sync.Mutex
 	events map[string]map[string]string // by reference and id: the type
 	forged []string
 }
 
-func newReceiver(d *dice) (*receiver, error) {
+func newReceiver(d *rng) (*receiver, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err

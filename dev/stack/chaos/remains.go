@@ -15,18 +15,18 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// burden is what a process holds on to.
-type burden struct{ goroutines, files, memory float64 } // memory in bytes
+// resourceUsage is what a process holds on to.
+type resourceUsage struct{ goroutines, files, memory float64 } // memory in bytes
 
 // spare is what an idle process may hold more than when it was idle at first:
 // connections that are kept for the next call, and pollers that came with the load.
 const spare = 100
 
 // burdens asks everyone who tells.
-func (w *world) burdens(ctx context.Context) (map[string]burden, error) {
-	all := map[string]burden{}
+func (w *world) burdens(ctx context.Context) (map[string]resourceUsage, error) {
+	all := map[string]resourceUsage{}
 	for name, address := range w.Admins {
-		b, err := weigh(ctx, w.HTTP, address)
+		b, err := scrape(ctx, w.HTTP, address)
 		if err != nil {
 			return nil, fmt.Errorf("%s does not tell its metrics: %w", name, err)
 		}
@@ -35,8 +35,8 @@ func (w *world) burdens(ctx context.Context) (map[string]burden, error) {
 	return all, nil
 }
 
-// weigh asks a service by its admin listener.
-func weigh(ctx context.Context, client *http.Client, address string) (b burden, err error) {
+// scrape asks a service by its admin listener.
+func scrape(ctx context.Context, client *http.Client, address string) (b resourceUsage, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", nil)
 	if err != nil {
 		return b, err
@@ -61,8 +61,8 @@ func weigh(ctx context.Context, client *http.Client, address string) (b burden, 
 	return b, nil
 }
 
-// grown names what holds more than it should, compared with when it was idle.
-func grown(idle, now map[string]burden) (wrong []string) {
+// leaked names what holds more than it should, compared with when it was idle.
+func leaked(idle, now map[string]resourceUsage) (wrong []string) {
 	for name, b := range now {
 		if b.goroutines > idle[name].goroutines+spare {
 			wrong = append(wrong, fmt.Sprintf("%s has %g goroutines left, and had %g when it was idle", name, b.goroutines, idle[name].goroutines))
@@ -82,7 +82,7 @@ func (w *world) leftovers(ctx context.Context) (wrong []violation, err error) {
 	// Connections that nobody uses are closed after a minute and a half.
 	err = patiently(ctx, 2*time.Minute, func() (bool, error) {
 		now, err := w.burdens(ctx)
-		all = grown(w.idle, now)
+		all = leaked(w.idle, now)
 		return len(all) == 0, err
 	})
 	if err != nil {

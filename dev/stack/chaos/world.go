@@ -16,7 +16,7 @@ import (
 
 // policy has the waits of days made seconds, but for the deadlines, which
 // nothing may reach. Settle is longer than ConnectFi is ever paused, as it has
-// to be: see longestPause.
+// to be: see maxPause.
 const policy = `{"documents":"1h","reminders":[],"case":"2h","read_first":"1s","read_max":"5s","settle":"5s"}`
 
 // world is the system, and everybody who has to do with it.
@@ -26,16 +26,16 @@ type world struct {
 	balancer *balancer
 	receiver *receiver
 	image    [2]string
-	dice     *dice
-	counter  chan struct{}     // who is asking for a case right now
-	idle     map[string]burden // what the processes hold before there is anything to do
+	dice     *rng
+	counter  chan struct{}            // who is asking for a case right now
+	idle     map[string]resourceUsage // what the processes hold before there is anything to do
 
 	mu    sync.Mutex
-	cases map[string]*subject // by reference
+	cases map[string]*caseRecord // by reference
 }
 
-// subject is a case as those outside remember it.
-type subject struct {
+// caseRecord is a case as those outside remember it.
+type caseRecord struct {
 	reference, customer, scenario string
 	business                      bool
 	outcome                       string    // what a reviewer will say
@@ -47,17 +47,17 @@ type subject struct {
 	forgotten                     bool      // and Temporal has no trace of it any more
 }
 
-// dice are thrown from several goroutines.
-type dice struct {
+// rng are thrown from several goroutines.
+type rng struct {
 	mu   sync.Mutex
 	rand *rand.Rand
 }
 
-func (d *dice) float() float64 { d.mu.Lock(); defer d.mu.Unlock(); return d.rand.Float64() }
-func (d *dice) pick(n int) int { d.mu.Lock(); defer d.mu.Unlock(); return d.rand.IntN(n) }
+func (d *rng) float() float64 { d.mu.Lock(); defer d.mu.Unlock(); return d.rand.Float64() }
+func (d *rng) pick(n int) int { d.mu.Lock(); defer d.mu.Unlock(); return d.rand.IntN(n) }
 
 func newWorld(ctx context.Context, s settings) (w *world, err error) {
-	w = &world{settings: s, cases: map[string]*subject{}, dice: &dice{rand: rand.New(rand.NewPCG(s.Seed, s.Seed))}, counter: make(chan struct{}, 16)}
+	w = &world{settings: s, cases: map[string]*caseRecord{}, dice: &rng{rand: rand.New(rand.NewPCG(s.Seed, s.Seed))}, counter: make(chan struct{}, 16)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.stop())
@@ -118,13 +118,13 @@ func (w *world) show(ctx context.Context, reference string) *kyc.View {
 	return &v
 }
 
-func (w *world) all() []*subject {
+func (w *world) all() []*caseRecord {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	all := make([]*subject, 0, len(w.cases))
+	all := make([]*caseRecord, 0, len(w.cases))
 	for _, s := range w.cases {
 		all = append(all, s)
 	}
-	slices.SortFunc(all, func(a, b *subject) int { return strings.Compare(a.reference, b.reference) })
+	slices.SortFunc(all, func(a, b *caseRecord) int { return strings.Compare(a.reference, b.reference) })
 	return all
 }

@@ -81,8 +81,8 @@ func (p *Program) forget(command *exec.Cmd) {
 	}
 }
 
-// Itself is another process of the running program, be that a test.
-func Itself(name string, args ...string) (*Program, error) {
+// SelfProgram is another process of the running program, be that a test.
+func SelfProgram(name string, args ...string) (*Program, error) {
 	self, err := os.Executable()
 	return &Program{Name: name, Path: self, Args: args, Env: map[string]string{another: "1"}}, err
 }
@@ -90,8 +90,8 @@ func Itself(name string, args ...string) (*Program, error) {
 // another is set for a process that Itself describes.
 const another = "FLEET_ANOTHER"
 
-// IsAnother reports whether this is such a process: a test is to run main then.
-func IsAnother() bool { return os.Getenv(another) != "" }
+// IsChild reports whether this is such a process: a test is to run main then.
+func IsChild() bool { return os.Getenv(another) != "" }
 
 // Usage is what a process has used up, and holds.
 type Usage struct {
@@ -114,19 +114,19 @@ func (p *Program) Usage() (Usage, error) {
 	return Usage{CPU: stat.CPUTime(), Memory: stat.ResidentMemory()}, err
 }
 
-// Confine has it use these processors alone, such as 0-1, from now on.
+// PinCPUs has it use these processors alone, such as 0-1, from now on.
 func (p *Program) Confine(processors string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.command == nil {
 		return fmt.Errorf("%s does not run", p.Name)
 	}
-	return Confine(p.command.Process.Pid, processors)
+	return PinCPUs(p.command.Process.Pid, processors)
 }
 
-// Confine has a process use these processors alone. Go's runtime, which counts
+// PinCPUs has a process use these processors alone. Go's runtime, which counts
 // them, notices by itself.
-func Confine(pid int, processors string) error {
+func PinCPUs(pid int, processors string) error {
 	said, err := exec.Command("taskset", "--all-tasks", "--cpu-list", "--pid", processors, strconv.Itoa(pid)).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("taskset (of util-linux): %w: %s", err, said)
@@ -204,8 +204,8 @@ func (f Fleet) Named(name string) *Program {
 	return f[slices.IndexFunc(f, func(p *Program) bool { return p.Name == name })]
 }
 
-// Answers is for Ready: it asks a service as its container's health check would.
-func Answers(address, path string) func(context.Context) error {
+// HTTPReady is for Ready: it asks a service as its container's health check would.
+func HTTPReady(address, path string) func(context.Context) error {
 	return func(ctx context.Context) error { return serve.Check(ctx, serve.LocalURL(address, path)) }
 }
 

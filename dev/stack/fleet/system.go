@@ -115,7 +115,7 @@ func Up(ctx context.Context, o Options) (*System, error) {
 
 // programs are all of them, in the order in which they are started.
 func (s *System) programs(o Options, temporal, sandbox string, webhooks []string, take func() string) ([]*Program, error) {
-	first, err := Itself("temporal", "temporal", "--port="+temporal[strings.LastIndex(temporal, ":")+1:])
+	first, err := SelfProgram("temporal", "temporal", "--port="+temporal[strings.LastIndex(temporal, ":")+1:])
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func (s *System) programs(o Options, temporal, sandbox string, webhooks []string
 		first.Env["FLEET_DATABASE"] = strings.TrimRight(o.Postgres, "/") + fmt.Sprintf("_%d", time.Now().Unix())
 	}
 	first.Ready = s.temporalIsReady
-	provider := &Program{Name: "sandbox", Path: s.program("sandbox"), Env: map[string]string{"KYC_LISTEN": sandbox}, Ready: Answers(sandbox, "/healthz")}
+	provider := &Program{Name: "sandbox", Path: s.program("sandbox"), Env: map[string]string{"KYC_LISTEN": sandbox}, Ready: HTTPReady(sandbox, "/healthz")}
 	if o.Delay > 0 {
 		provider.Args = []string{"--delay=" + o.Delay.String()}
 	}
@@ -170,7 +170,7 @@ func (s *System) service(service string, i int, admin string, vars map[string]st
 	name := fmt.Sprintf("%s-%d", service, i+1)
 	vars["KYC_ADMIN_LISTEN"] = admin
 	s.Admins[name] = admin
-	return &Program{Name: name, Path: s.program(service), Env: vars, Ready: Answers(admin, "/readyz")}
+	return &Program{Name: name, Path: s.program(service), Env: vars, Ready: HTTPReady(admin, "/readyz")}
 }
 
 // Add starts one more program: it gets the variables of all beside its own.
@@ -215,7 +215,7 @@ func (s *System) Dial(ctx context.Context) (client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return cluster.Dial(ctx, cluster.Options{Lookup: env.Map(s.Vars), Sealed: keyset.Converters(), Logger: slog.New(slog.DiscardHandler)})
+	return cluster.Dial(ctx, cluster.Options{Lookup: env.Map(s.Vars), Converters: keyset.Converters(), Logger: slog.New(slog.DiscardHandler)})
 }
 
 // Keyset is the one that all programs have.
