@@ -38,10 +38,10 @@ func TestSlowHeadersAreTold(t *testing.T) {
 				text    string
 				answers []int
 			}{
-				"half a header":              {"GET / HTTP/1.1\r\nHost: a\r\nX-A", []int{408}},
-				"half a request line":        {"GET / HT", []int{408}},
-				"two at once":                {"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", []int{200, 200}},
-				"nothing":                    {"", nil},
+				"half a header":       {"GET / HTTP/1.1\r\nHost: a\r\nX-A", []int{408}},
+				"half a request line": {"GET / HT", []int{408}},
+				"two at once":         {"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", []int{200, 200}},
+				"nothing":             {"", nil},
 			} {
 				var conn net.Conn
 				if conn, err = net.Dial("tcp", ln.Addr().String()); secure != nil {
