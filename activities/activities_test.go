@@ -21,7 +21,7 @@ import (
 	"durablekyc.example/internal/docstore"
 	"durablekyc.example/internal/seal"
 	"durablekyc.example/kyc"
-	"durablekyc.example/sandbox/standin"
+	"durablekyc.example/sandbox/simulator"
 )
 
 // world is the stand-in, reached through the real client, and a store in memory.
@@ -37,7 +37,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
-	sandbox, err := standin.New(standin.Config{Seed: 1, Delay: time.Hour})
+	sandbox, err := simulator.New(simulator.Config{Seed: 1, Delay: time.Hour})
 	require.NoError(t, err)
 	server := httptest.NewServer(sandbox)
 	t.Cleanup(func() { server.Close(); sandbox.Close() })

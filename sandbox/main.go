@@ -12,7 +12,7 @@ import (
 	"durablekyc.example/internal/env"
 	"durablekyc.example/internal/serve"
 	"durablekyc.example/internal/telemetry"
-	"durablekyc.example/sandbox/standin"
+	"durablekyc.example/sandbox/simulator"
 )
 
 type settings struct {
@@ -49,7 +49,7 @@ func run(s settings) error {
 		return err
 	}
 	log := telemetry.Logger(os.Stderr, s.Log)
-	sandbox, err := standin.New(standin.Config{Login: s.Login, Password: s.Password, Seed: s.Seed, Delay: s.Delay, Logger: log})
+	sandbox, err := simulator.New(simulator.Config{Login: s.Login, Password: s.Password, Seed: s.Seed, Delay: s.Delay, Logger: log})
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 	"durablekyc.example/connectfi"
 	"durablekyc.example/internal/seal"
 	"durablekyc.example/kyc"
-	"durablekyc.example/sandbox/standin"
+	"durablekyc.example/sandbox/simulator"
 	"durablekyc.example/workflows"
 )
 
@@ -117,7 +117,7 @@ func TestTheInboxWhateverComes(t *testing.T) {
 				submissions++
 			}
 		}
-		var ledger []standin.LedgerEntry
+		var ledger []simulator.LedgerEntry
 		l.script(http.MethodGet, "/sandbox/ledger", nil, &ledger)
 		for _, entry := range ledger {
 			require.LessOrEqual(t, entry.Applications, 1)

@@ -26,7 +26,7 @@ import (
 	"durablekyc.example/internal/docstore"
 	"durablekyc.example/internal/seal"
 	"durablekyc.example/kyc"
-	"durablekyc.example/sandbox/standin"
+	"durablekyc.example/sandbox/simulator"
 	"durablekyc.example/workflows"
 )
 
@@ -37,7 +37,7 @@ type lab struct {
 	*testsuite.TestWorkflowEnvironment
 	t        require.TestingT
 	do       *activities.Activities
-	sandbox  *standin.Sandbox
+	sandbox  *simulator.Sandbox
 	store    *docstore.Store
 	customer string
 
@@ -176,7 +176,7 @@ func (l *lab) script(method, path string, body, answer any) int {
 func newLab(t require.TestingT, keyset seal.Keyset, scenario string) *lab {
 	l := &lab{t: t}
 	var err error
-	l.sandbox, err = standin.New(standin.Config{Seed: 1, Delay: time.Hour, CallbackClient: &http.Client{Transport: nowhere{}}})
+	l.sandbox, err = simulator.New(simulator.Config{Seed: 1, Delay: time.Hour, CallbackClient: &http.Client{Transport: nowhere{}}})
 	require.NoError(t, err)
 	l.store, err = docstore.Open(context.Background(), "mem://", keyset)
 	require.NoError(t, err)
@@ -223,8 +223,8 @@ func (l *lab) submission(id string) kyc.Submission {
 }
 
 // application is where ConnectFi stands.
-func (l *lab) application() (one standin.ApplicationEntry) {
-	var all []standin.ApplicationEntry
+func (l *lab) application() (one simulator.ApplicationEntry) {
+	var all []simulator.ApplicationEntry
 	l.script(http.MethodGet, "/sandbox/applications", nil, &all)
 	if len(all) > 0 {
 		one = all[0]

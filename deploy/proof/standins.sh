@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes sure that the public images of docker-compose.yml and the Dockerfile are there, and says which are the real ones:
-# those here already, those that can be pulled, and for the rest stand-ins under the very same names, labelled "standin".
+# those here already, those that can be pulled, and for the rest stand-ins under the very same names, labelled "simulator".
 #
 #   deploy/proof/standins.sh          prints a line for each image
 #   deploy/proof/standins.sh remove   takes the stand-ins away again: nothing else should ever run on them

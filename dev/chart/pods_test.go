@@ -228,7 +228,7 @@ func TestSecretsAreFilesThatAreThere(t *testing.T) {
 
 func TestProbesAskWhatIsAnswered(t *testing.T) {
 	admin := text(t, "internal", "serve", "admin.go")
-	standin := text(t, "sandbox", "standin", "routes.go")
+	standin := text(t, "sandbox", "simulator", "routes.go")
 	eachSet(t, func(t *testing.T, r *release) {
 		for _, d := range typed[appsv1.Deployment](t, r) {
 			c := d.Spec.Template.Spec.Containers[0]

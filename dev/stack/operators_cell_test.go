@@ -20,7 +20,7 @@ import (
 
 	"durablekyc.example/internal/env"
 	"durablekyc.example/kyc"
-	"durablekyc.example/sandbox/standin"
+	"durablekyc.example/sandbox/simulator"
 	"durablekyc.example/starter/cli"
 	"durablekyc.example/workflows"
 )
@@ -75,15 +75,15 @@ func (c *cell) messages() []message {
 }
 
 // truth is what ConnectFi says of the case; zero if it has none.
-func (c *cell) truth(ctx context.Context) (standin.ApplicationEntry, error) {
-	var all []standin.ApplicationEntry
+func (c *cell) truth(ctx context.Context) (simulator.ApplicationEntry, error) {
+	var all []simulator.ApplicationEntry
 	var said bytes.Buffer
 	err := c.own.control(ctx, http.MethodGet, "/sandbox/applications?reference="+c.reference, nil, &said)
 	if err == nil {
 		err = json.Unmarshal(said.Bytes(), &all)
 	}
 	if err != nil || len(all) == 0 {
-		return standin.ApplicationEntry{}, err
+		return simulator.ApplicationEntry{}, err
 	}
 	return all[0], nil
 }

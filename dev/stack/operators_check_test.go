@@ -15,7 +15,7 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"durablekyc.example/kyc"
-	"durablekyc.example/sandbox/standin"
+	"durablekyc.example/sandbox/simulator"
 	"durablekyc.example/workflows"
 )
 
@@ -173,7 +173,7 @@ func (c *cell) checkHeard(ctx context.Context, end kyc.Stage) error {
 
 // checkLedger finds nothing doubled at ConnectFi.
 func (c *cell) checkLedger(ctx context.Context) error {
-	var all []standin.LedgerEntry
+	var all []simulator.LedgerEntry
 	var said bytes.Buffer
 	if err := c.own.control(ctx, http.MethodGet, "/sandbox/ledger?reference="+c.reference, nil, &said); err != nil {
 		return err

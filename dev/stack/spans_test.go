@@ -22,7 +22,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"durablekyc.example/kyc"
-	"durablekyc.example/sandbox/standin"
+	"durablekyc.example/sandbox/simulator"
 	"durablekyc.example/workflows"
 )
 
@@ -120,7 +120,7 @@ func TestATraceLeadsFromTheRequestToConnectFi(t *testing.T) {
 	headers, bytes := headersOf(t, own, reference)
 	t.Logf("%d headers of the history hold %d bytes", headers, bytes)
 	require.Less(t, bytes, 150*headers)
-	var applications []standin.ApplicationEntry
+	var applications []simulator.ApplicationEntry
 	sandbox(t, http.MethodGet, "/sandbox/applications", nil, &applications)
 	require.NoError(t, own.stop(), "which sends what is left")
 

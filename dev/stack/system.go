@@ -25,7 +25,7 @@ import (
 	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/internal/unseal"
 	"durablekyc.example/kyc"
-	"durablekyc.example/sandbox/standin"
+	"durablekyc.example/sandbox/simulator"
 	"durablekyc.example/webhook/intake"
 	"durablekyc.example/worker/taskqueue"
 	"durablekyc.example/workflows"
@@ -170,7 +170,7 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 	}
 	s.closers = append(s.closers, documents.Close, func() error { return metrics.Shutdown(context.WithoutCancel(ctx)) })
 	log := o.log
-	sandbox, err := standin.New(standin.Config{Login: secret.login, Password: secret.password, Logger: log, Seed: o.seed})
+	sandbox, err := simulator.New(simulator.Config{Login: secret.login, Password: secret.password, Logger: log, Seed: o.seed})
 	if err != nil {
 		return err
 	}

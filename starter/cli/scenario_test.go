@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/internal/env"
-	"durablekyc.example/sandbox/standin"
+	"durablekyc.example/sandbox/simulator"
 )
 
 // A scenario is the sandbox's: what it does not have is wrong usage, and a
@@ -20,7 +20,7 @@ func TestACustomerOfAScenario(t *testing.T) {
 		lookup := env.Map(map[string]string{"CONNECTFI_BASE_URL": url})
 		return &app{environment: lookup, out: newPrinter(io.Discard, io.Discard, lookup, false)}
 	}
-	sandbox, err := standin.New(standin.Config{Login: "dev", Password: "a password of this test"})
+	sandbox, err := simulator.New(simulator.Config{Login: "dev", Password: "a password of this test"})
 	require.NoError(t, err)
 	server := httptest.NewServer(sandbox)
 	defer server.Close()

@@ -20,7 +20,7 @@ import (
 
 	"durablekyc.example/connectfi"
 	"durablekyc.example/kyc"
-	"durablekyc.example/sandbox/standin"
+	"durablekyc.example/sandbox/simulator"
 	"durablekyc.example/webhook/intake"
 	"durablekyc.example/workflows"
 )
@@ -240,7 +240,7 @@ type backend struct {
 
 func newBackend(t testing.TB, change ...func(*intake.Config)) *backend {
 	t.Helper()
-	sandbox, err := standin.New(standin.Config{Seed: 1, Delay: time.Hour})
+	sandbox, err := simulator.New(simulator.Config{Seed: 1, Delay: time.Hour})
 	require.NoError(t, err)
 	server := httptest.NewServer(sandbox)
 	t.Cleanup(func() { server.Close(); sandbox.Close() })

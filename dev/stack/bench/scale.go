@@ -19,7 +19,7 @@ import (
 	"durablekyc.example/connectfi"
 	"durablekyc.example/dev/stack/fleet"
 	"durablekyc.example/kyc"
-	"durablekyc.example/sandbox/standin"
+	"durablekyc.example/sandbox/simulator"
 	"durablekyc.example/workflows"
 )
 
@@ -178,11 +178,11 @@ func (w *scaling) start(ctx context.Context, customer string) error {
 
 // burst decides a tenth of the open cases and calls back about all of them at once.
 func (w *scaling) burst(ctx context.Context, s *step) error {
-	var applications []standin.ApplicationEntry
+	var applications []simulator.ApplicationEntry
 	if err := w.Control(ctx, http.MethodGet, "/sandbox/applications", nil, &applications); err != nil {
 		return err
 	}
-	applications = slices.DeleteFunc(applications, func(a standin.ApplicationEntry) bool { return a.Status == connectfi.StatusCompleted })
+	applications = slices.DeleteFunc(applications, func(a simulator.ApplicationEntry) bool { return a.Status == connectfi.StatusCompleted })
 	s.Burst = s.Open / 10
 	chosen := applications[:s.Burst]
 	var deciding errgroup.Group
@@ -227,7 +227,7 @@ func (w *scaling) burst(ctx context.Context, s *step) error {
 
 // sample reads how long some of the cases took from their callback to their end.
 // One that its watch decided before the callback came is none of them.
-func (w *scaling) sample(ctx context.Context, chosen []standin.ApplicationEntry, s *step) error {
+func (w *scaling) sample(ctx context.Context, chosen []simulator.ApplicationEntry, s *step) error {
 	var decided []time.Duration
 	for i := 0; i < len(chosen); i += max(len(chosen)/500, 1) {
 		d, err := decision(ctx, w.temporal, workflows.ID(chosen[i].Reference))
@@ -255,7 +255,7 @@ func (w *scaling) lost(ctx context.Context) (lost int, err error) {
 			all += have
 		}
 	}
-	var entries []standin.LedgerEntry
+	var entries []simulator.LedgerEntry
 	if err := w.Control(ctx, http.MethodGet, "/sandbox/ledger", nil, &entries); err != nil {
 		return 0, err
 	}

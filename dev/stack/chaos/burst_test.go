@@ -22,7 +22,7 @@ import (
 
 	"durablekyc.example/connectfi"
 	"durablekyc.example/dev/stack/fleet"
-	"durablekyc.example/sandbox/standin"
+	"durablekyc.example/sandbox/simulator"
 )
 
 const (
@@ -143,7 +143,7 @@ func watch(ctx context.Context, client *http.Client, admin string) (most resourc
 
 // callbacks are requests as ConnectFi could send them at the worst: as long as
 // they may be, and of what becomes the most when it is read.
-func callbacks(w *world, applications []standin.ApplicationEntry) (all [][]byte) {
+func callbacks(w *world, applications []simulator.ApplicationEntry) (all [][]byte) {
 	for _, a := range applications {
 		head := fmt.Sprintf(`{"code":"0","requestId":"burst","data":{"reference":%q,"applicationId":%q,"status":"waiting_review","entityApplications":[`, a.Reference, a.ApplicationID)
 		body := head + strings.TrimSuffix(strings.Repeat("{},", (64<<10-len(head)-4)/3), ",") + "]}}"
@@ -173,7 +173,7 @@ func TestABurstIsShed(t *testing.T) {
 		starts.Go(func() error { w.begin(ctx, s, i); return nil })
 	}
 	require.NoError(t, starts.Wait())
-	var applications []standin.ApplicationEntry
+	var applications []simulator.ApplicationEntry
 	require.Eventually(t, func() bool {
 		applications = nil
 		if w.Control(ctx, http.MethodGet, "/sandbox/applications", nil, &applications) != nil {

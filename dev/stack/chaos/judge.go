@@ -19,7 +19,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"durablekyc.example/kyc"
-	"durablekyc.example/sandbox/standin"
+	"durablekyc.example/sandbox/simulator"
 	"durablekyc.example/workflows"
 )
 
@@ -73,14 +73,14 @@ func (w *world) awaitQuiescence(ctx context.Context, within time.Duration, out *
 // evidence is what the judges look at.
 type evidence struct {
 	subject *caseRecord
-	view    *kyc.View                // nil if it cannot be shown
-	closed  bool                     // Temporal says that it was terminated
-	open    bool                     // Temporal says that it runs
-	truth   standin.ApplicationEntry // ConnectFi's word
-	ledger  standin.LedgerEntry      // and what it was made to do
-	events  map[string]string        // by id: what the receiver of all heard
-	runs    []*history.History       // of the case and of its notifier
-	unread  []error                  // why one of them cannot be read
+	view    *kyc.View                  // nil if it cannot be shown
+	closed  bool                       // Temporal says that it was terminated
+	open    bool                       // Temporal says that it runs
+	truth   simulator.ApplicationEntry // ConnectFi's word
+	ledger  simulator.LedgerEntry      // and what it was made to do
+	events  map[string]string          // by id: what the receiver of all heard
+	runs    []*history.History         // of the case and of its notifier
+	unread  []error                    // why one of them cannot be read
 }
 
 // check looks at every case from all sides.
@@ -96,8 +96,8 @@ func (w *world) check(ctx context.Context, n *nemesis, took time.Duration) (*res
 	if failed != nil {
 		r.Violations = append(r.Violations, violation{"the system", failed.Error()})
 	}
-	var applications []standin.ApplicationEntry
-	var entries []standin.LedgerEntry
+	var applications []simulator.ApplicationEntry
+	var entries []simulator.LedgerEntry
 	if err := errors.Join(w.Control(ctx, http.MethodGet, "/sandbox/applications", nil, &applications),
 		w.Control(ctx, http.MethodGet, "/sandbox/ledger", nil, &entries)); err != nil {
 		return nil, err
@@ -150,8 +150,8 @@ func (w *world) check(ctx context.Context, n *nemesis, took time.Duration) (*res
 }
 
 // gather collects the evidence of one case.
-func (w *world) gather(ctx context.Context, cases workflows.Client, s *caseRecord, applications []standin.ApplicationEntry,
-	entries []standin.LedgerEntry) evidence {
+func (w *world) gather(ctx context.Context, cases workflows.Client, s *caseRecord, applications []simulator.ApplicationEntry,
+	entries []simulator.LedgerEntry) evidence {
 	e := evidence{subject: s, events: w.receiver.heard(s.reference)}
 	status, err := cases.Describe(ctx, s.reference)
 	e.closed = err == nil && status == enums.WORKFLOW_EXECUTION_STATUS_TERMINATED

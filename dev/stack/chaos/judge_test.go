@@ -16,7 +16,7 @@ import (
 	"durablekyc.example/dev/stack/fleet"
 	"durablekyc.example/internal/seal"
 	"durablekyc.example/kyc"
-	"durablekyc.example/sandbox/standin"
+	"durablekyc.example/sandbox/simulator"
 	"durablekyc.example/workflows"
 )
 
@@ -47,8 +47,8 @@ func good(t *testing.T) (evidence, workflows.Replayer) {
 		subject: &caseRecord{reference: "A1", scenario: "step_up"},
 		view: &kyc.View{Reference: "A1", ApplicationID: "iapp_1", Stage: kyc.Approved,
 			Timeline: []kyc.Entry{{What: kyc.EntryStarted}, {What: "awaiting_documents"}, {What: kyc.EntryWanted}, {What: "approved"}}},
-		truth:  standin.ApplicationEntry{Reference: "A1", ApplicationID: "iapp_1", Status: "completed", Outcome: "Approved"},
-		ledger: standin.LedgerEntry{Reference: "A1", Applications: 1, Documents: 2, Attachments: 2},
+		truth:  simulator.ApplicationEntry{Reference: "A1", ApplicationID: "iapp_1", Status: "completed", Outcome: "Approved"},
+		ledger: simulator.LedgerEntry{Reference: "A1", Applications: 1, Documents: 2, Attachments: 2},
 		events: map[string]string{"evt_1": "case.documents_requested", "evt_2": "case.approved"},
 		runs:   []*history.History{&h},
 	}, workflows.Replayer(keyset.WorkerConverters())

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"durablekyc.example/connectfi"
-	"durablekyc.example/sandbox/standin"
+	"durablekyc.example/sandbox/simulator"
 )
 
 // load starts all cases, spread over the time, half of them by the API and half
@@ -137,7 +137,7 @@ func (w *world) background(ctx context.Context) *sync.WaitGroup {
 	all.Go(func() {
 		defer func() { _ = applicants.Wait() }()
 		for ctx.Err() == nil {
-			var applications []standin.ApplicationEntry
+			var applications []simulator.ApplicationEntry
 			if w.Control(ctx, http.MethodGet, "/sandbox/applications", nil, &applications) == nil {
 				for _, a := range applications {
 					w.actOn(ctx, a, &applicants)
@@ -154,7 +154,7 @@ func (w *world) background(ctx context.Context) *sync.WaitGroup {
 }
 
 // actOn does what a person does about an application.
-func (w *world) actOn(ctx context.Context, a standin.ApplicationEntry, applicants *errgroup.Group) {
+func (w *world) actOn(ctx context.Context, a simulator.ApplicationEntry, applicants *errgroup.Group) {
 	w.mu.Lock()
 	s := w.cases[a.Reference]
 	w.mu.Unlock()
@@ -207,7 +207,7 @@ func (w *world) send(ctx context.Context, s *caseRecord) {
 
 // forge calls back what ConnectFi never said: with a good token an old hint or
 // one of another application, with a bad one whatever it likes. A case reads.
-func (w *world) forge(ctx context.Context, a standin.ApplicationEntry) {
+func (w *world) forge(ctx context.Context, a simulator.ApplicationEntry) {
 	address := a.WebhookURL
 	if w.dice.pick(2) == 0 {
 		address += "x"

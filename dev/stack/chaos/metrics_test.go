@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/dev/stack/fleet"
-	"durablekyc.example/sandbox/standin"
+	"durablekyc.example/sandbox/simulator"
 )
 
 // listed is a line of deploy/observability/metrics.txt.
@@ -105,7 +105,7 @@ func lively(t *testing.T, cases int, over time.Duration) *world {
 
 // late calls back on a case that was decided.
 func (w *world) late(t *testing.T) {
-	var applications []standin.ApplicationEntry
+	var applications []simulator.ApplicationEntry
 	require.NoError(t, w.Control(t.Context(), http.MethodGet, "/sandbox/applications", nil, &applications))
 	a := applications[0]
 	body := fmt.Sprintf(`{"code":"0","requestId":"late","data":{"reference":%q,"applicationId":%q,"status":"completed","outcome":"Approved"}}`, a.Reference, a.ApplicationID)

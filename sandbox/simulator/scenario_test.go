@@ -1,4 +1,4 @@
-package standin_test
+package simulator_test
 
 import (
 	"fmt"
@@ -10,21 +10,21 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/connectfi"
-	"durablekyc.example/sandbox/standin"
+	"durablekyc.example/sandbox/simulator"
 )
 
 // stories walk every scenario. A step is who does something, then where the
 // application stands and how many callbacks were sent by then.
-var stories = map[standin.Scenario]string{
-	standin.Approve:       `identify → completed Approved, 0`,
-	standin.Deny:          `identify → completed Denied, 0`,
-	standin.StepUp:        `identify → pending_step_up, 0; front → pending_step_up, 0; back → completed Approved, 0`,
-	standin.StepUpReview:  `identify → pending_step_up, 0; licence → waiting_review, 0; wait → waiting_review, 0; approved → completed Approved, 1`,
-	standin.Review:        `identify → waiting_review, 0; wait → waiting_review, 0; denied → completed Denied, 1`,
-	standin.DataRequest:   `identify → data_request, 0; wait → data_request, 0; move running → running, 1; move completed → completed Approved, 2`,
-	standin.Running:       `identify → running, 0; wait → completed Approved, 1`,
-	standin.UnknownStatus: `identify → pending_action, 0; wait → pending_action, 0; move waiting_review → waiting_review, 1; approved → completed Approved, 2`,
-	standin.BackAndForth: `identify → pending_step_up, 0; licence → waiting_review, 0; wait → pending_step_up, 1;` +
+var stories = map[simulator.Scenario]string{
+	simulator.Approve:       `identify → completed Approved, 0`,
+	simulator.Deny:          `identify → completed Denied, 0`,
+	simulator.StepUp:        `identify → pending_step_up, 0; front → pending_step_up, 0; back → completed Approved, 0`,
+	simulator.StepUpReview:  `identify → pending_step_up, 0; licence → waiting_review, 0; wait → waiting_review, 0; approved → completed Approved, 1`,
+	simulator.Review:        `identify → waiting_review, 0; wait → waiting_review, 0; denied → completed Denied, 1`,
+	simulator.DataRequest:   `identify → data_request, 0; wait → data_request, 0; move running → running, 1; move completed → completed Approved, 2`,
+	simulator.Running:       `identify → running, 0; wait → completed Approved, 1`,
+	simulator.UnknownStatus: `identify → pending_action, 0; wait → pending_action, 0; move waiting_review → waiting_review, 1; approved → completed Approved, 2`,
+	simulator.BackAndForth: `identify → pending_step_up, 0; licence → waiting_review, 0; wait → pending_step_up, 1;` +
 		` front → pending_step_up, 1; back → completed Approved, 1; wait → completed Approved, 1`,
 }
 
@@ -32,7 +32,7 @@ func TestScenariosByPlainHTTP(t *testing.T) {
 	for scenario, story := range stories {
 		for _, kind := range []string{"individual", "business"} {
 			t.Run(fmt.Sprintf("%s/%s", scenario, kind), func(t *testing.T) {
-				run(t, standin.Config{}, func(t *testing.T, b *bench) {
+				run(t, simulator.Config{}, func(t *testing.T, b *bench) {
 					tell(t, b, b.customers(kind, scenario, 1)[0], story)
 				})
 			})
@@ -80,7 +80,7 @@ func tell(t *testing.T, b *bench, customer, story string) {
 func TestScenariosByTheClient(t *testing.T) {
 	for scenario := range stories {
 		t.Run(string(scenario), func(t *testing.T) {
-			run(t, standin.Config{}, func(t *testing.T, b *bench) {
+			run(t, simulator.Config{}, func(t *testing.T, b *bench) {
 				ctx, c := t.Context(), b.client
 				id := b.customers("individual", scenario, 1)[0]
 				a, err := c.Identify(ctx, connectfi.IdentificationRequest{CustomerID: id, Reference: "R1", WebhookURL: hook})
@@ -89,7 +89,7 @@ func TestScenariosByTheClient(t *testing.T) {
 					switch a.Status {
 					case connectfi.StatusCompleted:
 						outcome := connectfi.Outcome("Approved")
-						if scenario == standin.Deny {
+						if scenario == simulator.Deny {
 							outcome = "Denied"
 						}
 						require.Equal(t, outcome, a.Outcome)
@@ -106,7 +106,7 @@ func TestScenariosByTheClient(t *testing.T) {
 						require.NoError(t, err)
 						continue
 					case connectfi.StatusWaitingReview:
-						if scenario != standin.BackAndForth {
+						if scenario != simulator.BackAndForth {
 							b.review(a, "approved")
 						}
 					case connectfi.StatusDataRequest, "pending_action":
@@ -123,8 +123,8 @@ func TestScenariosByTheClient(t *testing.T) {
 }
 
 func TestEveryRepresentativeCarriesTheScenario(t *testing.T) {
-	run(t, standin.Config{}, func(t *testing.T, b *bench) {
-		a := b.identify(b.customers("business", standin.StepUpReview, 2)[0], "R1")
+	run(t, simulator.Config{}, func(t *testing.T, b *bench) {
+		a := b.identify(b.customers("business", simulator.StepUpReview, 2)[0], "R1")
 		require.Len(t, a.EntityApplications, 3)
 		first, second := a.EntityApplications[0].EntityID, a.EntityApplications[1].EntityID
 		require.Equal(t, connectfi.StatusPendingStepUp, b.licence(a, first).Status, "the other one still wants documents")
@@ -136,28 +136,28 @@ func TestEveryRepresentativeCarriesTheScenario(t *testing.T) {
 }
 
 func TestOneImageOfAnotherType(t *testing.T) {
-	run(t, standin.Config{}, func(t *testing.T, b *bench) {
-		a := b.identify(standin.PageIndividual, "R1")
-		a = b.link(a, standin.PageIndividual, links(b.document("passport", "image"))...)
+	run(t, simulator.Config{}, func(t *testing.T, b *bench) {
+		a := b.identify(simulator.PageIndividual, "R1")
+		a = b.link(a, simulator.PageIndividual, links(b.document("passport", "image"))...)
 		require.Equal(t, connectfi.StatusCompleted, a.Status)
 	})
 }
 
 func TestTheSameSideTwiceIsNotALicence(t *testing.T) {
-	run(t, standin.Config{}, func(t *testing.T, b *bench) {
-		a := b.identify(standin.PageIndividual, "R1")
+	run(t, simulator.Config{}, func(t *testing.T, b *bench) {
+		a := b.identify(simulator.PageIndividual, "R1")
 		front := links(b.document("license", "image"))[0]
-		b.link(a, standin.PageIndividual, front)
-		a = b.link(a, standin.PageIndividual, front)
+		b.link(a, simulator.PageIndividual, front)
+		a = b.link(a, simulator.PageIndividual, front)
 		require.Equal(t, connectfi.StatusPendingStepUp, a.Status)
-		require.Equal(t, standin.LedgerEntry{Reference: "R1", Applications: 1, Documents: 1, Attachments: 2}, b.ledger("R1"),
+		require.Equal(t, simulator.LedgerEntry{Reference: "R1", Applications: 1, Documents: 1, Attachments: 2}, b.ledger("R1"),
 			"the doubled link shows")
 	})
 }
 
 func TestADecisionDuringTheDelayStands(t *testing.T) {
-	run(t, standin.Config{}, func(t *testing.T, b *bench) {
-		a := b.identify(b.customers("individual", standin.Running, 1)[0], "R1")
+	run(t, simulator.Config{}, func(t *testing.T, b *bench) {
+		a := b.identify(b.customers("individual", simulator.Running, 1)[0], "R1")
 		b.move(a, "completed", "denied")
 		pass(3 * time.Second)
 		require.Equal(t, connectfi.Outcome("Denied"), b.read(a).Outcome)
@@ -166,7 +166,7 @@ func TestADecisionDuringTheDelayStands(t *testing.T) {
 }
 
 func TestACustomerWithoutAWebhookIsNotCalled(t *testing.T) {
-	run(t, standin.Config{}, func(t *testing.T, b *bench) {
+	run(t, simulator.Config{}, func(t *testing.T, b *bench) {
 		a := application(b, "/akepa/identification", `{"customerId":"cstap_1","reference":"R1","webhookUrl":null,"syncMode":null}`)
 		b.move(a, "running", "")
 		require.Equal(t, 0, b.ledger("R1").Callbacks)
@@ -180,7 +180,7 @@ func TestLastNames(t *testing.T) {
 		"Running": "running", "UnknownStatus": "pending_action", "BackAndForth": "pending_step_up",
 	} {
 		t.Run(name, func(t *testing.T) {
-			run(t, standin.Config{}, func(t *testing.T, b *bench) {
+			run(t, simulator.Config{}, func(t *testing.T, b *bench) {
 				for kind, customer := range map[string]string{
 					"individual": `{"firstName":"A","lastName":"` + name + `"}`,
 					"business":   `{"representatives":[{"lastName":"` + name + `"}]}`,

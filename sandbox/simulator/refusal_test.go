@@ -1,4 +1,4 @@
-package standin_test
+package simulator_test
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/connectfi"
-	"durablekyc.example/sandbox/standin"
+	"durablekyc.example/sandbox/simulator"
 )
 
 func TestValidation(t *testing.T) {
@@ -40,7 +40,7 @@ func TestValidation(t *testing.T) {
 		"a login inside":            {"/auth/get-token", `{"user":{"login":"a b","password":""}}`, "/user/login pattern, /user/password minLength"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			run(t, standin.Config{}, func(t *testing.T, b *bench) {
+			run(t, simulator.Config{}, func(t *testing.T, b *bench) {
 				status, text := b.call(http.MethodPost, c.path, c.body)
 				require.Equal(t, http.StatusBadRequest, status, text)
 				refused := into[struct {
@@ -70,7 +70,7 @@ func TestValidation(t *testing.T) {
 
 // The form of a raw Ajv error, in full.
 func TestAnUnknownPropertyAsAjvSaysIt(t *testing.T) {
-	run(t, standin.Config{}, func(t *testing.T, b *bench) {
+	run(t, simulator.Config{}, func(t *testing.T, b *bench) {
 		_, text := b.call(http.MethodPost, "/akepa/status", `{"customerId":"cstap_1","applicationId":"iapp_1","extra":true}`)
 		require.Contains(t, text, `"context":[{"instancePath":"","schemaPath":"#/additionalProperties","keyword":"additionalProperties",`+
 			`"params":{"additionalProperty":"extra"},"message":"must NOT have additional properties"}]`)
@@ -78,9 +78,9 @@ func TestAnUnknownPropertyAsAjvSaysIt(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	run(t, standin.Config{}, func(t *testing.T, b *bench) {
-		a := b.identify(standin.PageIndividual, "R1")
-		decided := b.identify(b.customers("individual", standin.Approve, 1)[0], "R2")
+	run(t, simulator.Config{}, func(t *testing.T, b *bench) {
+		a := b.identify(simulator.PageIndividual, "R1")
+		decided := b.identify(b.customers("individual", simulator.Approve, 1)[0], "R2")
 		announced, uploaded := b.document("license", ""), b.document("license", "image")
 		link := func(a connectfi.Application, entity, document string) string {
 			return fmt.Sprintf(`{"applicationId":%q,"customerId":%q,"entityId":%q,"documents":[{"documentId":%q,"side":"front"}]}`,
@@ -118,7 +118,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestUploadRefusals(t *testing.T) {
-	run(t, standin.Config{}, func(t *testing.T, b *bench) {
+	run(t, simulator.Config{}, func(t *testing.T, b *bench) {
 		id := b.document("license", "")
 		for name, c := range map[string]struct{ id, field, image, code string }{
 			"unknown document": {"doc_1", "file", "image", "documentNotFound"},
@@ -136,7 +136,7 @@ func TestUploadRefusals(t *testing.T) {
 }
 
 func TestListPages(t *testing.T) {
-	run(t, standin.Config{}, func(t *testing.T, b *bench) {
+	run(t, simulator.Config{}, func(t *testing.T, b *bench) {
 		require.JSONEq(t, `{"applications":[]}`, mustData(b, `{"customerId":"cstap_1"}`), "a customer nobody has used has none")
 		for i := range 5 {
 			b.identify("cstap_1", fmt.Sprintf("R%d", i))

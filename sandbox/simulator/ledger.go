@@ -1,4 +1,4 @@
-package standin
+package simulator
 
 // LedgerEntry tells what the stand-in did under one reference. It judges
 // "exactly once".

@@ -1,4 +1,4 @@
-package standin_test
+package simulator_test
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/connectfi"
-	"durablekyc.example/sandbox/standin"
+	"durablekyc.example/sandbox/simulator"
 )
 
 // pipes is a listener without a network, for synctest's time.
@@ -59,12 +59,12 @@ func (s *stubborn) RoundTrip(r *http.Request) (*http.Response, error) {
 // Serve and Close leave nothing behind: no call that dawdles, no callback
 // under way, no step still to come.
 func TestEverythingEnds(t *testing.T) {
-	for name, end := range map[string]func(t *testing.T, stop func(), served <-chan error, s *standin.Sandbox){
-		"by Serve's context": func(t *testing.T, stop func(), served <-chan error, _ *standin.Sandbox) {
+	for name, end := range map[string]func(t *testing.T, stop func(), served <-chan error, s *simulator.Sandbox){
+		"by Serve's context": func(t *testing.T, stop func(), served <-chan error, _ *simulator.Sandbox) {
 			stop()
 			require.NoError(t, <-served)
 		},
-		"by Close": func(_ *testing.T, stop func(), served <-chan error, s *standin.Sandbox) {
+		"by Close": func(_ *testing.T, stop func(), served <-chan error, s *simulator.Sandbox) {
 			s.Close()
 			stop()
 			<-served
@@ -73,7 +73,7 @@ func TestEverythingEnds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var receiver stubborn
-				sandbox, err := standin.New(standin.Config{Delay: time.Hour, CallbackClient: &http.Client{Transport: &receiver}})
+				sandbox, err := simulator.New(simulator.Config{Delay: time.Hour, CallbackClient: &http.Client{Transport: &receiver}})
 				require.NoError(t, err)
 				ctx, stop := context.WithCancel(t.Context())
 				defer stop()
@@ -82,8 +82,8 @@ func TestEverythingEnds(t *testing.T) {
 
 				b := &bench{TB: t, sandbox: sandbox}
 				b.token = b.getToken("team", "secret")
-				still := b.identify(b.customers("individual", standin.Running, 1)[0], "R1")
-				b.move(b.identify(standin.PageIndividual, "R2"), "completed", "approved")
+				still := b.identify(b.customers("individual", simulator.Running, 1)[0], "R1")
+				b.move(b.identify(simulator.PageIndividual, "R2"), "completed", "approved")
 				require.Equal(t, 1, b.ledger("R2").Callbacks)
 				b.faults(`{"slow":"1h"}`)
 				transport := &http.Transport{DialContext: listener.dial, DisableKeepAlives: true}
@@ -104,7 +104,7 @@ func TestEverythingEnds(t *testing.T) {
 				b.faults(`{}`)
 				pass(30 * time.Minute)
 				pass(31 * time.Minute)
-				for _, entry := range good[[]standin.ApplicationEntry](b, http.MethodGet, "/sandbox/applications?reference=R1", "") {
+				for _, entry := range good[[]simulator.ApplicationEntry](b, http.MethodGet, "/sandbox/applications?reference=R1", "") {
 					require.Equal(t, connectfi.StatusRunning, entry.Status, "nothing happens by itself any more")
 					require.Equal(t, still.ApplicationID, entry.ApplicationID)
 				}

@@ -1,4 +1,4 @@
-package standin_test
+package simulator_test
 
 import (
 	"errors"
@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/connectfi"
-	"durablekyc.example/sandbox/standin"
+	"durablekyc.example/sandbox/simulator"
 )
 
 const identification = `{"customerId":"cstap_1","reference":"R1"}`
@@ -56,7 +56,7 @@ func TestCallbackFaults(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			run(t, standin.Config{}, func(t *testing.T, b *bench) {
+			run(t, simulator.Config{}, func(t *testing.T, b *bench) {
 				other, own := b.identify("cstap_1", "R1"), b.identify("cstap_2", "R2")
 				b.faults(c.dial)
 				b.move(own, "completed", "approved")
@@ -69,7 +69,7 @@ func TestCallbackFaults(t *testing.T) {
 // made counts the applications of identification; the ledger may be empty.
 func (b *bench) made() int {
 	made := 0
-	for _, entry := range good[[]standin.LedgerEntry](b, http.MethodGet, "/sandbox/ledger", "") {
+	for _, entry := range good[[]simulator.LedgerEntry](b, http.MethodGet, "/sandbox/ledger", "") {
 		made += entry.Applications
 	}
 	return made
@@ -90,7 +90,7 @@ func TestCallFaults(t *testing.T) {
 		"slow":          {`{"slow":"5s"}`, 200, "0", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			run(t, standin.Config{}, func(t *testing.T, b *bench) {
+			run(t, simulator.Config{}, func(t *testing.T, b *bench) {
 				b.faults(c.dial)
 				begun := time.Now()
 				status, text := b.call(http.MethodPost, "/akepa/identification", identification)
@@ -109,7 +109,7 @@ func TestCallFaults(t *testing.T) {
 }
 
 func TestTheClientReadsRetryAfter(t *testing.T) {
-	run(t, standin.Config{}, func(t *testing.T, b *bench) {
+	run(t, simulator.Config{}, func(t *testing.T, b *bench) {
 		b.faults(`{"rate_limit":1}`)
 		_, err := b.client.List(t.Context(), connectfi.ListRequest{CustomerID: "cstap_1"})
 		var refused *connectfi.Error
@@ -120,7 +120,7 @@ func TestTheClientReadsRetryAfter(t *testing.T) {
 }
 
 func TestAnExpiredTokenStaysExpired(t *testing.T) {
-	run(t, standin.Config{}, func(t *testing.T, b *bench) {
+	run(t, simulator.Config{}, func(t *testing.T, b *bench) {
 		b.faults(`{"expire_tokens":1}`)
 		b.call(http.MethodPost, "/akepa/identification", identification)
 		b.faults(`{}`)
@@ -134,7 +134,7 @@ func TestAnExpiredTokenStaysExpired(t *testing.T) {
 func TestGetTokenKnowsFewFaults(t *testing.T) {
 	for fault, status := range map[string]int{"error_after": 200, "ext_akepa": 200, "expire_tokens": 200, "error_before": 500, "rate_limit": 429} {
 		t.Run(fault, func(t *testing.T) {
-			run(t, standin.Config{}, func(t *testing.T, b *bench) {
+			run(t, simulator.Config{}, func(t *testing.T, b *bench) {
 				b.faults(fmt.Sprintf(`{%q:1}`, fault))
 				got, _ := b.call(http.MethodPost, "/auth/get-token", `{"user":{"login":"a","password":"b"}}`)
 				require.Equal(t, status, got)
@@ -144,11 +144,11 @@ func TestGetTokenKnowsFewFaults(t *testing.T) {
 }
 
 func TestTheSandboxItselfDoesNotFail(t *testing.T) {
-	run(t, standin.Config{}, func(t *testing.T, b *bench) {
+	run(t, simulator.Config{}, func(t *testing.T, b *bench) {
 		a := b.identify("cstap_1", "R1")
 		b.faults(`{"error_before":1,"error_after":1,"ext_akepa":1,"rate_limit":1,"expire_tokens":1,"slow":"1h"}`)
 		begun := time.Now()
-		b.customers("individual", standin.Review, 1)
+		b.customers("individual", simulator.Review, 1)
 		b.move(a, "running", "")
 		b.ledger("R1")
 		require.Zero(t, time.Since(begun))
@@ -159,7 +159,7 @@ func TestTheSandboxItselfDoesNotFail(t *testing.T) {
 func TestLostAnswersAreOfTwoKinds(t *testing.T) {
 	for fault, made := range map[string]int{"error_before": 0, "error_after": 40} {
 		t.Run(fault, func(t *testing.T) {
-			sandbox, err := standin.New(standin.Config{Seed: 7})
+			sandbox, err := simulator.New(simulator.Config{Seed: 7})
 			require.NoError(t, err)
 			server := httptest.NewServer(sandbox)
 			t.Cleanup(sandbox.Close)
@@ -192,7 +192,7 @@ func TestLostAnswersAreOfTwoKinds(t *testing.T) {
 
 func TestTheDiceRepeatWithTheSeed(t *testing.T) {
 	throws := func(seed uint64) (fell string) {
-		run(t, standin.Config{Seed: seed}, func(t *testing.T, b *bench) {
+		run(t, simulator.Config{Seed: seed}, func(t *testing.T, b *bench) {
 			b.faults(`{"ext_akepa":0.5,"rate_limit":0.2}`)
 			for range 60 {
 				status, _ := b.call(http.MethodPost, "/akepa/identification", identification)
@@ -210,7 +210,7 @@ func TestTheDiceRepeatWithTheSeed(t *testing.T) {
 }
 
 func TestTheDial(t *testing.T) {
-	run(t, standin.Config{}, func(t *testing.T, b *bench) {
+	run(t, simulator.Config{}, func(t *testing.T, b *bench) {
 		b.faults(`{"drop_callbacks":0.5,"slow":"1m30s"}`)
 		_, text := b.call(http.MethodGet, "/sandbox/faults", "")
 		require.Contains(t, text, `"slow":"1m30s"`)
@@ -233,6 +233,6 @@ func TestTheDial(t *testing.T) {
 		_, after := b.call(http.MethodGet, "/sandbox/faults", "")
 		require.Equal(t, text, after, "a refused dial changes nothing")
 		b.faults(`{"rate_limit":0}`)
-		require.Equal(t, standin.Faults{}, good[standin.Faults](b, http.MethodGet, "/sandbox/faults", ""), "what is not named is off")
+		require.Equal(t, simulator.Faults{}, good[simulator.Faults](b, http.MethodGet, "/sandbox/faults", ""), "what is not named is off")
 	})
 }

@@ -1,4 +1,4 @@
-package standin_test
+package simulator_test
 
 import (
 	"net/http"
@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/connectfi"
-	"durablekyc.example/sandbox/standin"
+	"durablekyc.example/sandbox/simulator"
 )
 
 // fresh are the only words of an answer that differ from call to call.
@@ -25,7 +25,7 @@ func TestIdentificationAnswersAsPrinted(t *testing.T) {
 		"identification_business":   `{"customerId":"cstab_7BX5DO49J48VeWKsJ6gWNb","reference":"extRefBApp100","webhookUrl":"https://your_webhook_url/extRefBApp100"}`,
 	} {
 		t.Run(golden, func(t *testing.T) {
-			run(t, standin.Config{}, func(t *testing.T, b *bench) {
+			run(t, simulator.Config{}, func(t *testing.T, b *bench) {
 				status, body := b.call(http.MethodPost, "/akepa/identification", request)
 				require.Equal(t, http.StatusOK, status)
 				require.Equal(t, alike(printed(t, golden)), alike(body))
@@ -36,7 +36,7 @@ func TestIdentificationAnswersAsPrinted(t *testing.T) {
 }
 
 func TestCallbackIsAsPrinted(t *testing.T) {
-	run(t, standin.Config{}, func(t *testing.T, b *bench) {
+	run(t, simulator.Config{}, func(t *testing.T, b *bench) {
 		a := b.identify("cstap_5WMvWpL6XzfkmntDJeeHm2", "extRefAk124")
 		require.Empty(t, b.arrived(), "the answer told it; a callback never does")
 		b.move(a, "completed", "approved")
@@ -48,9 +48,9 @@ func TestCallbackIsAsPrinted(t *testing.T) {
 }
 
 func TestTheBusinessIsApprovedWithItsRepresentative(t *testing.T) {
-	run(t, standin.Config{}, func(t *testing.T, b *bench) {
-		a := b.identify(standin.PageBusiness, "extRefBApp100")
-		a = b.licence(a, standin.PageRepresentative)
+	run(t, simulator.Config{}, func(t *testing.T, b *bench) {
+		a := b.identify(simulator.PageBusiness, "extRefBApp100")
+		a = b.licence(a, simulator.PageRepresentative)
 		require.Equal(t, connectfi.Outcome("Approved"), a.Outcome)
 		for _, e := range a.EntityApplications {
 			require.Equal(t, connectfi.Outcome("approved"), e.Outcome)
@@ -59,15 +59,15 @@ func TestTheBusinessIsApprovedWithItsRepresentative(t *testing.T) {
 }
 
 func TestEveryIdentificationMakesAnApplication(t *testing.T) {
-	run(t, standin.Config{}, func(t *testing.T, b *bench) {
-		first, second := b.identify(standin.PageIndividual, "A1"), b.identify(standin.PageIndividual, "A1")
+	run(t, simulator.Config{}, func(t *testing.T, b *bench) {
+		first, second := b.identify(simulator.PageIndividual, "A1"), b.identify(simulator.PageIndividual, "A1")
 		require.NotEqual(t, first.ApplicationID, second.ApplicationID)
-		require.Equal(t, standin.LedgerEntry{Reference: "A1", Applications: 2}, b.ledger("A1"))
+		require.Equal(t, simulator.LedgerEntry{Reference: "A1", Applications: 2}, b.ledger("A1"))
 	})
 }
 
 func TestTokensEnd(t *testing.T) {
-	run(t, standin.Config{TokenLifetime: time.Minute}, func(t *testing.T, b *bench) {
+	run(t, simulator.Config{TokenLifetime: time.Minute}, func(t *testing.T, b *bench) {
 		require.Regexp(t, `^[0-9a-zA-Z]{66}$`, b.token)
 		ask := func() (int, string) { return b.call(http.MethodPost, "/akepa/list", `{"customerId":"cstap_1"}`) }
 		pass(time.Minute - 1)
@@ -81,7 +81,7 @@ func TestTokensEnd(t *testing.T) {
 }
 
 func TestOnlyTheRightLoginGetsAToken(t *testing.T) {
-	run(t, standin.Config{Login: "team", Password: "secret"}, func(t *testing.T, b *bench) {
+	run(t, simulator.Config{Login: "team", Password: "secret"}, func(t *testing.T, b *bench) {
 		for _, wrong := range []string{`"login":"team","password":"other"`, `"login":"other","password":"secret"`} {
 			status, body := b.call(http.MethodPost, "/auth/get-token", `{"user":{`+wrong+`}}`)
 			require.Equal(t, http.StatusUnauthorized, status, wrong)
@@ -91,13 +91,13 @@ func TestOnlyTheRightLoginGetsAToken(t *testing.T) {
 }
 
 func TestConfigIsChecked(t *testing.T) {
-	for name, config := range map[string]standin.Config{
+	for name, config := range map[string]simulator.Config{
 		"a login without a password": {Login: "team"},
 		"a login of another form":    {Login: "te am", Password: "secret"},
 		"a negative delay":           {Delay: -1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := standin.New(config)
+			_, err := simulator.New(config)
 			require.Error(t, err)
 		})
 	}

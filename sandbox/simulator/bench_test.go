@@ -1,4 +1,4 @@
-package standin_test
+package simulator_test
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/connectfi"
-	"durablekyc.example/sandbox/standin"
+	"durablekyc.example/sandbox/simulator"
 )
 
 const hook = "https://webhook.example/callbacks"
@@ -25,7 +25,7 @@ const hook = "https://webhook.example/callbacks"
 // bench is a stand-in on no network at all, so that it runs in synctest's time.
 type bench struct {
 	testing.TB
-	sandbox *standin.Sandbox
+	sandbox *simulator.Sandbox
 	client  *connectfi.Client
 	token   string
 
@@ -55,12 +55,12 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // run gives a test the stand-in in a bubble with a clock of its own.
-func run(t *testing.T, config standin.Config, test func(t *testing.T, b *bench)) {
+func run(t *testing.T, config simulator.Config, test func(t *testing.T, b *bench)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := &bench{TB: t}
 		config.CallbackClient = &http.Client{Transport: b}
-		sandbox, err := standin.New(config)
+		sandbox, err := simulator.New(config)
 		require.NoError(t, err)
 		defer sandbox.Close()
 		b.sandbox = sandbox
@@ -184,16 +184,16 @@ func (b *bench) licence(a connectfi.Application, entity string) connectfi.Applic
 
 func (b *bench) review(a connectfi.Application, outcome string) {
 	b.Helper()
-	good[standin.ApplicationEntry](b, http.MethodPost, "/sandbox/applications/"+a.ApplicationID+"/review", map[string]string{"outcome": outcome})
+	good[simulator.ApplicationEntry](b, http.MethodPost, "/sandbox/applications/"+a.ApplicationID+"/review", map[string]string{"outcome": outcome})
 }
 
 func (b *bench) move(a connectfi.Application, status, outcome string) {
 	b.Helper()
-	good[standin.ApplicationEntry](b, http.MethodPost, "/sandbox/applications/"+a.ApplicationID+"/status",
+	good[simulator.ApplicationEntry](b, http.MethodPost, "/sandbox/applications/"+a.ApplicationID+"/status",
 		map[string]string{"status": status, "outcome": outcome})
 }
 
-func (b *bench) customers(kind string, scenario standin.Scenario, representatives int) []string {
+func (b *bench) customers(kind string, scenario simulator.Scenario, representatives int) []string {
 	b.Helper()
 	return good[struct{ CustomerIDs []string }](b, http.MethodPost, "/sandbox/customers",
 		map[string]any{"type": kind, "scenario": scenario, "representatives": representatives}).CustomerIDs
@@ -201,14 +201,14 @@ func (b *bench) customers(kind string, scenario standin.Scenario, representative
 
 func (b *bench) faults(dial string) {
 	b.Helper()
-	good[standin.Faults](b, http.MethodPut, "/sandbox/faults", dial)
+	good[simulator.Faults](b, http.MethodPut, "/sandbox/faults", dial)
 }
 
 // ledger settles first, so that no callback is still on its way.
-func (b *bench) ledger(reference string) standin.LedgerEntry {
+func (b *bench) ledger(reference string) simulator.LedgerEntry {
 	b.Helper()
 	synctest.Wait()
-	entries := good[[]standin.LedgerEntry](b, http.MethodGet, "/sandbox/ledger?reference="+reference, "")
+	entries := good[[]simulator.LedgerEntry](b, http.MethodGet, "/sandbox/ledger?reference="+reference, "")
 	require.Len(b, entries, 1)
 	return entries[0]
 }

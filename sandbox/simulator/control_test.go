@@ -1,4 +1,4 @@
-package standin_test
+package simulator_test
 
 import (
 	"fmt"
@@ -11,11 +11,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/connectfi"
-	"durablekyc.example/sandbox/standin"
+	"durablekyc.example/sandbox/simulator"
 )
 
 func TestCustomersOfAScript(t *testing.T) {
-	run(t, standin.Config{}, func(t *testing.T, b *bench) {
+	run(t, simulator.Config{}, func(t *testing.T, b *bench) {
 		ids := good[struct{ CustomerIDs []string }](b, http.MethodPost, "/sandbox/customers",
 			`{"type":"individual","scenario":"approve","count":500}`).CustomerIDs
 		require.Len(t, ids, 500)
@@ -25,14 +25,14 @@ func TestCustomersOfAScript(t *testing.T) {
 			different[id] = true
 		}
 		require.Len(t, different, 500)
-		a := b.identify(b.customers("business", standin.Deny, 3)[0], "R1")
+		a := b.identify(b.customers("business", simulator.Deny, 3)[0], "R1")
 		require.Len(t, a.EntityApplications, 4)
 		require.Regexp(t, `^cstab_`, a.EntityApplications[0].EntityID)
 	})
 }
 
 func TestUnknownIdsBecomeCustomers(t *testing.T) {
-	run(t, standin.Config{}, func(t *testing.T, b *bench) {
+	run(t, simulator.Config{}, func(t *testing.T, b *bench) {
 		require.Len(t, b.identify("cstap_3xYz", "R1").EntityApplications, 1)
 		first, again := b.identify("cstab_3xYz", "R2"), b.identify("cstab_3xYz", "R3")
 		require.Len(t, first.EntityApplications, 2)
@@ -41,23 +41,23 @@ func TestUnknownIdsBecomeCustomers(t *testing.T) {
 }
 
 func TestApplicationsAreShown(t *testing.T) {
-	run(t, standin.Config{}, func(t *testing.T, b *bench) {
-		a := b.identify(standin.PageIndividual, "R1")
-		b.identify(standin.PageIndividual, "R2")
+	run(t, simulator.Config{}, func(t *testing.T, b *bench) {
+		a := b.identify(simulator.PageIndividual, "R1")
+		b.identify(simulator.PageIndividual, "R2")
 		b.move(a, "completed", "denied")
 		_, text := b.call(http.MethodGet, "/sandbox/applications", "")
-		require.Len(t, into[[]standin.ApplicationEntry](t, text), 2)
+		require.Len(t, into[[]simulator.ApplicationEntry](t, text), 2)
 		_, text = b.call(http.MethodGet, "/sandbox/applications?reference=R1", "")
 		require.JSONEq(t, fmt.Sprintf(`[{"reference":"R1","applicationId":%q,"customerId":%q,"status":"completed","outcome":"Denied","webhookUrl":%q}]`,
-			a.ApplicationID, standin.PageIndividual, hook+"/R1"), text)
+			a.ApplicationID, simulator.PageIndividual, hook+"/R1"), text)
 		_, text = b.call(http.MethodGet, "/sandbox/ledger?reference=R9", "")
 		require.JSONEq(t, `[]`, text)
 	})
 }
 
 func TestControlMistakes(t *testing.T) {
-	run(t, standin.Config{}, func(t *testing.T, b *bench) {
-		at := "/sandbox/applications/" + b.identify(standin.PageIndividual, "R1").ApplicationID
+	run(t, simulator.Config{}, func(t *testing.T, b *bench) {
+		at := "/sandbox/applications/" + b.identify(simulator.PageIndividual, "R1").ApplicationID
 		for name, c := range map[string]struct {
 			path, body string
 			status     int
@@ -91,21 +91,21 @@ func TestMovingAnywhere(t *testing.T) {
 		"denied":             {"completed", "denied", "completed Denied"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			run(t, standin.Config{}, func(t *testing.T, b *bench) {
-				a := b.identify(standin.PageBusiness, "R1")
+			run(t, simulator.Config{}, func(t *testing.T, b *bench) {
+				a := b.identify(simulator.PageBusiness, "R1")
 				b.move(a, c.status, c.outcome)
 				read := b.read(a)
 				require.Equal(t, c.want, fmt.Sprintf("%s %s", read.Status, read.Outcome))
 				require.Equal(t, []connectfi.Application{read}, b.arrived())
 				b.move(a, "pending_documents", "")
-				require.Equal(t, connectfi.StatusCompleted, b.licence(a, standin.PageRepresentative).Status, "documents work again")
+				require.Equal(t, connectfi.StatusCompleted, b.licence(a, simulator.PageRepresentative).Status, "documents work again")
 			})
 		})
 	}
 }
 
 func TestHelpNamesEverything(t *testing.T) {
-	run(t, standin.Config{}, func(t *testing.T, b *bench) {
+	run(t, simulator.Config{}, func(t *testing.T, b *bench) {
 		status, page := b.call(http.MethodGet, "/sandbox/", "")
 		require.Equal(t, http.StatusOK, status)
 		for scenario := range stories {
@@ -132,14 +132,14 @@ func (s *slowPost) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func TestCallbacksGoOutAFewAtATime(t *testing.T) {
-	run(t, standin.Config{}, func(t *testing.T, b *bench) {
+	run(t, simulator.Config{}, func(t *testing.T, b *bench) {
 		var post slowPost
-		sandbox, err := standin.New(standin.Config{CallbackClient: &http.Client{Transport: &post}})
+		sandbox, err := simulator.New(simulator.Config{CallbackClient: &http.Client{Transport: &post}})
 		require.NoError(t, err)
 		defer sandbox.Close()
 		b.sandbox = sandbox
 		b.token = b.getToken("team", "secret")
-		id := b.customers("individual", standin.Running, 1)[0]
+		id := b.customers("individual", simulator.Running, 1)[0]
 		for range 200 {
 			b.identify(id, "R1")
 		}

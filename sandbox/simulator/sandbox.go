@@ -1,4 +1,4 @@
-// Package standin is a ConnectFi to develop against: one http.Handler with a
+// Package simulator is a ConnectFi to develop against: one http.Handler with a
 // memory, scripted customers and a dial of faults. It speaks connectfi's wire
 // types, refuses what the documented schemas refuse, and knows nothing else of
 // this project. Where ConnectFi's pages are silent it has to choose; those
@@ -6,7 +6,7 @@
 //
 // It never de-duplicates: every identification makes a new application, so a
 // caller's doubled call shows in the ledger.
-package standin
+package simulator
 
 import (
 	"context"

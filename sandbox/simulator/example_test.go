@@ -1,4 +1,4 @@
-package standin_test
+package simulator_test
 
 import (
 	"context"
@@ -7,12 +7,12 @@ import (
 	"strings"
 
 	"durablekyc.example/connectfi"
-	"durablekyc.example/sandbox/standin"
+	"durablekyc.example/sandbox/simulator"
 )
 
 // The page's individual, from identification to its decision.
 func ExampleSandbox() {
-	sandbox, err := standin.New(standin.Config{})
+	sandbox, err := simulator.New(simulator.Config{})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -27,7 +27,7 @@ func ExampleSandbox() {
 		fmt.Println(err)
 		return
 	}
-	a, err := client.Identify(ctx, connectfi.IdentificationRequest{CustomerID: standin.PageIndividual, Reference: "extRefApp100"})
+	a, err := client.Identify(ctx, connectfi.IdentificationRequest{CustomerID: simulator.PageIndividual, Reference: "extRefApp100"})
 	fmt.Println(a.Status, err)
 
 	var licence []connectfi.DocumentLink
