@@ -47,7 +47,7 @@ func (i *issuer) wire(r *http.Request) (int, string, error) {
 }
 
 // crowd makes fifty calls at once and counts those that failed.
-func crowd(t *testing.T, c *connectfi.Client) (failed int64) {
+func clients(t *testing.T, c *connectfi.Client) (failed int64) {
 	var all sync.WaitGroup
 	var bad atomic.Int64
 	for range 50 {
@@ -65,10 +65,10 @@ func TestACrowdSharesOneRequestForAToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := &issuer{expiry: "2099-10-07T08:18:57.360Z", takes: time.Second}
 		c := over(t, i.wire)
-		require.Zero(t, crowd(t, c))
+		require.Zero(t, clients(t, c))
 		require.EqualValues(t, 1, i.asked.Load())
 		i.revoked.Store(1)
-		require.Zero(t, crowd(t, c), "each repeats once, with the fresh token")
+		require.Zero(t, clients(t, c), "each repeats once, with the fresh token")
 		require.EqualValues(t, 2, i.asked.Load())
 	})
 }
@@ -100,13 +100,13 @@ func TestACrowdSharesOneFailureToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := &issuer{takes: time.Second, fails: true}
 		begun := time.Now()
-		require.EqualValues(t, 50, crowd(t, over(t, i.wire)))
+		require.EqualValues(t, 50, clients(t, over(t, i.wire)))
 		require.EqualValues(t, 1, i.asked.Load())
 		require.Equal(t, time.Second, time.Since(begun))
 	})
 }
 
-func TestWhoeverGivesUpTakesNobodyWithHim(t *testing.T) {
+func TestACallerThatGivesUpEndsNoOtherCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := &issuer{expiry: "2099-10-07T08:18:57.360Z", takes: 10 * time.Second}
 		c := over(t, i.wire)

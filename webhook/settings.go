@@ -12,11 +12,11 @@ import (
 	"github.com/alecthomas/kong"
 
 	"durablekyc.example/connectfi"
+	"durablekyc.example/internal/codecserver"
 	"durablekyc.example/internal/env"
 	"durablekyc.example/internal/seal"
 	"durablekyc.example/internal/serve"
 	"durablekyc.example/internal/telemetry"
-	"durablekyc.example/internal/unseal"
 	"durablekyc.example/internal/weburl"
 	"durablekyc.example/kyc"
 	"durablekyc.example/webhook/intake"
@@ -148,7 +148,7 @@ func (s *settings) codec(keyset seal.Keyset, log *slog.Logger) (http.Handler, er
 	list := func(text string) []string {
 		return strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(", \r\n", r) })
 	}
-	endpoint, err := unseal.Handler("/codec", unseal.Config{Keyset: keyset, Origins: list(s.Origins), Tokens: list(s.CodecTokens), Logger: log})
+	endpoint, err := codecserver.Handler("/codec", codecserver.Config{Keyset: keyset, Origins: list(s.Origins), Tokens: list(s.CodecTokens), Logger: log})
 	if err != nil {
 		return nil, fmt.Errorf("KYC_CODEC_ORIGINS, KYC_CODEC_TOKENS: %w", err)
 	}

@@ -12,7 +12,7 @@ import (
 
 // connect dials Temporal and sees to it that the credentials allow what a
 // worker does. carrier is the client that runs workflows, on the same connection.
-func connect(ctx context.Context, options cluster.Options, keyset seal.Keyset) (temporal, carrier client.Client, err error) {
+func connect(ctx context.Context, options cluster.Options, keyset seal.Keyset) (temporal, workerClient client.Client, err error) {
 	running := options
 	options.Converters, options.Interceptors = keyset.Converters(), nil
 	if temporal, err = cluster.Dial(ctx, options); err != nil {
@@ -20,11 +20,11 @@ func connect(ctx context.Context, options cluster.Options, keyset seal.Keyset) (
 	}
 	if err = (workflows.Client{Temporal: temporal}).CheckAccess(ctx); err == nil {
 		running.Converters = keyset.WorkerConverters()
-		carrier, err = cluster.Join(ctx, temporal, running)
+		workerClient, err = cluster.Join(ctx, temporal, running)
 	}
 	if err != nil {
 		temporal.Close()
 		return nil, nil, err
 	}
-	return temporal, carrier, nil
+	return temporal, workerClient, nil
 }

@@ -69,14 +69,14 @@ func run(s settings) (err error) {
 		return fmt.Errorf("KYC_DOCUMENTS: %w", err)
 	}
 	defer func() { err = errors.Join(err, documents.Close()) }()
-	temporal, carrier, err := connect(ctx, cluster.Options{Lookup: os.LookupEnv, Environ: os.Environ, Logger: log,
+	temporal, workerClient, err := connect(ctx, cluster.Options{Lookup: os.LookupEnv, Environ: os.Environ, Logger: log,
 		Metrics: metrics.Temporal(), Interceptors: metrics.Interceptors(), Certificate: metrics.Certificate}, keyset)
 	if err != nil {
 		return err
 	}
 	defer temporal.Close()
-	defer carrier.Close()
-	worker, err := taskqueue.New(taskqueue.Config{Temporal: temporal, WorkerClient: carrier, ConnectFi: provider, Documents: documents,
+	defer workerClient.Close()
+	worker, err := taskqueue.New(taskqueue.Config{Temporal: temporal, WorkerClient: workerClient, ConnectFi: provider, Documents: documents,
 		Keys: keys, CallbackURL: s.CallbackURL, PublicURL: s.PublicURL, NotifyURL: s.NotifyURL, NotifySecrets: secrets, NotifyPrivate: s.Private,
 		Grace: s.Grace, SweepEvery: s.Sweep, Deployment: s.Deployment, ReadsPerSecond: s.Reads,
 		CachedCases: cmp.Or(s.Cached, taskqueue.CacheSize(debug.SetMemoryLimit(-1))), Logger: log, Telemetry: metrics})

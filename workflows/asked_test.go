@@ -60,14 +60,14 @@ func (v *visibility) ListWorkflow(_ context.Context, r *workflowservice.ListWork
 func TestOpenCasesAreCounted(t *testing.T) {
 	v := &visibility{}
 	now := time.Date(2026, 3, 1, 13, 0, 0, 0, time.FixedZone("", 3600))
-	census, err := workflows.Client{Temporal: v}.Census(t.Context(), now)
+	openCases, err := workflows.Client{Temporal: v}.OpenCaseCounts(t.Context(), now)
 	require.NoError(t, err)
 	require.Equal(t, workflows.OpenCaseCounts{Stages: map[kyc.Stage]int64{kyc.Identifying: 1, kyc.Processing: 2, kyc.AwaitingDocuments: 3,
-		kyc.AwaitingData: 4, kyc.InReview: 5, kyc.Held: 6}, Overdue: 7, Stuck: 8}, census)
+		kyc.AwaitingData: 4, kyc.InReview: 5, kyc.Held: 6}, Overdue: 7, Stuck: 8}, openCases)
 	require.Equal(t, "WorkflowType = 'KYC' AND CloseTime IS NULL AND KycStage = 'identifying'", v.queries[0])
 	require.Equal(t, "WorkflowType = 'KYC' AND CloseTime IS NULL AND KycDeadline < '2026-03-01T11:00:00Z'", v.queries[6])
 	for fails := 1; fails <= 8; fails++ {
-		_, err := workflows.Client{Temporal: &visibility{fails: fails}}.Census(t.Context(), now)
+		_, err := workflows.Client{Temporal: &visibility{fails: fails}}.OpenCaseCounts(t.Context(), now)
 		require.ErrorIs(t, err, workflows.ErrUnavailable)
 	}
 }

@@ -23,7 +23,7 @@ func RedirectForTest(l NotifierState, id, url string) (NotifierState, error) {
 }
 
 // CalledOffForTest is what the test environment cannot act: the server's part in it.
-var CalledOffForTest = calledOff
+var CancelRequestedForTest = cancelRequested
 
 // TakeForTest is a ledger after it has taken a report.
 func TakeForTest(l NotifierState, r Report) NotifierState {

@@ -97,7 +97,7 @@ func TestTheOutcomeIsFollowedForOneQuery(t *testing.T) {
 	half := kyc.View{Queued: 1, Timeline: []kyc.Entry{entry(kyc.EntrySubmitted), entry(kyc.EntrySubmitted), entry(kyc.EntryRefused)}}
 	both := kyc.View{Timeline: []kyc.Entry{entry(kyc.EntrySubmitted), entry(kyc.EntrySubmitted), entry(kyc.EntryRefused), entry(kyc.EntryHandedOver)}}
 	hinted, read := kyc.View{Hints: 3, Covered: 2}, kyc.View{Hints: 3, Covered: 3}
-	calledOff := enumspb.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED
+	cancelRequested := enumspb.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED
 	for name, test := range map[string]struct {
 		refresh  bool
 		accepted kyc.View
@@ -117,7 +117,7 @@ func TestTheOutcomeIsFollowedForOneQuery(t *testing.T) {
 			{time.Second, 0, "", 0, false, serviceerror.NewUnavailable("later"), sent}, {6 * time.Second, 16, "", 0, false, nil, through}}},
 		"ConnectFi is away":      {accepted: sent, want: sent, err: workflows.ErrUnanswered, moments: []moment{{0, 10, "SubmitDocuments", 0, false, nil, sent}}},
 		"a read within the task": {refresh: true, accepted: hinted, want: read, queries: 1, moments: []moment{{0, 10, "", 0, false, nil, read}}},
-		"a read after the watch": {refresh: true, accepted: hinted, want: read, queries: 1, moments: []moment{{0, 10, "WatchStatus", calledOff, false, nil, hinted},
+		"a read after the watch": {refresh: true, accepted: hinted, want: read, queries: 1, moments: []moment{{0, 10, "WatchStatus", cancelRequested, false, nil, hinted},
 			{time.Second, 14, "", 0, true, nil, hinted}, {2 * time.Second, 18, "WatchStatus", 0, false, nil, read}}},
 		"a read that is tried again": {refresh: true, accepted: hinted, want: hinted, err: workflows.ErrNoAnswer, moments: []moment{{0, 10, "ReadStatus", 0, false, nil, hinted}}},
 	} {

@@ -43,7 +43,7 @@ type caseWorkflow struct {
 	in                 Input
 	state              State
 	inbox              workflow.ReceiveChannel
-	errand             pendingActivity // what was asked of the world and is not answered
+	pending            pendingActivity // what was asked of the world and is not answered
 	alarm              deadlineTimer   // the one timer
 	published          published
 	cancelled          func() bool // from the Temporal UI: see uncancelled
@@ -87,14 +87,14 @@ func (f *caseWorkflow) run(ctx workflow.Context) (kyc.View, error) {
 		if f.cancelled() {
 			continue // it came while a notice was handed on: the next run would not know
 		}
-		if f.shouldContinueAsNew(ctx) && !f.errand.running() {
+		if f.shouldContinueAsNew(ctx) && !f.pending.running() {
 			return kyc.View{}, f.continueAsNew(ctx)
 		}
 		f.dispatch(ctx, f.kycCase().Next(workflow.Now(ctx)))
 		version := f.kycCase().Version
 		if err := workflow.Await(ctx, func() bool {
-			return f.inbox.Len() > 0 || f.errand.ready() || f.alarm.ready() || f.kycCase().Version != version ||
-				f.cancelled() || f.shouldContinueAsNew(ctx) && !f.errand.running()
+			return f.inbox.Len() > 0 || f.pending.ready() || f.alarm.ready() || f.kycCase().Version != version ||
+				f.cancelled() || f.shouldContinueAsNew(ctx) && !f.pending.running()
 		}); err != nil {
 			return kyc.View{}, err
 		}
@@ -104,9 +104,9 @@ func (f *caseWorkflow) run(ctx workflow.Context) (kyc.View, error) {
 // applyPending applies everything that has happened since the last turn.
 func (f *caseWorkflow) applyPending(ctx workflow.Context) {
 	f.readInbox(ctx)
-	if f.errand.ready() {
-		need := f.errand.need
-		if event := f.errand.result(ctx); event != nil {
+	if f.pending.ready() {
+		need := f.pending.need
+		if event := f.pending.result(ctx); event != nil {
 			f.answered(ctx, need, event)
 		}
 	}
@@ -137,14 +137,14 @@ func (f *caseWorkflow) readInbox(ctx workflow.Context) {
 // so that one status-bearing call is under way at a time.
 func (f *caseWorkflow) dispatch(ctx workflow.Context, need kyc.NextStep) {
 	switch {
-	case f.errand.running():
-		if f.errand.need.Action == kyc.ActionPollStatus && (need.Action != kyc.ActionPollStatus || f.shouldContinueAsNew(ctx)) {
-			f.errand.cancel()
+	case f.pending.running():
+		if f.pending.need.Action == kyc.ActionPollStatus && (need.Action != kyc.ActionPollStatus || f.shouldContinueAsNew(ctx)) {
+			f.pending.cancel()
 		}
 	case need.Action == kyc.ActionWait:
 		f.alarm.set(ctx, need.At, f.kycCase().Stage)
 	default:
-		f.errand = f.start(ctx, need)
+		f.pending = f.start(ctx, need)
 	}
 }
 
@@ -154,7 +154,7 @@ func (f *caseWorkflow) dispatch(ctx workflow.Context, need kyc.NextStep) {
 // same run until that child's end is in the history, and a reset to before that
 // event leaves it out for good (v1.50.0: startChildWorkflowExecution).
 func (f *caseWorkflow) complete(ctx workflow.Context) (kyc.View, error) {
-	f.errand.cancel()
+	f.pending.cancel()
 	f.alarm.cancel()
 	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
 		return kyc.View{}, err

@@ -200,7 +200,7 @@ func (n *notifier) finish(ctx workflow.Context, l *receiverQueue) {
 	*l = receiverQueue{receiver: l.receiver, fast: l.fast}
 	receipt := n.receipt(done.id, done.receiver)
 	switch {
-	case receipt == nil, calledOff(done.stopped, err):
+	case receipt == nil, cancelRequested(done.stopped, err):
 		return
 	case err == nil:
 		receipt.settle(now, true, result)
@@ -225,7 +225,7 @@ func (n *notifier) count(ctx workflow.Context, receiver activities.Receiver, res
 // cancelRequested reports whether a delivery ended because it was stopped: at once
 // while it waited, or because its attempt under way failed, which the server
 // does not repeat then. An answer, and a lasting no, count all the same.
-func calledOff(stopped bool, err error) bool {
+func cancelRequested(stopped bool, err error) bool {
 	var (
 		called *temporal.CanceledError
 		failed *temporal.ApplicationError

@@ -332,7 +332,7 @@ func TestANotifierContinuesAsNew(t *testing.T) {
 	require.Equal(t, ids(notices), on.took[activities.ReceiverCaller])
 }
 
-func TestADeliveryThatWasCalledOffIsStillToBeMade(t *testing.T) {
+func TestACancelledDeliveryIsStillToBeMade(t *testing.T) {
 	no := temporal.NewApplicationError("no", "500")
 	lasting := temporal.NewNonRetryableApplicationError("no", "410", nil)
 	for name, test := range map[string]struct {
@@ -348,6 +348,6 @@ func TestADeliveryThatWasCalledOffIsStillToBeMade(t *testing.T) {
 		"nobody stopped it":             {false, no, false},
 		"delivered":                     {false, nil, false},
 	} {
-		require.Equal(t, test.want, workflows.CalledOffForTest(test.stopped, test.err), name)
+		require.Equal(t, test.want, workflows.CancelRequestedForTest(test.stopped, test.err), name)
 	}
 }

@@ -80,11 +80,11 @@ func TestEveryKindOfReceiverIsTreatedAsDocumented(t *testing.T) {
 
 // deliver sends the three events of a case, which come one a minute, to two
 // receivers, and checks what was tried, what arrived and what was entered.
-func deliver(t *testing.T, patience time.Duration, receivers map[activities.Receiver]receiver) {
+func deliver(t *testing.T, timeout time.Duration, receivers map[activities.Receiver]receiver) {
 	s, secret := newStreet(t), hook.NewSecret()
 	secrets, err := hook.ParseSecrets(secret)
 	require.NoError(t, err)
-	sender, err := hook.New(hook.Config{Secrets: secrets, AllowPrivate: !receivers[activities.ReceiverCaller].forbidden, Timeout: patience})
+	sender, err := hook.New(hook.Config{Secrets: secrets, AllowPrivate: !receivers[activities.ReceiverCaller].forbidden, Timeout: timeout})
 	require.NoError(t, err)
 	url := map[activities.Receiver]string{}
 	for who, r := range receivers {

@@ -89,7 +89,7 @@ func TestCancellationWithdrawsAtEveryMoment(t *testing.T) {
 	t.Run("ConnectFi is away", func(t *testing.T) {
 		sending := open(t, "cancelSending1", "business", "step_up", resting)
 		faults(t, map[string]any{"ext_akepa": 1.0})
-		handIn(t, sending)
+		submitAsync(t, sending)
 		require.Eventually(t, func() bool { return attempts(t, sending.Reference, "SubmitDocuments") > 1 }, 20*time.Second, 50*time.Millisecond)
 		cancelled(t, receiver, sending.Reference)
 		asked := waitingStart(t, "cancelIdentifying1")
@@ -102,7 +102,7 @@ func TestCancellationWithdrawsAtEveryMoment(t *testing.T) {
 		read := open(t, "cancelReading2", "individual", "review", resting)
 		polls := open(t, "cancelPolling2", "individual", "review", patient())
 		faults(t, map[string]any{"slow": "3s"})
-		handIn(t, sending)
+		submitAsync(t, sending)
 		busy(t, sending.Reference, "SubmitDocuments")
 		cancelled(t, receiver, sending.Reference)
 		busy(t, polls.Reference, "WatchStatus")
@@ -162,7 +162,7 @@ func attempts(t *testing.T, reference, activity string) (n int32) {
 }
 
 // handIn sends documents of the first entity that wants some, as the applicant's page does.
-func handIn(t *testing.T, v kyc.View) {
+func submitAsync(t *testing.T, v kyc.View) {
 	t.Helper()
 	i := slices.IndexFunc(v.Entities, func(e kyc.EntityView) bool { return e.Status.WantsDocuments() })
 	require.NoError(t, one.cases.SubmitAsync(t.Context(), v.Reference, sent(v.Entities[i].ID)))

@@ -21,7 +21,7 @@ import (
 // and of a notifier that gets nothing delivered: it lets this build through,
 // costs nothing, and names the event in the history of a build that does
 // something else.
-func TestTheGateBeforeADeploy(t *testing.T) {
+func TestTheReplayCheckBeforeADeploy(t *testing.T) {
 	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }))
 	defer broken.Close()
 	own := beside(t, options{work: t.TempDir(), notify: broken.URL, longHistory: 40})

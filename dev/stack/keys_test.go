@@ -48,7 +48,7 @@ func TestAWorkerThatLacksAKeyWaitsForIt(t *testing.T) {
 	}, 30*time.Second, 50*time.Millisecond, "the task fails and is repeated")
 
 	require.NoError(t, own.stopWorker())
-	own.carrier = own.join(t, keyset.WorkerConverters())
+	own.workerClient = own.join(t, keyset.WorkerConverters())
 	require.NoError(t, own.startWorker())
 	one.cases = ahead
 	v = untilWithin(t, time.Minute, v.Reference, final)
@@ -59,7 +59,7 @@ func TestAWorkerThatLacksAKeyWaitsForIt(t *testing.T) {
 
 // What was never sealed is refused: an update to its sender, who is told so,
 // while the case goes on.
-func TestAnUpdateInClearIsRefused(t *testing.T) {
+func TestAnUpdateInPlaintextIsRefused(t *testing.T) {
 	v := begin(t, "clear1", customers(t, "individual", "step_up", 1)[0], patient())
 	plain := one.join(t, seal.Converters{})
 	handle, err := plain.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{WorkflowID: workflows.ID(v.Reference), UpdateName: workflows.UpdateSubmit,

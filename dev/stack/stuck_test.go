@@ -70,7 +70,7 @@ func TestAStuckCaseIsSaid(t *testing.T) {
 	require.Equal(t, finding{"stuck cases", "WRONG", found[0].Says, wayOn}, found[0])
 
 	require.NoError(t, own.stopWorker())
-	own.carrier = own.join(t, keyset.WorkerConverters())
+	own.workerClient = own.join(t, keyset.WorkerConverters())
 	require.NoError(t, own.startWorker())
 	require.Eventually(t, func() bool { return bytes.HasSuffix([]byte(said.String()), []byte("\nkyc-stuck1 goes on\n")) }, 3*time.Minute, 200*time.Millisecond, said.String())
 	one.cases = ahead

@@ -17,13 +17,13 @@ import (
 	"durablekyc.example/connectfi"
 	"durablekyc.example/dev/stack/embedded"
 	"durablekyc.example/internal/cluster"
+	"durablekyc.example/internal/codecserver"
 	"durablekyc.example/internal/docstore"
 	"durablekyc.example/internal/env"
 	"durablekyc.example/internal/hook"
 	"durablekyc.example/internal/seal"
 	"durablekyc.example/internal/serve"
 	"durablekyc.example/internal/telemetry"
-	"durablekyc.example/internal/unseal"
 	"durablekyc.example/kyc"
 	"durablekyc.example/sandbox/simulator"
 	"durablekyc.example/webhook/intake"
@@ -55,15 +55,15 @@ type options struct {
 // system is production's own services around an embedded Temporal and the
 // stand-in for ConnectFi, all in this process.
 type system struct {
-	temporal *embedded.Server
-	ui       *embedded.UI
-	client   client.Client
-	carrier  client.Client // the worker's
-	cases    workflows.Client
-	vars     [][2]string // what the other commands need, in order
-	sandbox  string      // base URL
-	webhook  string      // base URL
-	admin    string      // base URL
+	temporal     *embedded.Server
+	ui           *embedded.UI
+	client       client.Client
+	workerClient client.Client // the worker's
+	cases        workflows.Client
+	vars         [][2]string // what the other commands need, in order
+	sandbox      string      // base URL
+	webhook      string      // base URL
+	admin        string      // base URL
 
 	newWorker  func() (*taskqueue.Worker, error)
 	stopWorker func() error
@@ -188,7 +188,7 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 	}
 	var endpoint http.Handler
 	if s.ui != nil {
-		if endpoint, err = unseal.Handler("/codec", unseal.Config{Keyset: keyset, Origins: []string{s.ui.URL}, Tokens: []string{codec}, Logger: log}); err != nil {
+		if endpoint, err = codecserver.Handler("/codec", codecserver.Config{Keyset: keyset, Origins: []string{s.ui.URL}, Tokens: []string{codec}, Logger: log}); err != nil {
 			return err
 		}
 	}
@@ -206,7 +206,7 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 		if err != nil {
 			return nil, err
 		}
-		return taskqueue.New(taskqueue.Config{Temporal: s.client, WorkerClient: s.carrier, ConnectFi: provider, Documents: documents, Keys: keys,
+		return taskqueue.New(taskqueue.Config{Temporal: s.client, WorkerClient: s.workerClient, ConnectFi: provider, Documents: documents, Keys: keys,
 			CallbackURL: s.webhook, PublicURL: s.webhook, NotifyURL: o.notify, NotifySecrets: signers, NotifyPrivate: true, ReadsPerSecond: o.readsPerSecond, Logger: log, Telemetry: metrics})
 	}
 	s.serve(ctx, func(ctx context.Context) error { return sandbox.Serve(ctx, listen["sandbox"]) })
@@ -237,7 +237,7 @@ func (s *system) dial(ctx context.Context, o options, keyset seal.Keyset, metric
 	}
 	s.cases = workflows.Client{Temporal: s.client, Failures: to.Converters.Failures}
 	to.Converters = sealed[1]
-	s.carrier, err = cluster.Join(ctx, s.client, to)
+	s.workerClient, err = cluster.Join(ctx, s.client, to)
 	return err
 }
 
@@ -282,7 +282,7 @@ func (s *system) stop() error {
 	}
 	s.services.cancel()
 	s.services.all.Wait()
-	for _, c := range []client.Client{s.client, s.carrier} {
+	for _, c := range []client.Client{s.client, s.workerClient} {
 		if c != nil {
 			c.Close()
 		}

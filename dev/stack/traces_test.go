@@ -71,11 +71,11 @@ func TestNothingOfAPersonLeavesATrace(t *testing.T) {
 
 // planted runs a system into which a marker was put wherever something comes
 // in, and says which of them it left where.
-func planted(t *testing.T, unsealed bool) (found map[string][]string) {
+func planted(t *testing.T, decrypted bool) (found map[string][]string) {
 	data, photos := t.TempDir(), t.TempDir()
 	var log journal
 	database := placed(t)
-	own := beside(t, options{data: data, postgres: database, clear: unsealed, log: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	own := beside(t, options{data: data, postgres: database, clear: decrypted, log: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	markers := map[string][]byte{}
 	mark := func(what, word string) string {
 		markers[what] = []byte(word)
@@ -98,7 +98,7 @@ func planted(t *testing.T, unsealed bool) (found map[string][]string) {
 		markers["bytes of the "+side+" as it came"] = drawn[len(drawn)/2:][:48]
 		markers["bytes of the "+side+" as it goes on"] = judged.Bytes[len(judged.Bytes)/2:][:48]
 	}
-	if !unsealed { // the starter, which makes the link, reads no clear case
+	if !decrypted { // the starter, which makes the link, reads no clear case
 		paged := begin(t, "trace1", customers(t, "individual", "step_up", 1)[0], patient())
 		sendByPage(t, paged, paths, mark("a field of the form", "MarkerOfAField"))
 		require.Equal(t, kyc.Approved, until(t, paged.Reference, final).Stage)
@@ -145,7 +145,7 @@ func planted(t *testing.T, unsealed bool) (found map[string][]string) {
 	faults(t, map[string]any{"error_before": 0.2, "error_after": 0.2})
 	t.Run("scenarios", func(t *testing.T) {
 		for _, s := range scenarios {
-			if unsealed {
+			if decrypted {
 				break
 			}
 			t.Run(s.name, func(t *testing.T) {

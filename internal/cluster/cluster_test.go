@@ -125,7 +125,7 @@ func TestDialRefuses(t *testing.T) {
 	require.NoError(t, err)
 	nobody := closed.Addr().String()
 	require.NoError(t, closed.Close())
-	stranger, _ := (&frontend{refuse: codes.Unauthenticated}).serve(t)
+	outsider, _ := (&frontend{refuse: codes.Unauthenticated}).serve(t)
 	denied, _ := (&frontend{refuse: codes.PermissionDenied}).serve(t)
 
 	profile := func(line string) string {
@@ -139,7 +139,7 @@ func TestDialRefuses(t *testing.T) {
 		says      []string
 	}{
 		"nobody there":            {variables: map[string]string{"TEMPORAL_ADDRESS": nobody}, says: []string{nobody, "go run ./dev", "TEMPORAL_ADDRESS"}},
-		"a bad API key":           {variables: map[string]string{"TEMPORAL_ADDRESS": stranger, "TEMPORAL_API_KEY": "topsecret", "TEMPORAL_TLS": "0"}, says: []string{stranger, "TEMPORAL_API_KEY"}},
+		"a bad API key":           {variables: map[string]string{"TEMPORAL_ADDRESS": outsider, "TEMPORAL_API_KEY": "topsecret", "TEMPORAL_TLS": "0"}, says: []string{outsider, "TEMPORAL_API_KEY"}},
 		"not allowed":             {variables: map[string]string{"TEMPORAL_ADDRESS": denied}, says: []string{denied, "refuses these credentials"}},
 		"TLS where there is none": {variables: map[string]string{"TEMPORAL_ADDRESS": denied, "TEMPORAL_TLS": "true"}, says: []string{denied, "cannot agree on TLS"}},
 		"no such profile":         {variables: map[string]string{"TEMPORAL_PROFILE": "green"}, says: []string{"configuration", "green"}},

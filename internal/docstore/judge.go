@@ -90,7 +90,7 @@ func Check(r io.Reader, l Limits) (Picture, error) {
 		return Picture{}, err
 	}
 	if parts.isPolyglot(content) {
-		return Picture{}, refuse(CodeTwoFiles, "the file holds something else beside the picture; take the photo anew, or save the picture as a new jpg")
+		return Picture{}, refuse(CodePolyglot, "the file holds something else beside the picture; take the photo anew, or save the picture as a new jpg")
 	}
 	decoded, err := read.decode(content, parts)
 	if err != nil {

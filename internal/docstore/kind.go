@@ -32,12 +32,12 @@ const (
 	CodeBroken        = "broken"          // cut off, or damaged
 	CodeTooSmall      = "too_small"       // too few pixels to read anything
 	CodeTooManyPixels = "too_many_pixels" // more pixels than are decoded
-	CodeTwoFiles      = "two_files"       // a picture and something else in one
+	CodePolyglot      = "two_files"       // a picture and something else in one
 )
 
 // Codes are all of them.
 var Codes = []string{CodeEmpty, CodeTooLarge, CodePDF, CodeHEIC, CodeOtherKind, CodeNotImage,
-	CodeBroken, CodeTooSmall, CodeTooManyPixels, CodeTwoFiles}
+	CodeBroken, CodeTooSmall, CodeTooManyPixels, CodePolyglot}
 
 // RefusedError says why a file is not taken: by a code for programs, and in a
 // sentence for its sender.

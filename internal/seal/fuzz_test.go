@@ -135,11 +135,11 @@ func FuzzOpen(f *testing.F) {
 	f.Add("", "x", "", []byte{2})
 	f.Add("", "", "", []byte{})
 	f.Fuzz(func(t *testing.T, encoding, keyID, workflow string, plain []byte) {
-		stranger := &commonpb.Payload{Data: plain, Metadata: map[string][]byte{"encoding": []byte(encoding),
+		outsider := &commonpb.Payload{Data: plain, Metadata: map[string][]byte{"encoding": []byte(encoding),
 			"encryption-key-id": []byte(keyID), "workflow-id": []byte(workflow)}}
 		for _, codec := range []func() (*commonpb.Payload, error){
-			func() (*commonpb.Payload, error) { return openPayload(k.Codec(), stranger) },
-			func() (*commonpb.Payload, error) { return openPayload(of(k, "kyc-A1"), stranger) },
+			func() (*commonpb.Payload, error) { return openPayload(k.Codec(), outsider) },
+			func() (*commonpb.Payload, error) { return openPayload(of(k, "kyc-A1"), outsider) },
 		} {
 			_, err := codec()
 			require.ErrorIs(t, err, seal.ErrSealed)

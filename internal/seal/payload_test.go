@@ -190,7 +190,7 @@ func TestTheWordsStayAsTheyAre(t *testing.T) {
 }
 
 // A client that decoded what it was not sent sealed would believe anybody.
-func TestNothingInClearIsOpened(t *testing.T) {
+func TestPlaintextIsNotDecrypted(t *testing.T) {
 	k, _ := drawn(t)
 	rapid.Check(t, func(t *rapid.T) {
 		_, err := openPayload(of(k, workflow), anyPayload(t))

@@ -37,7 +37,7 @@ func homes(t *testing.T, k seal.Keyset, message proto.Message) map[string]int {
 	return found
 }
 
-func TestAWorkerSendsNothingInClear(t *testing.T) {
+func TestAWorkerSendsNoPlaintext(t *testing.T) {
 	keys, _ := drawn(t)
 	f := work(t, keys.WorkerConverters())
 	p := begun(payloads(t, keys.Converters().Data, workflow, name)).asked()
@@ -73,7 +73,7 @@ func TestAWorkerAnswersSealed(t *testing.T) {
 	require.Empty(t, f.answers)
 }
 
-func TestAClientSendsNothingInClear(t *testing.T) {
+func TestAClientSendsNoPlaintext(t *testing.T) {
 	keys, _ := drawn(t)
 	ours := keys.Converters()
 	f, temporal := dial(t, ours)

@@ -131,18 +131,18 @@ func (x *doctorRun) checkCallbackURL(ctx context.Context) {
 		return
 	}
 	w := &clockTransport{next: http.DefaultTransport}
-	knock := w.ask(ctx, http.MethodPost, base+"/connectfi/callbacks/"+probeReference+"/"+x.keys.Mint(seal.Callback, probeReference), strings.Repeat(" ", beyondCallback))
+	probe := w.ask(ctx, http.MethodPost, base+"/connectfi/callbacks/"+probeReference+"/"+x.keys.Mint(seal.Callback, probeReference), strings.Repeat(" ", beyondCallback))
 	switch {
-	case knock.err != nil:
-		x.bad(check, "the webhook cannot be reached there, from here: "+oneLine(knock.err), "KYC_CALLBACK_URL=as ConnectFi reaches the webhook")
-	case knock.problem() && knock.status == http.StatusRequestEntityTooLarge:
+	case probe.err != nil:
+		x.bad(check, "the webhook cannot be reached there, from here: "+oneLine(probe.err), "KYC_CALLBACK_URL=as ConnectFi reaches the webhook")
+	case probe.problem() && probe.status == http.StatusRequestEntityTooLarge:
 		x.okOverTLS(check, base, "callbacks arrive at the webhook, and it has the same link keys")
-	case knock.unknown():
+	case probe.unknown():
 		x.bad(check, "the webhook there has other link keys: every callback is refused, and cases only find out by asking", "KYC_LINK_KEYS=the same for worker and webhook")
-	case knock.problem():
-		x.bad(check, "the webhook there takes no callback now"+knock.where(), "starter doctor, in a moment; the webhook's log")
+	case probe.problem():
+		x.bad(check, "the webhook there takes no callback now"+probe.where(), "starter doctor, in a moment; the webhook's log")
 	default:
-		x.bad(check, "it leads elsewhere: what answers is not our webhook"+knock.where(), "KYC_CALLBACK_URL=as ConnectFi reaches the webhook")
+		x.bad(check, "it leads elsewhere: what answers is not our webhook"+probe.where(), "KYC_CALLBACK_URL=as ConnectFi reaches the webhook")
 	}
 }
 

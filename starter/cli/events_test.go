@@ -131,7 +131,7 @@ func TestWhoStartsSaysWhetherSomebodyHears(t *testing.T) {
 }
 
 // A notifier that was terminated has no result, but a worker can still tell what it knew.
-func TestANotifierThatWasEndedFromOutside(t *testing.T) {
+func TestANotifierThatWasTerminated(t *testing.T) {
 	f := serve(t, &frontend{script: life()[1:2], notifier: enums.WORKFLOW_EXECUTION_STATUS_TERMINATED, ledger: sent()})
 	code, out, errs := f.run(t.Context(), "events", "A1")
 	require.Zero(t, code, errs)

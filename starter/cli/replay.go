@@ -187,10 +187,10 @@ func (g *replayRun) read(ctx context.Context, cases workflows.Client, e workflow
 func (g *replayRun) replayOne(e workflow.Execution, h *history.History) {
 	err := workflows.Replayer(g.keyset.WorkerConverters()).Replay(h)
 	v := failure{ID: e.ID, RunID: e.RunID}
-	var parting *workflows.NonDeterminismError
+	var divergence *workflows.NonDeterminismError
 	switch {
-	case errors.As(err, &parting):
-		v.EventID, v.EventType, v.Reason = parting.Event.GetEventId(), parting.Event.GetEventType().String(), parting.Reason
+	case errors.As(err, &divergence):
+		v.EventID, v.EventType, v.Reason = divergence.Event.GetEventId(), divergence.Event.GetEventType().String(), divergence.Reason
 	case err != nil:
 		v.Reason = err.Error()
 	}

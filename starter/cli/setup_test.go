@@ -244,7 +244,7 @@ func TestDoctorTellsCredentialsFromANamespace(t *testing.T) {
 	}
 }
 
-func TestWhereNoStrangerReaches(t *testing.T) {
+func TestTheAdminListenerIsPrivate(t *testing.T) {
 	for host, is := range map[string]bool{"localhost": true, "127.0.0.1": true, "::1": true, "10.1.2.3": true, "webhook": true, "webhook.kyc.svc": true,
 		"kyc.example.com": false, "8.8.8.8": false} {
 		require.Equal(t, is, local(host), host)

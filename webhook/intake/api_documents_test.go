@@ -65,7 +65,7 @@ func TestAnUpdateThatWasRefusedCanBeMadeAgain(t *testing.T) {
 
 // The gate: what is no picture goes nowhere, and what is one arrives without
 // what else was in its file, in the kind it was announced as.
-func TestUploadsPassTheGate(t *testing.T) {
+func TestUploadsAreValidated(t *testing.T) {
 	picture, err := docstore.Specimen("1", "front")
 	require.NoError(t, err)
 	var got []byte
@@ -102,7 +102,7 @@ func TestUploadsPassTheGate(t *testing.T) {
 	}{
 		"a PDF":     {"%PDF-1.7 x", docstore.CodePDF},
 		"a page":    {"<html>", docstore.CodeNotImage},
-		"two files": {string(withText(picture, "<script>alert(1)</script>")), docstore.CodeTwoFiles},
+		"two files": {string(withText(picture, "<script>alert(1)</script>")), docstore.CodePolyglot},
 		"cut off":   {string(picture[:len(picture)/2]), docstore.CodeBroken},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -32,11 +32,11 @@ const (
 
 // room has one case in it, a real one, and stands for Temporal.
 type room struct {
-	mu     sync.Mutex
-	kase   kyc.Case
-	taken  []kyc.Submission
-	broken error // what every call ends in; nil is none
-	late   bool  // it refuses what it seemed to want
+	mu      sync.Mutex
+	kycCase kyc.Case
+	taken   []kyc.Submission
+	broken  error // what every call ends in; nil is none
+	late    bool  // it refuses what it seemed to want
 }
 
 func (r *room) Show(_ context.Context, reference string) (kyc.View, error) {
@@ -45,16 +45,16 @@ func (r *room) Show(_ context.Context, reference string) (kyc.View, error) {
 	if r.broken != nil {
 		return kyc.View{}, r.broken
 	}
-	if reference != r.kase.Reference || reference == "" {
+	if reference != r.kycCase.Reference || reference == "" {
 		return kyc.View{}, workflows.ErrNotFound
 	}
-	return r.kase.View(), nil
+	return r.kycCase.View(), nil
 }
 
 func (r *room) Revision(context.Context, string) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return strconv.Itoa(r.kase.Version), r.broken
+	return strconv.Itoa(r.kycCase.Version), r.broken
 }
 
 func (r *room) SubmitAsync(_ context.Context, _ string, s kyc.Submission) error {
@@ -63,13 +63,13 @@ func (r *room) SubmitAsync(_ context.Context, _ string, s kyc.Submission) error 
 	if r.broken != nil {
 		return r.broken
 	}
-	if err := r.kase.CheckSubmission(s); err != nil || r.late {
+	if err := r.kycCase.CheckSubmission(s); err != nil || r.late {
 		if err == nil {
 			err = kyc.ErrDocumentsNotRequested
 		}
 		return &workflows.RefusedError{Type: workflows.RefusedNotWanted, Reason: err.Error()}
 	}
-	r.kase.Apply(kyc.Submitted{At: time.Now(), Submission: s})
+	r.kycCase.Apply(kyc.Submitted{At: time.Now(), Submission: s})
 	r.taken = append(r.taken, s)
 	return nil
 }
@@ -77,14 +77,14 @@ func (r *room) SubmitAsync(_ context.Context, _ string, s kyc.Submission) error 
 func (r *room) apply(e kyc.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.kase.Apply(e)
+	r.kycCase.Apply(e)
 }
 
 // reads lets ConnectFi say something about each entity.
 func (r *room) reads(status kyc.Status, outcome kyc.Outcome, entities ...kyc.EntitySnapshot) {
 	submission := ""
-	if len(r.kase.Queue) > 0 {
-		submission = r.kase.Queue[0].ID
+	if len(r.kycCase.Queue) > 0 {
+		submission = r.kycCase.Queue[0].ID
 	}
 	r.apply(kyc.StatusReceived{At: time.Now(), Submission: submission,
 		Reading: kyc.Snapshot{ApplicationID: "iapp_1", Status: status, Outcome: outcome, Entities: entities}})
@@ -116,7 +116,7 @@ type visitor struct {
 // waiting is an individual's case that waits for documents, or a business's
 // with two representatives.
 func waiting(customer string) *room {
-	r := &room{kase: kyc.New("A1", customer, kyc.DefaultPolicy(), time.Now())}
+	r := &room{kycCase: kyc.New("A1", customer, kyc.DefaultPolicy(), time.Now())}
 	if customer == person {
 		r.reads("pending_step_up", "", kyc.EntitySnapshot{ID: person, IsCustomer: true, Status: "pending_step_up"})
 	} else {
@@ -135,7 +135,7 @@ func visit(t testing.TB, r *room, change ...func(*intake.Config)) *visitor {
 }
 
 func (v *visitor) link(entity string, lasts time.Duration) string {
-	address := v.keys.Address("", seal.Ticket{Subject: "A1", Part: entity, Epoch: v.room.kase.LinkEpoch, Expires: time.Now().Add(lasts)})
+	address := v.keys.Address("", seal.Ticket{Subject: "A1", Part: entity, Epoch: v.room.kycCase.LinkEpoch, Expires: time.Now().Add(lasts)})
 	return address
 }
 
@@ -264,7 +264,7 @@ func TestLinksThatAreGoodForNothing(t *testing.T) {
 	withdrawn := waiting(person)
 	withdrawn.apply(kyc.WithdrawRequested{At: time.Now()})
 	expired := waiting(person)
-	expired.kase.Stage = kyc.Expired
+	expired.kycCase.Stage = kyc.Expired
 	for name, test := range map[string]struct {
 		room   *room
 		change func(v *visitor, link string) string
@@ -356,7 +356,7 @@ func TestAnotherSiteSendsNothing(t *testing.T) {
 func TestNewsOnlyWhenThereAreSome(t *testing.T) {
 	v := visit(t, waiting(person))
 	v.enter(v.link("", time.Hour))
-	rev := strconv.Itoa(v.room.kase.Version)
+	rev := strconv.Itoa(v.room.kycCase.Version)
 	require.Equal(t, http.StatusNoContent, v.get("/verify/state?rev="+rev).Code)
 	v.room.reads("waiting_review", "", kyc.EntitySnapshot{ID: person, IsCustomer: true, Status: "waiting_review"})
 	answer := v.get("/verify/state?rev=" + rev)

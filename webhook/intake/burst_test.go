@@ -53,8 +53,8 @@ func TestBeyondThePlacesNoBodyIsRead(t *testing.T) {
 	requireProblem(t, answer)
 	require.Zero(t, body.read, "not a byte of the body is read")
 	require.True(t, e.counted(t, "shed"))
-	stranger := "/connectfi/callbacks/" + reference + "/" + e.keys.Mint(seal.Callback, "another")
-	require.Equal(t, http.StatusNotFound, e.post(stranger, printed).Code, "a stranger learns nothing of it")
+	outsider := "/connectfi/callbacks/" + reference + "/" + e.keys.Mint(seal.Callback, "another")
+	require.Equal(t, http.StatusNotFound, e.post(outsider, printed).Code, "a stranger learns nothing of it")
 	require.Empty(t, d.taken())
 
 	require.Equal(t, http.StatusAccepted, first())
@@ -175,7 +175,7 @@ func (e edge) takes(t *testing.T, public string, status int) {
 
 // Over the wire: whoever is turned away hears so before its body has come, and
 // does not keep its connection for the rest of it.
-func TestWhoeverIsTurnedAwayHearsSoAtOnce(t *testing.T) {
+func TestAClientThatIsTurnedAwayIsToldAtOnce(t *testing.T) {
 	e, public, _ := served(t, func(c *intake.Config) {
 		c.BodyTimeout, c.Times = time.Minute, serve.Timeouts{Read: time.Minute}
 	})

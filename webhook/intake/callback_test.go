@@ -239,7 +239,7 @@ func TestACallerWhoHangsUpIsServed(t *testing.T) {
 	require.Len(t, d.taken(), 1)
 }
 
-func TestABrokenHandlerTellsStrangersNothing(t *testing.T) {
+func TestAPanicIsNotShown(t *testing.T) {
 	type personal string
 	e := newEdge(t, &desk{wait: func(context.Context) error { panic(personal("Erika Mustermann")) }})
 	answer := e.post(e.path(reference), printed)
@@ -268,9 +268,9 @@ func FuzzCallback(f *testing.F) {
 	}
 	d := &desk{cases: map[string]error{reference: nil}}
 	e := newEdge(f, d)
-	f.Fuzz(func(t *testing.T, stranger, token string, body []byte) {
+	f.Fuzz(func(t *testing.T, outsider, token string, body []byte) {
 		request := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(string(body)))
-		request.URL.Path = "/connectfi/callbacks/" + stranger + "/" + token
+		request.URL.Path = "/connectfi/callbacks/" + outsider + "/" + token
 		before, answer := len(d.taken()), httptest.NewRecorder()
 		e.Public().ServeHTTP(answer, request)
 		require.Contains(t, []int{404, 405}, answer.Code, "no token, no entry")

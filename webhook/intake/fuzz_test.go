@@ -78,7 +78,7 @@ func FuzzForm(f *testing.F) {
 	f.Fuzz(func(t *testing.T, contentType string, body []byte) {
 		v := *v
 		v.t, v.edge.t = t, t
-		v.room.kase, v.room.taken = waiting(person).kase, nil
+		v.room.kycCase, v.room.taken = waiting(person).kycCase, nil
 		require.NoError(t, v.store.DeleteOwner(t.Context(), "A1"))
 		sent := &counting{Reader: strings.NewReader(strings.ReplaceAll(string(body), "CSRF", csrf))}
 		answer := v.request(http.MethodPost, "/verify/case", strings.ToValidUTF8(contentType, ""), sent)

@@ -33,12 +33,12 @@ func requireTooFast(t *testing.T, answer *httptest.ResponseRecorder, shape strin
 
 // A stranger's address is counted on every route but the callback's.
 func TestAFloodFromOneAddress(t *testing.T) {
-	strangers := map[string]bound{"GET /nowhere": {shape: asProblem}, "GET /akepa/nowhere": {shape: asEnvelope},
+	outsiders := map[string]bound{"GET /nowhere": {shape: asProblem}, "GET /akepa/nowhere": {shape: asEnvelope},
 		"PUT /verify/case": {shape: asPage}, "GET /verify/nowhere": {shape: asPage}, "GET /connectfi/callbacks/a/b": {shape: asProblem}}
 	for route, bound := range bounds {
-		strangers[route] = bound
+		outsiders[route] = bound
 	}
-	for route, bound := range strangers {
+	for route, bound := range outsiders {
 		t.Run(route, func(t *testing.T) {
 			b := everything(t, oneAnHour)
 			ask := func(from string) *httptest.ResponseRecorder {

@@ -121,7 +121,7 @@ func TestABrowserKeepsSoManySessions(t *testing.T) {
 	v := visit(t, waiting(business))
 	first := v.opens(agent, time.Minute)
 	for lasts := range 30 {
-		v.room.kase.LinkEpoch = lasts + 1 // of another case, as far as a session knows
+		v.room.kycCase.LinkEpoch = lasts + 1 // of another case, as far as a session knows
 		pressed := v.request(http.MethodPost, v.link("", time.Hour), "", nil)
 		v.home, _, _ = strings.Cut(pressed.Header().Get("Location"), "?")
 	}

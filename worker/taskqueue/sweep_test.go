@@ -173,7 +173,7 @@ type starting struct {
 
 func (s starting) CloseState(ctx context.Context, reference string) (workflows.Standing, error) {
 	defer s.store()
-	return s.known.Standing(ctx, reference)
+	return s.known.CloseState(ctx, reference)
 }
 
 func TestACaseThatStartsMeanwhileKeepsItsImages(t *testing.T) {

@@ -67,7 +67,7 @@ type Config struct {
 
 	// CensusEvery is the time between two counts of the open cases; zero is
 	// DefaultCensusEvery.
-	CensusEvery time.Duration
+	CountEvery time.Duration
 
 	// CachedCases is how many cases stay in memory between their events, of all
 	// workers in this process: the first one that starts decides. Zero is
@@ -97,7 +97,7 @@ type Worker struct {
 	config     Config
 	activities *activities.Activities
 	sweep      *sweep
-	census     *openCaseGauges
+	openCases  *openCaseGauges
 }
 
 // New checks the configuration, all of it at once, and starts nothing.
@@ -155,12 +155,12 @@ func New(c Config) (*Worker, error) {
 	if err := cleaner.register(c.Telemetry.Registry); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
-	counter := &openCaseGauges{count: workflows.Client{Temporal: c.Temporal}.Census, every: cmp.Or(c.CensusEvery, DefaultCensusEvery), log: c.Logger}
+	counter := &openCaseGauges{count: workflows.Client{Temporal: c.Temporal}.OpenCaseCounts, every: cmp.Or(c.CountEvery, DefaultCountEvery), log: c.Logger}
 	if err := counter.register(c.Telemetry.Registry); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	workflows.InitMetrics(c.Telemetry.Temporal())
-	return &Worker{config: c, sweep: cleaner, census: counter, activities: activities.New(activities.Config{
+	return &Worker{config: c, sweep: cleaner, openCases: counter, activities: activities.New(activities.Config{
 		ConnectFi: c.ConnectFi, Documents: c.Documents, CallbackURL: callback,
 		Hooks: hooks, NotifyURL: c.NotifyURL, ApplicantURL: link,
 		Delivered: func(ctx context.Context, reference, run string) (json.RawMessage, error) {
@@ -180,7 +180,7 @@ func New(c Config) (*Worker, error) {
 func (w *Worker) Serve(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { w.sweep.run(ctx); return nil })
-	group.Go(func() error { w.census.run(ctx); return nil })
+	group.Go(func() error { w.openCases.run(ctx); return nil })
 	for _, run := range w.workers() {
 		group.Go(func() error {
 			stop := make(chan any)

@@ -55,7 +55,7 @@ func good(t *testing.T) (evidence, workflows.Replayer) {
 }
 
 // Every judge can fail: a planted fault is found, and by the judge it is for.
-func TestTheJudgesFindWhatIsPlanted(t *testing.T) {
+func TestTheCheckersFindWhatIsPlanted(t *testing.T) {
 	e, replayer := good(t)
 	require.Empty(t, examine(e, replayer))
 	for name, test := range map[string]struct {

@@ -27,8 +27,8 @@ const overdueGrace = time.Hour
 // OpenCaseCounts counts. Temporal groups by no search attribute of ours (1.32), so each
 // number is a call of its own to visibility: eight in all, which are no actions.
 // Visibility may be some seconds behind.
-func (c Client) Census(ctx context.Context, now time.Time) (OpenCaseCounts, error) {
-	census := OpenCaseCounts{Stages: map[kyc.Stage]int64{}}
+func (c Client) OpenCaseCounts(ctx context.Context, now time.Time) (OpenCaseCounts, error) {
+	openCases := OpenCaseCounts{Stages: map[kyc.Stage]int64{}}
 	for _, stage := range kyc.Stages {
 		if stage.Final() {
 			continue
@@ -37,20 +37,20 @@ func (c Client) Census(ctx context.Context, now time.Time) (OpenCaseCounts, erro
 		if err != nil {
 			return OpenCaseCounts{}, err
 		}
-		census.Stages[stage] = n
+		openCases.Stages[stage] = n
 	}
 	var err error
-	census.Overdue, err = c.count(ctx, fmt.Sprintf("%s < '%s'", AttributeDeadline.GetName(), now.Add(-overdueGrace).UTC().Format(time.RFC3339)))
+	openCases.Overdue, err = c.count(ctx, fmt.Sprintf("%s < '%s'", AttributeDeadline.GetName(), now.Add(-overdueGrace).UTC().Format(time.RFC3339)))
 	if err != nil {
-		return census, err
+		return openCases, err
 	}
 	stuck, err := c.Temporal.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Query: isStuck})
 	var older *serviceerror.InvalidArgument // a server before 1.30 knows no such attribute
-	if census.Stuck = stuck.GetCount(); errors.As(err, &older) {
-		census.Stuck = -1
-		return census, nil
+	if openCases.Stuck = stuck.GetCount(); errors.As(err, &older) {
+		openCases.Stuck = -1
+		return openCases, nil
 	}
-	return census, translate(ctx, err)
+	return openCases, translate(ctx, err)
 }
 
 // isOpen is what visibility has of runs that are not closed, paused ones among

@@ -15,7 +15,7 @@ import (
 // DefaultCensusEvery is the time between two counts of the open cases. A count
 // is eight calls to Temporal's visibility, which are no actions; of the 30 a
 // second that a namespace of Temporal Cloud has, a worker takes an eighth of one.
-const DefaultCensusEvery = time.Minute
+const DefaultCountEvery = time.Minute
 
 // openCaseGauges tells how many cases are open at each stage. Every worker counts, so
 // nobody has to be elected and nothing is missing when one goes: dashboards take

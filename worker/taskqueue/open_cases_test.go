@@ -15,7 +15,7 @@ import (
 	"durablekyc.example/workflows"
 )
 
-func TestTheCensusTellsWhatItKnowsAndNothingElse(t *testing.T) {
+func TestTheOpenCaseCountHasNoPersonalData(t *testing.T) {
 	metrics, err := telemetry.New("worker")
 	require.NoError(t, err)
 	var away error

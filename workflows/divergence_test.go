@@ -29,7 +29,7 @@ func TestOpenHistoriesReplay(t *testing.T) {
 
 // One activity by another name is found on every path and at every place, by
 // the number of its event, also where it is the last that was decided.
-func TestThePartingIsNamed(t *testing.T) {
+func TestTheDivergenceIsNamed(t *testing.T) {
 	all, keyset := goldens(t, 0)
 	replayer := workflows.Replayer(keyset.WorkerConverters())
 	found := 0
@@ -46,10 +46,10 @@ func TestThePartingIsNamed(t *testing.T) {
 			require.Equal(t, enumspb.EVENT_TYPE_WORKFLOW_TASK_STARTED, next(history, i).GetEventType())
 			open := &historypb.History{Events: broken.Events[:next(history, i).GetEventId()]}
 			for _, h := range []*historypb.History{broken, open} {
-				var parting *workflows.NonDeterminismError
-				require.ErrorAs(t, replayer.Replay(h), &parting, "%s event %d", path, event.GetEventId())
-				require.Equal(t, event.GetEventId(), parting.Event.GetEventId(), "%s: %v", path, parting)
-				require.Contains(t, parting.Reason, "history event is ActivityTaskScheduled Other, replay command is ScheduleActivityTask "+name)
+				var divergence *workflows.NonDeterminismError
+				require.ErrorAs(t, replayer.Replay(h), &divergence, "%s event %d", path, event.GetEventId())
+				require.Equal(t, event.GetEventId(), divergence.Event.GetEventId(), "%s: %v", path, divergence)
+				require.Contains(t, divergence.Reason, "history event is ActivityTaskScheduled Other, replay command is ScheduleActivityTask "+name)
 			}
 		}
 	}

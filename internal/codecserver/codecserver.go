@@ -1,9 +1,9 @@
-// Package unseal is the codec endpoint of the Temporal UI: it shows sealed
+// Package codecserver is the codec endpoint of the Temporal UI: it shows sealed
 // payloads to those who may read them. Whoever may call it can read every
 // case, so it decodes and nothing else, for pages of named origins alone, and
 // only with a credential; it writes down who read which workflows' payloads,
 // and never what was in them.
-package unseal
+package codecserver
 
 import (
 	"bytes"

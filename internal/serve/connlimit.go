@@ -23,9 +23,9 @@ func (t Timeouts) ServeLimited(ctx context.Context, ln net.Listener, most int, c
 	most = descriptors(most)
 	ln = SecureListener(slowListener{netutil.LimitListener(ln, most)}, config)
 	return t.serve(ctx, ln, h, log, func(server *http.Server) {
-		crowd := &connLimiter{server: server, most: most, log: log}
+		clients := &connLimiter{server: server, most: most, log: log}
 		server.ConnState = func(conn net.Conn, state http.ConnState) {
-			crowd.note(conn, state)
+			clients.note(conn, state)
 			tellSlow(conn, state, t.slow())
 		}
 	})

@@ -66,7 +66,7 @@ var bodies = map[string]string{
 	"POST /akepa/update":                          `{"customerId":"` + person + `","applicationId":"ref_A1","entityId":"` + person + `","documents":[{"documentId":"d"}]}`,
 }
 
-func TestStrangersHearNothingOfTheInside(t *testing.T) {
+func TestResponsesHaveNoInternals(t *testing.T) {
 	away := func(c *intake.Config) {
 		trouble := errors.New(inside)
 		c.Cases = &desk{wait: func(context.Context) error { return trouble }}
