@@ -22,6 +22,7 @@ type NotifierState struct {
 
 	Ended        bool                  `json:"ended,omitempty"`   // the case's final notice has come, or none will
 	Last         string                `json:"last,omitempty"`    // the id of the notice that the case reported last
+	Relived      int                   `json:"relived,omitempty"` // the record whose news a reset case reported again last
 	Count        int                   `json:"count,omitempty"`   // how many records there were in all
 	Unsubscribed []activities.Receiver `json:"gone,omitempty"`    // receivers that want nothing more
 	Records      []Record              `json:"records,omitempty"` // oldest first
@@ -93,15 +94,26 @@ func receivers(webhookURL string, notify bool, n kyc.Notice) (all []activities.R
 // take enters what a case reports. Known notices are left out: who reports them
 // may not have learned that it did. So is what the receivers know already from
 // a part of the case that a reset has undone: its next notice comes after an
-// earlier one than the last, and has the same news.
+// earlier one than the last, and has the same news. A case whose decision is known
+// may live through all that came before it once more, from answers of ConnectFi's
+// that are in its history.
 func (l *NotifierState) take(report Report, now time.Time) {
 	if report.Case != l.Case {
 		l.leave()
 	}
 	l.Terms = report.Terms
 	undone := report.After != l.Last
+	if undone {
+		l.Relived = 0
+		if r := l.find(report.After); r != nil {
+			l.Relived = r.Number
+		}
+	}
 	for _, n := range report.Notices {
-		repeated := l.find(n.ID) != nil || undone && l.repeats(n)
+		if undone || l.Relived > 0 {
+			l.Relived = l.relived(n)
+		}
+		repeated := l.find(n.ID) != nil || undone && l.repeats(n) || l.Relived > 0
 		l.Last, l.Ended, undone = n.ID, n.Final(), false
 		if !repeated {
 			l.enter(n, now)
@@ -124,7 +136,7 @@ func (l *NotifierState) leave() {
 			l.Records[i].Terms = &terms
 		}
 	}
-	l.Unsubscribed, l.Last = nil, ""
+	l.Unsubscribed, l.Last, l.Relived = nil, "", 0
 }
 
 // enter adds a record. Its sequence is the time in milliseconds, or one more
@@ -156,6 +168,25 @@ func (l *NotifierState) repeats(n kyc.Notice) bool {
 		}
 	}
 	return false
+}
+
+// relived is the number of the next record of this case with this news, if the
+// receivers know ConnectFi's decision already; zero if there is none.
+func (l *NotifierState) relived(n kyc.Notice) (number int) {
+	decided := false
+	for _, r := range l.Records {
+		if r.Terms != nil || r.Notice.Type == kyc.NoticeReminder {
+			continue
+		}
+		decided = r.Notice.Type == kyc.NoticeApproved || r.Notice.Type == kyc.NoticeDenied
+		if number == 0 && r.Number > l.Relived && r.Notice.SameNews(n) {
+			number = r.Number
+		}
+	}
+	if !decided {
+		return 0
+	}
+	return number
 }
 
 // find is the record of a notice, by its id or its number; nil if there is none.

@@ -59,6 +59,47 @@ func TestAResetCaseReportsOnlyWhatIsNew(t *testing.T) {
 	}
 }
 
+// A decided case that is reset may hold an answer of ConnectFi's in its history that
+// the decision has overtaken: nothing of what follows is news, unless it ends otherwise.
+func TestADecidedCaseThatIsResetReportsNothingAgain(t *testing.T) {
+	review, approved, denied := single("waiting_review", ""), single("completed", "approved"), single("completed", "Denied")
+	told := lived("pending_step_up", "waiting_review", "completed")
+	for name, test := range map[string]struct {
+		learned []kyc.Snapshot
+		sent    int // of these, the latest
+	}{
+		"the same decision":        {[]kyc.Snapshot{review, approved}, 0},
+		"another decision":         {[]kyc.Snapshot{review, denied}, 1},
+		"the decision at once":     {[]kyc.Snapshot{approved}, 0},
+		"a stage that is new":      {[]kyc.Snapshot{single("data_request", ""), approved}, 2},
+		"a stage that comes again": {[]kyc.Snapshot{review, single("data_request", ""), review, approved}, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPost(t)
+			p.answer = func(r activities.NotifyRequest, at time.Time) int { // the notifier stays for what comes
+				if r.Notice.Final() && at.Before(begin.Add(2*day)) {
+					return 500
+				}
+				return 0
+			}
+			reset := func(at time.Duration) []kyc.Notice {
+				again, after := rerun(at, test.learned...), told[0].ID
+				for i, n := range again {
+					p.report(at+time.Duration(i)*time.Minute, workflows.Report{Terms: terms(), After: after, Notices: []kyc.Notice{n}})
+					after = n.ID
+				}
+				return again
+			}
+			again := reset(day)
+			if test.sent == 0 {
+				reset(day + time.Hour) // and once more
+			}
+			p.run(both(), told...)
+			require.Equal(t, append(ids(told), ids(again[len(again)-test.sent:])...), p.took[activities.ReceiverGlobal])
+		})
+	}
+}
+
 // Without a reset the same news is told each time: ConnectFi wants the same
 // documents again after it wanted none.
 func TestTheSameNewsAgainIsToldWithoutAReset(t *testing.T) {
