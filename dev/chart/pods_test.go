@@ -228,7 +228,7 @@ func TestSecretsAreFilesThatAreThere(t *testing.T) {
 
 func TestProbesAskWhatIsAnswered(t *testing.T) {
 	admin := text(t, "internal", "serve", "admin.go")
-	standin := text(t, "sandbox", "simulator", "routes.go")
+	simulator := text(t, "sandbox", "simulator", "routes.go")
 	eachSet(t, func(t *testing.T, r *release) {
 		for _, d := range typed[appsv1.Deployment](t, r) {
 			c := d.Spec.Template.Spec.Containers[0]
@@ -250,7 +250,7 @@ func TestProbesAskWhatIsAnswered(t *testing.T) {
 			for _, probe := range probes {
 				require.Contains(t, ports, probe.HTTPGet.Port.StrVal, d.Name)
 				if c.Name == "sandbox" {
-					require.Contains(t, standin, `"GET `+probe.HTTPGet.Path+`"`)
+					require.Contains(t, simulator, `"GET `+probe.HTTPGet.Path+`"`)
 				} else {
 					require.Equal(t, "admin", probe.HTTPGet.Port.StrVal)
 					require.Contains(t, admin, `"GET `+probe.HTTPGet.Path+`"`)
