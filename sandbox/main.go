@@ -17,14 +17,14 @@ import (
 
 type settings struct {
 	Listen   string        `env:"KYC_LISTEN" default:"127.0.0.1:8090" help:"Address."`
-	Login    string        `env:"CONNECTFI_LOGIN" placeholder:"NAME" help:"Whom get-token takes."`
-	Password string        `env:"CONNECTFI_PASSWORD" placeholder:"SECRET" help:"And with which password."`
-	Seed     uint64        `help:"Makes the faults' dice repeatable."`
-	Delay    time.Duration `default:"2s" help:"How long ConnectFi takes for a step of its own, such as the end of running."`
+	Login    string        `env:"CONNECTFI_LOGIN" placeholder:"NAME" help:"Login accepted by get-token."`
+	Password string        `env:"CONNECTFI_PASSWORD" placeholder:"SECRET" help:"Password accepted by get-token."`
+	Seed     uint64        `help:"Random seed for fault injection."`
+	Delay    time.Duration `default:"2s" help:"Delay before each automatic status change."`
 	Log      string        `env:"KYC_LOG" enum:"text,json" default:"text" help:"text or json."`
 
 	Check   bool             `help:"Ask the running sandbox whether it is up, and end."`
-	Version kong.VersionFlag `help:"Print the version, and end."`
+	Version kong.VersionFlag `help:"Print the version and exit."`
 }
 
 func main() {

@@ -27,26 +27,26 @@ type settings struct {
 	PublicURL   string `env:"KYC_PUBLIC_URL" placeholder:"URL" help:"This webhook as applicants reach it; a path such as https://example.com/kyc may be kept or stripped by the proxy."`
 	LinkKeys    string `env:"KYC_LINK_KEYS" placeholder:"SECRETS" help:"Secrets of callback URLs and links, newest first, separated by commas; 32 characters at least."`
 	Documents   string `env:"KYC_DOCUMENTS" placeholder:"URL" help:"Bucket of document images, such as file:///var/lib/kyc/documents."`
-	Keyset      string `env:"KYC_KEYSET" placeholder:"SECRET" help:"Tink keyset, JSON on one line, that cases and images are encrypted with; starter keys init draws one."`
+	Keyset      string `env:"KYC_KEYSET" placeholder:"SECRET" help:"Tink keyset (JSON) that encrypts cases and images; see starter keys init."`
 	KEK         string `env:"KYC_KEYSET_KEK" placeholder:"URL" help:"Key that opens an encrypted KYC_KEYSET: awskms://, gcpkms://, azurekeyvault:// or base64key://; starter keys wrap encrypts one."`
-	Listen      string `env:"KYC_LISTEN" default:"127.0.0.1:8080" help:"Address that the world reaches."`
+	Listen      string `env:"KYC_LISTEN" default:"127.0.0.1:8080" help:"Public listen address."`
 	TLSCert     string `name:"tls-cert" env:"KYC_TLS_CERT" placeholder:"PEM" help:"Certificate of that address, with those that vouch for it behind it; plain HTTP without one. A file that is renewed is taken without a restart."`
 	TLSKey      string `name:"tls-key" env:"KYC_TLS_KEY" placeholder:"SECRET" help:"The certificate's key, PEM."`
-	Proxies     string `name:"trusted-proxies" env:"KYC_TRUSTED_PROXIES" placeholder:"LIST" help:"Addresses or ranges of proxies whose X-Forwarded-For is believed, separated by commas; nobody's if not set."`
+	Proxies     string `name:"trusted-proxies" env:"KYC_TRUSTED_PROXIES" placeholder:"LIST" help:"Trusted proxies (IPs/CIDRs, comma-separated) for X-Forwarded-For (default: none)."`
 	AdminListen string `env:"KYC_ADMIN_LISTEN" default:"127.0.0.1:8081" help:"Address of /healthz, /readyz and /metrics."`
-	APITokens   string `env:"KYC_API_TOKENS" placeholder:"SECRETS" help:"Who may call /akepa/*: tokens of 16 characters and more, separated by commas. With neither these nor logins there is no API."`
-	APILogins   string `env:"KYC_API_LOGINS" placeholder:"SECRETS" help:"Who may fetch a token for /akepa/*: login:password, separated by commas."`
+	APITokens   string `env:"KYC_API_TOKENS" placeholder:"SECRETS" help:"API tokens (min 16 chars, comma-separated). Without tokens and logins the API is disabled."`
+	APILogins   string `env:"KYC_API_LOGINS" placeholder:"SECRETS" help:"API logins as login:password, comma-separated."`
 	ConnectFi   string `env:"CONNECTFI_BASE_URL" placeholder:"URL" help:"ConnectFi, where the API's documents and look-ups go; the API needs it."`
 	Login       string `env:"CONNECTFI_LOGIN" placeholder:"LOGIN" help:"ConnectFi's login."`
 	Password    string `env:"CONNECTFI_PASSWORD" placeholder:"SECRET" help:"ConnectFi's password."`
-	Policy      string `env:"KYC_POLICY" placeholder:"JSON" help:"How patient the cases are that the API starts, any subset."`
-	NotifyURL   string `env:"KYC_NOTIFY_URL" placeholder:"URL" help:"The receiver of events; here it only counts whether it is set."`
-	Origins     string `env:"KYC_CODEC_ORIGINS" placeholder:"URLS" help:"Temporal UIs that may show cases in clear, such as https://temporal.example:8233, separated by commas. With neither these nor codec tokens there is no codec endpoint."`
-	CodecTokens string `env:"KYC_CODEC_TOKENS" placeholder:"SECRETS" help:"What the Temporal UI's codec endpoint, http://…:8081/codec/TOKEN, is called with: 32 characters at least, newest first, separated by commas."`
+	Policy      string `env:"KYC_POLICY" placeholder:"JSON" help:"Deadlines and intervals for cases started by the API (JSON, any subset)."`
+	NotifyURL   string `env:"KYC_NOTIFY_URL" placeholder:"URL" help:"Receiver of notifications; the webhook only checks whether it is set."`
+	Origins     string `env:"KYC_CODEC_ORIGINS" placeholder:"URLS" help:"Allowed origins for the codec server, comma-separated. Without origins and tokens it is disabled."`
+	CodecTokens string `env:"KYC_CODEC_TOKENS" placeholder:"SECRETS" help:"Codec server tokens (min 32 chars, newest first, comma-separated)."`
 	Log         string `env:"KYC_LOG" enum:"text,json" default:"text" help:"text or json."`
 
 	Check   bool             `help:"Ask the running webhook whether it is ready, and end."`
-	Version kong.VersionFlag `help:"Print the version, and end."`
+	Version kong.VersionFlag `help:"Print the version and exit."`
 }
 
 // Validate refuses to start without what must be there.

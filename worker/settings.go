@@ -16,27 +16,27 @@ import (
 // settings are the flags and variables of the worker.
 type settings struct {
 	BaseURL     string        `name:"connectfi-base-url" env:"CONNECTFI_BASE_URL" placeholder:"URL" help:"ConnectFi."`
-	Login       string        `name:"connectfi-login" env:"CONNECTFI_LOGIN" placeholder:"NAME" help:"Who asks ConnectFi."`
+	Login       string        `name:"connectfi-login" env:"CONNECTFI_LOGIN" placeholder:"NAME" help:"ConnectFi login."`
 	Password    string        `name:"connectfi-password" env:"CONNECTFI_PASSWORD" placeholder:"SECRET" help:"Its password."`
 	PublicURL   string        `env:"KYC_PUBLIC_URL" placeholder:"URL" help:"The webhook as applicants reach it."`
 	CallbackURL string        `env:"KYC_CALLBACK_URL" placeholder:"URL" help:"The webhook as ConnectFi reaches it; the public URL if not set."`
 	LinkKeys    string        `env:"KYC_LINK_KEYS" placeholder:"SECRETS" help:"Secrets of callback URLs, newest first, separated by commas; 32 characters at least."`
 	Documents   string        `env:"KYC_DOCUMENTS" placeholder:"URL" help:"Bucket of document images, such as file:///var/lib/kyc/documents."`
-	Keyset      string        `env:"KYC_KEYSET" placeholder:"SECRET" help:"Tink keyset, JSON on one line, that cases and images are encrypted with; starter keys init draws one."`
+	Keyset      string        `env:"KYC_KEYSET" placeholder:"SECRET" help:"Tink keyset (JSON) that encrypts cases and images; see starter keys init."`
 	KEK         string        `env:"KYC_KEYSET_KEK" placeholder:"URL" help:"Key that opens an encrypted KYC_KEYSET: awskms://, gcpkms://, azurekeyvault:// or base64key://; starter keys wrap encrypts one."`
-	Grace       time.Duration `name:"documents-grace" env:"KYC_DOCUMENTS_GRACE" default:"24h" help:"How long images outlive the decision of their case."`
-	Sweep       time.Duration `name:"documents-sweep" env:"KYC_DOCUMENTS_SWEEP" default:"1h" help:"How often what no case needs any more is swept out of the bucket; a minute at least."`
-	NotifyURL   string        `env:"KYC_NOTIFY_URL" placeholder:"URL" help:"Receiver of the events of all cases that were started with it; nobody if not set."`
+	Grace       time.Duration `name:"documents-grace" env:"KYC_DOCUMENTS_GRACE" default:"24h" help:"Keep images this long after the decision."`
+	Sweep       time.Duration `name:"documents-sweep" env:"KYC_DOCUMENTS_SWEEP" default:"1h" help:"Interval of the document clean-up (min 1m)."`
+	NotifyURL   string        `env:"KYC_NOTIFY_URL" placeholder:"URL" help:"URL that receives the notifications of all cases started with it (default: none)."`
 	Secrets     string        `name:"notify-secret" env:"KYC_NOTIFY_SECRET" placeholder:"SECRETS" help:"Secrets that events are signed with, newest first, separated by commas: whsec_ and base64; starter keys init draws one."`
-	Private     bool          `name:"notify-allow-private" env:"KYC_NOTIFY_ALLOW_PRIVATE" help:"Let events go to private addresses and any port; without it to public ones, ports 80 and 443, only."`
+	Private     bool          `name:"notify-allow-private" env:"KYC_NOTIFY_ALLOW_PRIVATE" help:"Allow delivery of notifications to private addresses and any port."`
 	AdminListen string        `env:"KYC_ADMIN_LISTEN" default:"127.0.0.1:8082" help:"Address of /healthz, /readyz and /metrics."`
-	Deployment  string        `env:"KYC_DEPLOYMENT" placeholder:"NAME" help:"Turns on Temporal's worker versioning."`
-	Reads       float64       `name:"reads-per-second" env:"KYC_READS_PER_SECOND" default:"20" help:"Status reads of waiting cases, by all workers together."`
-	Cached      int           `name:"cached-cases" env:"KYC_CACHED_CASES" placeholder:"N" help:"Cases that stay in memory between their events; what fits into GOMEMLIMIT if not set, 10,000 at the most."`
+	Deployment  string        `env:"KYC_DEPLOYMENT" placeholder:"NAME" help:"Worker deployment name; enables worker versioning."`
+	Reads       float64       `name:"reads-per-second" env:"KYC_READS_PER_SECOND" default:"20" help:"Status reads per second, across all workers."`
+	Cached      int           `name:"cached-cases" env:"KYC_CACHED_CASES" placeholder:"N" help:"Workflow cache size (default: derived from GOMEMLIMIT, max 10,000)."`
 	Log         string        `env:"KYC_LOG" enum:"text,json" default:"text" help:"text or json."`
 
-	Check   bool             `help:"Ask the running worker whether it is ready, and end."`
-	Version kong.VersionFlag `help:"Print the version, and end."`
+	Check   bool             `help:"Probe the running worker's readiness and exit."`
+	Version kong.VersionFlag `help:"Print the version and exit."`
 }
 
 // Validate refuses to start without what must be there.

@@ -24,11 +24,11 @@ const (
 var formats = []string{formatCSV, formatNDJSON}
 
 type batchCommand struct {
-	File     string  `arg:"" help:"A CSV file with the columns customerId, reference and, if you like, syncMode; or NDJSON with the same keys. - is standard input."`
-	Format   string  `placeholder:"csv|ndjson" help:"What FILE is, where its name does not end in .csv, .ndjson or .jsonl."`
-	Results  string  `placeholder:"FILE" help:"Where to write what became of each line; FILE.results.ndjson beside it by default. What it says is through is left out by the next run."`
-	Rate     float64 `default:"5" help:"Cases to start in a second, at the most. What ConnectFi takes is nowhere printed: 5 is an assumption."`
-	Parallel int     `default:"16" help:"Starts to have under way at a time."`
+	File     string  `arg:"" help:"CSV or NDJSON with customerId, reference and optional syncMode. \"-\" reads stdin."`
+	Format   string  `placeholder:"csv|ndjson" help:"Input format, if not clear from the file name."`
+	Results  string  `placeholder:"FILE" help:"Results file (default FILE.results.ndjson). Lines it marks started or found are skipped on the next run."`
+	Rate     float64 `default:"5" help:"Maximum starts per second. ConnectFi documents no limit."`
+	Parallel int     `default:"16" help:"Maximum concurrent starts."`
 }
 
 // Run checks everything, then starts. One reference is one case for ever, so it

@@ -24,8 +24,8 @@ func (r reference) check(command string) error {
 type startCommand struct {
 	Customer  string `placeholder:"ID" help:"ConnectFi's id of the customer."`
 	Scenario  string `placeholder:"NAME" help:"Create a customer of this scenario at the sandbox, instead of --customer."`
-	Reference string `required:"" placeholder:"REF" help:"Your own id of the check: 1 to 32 letters or digits."`
-	SyncMode  *bool  `negatable:"" help:"ConnectFi's syncMode, which is passed on only when given."`
+	Reference string `required:"" placeholder:"REF" help:"Your reference for this check: 1–32 letters or digits."`
+	SyncMode  *bool  `negatable:"" help:"ConnectFi's syncMode; omitted from the request if unset."`
 	Wait      bool   `help:"Follow the case to its end."`
 }
 

@@ -48,25 +48,25 @@ wants all that the worker has. All but the first four also as NAME_FILE. .dev/en
 
 type commands struct {
 	JSON    bool             `help:"Print JSON, errors too." name:"json"`
-	Version kong.VersionFlag `help:"Print the version, and end."`
+	Version kong.VersionFlag `help:"Print the version and exit."`
 
-	Start    startCommand    `cmd:"" help:"Start a case, or find it, and print its first status."`
-	Batch    batchCommand    `cmd:"" help:"Start the cases of a whole file of customers."`
-	Show     showCommand     `cmd:"" help:"Tell one case."`
-	Watch    watchCommand    `cmd:"" help:"Follow one case to its end."`
+	Start    startCommand    `cmd:"" help:"Start a case (or return the existing one) and print its status."`
+	Batch    batchCommand    `cmd:"" help:"Start one case per line of a CSV or NDJSON file."`
+	Show     showCommand     `cmd:"" help:"Show one case."`
+	Watch    watchCommand    `cmd:"" help:"Watch one case until it ends."`
 	List     listCommand     `cmd:"" help:"List the cases, newest first."`
-	Upload   uploadCommand   `cmd:"" help:"Send the document images of one entity, as its applicant."`
-	Link     linkCommand     `cmd:"" help:"Make a link to the page where an applicant sends images."`
-	Revoke   revokeCommand   `cmd:"" name:"revoke-links" help:"Make every link useless that was given out so far."`
-	Events   eventsCommand   `cmd:"" help:"Tell what was sent of a case, to whom, and what was answered."`
-	Resend   resendCommand   `cmd:"" help:"Send an event again, or every event that was not delivered."`
-	Refresh  refreshCommand  `cmd:"" help:"Read the status at ConnectFi now; the way out of held."`
-	Withdraw withdrawCommand `cmd:"" help:"End a case without a decision."`
-	Demo     demoCommand     `cmd:"" help:"Walk the two customers of ConnectFi's page to a decision, acting as the applicant."`
-	Replay   replayCommand   `cmd:"" help:"Replay open cases on this build: the gate before its worker is deployed."`
-	Setup    setupCommand    `cmd:"" help:"Prepare a Temporal: namespace, search attributes, and which build carries the cases."`
-	Doctor   doctorCommand   `cmd:"" help:"Look whether everything is right, and say the way out of what is not."`
-	Keys     keysCommand     `cmd:"" help:"Make secrets."`
+	Upload   uploadCommand   `cmd:"" help:"Upload document images for one entity."`
+	Link     linkCommand     `cmd:"" help:"Create an upload link for an applicant."`
+	Revoke   revokeCommand   `cmd:"" name:"revoke-links" help:"Revoke all upload links of a case."`
+	Events   eventsCommand   `cmd:"" help:"List a case's notifications and their delivery status."`
+	Resend   resendCommand   `cmd:"" help:"Resend one notification, or all undelivered ones."`
+	Refresh  refreshCommand  `cmd:"" help:"Re-read the status from ConnectFi now (releases a held case)."`
+	Withdraw withdrawCommand `cmd:"" help:"Withdraw a case."`
+	Demo     demoCommand     `cmd:"" help:"Run the two example customers through to a decision."`
+	Replay   replayCommand   `cmd:"" help:"Check that this build can replay open cases (run before deploying a worker)."`
+	Setup    setupCommand    `cmd:"" help:"Set up Temporal: namespace, search attributes, current worker version."`
+	Doctor   doctorCommand   `cmd:"" help:"Check the configuration and every dependency, and suggest fixes."`
+	Keys     keysCommand     `cmd:"" help:"Generate, rotate and wrap secrets."`
 }
 
 // app is what the commands share.

@@ -32,6 +32,7 @@ func TestDoctorFindsNothingWrong(t *testing.T) {
 		"worker deployment":    "skipped: KYC_DEPLOYMENT is not set, and no worker polls as a version",
 		"KYC_LINK_KEYS":        "ok: they can be used", "KYC_KEYSET": "ok: it opens, and opens what it sealed",
 		"cases open with KYC_KEYSET": "ok: of the newest, 1 do",
+		"stuck cases":                "ok: there is none",
 		"KYC_DOCUMENTS":              "ok: an image could be written, read and deleted",
 		"ConnectFi":                  "ok: it takes the login", "clock, against ConnectFi": "ok: they agree",
 		"clock, against the webhook": "ok: they agree",

@@ -205,8 +205,11 @@ func (i *installation) SetWorkerDeploymentCurrentVersion(_ context.Context,
 	return &workflowservice.SetWorkerDeploymentCurrentVersionResponse{}, nil
 }
 
-func (i *installation) ListWorkflowExecutions(context.Context, *workflowservice.ListWorkflowExecutionsRequest) (
+func (i *installation) ListWorkflowExecutions(_ context.Context, r *workflowservice.ListWorkflowExecutionsRequest) (
 	*workflowservice.ListWorkflowExecutionsResponse, error) {
+	if strings.Contains(r.GetQuery(), "TemporalReportedProblems") {
+		return &workflowservice.ListWorkflowExecutionsResponse{}, nil // no case is stuck
+	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	answer := &workflowservice.ListWorkflowExecutionsResponse{}

@@ -14,14 +14,14 @@ import (
 
 // keysCommand makes secrets. It is the one-shot job of docker-compose.
 type keysCommand struct {
-	Init   keysInitCommand   `cmd:"" help:"Write the secrets that are missing to a directory, one file each."`
-	New    keysNewCommand    `cmd:"" help:"Print new link keys, a new keyset and a new notify secret, as NAME=value."`
-	Rotate keysRotateCommand `cmd:"" help:"Add a key to the keyset, which encrypts from now on; the older ones still open."`
-	Wrap   keysWrapCommand   `cmd:"" help:"Encrypt KYC_KEYSET with the key that the URL KYC_KEYSET_KEK names."`
+	Init   keysInitCommand   `cmd:"" help:"Generate missing secrets into a directory."`
+	New    keysNewCommand    `cmd:"" help:"Generate secrets and print them as NAME=value."`
+	Rotate keysRotateCommand `cmd:"" help:"Rotate: add a new primary key; older keys still decrypt."`
+	Wrap   keysWrapCommand   `cmd:"" help:"Encrypt KYC_KEYSET with the KMS key KYC_KEYSET_KEK."`
 }
 
 type keysInitCommand struct {
-	Directory string `arg:"" name:"dir" help:"Where the files go, readable by this user alone; what is there stays, but for a login of ConnectFi's in CONNECTFI_LOGIN and CONNECTFI_PASSWORD, which is written over it."`
+	Directory string `arg:"" name:"dir" help:"Target directory (mode 0700). Existing files are kept, except the ConnectFi login."`
 }
 
 // secrets are the files that services read by their …_FILE variables, and how

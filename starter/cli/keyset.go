@@ -18,7 +18,7 @@ type (
 	keysNewCommand    struct{}
 	keysWrapCommand   struct{}
 	keysRotateCommand struct {
-		Directory string `arg:"" optional:"" name:"dir" help:"A directory that keys init made: its keyset is replaced, and nothing printed. Otherwise KYC_KEYSET is read."`
+		Directory string `arg:"" optional:"" name:"dir" help:"Directory created by keys init; its keyset is replaced in place (default: read KYC_KEYSET, print)."`
 	}
 )
 

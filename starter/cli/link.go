@@ -15,8 +15,8 @@ import (
 
 type linkCommand struct {
 	reference
-	Entity string        `placeholder:"ID" help:"For this person or business alone; without it, whoever has the link sends for all."`
-	Valid  time.Duration `placeholder:"DURATION" help:"How long the link may be opened, such as 72h; without it, as long as the case waits."`
+	Entity string        `placeholder:"ID" help:"Restrict the link to one entity (default: all entities of the case)."`
+	Valid  time.Duration `placeholder:"DURATION" help:"Link lifetime, e.g. 72h (default: until the stage's deadline)."`
 }
 
 // link is what the command prints for machines.

@@ -19,7 +19,7 @@ import (
 
 type listCommand struct {
 	Stage string `placeholder:"STAGE" help:"Only cases in this stage."`
-	Limit int    `default:"50" help:"How many at the most."`
+	Limit int    `default:"50" help:"Maximum number of cases."`
 }
 
 // row is one case in a list, as Temporal's visibility tells it: no case is

@@ -35,8 +35,8 @@ const (
 // asked, and nothing is billed.
 type replayCommand struct {
 	Reference string `arg:"" optional:"" help:"One case, open or closed, and its notifier."`
-	Open      bool   `help:"Every case and every notifier that runs."`
-	File      string `placeholder:"FILE" help:"A history as JSON, encrypted as Temporal has it: of temporal workflow show --output json, or the Temporal UI's."`
+	Open      bool   `help:"All open cases and notifiers."`
+	File      string `placeholder:"FILE" help:"Workflow history JSON (temporal workflow show --output json), still encrypted."`
 }
 
 // failure is what a replay found out about one history that it did not come

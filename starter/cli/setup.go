@@ -20,9 +20,9 @@ import (
 // setupCommand prepares a Temporal. It is the one-shot job of docker-compose,
 // so it needs nothing but the way there: no keyset, no bucket, no ConnectFi.
 type setupCommand struct {
-	Retention time.Duration `default:"720h" help:"How long a closed case can still be told from one that never was: the answer to a late callback. A namespace that keeps them longer is left alone."`
+	Retention time.Duration `default:"720h" help:"Retention of closed workflows. Never shortened if the namespace already keeps them longer."`
 	Promote   string        `placeholder:"BUILD" help:"Make this build the current version of the worker deployment KYC_DEPLOYMENT."`
-	Wait      time.Duration `default:"0s" help:"How long to wait for a Temporal that is starting, or for the worker that is to be promoted."`
+	Wait      time.Duration `default:"0s" help:"Wait this long for Temporal, or for the promoted worker, to come up."`
 }
 
 const (

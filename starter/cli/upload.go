@@ -17,8 +17,8 @@ import (
 
 type uploadCommand struct {
 	reference
-	Entity string `placeholder:"ID" help:"Whose documents these are; not needed if one entity alone wants some."`
-	Type   string `default:"license" help:"The kind of document; a license needs both sides."`
+	Entity string `placeholder:"ID" help:"Entity the documents belong to; optional if only one is waiting."`
+	Type   string `default:"license" help:"Document type; a license needs front and back."`
 	Front  string `required:"" placeholder:"FILE" help:"Image of the front, jpg or png."`
 	Back   string `placeholder:"FILE" help:"Image of the back."`
 }
