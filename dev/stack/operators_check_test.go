@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 
 	"go.temporal.io/api/enums/v1"
@@ -23,13 +22,14 @@ import (
 const (
 	decided    = "decided"    // the case goes on and ends as ConnectFi decides, of which its receiver hears once
 	repeated   = "repeated"   // it goes through the end it had once more: the receiver hears nothing new
+	again      = "again"      // another case of the reference has the same end, of which the receiver hears under another id
 	withdrawn  = "withdrawn"  // it ends as withdrawn, of which its receiver hears once
 	terminated = "terminated" // it ends in Temporal alone
 	refused    = "refused"    // Temporal refuses, and nothing happens
 	ignored    = "ignored"    // Temporal accepts, and nothing happens
 )
 
-var outcomes = []string{decided, repeated, withdrawn, terminated, refused, ignored}
+var outcomes = []string{decided, repeated, again, withdrawn, terminated, refused, ignored}
 
 // without says that nothing happens to the case: its life is as if the button
 // had not been pressed.
@@ -141,34 +141,46 @@ func (c *cell) checkHeard(ctx context.Context, end kyc.Stage) error {
 	told := "case." + string(end)
 	if end != terminated {
 		if err := patiently(ctx, "the receiver to hear of "+told, func() (bool, error) {
-			return slices.ContainsFunc(c.messages(), func(m message) bool { return m.kind == told }), nil
+			return len(c.idsOf(told)) >= c.ends(), nil
 		}); err != nil {
 			return fmt.Errorf("%w: it heard %v", err, c.messages())
 		}
 	}
-	facts, ids := map[string]string{}, map[string]map[string]bool{}
+	facts := map[string]string{}
 	for _, m := range c.messages() {
 		if before, known := facts[m.id]; known && before != m.fact {
 			return fmt.Errorf("one id for two facts: %s was %s and is %s", m.id, before, m.fact)
 		}
 		facts[m.id] = m.fact
-		if kyc.Stage(strings.TrimPrefix(m.kind, "case.")).Final() {
-			if ids[m.kind] == nil {
-				ids[m.kind] = map[string]bool{}
-			}
-			ids[m.kind][m.id] = true
-		}
-	}
-	for kind, under := range ids {
-		ended := kyc.Stage(strings.TrimPrefix(kind, "case."))
-		if ended != end && string(ended) != c.stage.name {
-			return fmt.Errorf("the receiver heard of %s, which never was: %v", kind, c.messages())
-		}
-		if len(under) > 1 {
-			return fmt.Errorf("one fact under several ids: %s %v", kind, under)
+		ended := kyc.Stage(strings.TrimPrefix(m.kind, "case."))
+		switch {
+		case !ended.Final():
+		case ended != end && string(ended) != c.stage.name:
+			return fmt.Errorf("the receiver heard of %s, which never was: %v", m.kind, c.messages())
+		case len(c.idsOf(m.kind)) > c.ends():
+			return fmt.Errorf("one fact under several ids: %s %v", m.kind, c.messages())
 		}
 	}
 	return nil
+}
+
+// ends is how many cases of the reference have the end that is checked.
+func (c *cell) ends() int {
+	if c.want == again {
+		return 2
+	}
+	return 1
+}
+
+// idsOf are the ids under which the receiver heard of notifications of this type.
+func (c *cell) idsOf(kind string) map[string]bool {
+	ids := map[string]bool{}
+	for _, m := range c.messages() {
+		if m.kind == kind {
+			ids[m.id] = true
+		}
+	}
+	return ids
 }
 
 // checkLedger finds nothing doubled at ConnectFi.
