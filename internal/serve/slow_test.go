@@ -30,7 +30,7 @@ func TestSlowHeadersAreTold(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
 			ended := make(chan error, 1)
-			times := Timeouts{Header: 300 * time.Millisecond, Slow: func() string { return `{"code":"slow"}` }}
+			times := Timeouts{Header: time.Second, Slow: func() string { return `{"code":"slow"}` }}
 			go func() {
 				ended <- times.ServeLimited(ctx, ln, 10, secure, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "fine") }), quiet)
 			}()
