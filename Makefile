@@ -57,7 +57,7 @@ root:
 
 # The Temporal server is compiled once, so without the race detector. All of it on PostgreSQL: make stack ON="-postgres own"
 stack:
-	cd dev/stack && go vet $(TAGS) ./... && go test $(TAGS) -timeout 20m . $(ON) && go test -timeout 10m ./bench ./chaos
+	cd dev/stack && go vet $(TAGS) ./... && go test $(TAGS) -timeout 40m . $(ON) && go test -timeout 10m ./bench ./chaos
 
 # Every button of Temporal's, in every stage and at every moment of it: docs/operators.md. CELLS=inreview
 CELLS = .
