@@ -7,50 +7,50 @@ import (
 	"time"
 )
 
-// Action is what a case needs from the world.
+// Action is what a case needs done outside.
 type Action string
 
-// The needs.
+// The actions.
 const (
-	ActionIdentify   Action = "identify" // find or make the application under this reference
-	ActionSubmit     Action = "submit"   // hand a submission over to ConnectFi
+	ActionIdentify   Action = "identify" // find the application under this reference, or create it
+	ActionSubmit     Action = "submit"   // send a submission to ConnectFi
 	ActionReadStatus Action = "read"     // read the status now
-	ActionPollStatus Action = "watch"    // read the status now and then, and come back when it differs
-	ActionWait       Action = "wait"     // nothing, until the hour
+	ActionPollStatus Action = "watch"    // poll the status, and return when it has changed
+	ActionWait       Action = "wait"     // do nothing until NextStep.At
 	ActionNone       Action = "nothing"  // the case has ended
 )
 
 // NextStep is what a case needs next. It follows from the case and the time alone:
-// whoever lost a need asks again and gets it again.
+// a caller that has lost it asks again and gets the same.
 type NextStep struct {
 	Action     Action
-	At         time.Time   // ActionWait: the hour of Elapsed. Otherwise: when this stage ends at the latest
-	UpToHint   int         // hand it back in the answer: the hints that were known when this was asked
+	At         time.Time   // ActionWait: when TimerFired is due. Otherwise: when the stage ends at the latest
+	UpToHint   int         // to be returned in the answer: how many hints had been received when this was asked
 	Submission *Submission // ActionSubmit only
 }
 
-// Next says what the case needs at this time. Every need but Nothing has a
+// Next returns what the case needs at this time. Every step but ActionNone has a
 // time at which something happens.
 func (c *Case) Next(now time.Time) NextStep {
 	until := c.Until()
-	need := func(do Action) NextStep { return NextStep{Action: do, At: until, UpToHint: c.HintsReceived} }
+	step := func(do Action) NextStep { return NextStep{Action: do, At: until, UpToHint: c.HintsReceived} }
 	switch {
 	case c.Stage.Final():
 		return NextStep{Action: ActionNone}
 	case c.Stage == Identifying, c.ApplicationID == "" && c.HintsReceived > c.Answered:
-		return need(ActionIdentify)
+		return step(ActionIdentify)
 	case c.ApplicationID == "":
-		return need(ActionWait) // refused: only a hint or the deadline moves it
+		return step(ActionWait) // refused: only a hint or the deadline moves it
 	case len(c.Queue) > 0:
-		n := need(ActionSubmit)
+		n := step(ActionSubmit)
 		n.Submission = &c.Queue[0]
 		return n
 	case c.HintsReceived > c.Answered, !now.Before(c.wake()):
-		return need(ActionReadStatus)
+		return step(ActionReadStatus)
 	}
 	first := c.firstRead()
 	if !now.Before(first) {
-		n := need(ActionPollStatus)
+		n := step(ActionPollStatus)
 		n.At = c.wake()
 		return n
 	}

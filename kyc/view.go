@@ -20,7 +20,7 @@ type View struct {
 	Until         time.Time    `json:"until,omitzero"`    // when something happens at the latest; zero once final
 	OnDeadline    string       `json:"then,omitempty"`    // what happens then, in one sentence
 	Reason        string       `json:"reason,omitempty"`  // why it is held, or how it ended
-	Ground        string       `json:"ground,omitempty"`  // why it is held: one of Grounds
+	Ground        string       `json:"ground,omitempty"`  // why it is held: one of HoldReasons
 	Refusal       *Refusal     `json:"refusal,omitempty"` // ConnectFi's last no, until something changes
 	Queued        int          `json:"queued,omitempty"`  // submissions on their way to ConnectFi, also of entities it no longer names
 	Entities      []EntityView `json:"entities"`          // the customer first, then in the order of their ids

@@ -18,7 +18,7 @@ const (
 	SignalNotices = "notices" // a Report, from the case
 	UpdateResend  = "resend"  // an event's id, its number or nothing; then a new webhookUrl or nothing → []Event
 	QueryEvents   = "events"  // → []Event
-	QueryLedger   = "ledger"  // → Ledger
+	QueryLedger   = "ledger"  // → NotifierState
 )
 
 // NotifyID is the workflow id of the notifier of this case. No reference has a

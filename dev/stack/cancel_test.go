@@ -161,7 +161,7 @@ func attempts(t *testing.T, reference, activity string) (n int32) {
 	return n
 }
 
-// handIn sends documents of the first entity that wants some, as the applicant's page does.
+// submitAsync sends documents of the first entity that wants some, as the applicant's page does.
 func submitAsync(t *testing.T, v kyc.View) {
 	t.Helper()
 	i := slices.IndexFunc(v.Entities, func(e kyc.EntityView) bool { return e.Status.WantsDocuments() })

@@ -31,7 +31,7 @@ import (
 // errors are the vocabulary that errors.go translates.
 type Cases interface {
 	// Callback hands a hint to the case of this reference; nil once it is
-	// durable. workflows.ErrEnded and ErrUnknown are answers, too.
+	// durable. workflows.ErrEnded and ErrNotFound are answers, too.
 	Callback(ctx context.Context, reference string, hint workflows.Callback) error
 }
 
