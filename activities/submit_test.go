@@ -22,6 +22,7 @@ import (
 
 	"durablekyc.example/activities"
 	"durablekyc.example/connectfi"
+	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/kyc"
 )
 
@@ -114,7 +115,10 @@ func TestAStoreThatTakesNothingAsksNothing(t *testing.T) {
 			if refused == "" {
 				room = unwritable(t, folder)
 			}
+			metrics, err := telemetry.New("test")
+			require.NoError(t, err)
 			var suite testsuite.WorkflowTestSuite
+			suite.SetMetricsHandler(metrics.Temporal())
 			env := suite.NewTestWorkflowEnvironment()
 			env.RegisterActivity(do)
 			env.ExecuteWorkflow(func(ctx workflow.Context) (took time.Duration, err error) {
@@ -133,6 +137,9 @@ func TestAStoreThatTakesNothingAsksNothing(t *testing.T) {
 			require.NoError(t, env.GetWorkflowResult(&took))
 			require.Greater(t, took, 25*time.Second, "1, 1.5, 2.3 … s between eight attempts, each a tenth shorter at the most")
 			require.LessOrEqual(t, w.ledger().Documents, map[bool]int{true: 0, false: 1}[refused == ""])
+			scraped := httptest.NewRecorder()
+			metrics.Handler().ServeHTTP(scraped, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+			require.Contains(t, scraped.Body.String(), "\n"+activities.CountStoreFailures+" 8\n", "one for each attempt")
 
 			room()
 			_, err = run[kyc.Snapshot](w, w.do.SubmitDocuments, r)
