@@ -140,7 +140,7 @@ func (c *cell) starter(ctx context.Context, args ...string) (code int, stdout, s
 }
 
 // cellTimeout bounds every wait of a cell.
-const cellTimeout = 90 * time.Second
+const cellTimeout = 3 * time.Minute
 
 func (c *cell) context() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(c.ctx, cellTimeout)
