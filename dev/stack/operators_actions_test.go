@@ -195,6 +195,16 @@ func startAlike(ctx context.Context, c *cell) error {
 
 // deleteIt removes a case and its history, as retention does.
 func deleteIt(ctx context.Context, c *cell) error {
+	if c.stage.closed {
+		// Temporal deletes a case only after its own work of closing it, and tries again ever later until then.
+		if err := patiently(ctx, "the closed case in the list", func() (bool, error) {
+			n, err := c.own.client.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{
+				Query: fmt.Sprintf("WorkflowId = '%s' AND CloseTime IS NOT NULL", c.id())})
+			return n.GetCount() > 0, err
+		}); err != nil {
+			return err
+		}
+	}
 	_, err := c.rpc().DeleteWorkflowExecution(ctx, &workflowservice.DeleteWorkflowExecutionRequest{Namespace: embedded.Namespace, WorkflowExecution: c.execution()})
 	if err != nil {
 		return err
