@@ -32,11 +32,8 @@ func update(ctx workflow.Context, name, description string, handler, validator a
 }
 
 func (f *caseWorkflow) checkStart(r StartRequest) error {
-	if r.CustomerID != f.kycCase().CustomerID {
-		return refuse(RefusedOtherCustomer, otherCustomer)
-	}
-	if r.Webhook != "" && r.Webhook != webhookSum(f.in.WebhookURL) {
-		return refuse(RefusedOtherWebhook, otherWebhook)
+	if no := r.mismatch(f.view()); no != nil {
+		return refuse(no.Type, no.Reason)
 	}
 	return nil
 }

@@ -78,17 +78,21 @@ func input(o StartOptions) Input {
 // webhookUrl: any number of callers share one update, since ten may be in flight
 // per case, and one who names another webhookUrl is told that it is not taken.
 func startUpdate(o StartOptions) client.UpdateWorkflowOptions {
-	id, webhook := "start-"+o.CustomerID, webhookSum(o.WebhookURL)
-	if webhook != "" {
-		id += "-" + webhook
+	id, request := "start-"+o.CustomerID, o.request()
+	if request.Webhook != "" {
+		id += "-" + request.Webhook
 	}
 	return client.UpdateWorkflowOptions{
 		UpdateID:     id,
 		WorkflowID:   ID(o.Reference),
 		UpdateName:   UpdateStart,
-		Args:         []any{StartRequest{CustomerID: o.CustomerID, Webhook: webhook}},
+		Args:         []any{request},
 		WaitForStage: client.WorkflowUpdateStageCompleted,
 	}
+}
+
+func (o StartOptions) request() StartRequest {
+	return StartRequest{CustomerID: o.CustomerID, Webhook: webhookSum(o.WebhookURL)}
 }
 
 // webhookSum stands for a webhookUrl where the URL itself must not: it may hold
