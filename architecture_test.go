@@ -1,4 +1,4 @@
-// Package house has no code: this test holds the rules of the house.
+// Package repository has no code: its tests hold the rules of the whole repository.
 package repository
 
 import (
