@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/history/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/converter"
 
@@ -112,7 +113,7 @@ func (c *cell) check(ctx context.Context) error {
 	if end != want {
 		return fmt.Errorf("it ended as %s, and %s is right (ConnectFi: %q)", end, want, truth.Outcome)
 	}
-	return errors.Join(c.checkHeard(ctx, want), c.checkLedger(ctx), c.checkHistories(ctx))
+	return errors.Join(c.checkHeard(ctx, want), c.checkLedger(ctx))
 }
 
 // end waits for the end of the case's latest run, and says how it ended.
@@ -204,15 +205,37 @@ func (c *cell) checkLedger(ctx context.Context) error {
 	return nil
 }
 
+// checkHistories reads the runs of all cells, which Temporal lists once for all
+// of them: it answers ten such questions a second, and refuses the others.
+func (o *operators) checkHistories(cells []*cell) error {
+	runs := map[string][]string{}
+	for page := []byte(nil); ; {
+		answer, err := o.own.client.ListWorkflow(o.ctx, &workflowservice.ListWorkflowExecutionsRequest{NextPageToken: page})
+		if err != nil {
+			return err
+		}
+		for _, run := range answer.GetExecutions() {
+			id := run.GetExecution().GetWorkflowId()
+			runs[id] = append(runs[id], run.GetExecution().GetRunId())
+		}
+		if page = answer.GetNextPageToken(); len(page) == 0 {
+			break
+		}
+	}
+	if len(runs) < len(cells) { // each has a notifier, and most still have their cases
+		return fmt.Errorf("Temporal lists the runs of %d workflows only, of %d cells", len(runs), len(cells))
+	}
+	o.each(cells, func(c *cell) error { return c.checkHistories(runs[c.id()]) })
+	return nil
+}
+
 // checkHistories finds no run that spins, and none in which a workflow task
 // failed for a reason of ours.
-func (c *cell) checkHistories(ctx context.Context) error {
-	runs, err := c.own.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: fmt.Sprintf("WorkflowId = '%s'", c.id())})
-	if err != nil {
-		return err
-	}
-	for _, run := range runs.GetExecutions() {
-		h, err := c.history(ctx, run.GetExecution().GetRunId())
+func (c *cell) checkHistories(runs []string) error {
+	ctx, cancel := c.context()
+	defer cancel()
+	for _, run := range runs {
+		h, err := c.history(ctx, run)
 		if err != nil {
 			continue // deleted meanwhile: visibility is behind
 		}
@@ -220,22 +243,29 @@ func (c *cell) checkHistories(ctx context.Context) error {
 			return fmt.Errorf("a run of %d events: it spins", len(h.Events))
 		}
 		for _, e := range h.Events {
-			failed := e.GetWorkflowTaskFailedEventAttributes()
-			switch failed.GetCause() {
-			case enums.WORKFLOW_TASK_FAILED_CAUSE_UNSPECIFIED, enums.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW, enums.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND,
-				enums.WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND: // the server's own, of a run that goes on or is ended from outside
-			default:
-				// The SDK takes a task that the machine gave no second to for a deadlock (TMPRL1101), and the
-				// task is repeated. A case that always comes to this has not ended.
-				why := fmt.Sprint(c.failures().FailureToError(failed.GetFailure()))
-				if strings.Contains(why, "TMPRL1101") {
-					continue
-				}
-				return fmt.Errorf("a workflow task failed: %s %s", failed.GetCause(), why)
+			if err := c.checkTask(e.GetWorkflowTaskFailedEventAttributes()); err != nil {
+				return err
 			}
 		}
 	}
 	return nil
+}
+
+// checkTask says why a workflow task failed, unless the reason is Temporal's own.
+func (c *cell) checkTask(failed *history.WorkflowTaskFailedEventAttributes) error {
+	switch failed.GetCause() {
+	case enums.WORKFLOW_TASK_FAILED_CAUSE_UNSPECIFIED, enums.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW,
+		enums.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND, enums.WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND,
+		enums.WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_PAUSE_REQUESTED_BEFORE_TASK_STARTED:
+		return nil // the run goes on, or is ended from outside
+	}
+	// The SDK takes a task that the machine gave no second to for a deadlock (TMPRL1101), and the
+	// task is repeated. A case that always comes to this has not ended.
+	why := fmt.Sprint(c.failures().FailureToError(failed.GetFailure()))
+	if strings.Contains(why, "TMPRL1101") {
+		return nil
+	}
+	return fmt.Errorf("a workflow task failed: %s %s", failed.GetCause(), why)
 }
 
 // failures decrypts why a workflow task of the case failed.

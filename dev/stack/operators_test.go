@@ -57,6 +57,7 @@ func TestOperators(t *testing.T) {
 		}
 		t.Logf("ConnectFi %s: %d cells in %s", phase.name, len(here), time.Since(began).Round(time.Second))
 	}
+	require.NoError(t, o.checkHistories(cells))
 	for _, c := range cells {
 		t.Run(c.name(), func(t *testing.T) { require.NoError(t, c.err) })
 	}
