@@ -45,7 +45,7 @@ func (c Client) StartAsync(ctx context.Context, o StartOptions, data converter.D
 		return false, err
 	}
 	if customer != o.CustomerID {
-		return true, &RefusedError{Type: RefusedOtherCustomer, Reason: otherCustomer}
+		return true, &RefusedError{Type: RefusedOtherCustomer, Reason: OtherCustomer}
 	}
 	return true, nil
 }

@@ -92,28 +92,11 @@ func (c Client) Start(ctx context.Context, o StartOptions) (kyc.View, error) {
 	return view, nil
 }
 
-const (
-	otherCustomer = "the reference belongs to another customer"
-	otherWebhook  = "the case sends its events to another webhookUrl"
-)
-
 // Matches reports what a case that was found differs in from the order: a
 // *RefusedError, or nil. An order without a webhookUrl takes any.
 func (o StartOptions) Matches(v kyc.View) error {
-	if no := o.request().mismatch(v); no != nil {
-		return no
-	}
-	return nil
-}
-
-// mismatch is what the case of a view differs in from what a start asks for; nil
-// if in nothing. Any webhookUrl is right for a start without one.
-func (r StartRequest) mismatch(v kyc.View) *RefusedError {
-	switch {
-	case v.CustomerID != r.CustomerID:
-		return &RefusedError{Type: RefusedOtherCustomer, Reason: otherCustomer}
-	case r.Webhook != "" && v.Webhook != r.Webhook:
-		return &RefusedError{Type: RefusedOtherWebhook, Reason: otherWebhook}
+	if refusal, reason := o.request().Mismatch(v); refusal != "" {
+		return &RefusedError{Type: refusal, Reason: reason}
 	}
 	return nil
 }

@@ -56,13 +56,13 @@ func (f *caseWorkflow) startOrSignalNotifier(ctx workflow.Context, notices []kyc
 		if f.state.Notifier || f.wasReset(ctx) {
 			ledger.Recall = &report
 		} else {
-			ledger.take(report, workflow.Now(ctx))
+			ledger.Take(report, workflow.Now(ctx))
 		}
 		child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 			WorkflowID: NotifyID(c.Reference), TaskQueue: TaskQueue,
 			WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 			ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
-			StaticSummary:         notifySummary(c.Reference), StaticDetails: notifyDetails(c.Reference),
+			StaticSummary:         NotifySummary(c.Reference), StaticDetails: NotifyDetails(c.Reference),
 		}), NotifyType, ledger)
 		err := child.GetChildWorkflowExecution().Get(ctx, nil)
 		f.state.Notifier = true // or it runs already, and takes a signal

@@ -32,8 +32,8 @@ func update(ctx workflow.Context, name, description string, handler, validator a
 }
 
 func (f *caseWorkflow) checkStart(r StartRequest) error {
-	if no := r.mismatch(f.view()); no != nil {
-		return refuse(no.Type, no.Reason)
+	if refusal, reason := r.Mismatch(f.view()); refusal != "" {
+		return refuse(refusal, reason)
 	}
 	return nil
 }
@@ -41,7 +41,7 @@ func (f *caseWorkflow) checkStart(r StartRequest) error {
 // view is the case and where its events go.
 func (f *caseWorkflow) view() kyc.View {
 	v := f.kycCase().View()
-	v.Webhook = webhookSum(f.in.WebhookURL)
+	v.Webhook = WebhookSum(f.in.WebhookURL)
 	return v
 }
 

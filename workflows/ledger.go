@@ -91,13 +91,13 @@ func receivers(webhookURL string, notify bool, n kyc.Notice) (all []activities.R
 	return all
 }
 
-// take enters what a case reports. Known notices are left out: who reports them
+// Take enters what a case reports. Known notices are left out: who reports them
 // may not have learned that it did. So is what the receivers know already from
 // a part of the case that a reset has undone: its next notice comes after an
 // earlier one than the last, and has the same news. A case whose decision is known
 // may live through all that came before it once more, from answers of ConnectFi's
 // that are in its history.
-func (l *NotifierState) take(report Report, now time.Time) {
+func (l *NotifierState) Take(report Report, now time.Time) {
 	if report.Case != l.Case {
 		l.leave()
 	}
@@ -274,11 +274,11 @@ func (l *NotifierState) resendTargets(event string) (all []*Delivery, err error)
 	return all, nil
 }
 
-// redirect changes where the caller's events go, also for a caller that wanted
+// Redirect changes where the caller's events go, also for a caller that wanted
 // nothing more at the old address. An event that is named goes there as well
 // where the caller had no address when it happened, and though another case
 // under the reference reported it.
-func (l *NotifierState) redirect(event, webhookURL string) {
+func (l *NotifierState) Redirect(event, webhookURL string) {
 	l.WebhookURL = webhookURL
 	l.welcome(activities.ReceiverCaller)
 	r := l.find(event)
@@ -300,9 +300,9 @@ func (l *NotifierState) welcome(receiver activities.Receiver) {
 	l.Unsubscribed = slices.DeleteFunc(l.Unsubscribed, func(gone activities.Receiver) bool { return gone == receiver })
 }
 
-// resend opens what chosen lists. Who asks for it outranks a receiver that
+// Resend opens what resendTargets lists. Who asks for it outranks a receiver that
 // once wanted nothing more.
-func (l *NotifierState) resend(event string) error {
+func (l *NotifierState) Resend(event string) error {
 	all, err := l.resendTargets(event)
 	for _, r := range all {
 		r.Pending, r.DeliveredAt, r.GivenUpAt = true, time.Time{}, time.Time{}

@@ -104,7 +104,8 @@ func TestWhatAResendMeans(t *testing.T) {
 		"4": {refused: "the case has sent no event \"4\"", gone: []activities.Receiver{all, caller}},
 	} {
 		t.Run(event, func(t *testing.T) {
-			l, err := workflows.ResendForTest(ledger(), event)
+			l := ledger()
+			err := l.Resend(event)
 			if test.refused == "" {
 				require.NoError(t, err)
 			} else {
@@ -127,8 +128,7 @@ func TestWhatAResendMeans(t *testing.T) {
 	}
 	l := ledger()
 	l.Records = l.Records[:1]
-	_, err := workflows.ResendForTest(l, "")
-	require.ErrorContains(t, err, "every event was delivered: name the one to send again")
+	require.ErrorContains(t, l.Resend(""), "every event was delivered: name the one to send again")
 }
 
 // The page of a notifier in the Temporal UI: of each event what became of it at each receiver.

@@ -1,6 +1,10 @@
 package workflows
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"durablekyc.example/kyc"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 )
@@ -54,6 +58,32 @@ type Callback struct {
 type StartRequest struct {
 	CustomerID string `json:"customerId"`
 	Webhook    string `json:"webhook,omitempty"` // a sum of the caller's webhookUrl; empty where the caller named none
+}
+
+// Mismatch says what the case of a view differs in from what a start asks for:
+// the error type of the refusal and its reason, or nothing. Any webhookUrl is
+// right for a start without one.
+func (r StartRequest) Mismatch(v kyc.View) (refusal, reason string) {
+	switch {
+	case v.CustomerID != r.CustomerID:
+		return RefusedOtherCustomer, OtherCustomer
+	case r.Webhook != "" && v.Webhook != r.Webhook:
+		return RefusedOtherWebhook, "the case sends its events to another webhookUrl"
+	}
+	return "", ""
+}
+
+// OtherCustomer is the sentence of RefusedOtherCustomer.
+const OtherCustomer = "the reference belongs to another customer"
+
+// WebhookSum stands for a webhookUrl where the URL itself must not: it may hold
+// a secret of the caller's, and ids are not encrypted. Empty for none.
+func WebhookSum(url string) string {
+	if url == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(url))
+	return hex.EncodeToString(sum[:8])
 }
 
 // Error types of refused updates, for callers that must tell them apart.

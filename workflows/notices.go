@@ -52,7 +52,7 @@ func pending(events []Event, activities []*workflowpb.PendingActivityInfo) []Eve
 		for i := range events {
 			for j := range events[i].Receipts {
 				r := &events[i].Receipts[j]
-				if !r.Pending || !delivers(a.GetActivityId(), events[i].ID, r.Receiver) {
+				if !r.Pending || !IsDelivery(a.GetActivityId(), events[i].ID, r.Receiver) {
 					continue
 				}
 				if answer := a.GetLastFailure().GetApplicationFailureInfo().GetType(); answer != "" {
@@ -123,16 +123,16 @@ func (c Client) resend(ctx context.Context, reference, id, webhookURL string) ([
 		return nil, err
 	}
 	if webhookURL != "" {
-		ledger.redirect(id, webhookURL)
+		ledger.Redirect(id, webhookURL)
 	}
-	if err := ledger.resend(id); err != nil {
+	if err := ledger.Resend(id); err != nil {
 		return nil, translate(ctx, err)
 	}
 	_, err = c.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID: NotifyID(reference), TaskQueue: TaskQueue,
 		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
-		StaticSummary:                            notifySummary(reference), StaticDetails: notifyDetails(reference),
+		StaticSummary:                            NotifySummary(reference), StaticDetails: NotifyDetails(reference),
 	}, NotifyType, ledger)
 	var running *serviceerror.WorkflowExecutionAlreadyStarted
 	if errors.As(err, &running) {
@@ -200,7 +200,7 @@ func (c Client) Recall(ctx context.Context, reference, run string) (NotifierStat
 		untaken = append(untaken, *ledger.Recall) // it was ended before it had recalled anything
 	}
 	for _, report := range slices.Backward(untaken) {
-		known.take(report, time.Now())
+		known.Take(report, time.Now())
 	}
 	return known, nil
 }

@@ -99,7 +99,7 @@ func (n *notifier) recall(ctx workflow.Context) {
 		before = NotifierState{Reference: n.Reference}
 	}
 	n.NotifierState = before
-	n.take(report, workflow.Now(ctx))
+	n.Take(report, workflow.Now(ctx))
 }
 
 // run is the loop: take in what happened, tell what is so, send what is to be sent.
@@ -167,7 +167,7 @@ func (n *notifier) takeIn(ctx workflow.Context) {
 		if report, err := reportOf(input); err != nil {
 			workflow.GetLogger(ctx).Warn("a signal that is not a report of the case was left out", "reference", n.Reference)
 		} else {
-			n.take(report, now)
+			n.Take(report, now)
 		}
 	}
 	for _, l := range n.lanes {
@@ -288,8 +288,8 @@ func deliveryID(notice string, receiver activities.Receiver) string {
 	return notice + "-" + string(receiver)
 }
 
-// delivers reports whether an activity of this name is one of them.
-func delivers(activity, notice string, receiver activities.Receiver) bool {
+// IsDelivery reports whether an activity of this name delivers a notice to a receiver.
+func IsDelivery(activity, notice string, receiver activities.Receiver) bool {
 	id := deliveryID(notice, receiver)
 	return activity == id || strings.HasPrefix(activity, id+"-")
 }
@@ -306,9 +306,9 @@ func (n *notifier) checkResend(event, webhookURL string) error {
 // may be going to the address that was changed.
 func (n *notifier) resent(_ workflow.Context, event, webhookURL string) ([]Event, error) {
 	if webhookURL != "" {
-		n.redirect(event, webhookURL)
+		n.Redirect(event, webhookURL)
 	}
-	if err := n.resend(event); err != nil && !(webhookURL != "" && refusedAs(err, RefusedNotWanted)) {
+	if err := n.Resend(event); err != nil && !(webhookURL != "" && refusedAs(err, RefusedNotWanted)) {
 		return nil, err
 	}
 	n.asked++
@@ -329,9 +329,9 @@ func (n *notifier) publish(ctx workflow.Context) {
 	}
 }
 
-// notifySummary and notifyDetails head a notifier in the Temporal UI.
-func notifySummary(reference string) string { return "Events of KYC " + reference }
+// NotifySummary and NotifyDetails head a notifier in the Temporal UI.
+func NotifySummary(reference string) string { return "Events of KYC " + reference }
 
-func notifyDetails(reference string) string {
+func NotifyDetails(reference string) string {
 	return fmt.Sprintf("Delivers the events of the case `%s` to whoever wants to hear of it; \"Current details\" says what became of each.", reference)
 }

@@ -289,10 +289,9 @@ func TestAnEndedNotifierGoesOnFromItsResult(t *testing.T) {
 	p.answer = func(activities.NotifyRequest, time.Time) int { return 410 }
 	notices := lived("waiting_review", "completed")
 	end := p.run(both(), notices...)
-	ledger, err := workflows.ResendForTest(end, "")
-	require.NoError(t, err)
+	require.NoError(t, end.Resend(""))
 	again := newPost(t)
-	end = again.run(ledger)
+	end = again.run(end)
 	require.Equal(t, ids(notices), again.took[activities.ReceiverGlobal])
 	require.Equal(t, ids(notices), again.took[activities.ReceiverCaller])
 	require.Equal(t, 2, receipt(end, notices[0].ID, activities.ReceiverCaller).Attempts)

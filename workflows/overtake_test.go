@@ -65,10 +65,11 @@ func TestNothingOvertakesWhatIsTaken(t *testing.T) {
 func TestASequenceOnlyRises(t *testing.T) {
 	l, notices := both(), lived("pending_step_up", "waiting_review", "completed")
 	notices[1].At = notices[0].At
-	ledger := workflows.TakeForTest(l, workflows.Report{Terms: l.Terms, Notices: notices[:2]})
+	ledger, forgotten := l, l
+	ledger.Take(workflows.Report{Terms: l.Terms, Notices: notices[:2]}, notices[0].At)
 	first, second := ledger.Records[0].Sequence, ledger.Records[1].Sequence
 	require.Equal(t, notices[0].At.UnixMilli(), first)
 	require.Equal(t, first+1, second)
-	forgotten := workflows.TakeForTest(l, workflows.Report{Terms: l.Terms, Notices: notices[2:]})
+	forgotten.Take(workflows.Report{Terms: l.Terms, Notices: notices[2:]}, notices[2].At)
 	require.Greater(t, forgotten.Records[0].Sequence, second)
 }

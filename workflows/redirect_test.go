@@ -1,16 +1,12 @@
 package workflows_test
 
 import (
-	"context"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/sdk/client"
 
 	"durablekyc.example/activities"
-	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
 
@@ -75,8 +71,9 @@ func TestAnEndedNotifierGoesOnToTheNewAddress(t *testing.T) {
 	p.answer = func(activities.NotifyRequest, time.Time) int { return 410 }
 	notices := lived("waiting_review", "completed")
 	end := p.run(both(), notices...)
-	ledger, err := workflows.RedirectForTest(end, "2", elsewhere)
-	require.NoError(t, err)
+	ledger := end
+	ledger.Redirect("2", elsewhere)
+	require.NoError(t, ledger.Resend("2"))
 	again := newPost(t)
 	again.answer = func(r activities.NotifyRequest, _ time.Time) int {
 		require.True(t, r.Receiver == activities.ReceiverGlobal || r.WebhookURL == elsewhere)
@@ -93,61 +90,10 @@ func TestAnEventIsSentToAnAddressThatCameLater(t *testing.T) {
 	l, notices := both(), lived("waiting_review", "completed")
 	l.WebhookURL = ""
 	end := newPost(t).run(l, notices...)
-	ledger, err := workflows.RedirectForTest(end, notices[1].ID, elsewhere)
-	require.NoError(t, err)
+	ledger := end
+	ledger.Redirect(notices[1].ID, elsewhere)
+	require.NoError(t, ledger.Resend(notices[1].ID))
 	again := newPost(t)
 	again.run(ledger)
 	require.Equal(t, ids(notices[1:]), again.took[activities.ReceiverCaller])
-}
-
-// redirecting is a Temporal whose case takes updates, or is closed.
-type redirecting struct {
-	*notifying
-	open bool
-	url  []any
-}
-
-func (r *redirecting) UpdateWorkflow(ctx context.Context, o client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle, error) {
-	if o.UpdateName == workflows.UpdateWebhook && r.open {
-		r.url = o.Args
-		return done{}, nil
-	}
-	return r.notifying.UpdateWorkflow(ctx, o)
-}
-
-type done struct{ client.WorkflowUpdateHandle }
-
-func (done) Get(context.Context, any) error { return nil }
-
-func TestRedirectChangesTheCaseAndItsNotifier(t *testing.T) {
-	finished := enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED
-	r := &redirecting{notifying: &notifying{status: finished, ledger: halfDone()}, open: true}
-	c := workflows.Client{Temporal: r}
-	_, open, err := c.Redirect(t.Context(), "A1", "", elsewhere)
-	require.NoError(t, err)
-	require.True(t, open)
-	require.Equal(t, []any{elsewhere}, r.url)
-	require.Equal(t, elsewhere, r.started[0].WebhookURL)
-
-	r.ledger.Records = r.ledger.Records[:1] // all of it was delivered
-	_, open, err = c.Redirect(t.Context(), "A1", "", elsewhere)
-	require.NoError(t, err, "later events go there")
-	require.True(t, open)
-	require.Len(t, r.started, 1)
-
-	r.open = false
-	_, open, err = c.Redirect(t.Context(), "A1", "", elsewhere)
-	var refused *workflows.RefusedError
-	require.ErrorAs(t, err, &refused, "and of a closed case there are none")
-	require.Equal(t, workflows.RefusedNotWanted, refused.Type)
-	require.False(t, open)
-	events, open, err := c.Redirect(t.Context(), "A1", "1", elsewhere)
-	require.NoError(t, err)
-	require.False(t, open)
-	require.Equal(t, kyc.NoticeReview, events[0].Type)
-	require.Equal(t, elsewhere, r.started[1].WebhookURL)
-
-	r.noCase, r.status = true, 0
-	_, _, err = c.Redirect(t.Context(), "A1", "", elsewhere)
-	require.ErrorIs(t, err, workflows.ErrNotFound)
 }

@@ -1,8 +1,6 @@
 package workflows
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"regexp"
@@ -92,15 +90,5 @@ func startUpdate(o StartOptions) client.UpdateWorkflowOptions {
 }
 
 func (o StartOptions) request() StartRequest {
-	return StartRequest{CustomerID: o.CustomerID, Webhook: webhookSum(o.WebhookURL)}
-}
-
-// webhookSum stands for a webhookUrl where the URL itself must not: it may hold
-// a secret of the caller's, and ids are not encrypted. Empty for none.
-func webhookSum(url string) string {
-	if url == "" {
-		return ""
-	}
-	sum := sha256.Sum256([]byte(url))
-	return hex.EncodeToString(sum[:8])
+	return StartRequest{CustomerID: o.CustomerID, Webhook: WebhookSum(o.WebhookURL)}
 }
