@@ -2,8 +2,5 @@ package seal
 
 import "github.com/tink-crypto/tink-go/v2/tink"
 
-// What all of the package rests on, for the vectors of other people.
-var Authenticate = authenticate
-
-// AEAD is what payloads and data keys are encrypted with.
+// AEAD is what payloads and data keys are encrypted with, for the vectors of other people.
 func (k Keyset) AEAD() tink.AEAD { return k.opened.aead }

@@ -202,6 +202,9 @@ type past struct {
 	task *workflowservice.PollWorkflowTaskQueueResponse
 }
 
+// startOfHistory is when the histories of these tests begin.
+var startOfHistory = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
 func begun(input *commonpb.Payloads) *past {
 	p := &past{&workflowservice.PollWorkflowTaskQueueResponse{TaskToken: []byte("token"), Attempt: 1, History: &historypb.History{},
 		WorkflowType: &commonpb.WorkflowType{Name: "story"}, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: workflow, RunId: "run"}}}
@@ -212,7 +215,7 @@ func begun(input *commonpb.Payloads) *past {
 
 func (p *past) add(kind enumspb.EventType, event *historypb.HistoryEvent) *past {
 	event.EventId, event.EventType = p.last()+1, kind
-	event.EventTime = timestamppb.New(noon.Add(time.Duration(event.EventId) * time.Second))
+	event.EventTime = timestamppb.New(startOfHistory.Add(time.Duration(event.EventId) * time.Second))
 	p.task.History.Events = append(p.task.History.Events, event)
 	return p
 }

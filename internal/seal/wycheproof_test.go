@@ -81,10 +81,3 @@ func TestAESGCMAgreesWithWycheproof(t *testing.T) {
 		}
 	}
 }
-
-func TestHMACAgreesWithWycheproof(t *testing.T) {
-	for _, v := range vectors(t, "hmac_sha256.json", 170) {
-		made := seal.Authenticate(v.Key, v.Msg)[:len(v.Tag)] // half of them are cut to 128 bits, as tickets are
-		require.Equal(t, v.Result == "valid", bytes.Equal(v.Tag, made), "%d %s", v.ID, v.Comment)
-	}
-}
