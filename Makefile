@@ -53,7 +53,7 @@ root:
 	@test -n "$(RACE)" || echo "no C compiler: the race detector is left out"
 	@test -n "$(RACE)" || test -z "$$CI" || { echo "CI must not leave the race detector out"; exit 1; }
 	go test $(RACE) $(TAGS) ./...
-	@test -z "$(RACE)" || go test ./internal/docstore # what the race detector would take minutes for
+	@test -z "$(RACE)" || go test ./internal/imagecheck # what the race detector would take minutes for
 
 # The Temporal server is compiled once, so without the race detector. All of it on PostgreSQL: make stack ON="-postgres own"
 stack:
@@ -98,7 +98,7 @@ audit:
 	VULNDB="$(VULNDB)" dev/audit.sh
 
 # Does a test fail where one operator is changed? docs/testing.md. PACKAGES=kyc ARGS="-only kyc/next.go:40"
-PACKAGES = kyc connectfi activities workflows internal/seal
+PACKAGES = kyc connectfi activities workflows cases internal/encryption internal/linktoken
 
 mutate:
 	go run ./dev/mutate $(ARGS) $(PACKAGES)

@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/config"
 )
 
 // secretive is what something is called that strangers try to guess.
@@ -20,8 +20,8 @@ var secretive = regexp.MustCompile(`(?i)(token|secret|password|csrf|signature|ma
 
 // comparedPlainly lists the comparisons that no stranger can measure, and why.
 var comparedPlainly = map[string]string{
-	"connectfi/token.go":    "both tokens are our own: is the one that was refused still the one we hold",
-	"internal/seal/weak.go": "an operator's secret with printed ones, once, before anybody can connect",
+	"connectfi/token.go":      "both tokens are our own: is the one that was refused still the one we hold",
+	"internal/config/weak.go": "an operator's secret with printed ones, once, before anybody can connect",
 }
 
 // A comparison that ends at the first difference tells a patient stranger how
@@ -121,7 +121,7 @@ func TestEverySecretThatIsPrintedIsRefused(t *testing.T) {
 		text, err := os.ReadFile(path)
 		for _, match := range assigned.FindAllStringSubmatch(string(text), -1) {
 			found++
-			require.NotEmpty(t, seal.Weak(match[2]), "%s prints %s=%s: draw it, or have package seal know it", path, match[1], match[2])
+			require.NotEmpty(t, config.Weak(match[2]), "%s prints %s=%s: draw it, or have package seal know it", path, match[1], match[2])
 		}
 		return err
 	})

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"durablekyc.example/connectfi"
+	"durablekyc.example/internal/delivery"
 	"durablekyc.example/internal/docstore"
-	"durablekyc.example/internal/hook"
 	"durablekyc.example/kyc"
 )
 
@@ -21,7 +21,7 @@ type Config struct {
 	Documents   *docstore.Store
 	CallbackURL func(reference string) string // the capability URL ConnectFi calls back on
 
-	Hooks        *hook.Sender                                              // sends notices
+	Hooks        *delivery.Sender                                          // sends notices
 	NotifyURL    string                                                    // hears of all cases; empty is nobody
 	ApplicantURL func(reference string, links int, until time.Time) string // a new link to the applicant's page
 

@@ -19,7 +19,7 @@ import (
 	"durablekyc.example/activities"
 	"durablekyc.example/connectfi"
 	"durablekyc.example/internal/docstore"
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/encryption"
 	"durablekyc.example/kyc"
 	"durablekyc.example/sandbox/simulator"
 )
@@ -43,9 +43,9 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { server.Close(); sandbox.Close() })
 	client, err := connectfi.New(connectfi.Config{BaseURL: server.URL, Login: "l", Password: "p", Timeout: 3 * time.Second})
 	require.NoError(t, err)
-	text, err := seal.NewKeyset()
+	text, err := encryption.NewKeyset()
 	require.NoError(t, err)
-	keyset, err := seal.ParseKeyset(text)
+	keyset, err := encryption.ParseKeyset(text)
 	require.NoError(t, err)
 	dir := filepath.Join(t.TempDir(), "documents")
 	store, err := docstore.Open(t.Context(), "file://"+filepath.ToSlash(dir), keyset)

@@ -11,7 +11,7 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
-	"durablekyc.example/internal/hook"
+	"durablekyc.example/internal/delivery"
 	"durablekyc.example/kyc"
 )
 
@@ -139,7 +139,7 @@ func deliveryError(attempt int, answer string, asked time.Duration) error {
 }
 
 // requestedDelay is how long the receiver wants to be left alone: 429 and 503 say so.
-func requestedDelay(answer hook.Answer) time.Duration {
+func requestedDelay(answer delivery.Answer) time.Duration {
 	if answer.Status == http.StatusTooManyRequests || answer.Status == http.StatusServiceUnavailable {
 		return answer.RetryAfter
 	}
@@ -148,11 +148,11 @@ func requestedDelay(answer hook.Answer) time.Duration {
 
 func deliveryErrorType(err error) string {
 	switch {
-	case errors.Is(err, hook.ErrTimeout):
+	case errors.Is(err, delivery.ErrTimeout):
 		return AnswerNone
-	case errors.Is(err, hook.ErrForbidden):
+	case errors.Is(err, delivery.ErrForbidden):
 		return AnswerForbidden
-	case errors.Is(err, hook.ErrURL):
+	case errors.Is(err, delivery.ErrURL):
 		return AnswerURL
 	}
 	return ResultUnreachable

@@ -17,7 +17,7 @@ import (
 
 	"durablekyc.example/activities"
 	"durablekyc.example/connectfi"
-	"durablekyc.example/internal/hook"
+	"durablekyc.example/internal/delivery"
 	"durablekyc.example/kyc"
 )
 
@@ -35,7 +35,7 @@ type outside struct {
 }
 
 func newOutside(t *testing.T, private bool) *outside {
-	o := &outside{t: t, secret: hook.NewSecret(), answer: func(http.ResponseWriter) {}}
+	o := &outside{t: t, secret: delivery.NewSecret(), answer: func(http.ResponseWriter) {}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		o.calls.Add(1)
 		o.header = r.Header.Clone()
@@ -44,9 +44,9 @@ func newOutside(t *testing.T, private bool) *outside {
 	}))
 	t.Cleanup(server.Close)
 	o.url = server.URL
-	secrets, err := hook.ParseSecrets(o.secret)
+	secrets, err := delivery.ParseSecrets(o.secret)
 	require.NoError(t, err)
-	sender, err := hook.New(hook.Config{Secrets: secrets, AllowPrivate: private, Timeout: 500 * time.Millisecond})
+	sender, err := delivery.New(delivery.Config{Secrets: secrets, AllowPrivate: private, Timeout: 500 * time.Millisecond})
 	require.NoError(t, err)
 	o.do = activities.New(activities.Config{Hooks: sender, NotifyURL: server.URL + "/everybody",
 		ApplicantURL: func(reference string, links int, until time.Time) string {

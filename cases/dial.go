@@ -1,5 +1,5 @@
-// Package cases is how a program uses cases: Dial connects it to Temporal with
-// the keyset that encrypts them.
+// Package cases is how programs start cases, speak to them and read what became
+// of them. Dial connects a program to Temporal with the keyset that encrypts cases.
 package cases
 
 import (
@@ -7,10 +7,9 @@ import (
 	"fmt"
 	"log/slog"
 
-	"durablekyc.example/internal/cluster"
-	"durablekyc.example/internal/env"
-	"durablekyc.example/internal/seal"
-	"durablekyc.example/workflows"
+	"durablekyc.example/internal/config"
+	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/temporalclient"
 )
 
 // Dial returns a client of cases. lookup finds a variable, as os.LookupEnv
@@ -18,24 +17,24 @@ import (
 // KYC_KEYSET, and KYC_KEYSET_KEK where the keyset is encrypted. Either of the
 // last two may be in the file that NAME_FILE names. Dial fails if Temporal does
 // not answer within 5 seconds. The caller closes the client's Temporal.
-func Dial(ctx context.Context, lookup func(name string) (string, bool)) (workflows.Client, error) {
-	text, _, err := env.Lookup(lookup).Value("KYC_KEYSET")
+func Dial(ctx context.Context, lookup func(name string) (string, bool)) (Client, error) {
+	text, _, err := config.Lookup(lookup).Value("KYC_KEYSET")
 	if err != nil {
-		return workflows.Client{}, fmt.Errorf("KYC_KEYSET: %w", err)
+		return Client{}, fmt.Errorf("KYC_KEYSET: %w", err)
 	}
-	kek, _, err := env.Lookup(lookup).Value("KYC_KEYSET_KEK")
+	kek, _, err := config.Lookup(lookup).Value("KYC_KEYSET_KEK")
 	if err != nil {
-		return workflows.Client{}, fmt.Errorf("KYC_KEYSET_KEK: %w", err)
+		return Client{}, fmt.Errorf("KYC_KEYSET_KEK: %w", err)
 	}
-	keyset, err := seal.OpenKeyset(ctx, text, kek)
+	keyset, err := encryption.OpenKeyset(ctx, text, kek)
 	if err != nil {
-		return workflows.Client{}, fmt.Errorf("KYC_KEYSET, KYC_KEYSET_KEK: %w", err)
+		return Client{}, fmt.Errorf("KYC_KEYSET, KYC_KEYSET_KEK: %w", err)
 	}
 	converters := keyset.Converters()
 	log := slog.New(slog.DiscardHandler)
-	temporal, err := cluster.Dial(ctx, cluster.Options{Lookup: lookup, Converters: converters, Logger: log})
+	temporal, err := temporalclient.Dial(ctx, temporalclient.Options{Lookup: lookup, Converters: converters, Logger: log})
 	if err != nil {
-		return workflows.Client{}, err
+		return Client{}, err
 	}
-	return workflows.Client{Temporal: temporal, Failures: converters.Failures}, nil
+	return Client{Temporal: temporal, Failures: converters.Failures}, nil
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/cases"
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/encryption"
 )
 
 // A missing keyset and an absent Temporal are errors that name what to set.
@@ -19,7 +19,7 @@ func TestDialNamesWhatIsMissing(t *testing.T) {
 	require.NoError(t, err)
 	closed := listener.Addr().String()
 	require.NoError(t, listener.Close())
-	keyset, err := seal.NewKeyset()
+	keyset, err := encryption.NewKeyset()
 	require.NoError(t, err)
 	variables := map[string]string{"KYC_KEYSET": keyset, "TEMPORAL_ADDRESS": closed}
 	_, err = cases.Dial(t.Context(), func(name string) (string, bool) {

@@ -9,8 +9,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"durablekyc.example/internal/env"
-	"durablekyc.example/internal/serve"
+	"durablekyc.example/internal/config"
+	"durablekyc.example/internal/httpserver"
 	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/sandbox/simulator"
 )
@@ -31,21 +31,21 @@ func main() {
 	var s settings
 	parser := kong.Must(&s, kong.Name("sandbox"), kong.Vars{"version": telemetry.Version},
 		kong.Description("Imitates ConnectFi as far as its pages are public; GET /sandbox/ explains."),
-		kong.Resolvers(env.Resolver(os.LookupEnv)))
-	_, err := parser.Parse(serve.NormalizeFlags(os.Args[1:]))
+		kong.Resolvers(config.Resolver(os.LookupEnv)))
+	_, err := parser.Parse(httpserver.NormalizeFlags(os.Args[1:]))
 	parser.FatalIfErrorf(err)
 	parser.FatalIfErrorf(run(s))
 }
 
 func run(s settings) error {
-	ctx, stop := signal.NotifyContext(context.Background(), serve.StopSignals()...)
+	ctx, stop := signal.NotifyContext(context.Background(), httpserver.StopSignals()...)
 	defer stop()
-	serve.IgnoreBrokenPipes()
+	httpserver.IgnoreBrokenPipes()
 	if s.Check {
-		return serve.Check(ctx, serve.LocalURL(s.Listen, "/healthz"))
+		return httpserver.Check(ctx, httpserver.LocalURL(s.Listen, "/healthz"))
 	}
-	if err := serve.Missing(serve.Variable{Name: "CONNECTFI_LOGIN", Value: s.Login},
-		serve.Variable{Name: "CONNECTFI_PASSWORD", Value: s.Password}); err != nil {
+	if err := httpserver.Missing(httpserver.Variable{Name: "CONNECTFI_LOGIN", Value: s.Login},
+		httpserver.Variable{Name: "CONNECTFI_PASSWORD", Value: s.Password}); err != nil {
 		return err
 	}
 	log := telemetry.Logger(os.Stderr, s.Log)
@@ -53,7 +53,7 @@ func run(s settings) error {
 	if err != nil {
 		return err
 	}
-	listener, err := serve.Listen(s.Listen)
+	listener, err := httpserver.Listen(s.Listen)
 	if err != nil {
 		return err
 	}

@@ -6,12 +6,12 @@ import (
 	"os"
 	"os/signal"
 
-	"durablekyc.example/internal/serve"
+	"durablekyc.example/internal/httpserver"
 	"durablekyc.example/starter/cli"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), serve.StopSignals()...)
+	ctx, stop := signal.NotifyContext(context.Background(), httpserver.StopSignals()...)
 	code := cli.Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.LookupEnv)
 	stop()
 	os.Exit(code)

@@ -11,14 +11,15 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/gin-gonic/gin"
 
-	"durablekyc.example/internal/cluster"
+	"durablekyc.example/cases"
+	"durablekyc.example/internal/config"
 	"durablekyc.example/internal/docstore"
-	"durablekyc.example/internal/env"
-	"durablekyc.example/internal/seal"
-	"durablekyc.example/internal/serve"
+	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/httpserver"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/internal/telemetry"
+	"durablekyc.example/internal/temporalclient"
 	"durablekyc.example/webhook/intake"
-	"durablekyc.example/workflows"
 )
 
 func main() {
@@ -27,24 +28,24 @@ func main() {
 	parser := kong.Must(&s, kong.Name("webhook"), kong.Vars{"version": telemetry.Version},
 		kong.Description("Takes ConnectFi's callbacks and applicants' images, and answers ConnectFi's API. Temporal is found by TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, "+
 			"TEMPORAL_TLS… and profiles."),
-		env.Flags(os.LookupEnv))
-	_, err := parser.Parse(serve.NormalizeFlags(os.Args[1:]))
+		config.Flags(os.LookupEnv))
+	_, err := parser.Parse(httpserver.NormalizeFlags(os.Args[1:]))
 	parser.FatalIfErrorf(err)
 	parser.FatalIfErrorf(run(s))
 }
 
 func run(s settings) (err error) {
-	ctx, stop := signal.NotifyContext(context.Background(), serve.StopSignals()...)
+	ctx, stop := signal.NotifyContext(context.Background(), httpserver.StopSignals()...)
 	defer stop()
-	serve.IgnoreBrokenPipes()
+	httpserver.IgnoreBrokenPipes()
 	if s.Check {
-		return serve.Check(ctx, serve.LocalURL(s.AdminListen, "/readyz"))
+		return httpserver.Check(ctx, httpserver.LocalURL(s.AdminListen, "/readyz"))
 	}
-	keys, err := seal.ParseKeys(s.LinkKeys)
+	keys, err := linktoken.ParseKeys(s.LinkKeys)
 	if err != nil {
 		return fmt.Errorf("KYC_LINK_KEYS: %w", err)
 	}
-	keyset, err := seal.OpenKeyset(ctx, s.Keyset, s.KEK)
+	keyset, err := encryption.OpenKeyset(ctx, s.Keyset, s.KEK)
 	if err != nil {
 		return fmt.Errorf("KYC_KEYSET, KYC_KEYSET_KEK: %w", err)
 	}
@@ -67,30 +68,30 @@ func run(s settings) (err error) {
 	if err != nil {
 		return err
 	}
-	temporal, err := cluster.Dial(ctx, cluster.Options{
+	temporal, err := temporalclient.Dial(ctx, temporalclient.Options{
 		Lookup: os.LookupEnv, Environ: os.Environ, Converters: keyset.Converters(), Logger: log, Metrics: metrics.Temporal(), Interceptors: metrics.Interceptors(),
 		Certificate: metrics.Certificate})
 	if err != nil {
 		return err
 	}
 	defer temporal.Close()
-	cases := workflows.Client{Temporal: temporal}
-	if err := cases.CheckAccess(ctx); err != nil {
+	caseClient := cases.Client{Temporal: temporal}
+	if err := caseClient.CheckAccess(ctx); err != nil {
 		return err
 	}
-	config.Cases, config.Applicants, config.API.Orders = cases, cases, cases
+	config.Cases, config.Applicants, config.API.Orders = caseClient, caseClient, caseClient
 	config.Documents, config.Keys, config.Logger, config.Telemetry = documents, keys, log, metrics
 	config.Codec = codec
-	config.Ready = func(ctx context.Context) error { return cluster.Ready(ctx, temporal) }
+	config.Ready = func(ctx context.Context) error { return temporalclient.Ready(ctx, temporal) }
 	server, err := intake.New(config)
 	if err != nil {
 		return err
 	}
-	public, err := serve.Listen(s.Listen)
+	public, err := httpserver.Listen(s.Listen)
 	if err != nil {
 		return fmt.Errorf("KYC_LISTEN: %w", err)
 	}
-	admin, err := serve.Listen(s.AdminListen)
+	admin, err := httpserver.Listen(s.AdminListen)
 	if err != nil {
 		return errors.Join(fmt.Errorf("KYC_ADMIN_LISTEN: %w", err), public.Close())
 	}

@@ -12,8 +12,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 
-	"durablekyc.example/internal/env"
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/config"
+	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/linktoken"
 )
 
 // TestMain lets the stories below run this program as a command.
@@ -26,11 +27,11 @@ func TestStories(t *testing.T) {
 // draw gives a story secrets of its own, as files and the link key as $DRAWN:
 // what is printed in a story is an example, which no service starts with.
 func draw(story *testscript.Env) error {
-	keyset, err := seal.NewKeyset()
-	for name, secret := range map[string]string{"keyset": keyset, "link_keys": seal.NewKey() + "\n" + seal.NewKey(), "api_tokens": seal.NewKey()} {
+	keyset, err := encryption.NewKeyset()
+	for name, secret := range map[string]string{"keyset": keyset, "link_keys": linktoken.NewKey() + "\n" + linktoken.NewKey(), "api_tokens": linktoken.NewKey()} {
 		err = errors.Join(err, os.WriteFile(filepath.Join(story.WorkDir, name), []byte(secret+"\n"), 0o600))
 	}
-	story.Setenv("DRAWN", seal.NewKey())
+	story.Setenv("DRAWN", linktoken.NewKey())
 	story.Setenv("KEYSET", keyset)
 	return err
 }
@@ -48,7 +49,7 @@ func TestNothingTellsWhatAVariableHolds(t *testing.T) {
 	for _, args := range [][]string{{"--help"}, {"--nonsense"}, {"nonsense"}, {"--listen"}, {"--check=MAYBE"}, {}} {
 		var s settings
 		var out strings.Builder
-		parser, err := kong.New(&s, kong.Name("webhook"), kong.Vars{"version": "v"}, kong.Writers(&out, &out), kong.Exit(func(int) {}), env.Flags(env.Map(held)))
+		parser, err := kong.New(&s, kong.Name("webhook"), kong.Vars{"version": "v"}, kong.Writers(&out, &out), kong.Exit(func(int) {}), config.Flags(config.Map(held)))
 		require.NoError(t, err)
 		if _, err := parser.Parse(args); err != nil {
 			out.WriteString(err.Error())

@@ -31,9 +31,10 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
-	"durablekyc.example/internal/env"
-	"durablekyc.example/internal/seal"
-	"durablekyc.example/internal/serve"
+	"durablekyc.example/internal/config"
+	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/httpserver"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/workflows"
 )
 
@@ -79,7 +80,7 @@ func (f *temporal) SignalWorkflowExecution(_ context.Context, r *workflowservice
 }
 
 // serving lets this Temporal listen, and gives the process the variables of a webhook in front of it.
-func serving(t *testing.T, f *temporal) (public, admin string, keys seal.Keys) {
+func serving(t *testing.T, f *temporal) (public, admin string, keys linktoken.Keys) {
 	t.Helper()
 	f.hinted = make(chan string, 10)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -97,10 +98,10 @@ func serving(t *testing.T, f *temporal) (public, admin string, keys seal.Keys) {
 		}
 	})
 
-	keyset, err := seal.NewKeyset()
+	keyset, err := encryption.NewKeyset()
 	require.NoError(t, err)
-	secret := seal.NewKey()
-	keys, err = seal.ParseKeys(secret)
+	secret := linktoken.NewKey()
+	keys, err = linktoken.ParseKeys(secret)
 	require.NoError(t, err)
 	public, admin = free(t), free(t)
 	for name, value := range map[string]string{
@@ -144,10 +145,10 @@ func begin(t *testing.T, args ...string) <-chan error {
 	t.Helper()
 	gin.SetMode(gin.ReleaseMode)
 	var s settings
-	parser, err := kong.New(&s, kong.Name("webhook"), kong.Vars{"version": "v"}, env.Flags(os.LookupEnv))
+	parser, err := kong.New(&s, kong.Name("webhook"), kong.Vars{"version": "v"}, config.Flags(os.LookupEnv))
 	require.NoError(t, err)
 	ended := make(chan error, 1)
-	if _, err := parser.Parse(serve.NormalizeFlags(args)); err != nil {
+	if _, err := parser.Parse(httpserver.NormalizeFlags(args)); err != nil {
 		ended <- err
 		return ended
 	}
@@ -204,7 +205,7 @@ func TestAWebhookComesUpAndIsStopped(t *testing.T) {
 	require.ErrorContains(t, start(t, "--check"), "does not answer", "it is not up yet")
 	stop := up(t)
 	callback := func(reference string) string {
-		return "http://" + public + "/connectfi/callbacks/" + reference + "/" + keys.Mint(seal.Callback, reference)
+		return "http://" + public + "/connectfi/callbacks/" + reference + "/" + keys.Mint(linktoken.Callback, reference)
 	}
 	code, _ := asked(t, http.DefaultClient, http.MethodPost, callback("A1"), `{"code":"0"}`)
 	require.Equal(t, http.StatusAccepted, code)
@@ -242,11 +243,11 @@ func TestAWebhookWithEverythingTurnedOn(t *testing.T) {
 	block := func(kind string, der []byte) string {
 		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 	}
-	token, password := seal.NewKey(), seal.NewKey()
+	token, password := linktoken.NewKey(), linktoken.NewKey()
 	for name, value := range map[string]string{
 		"KYC_TLS_CERT": block("CERTIFICATE", pair.TLS.Certificates[0].Certificate[0]), "KYC_TLS_KEY": block("PRIVATE KEY", private),
 		"KYC_API_LOGINS": "backend:" + password, "CONNECTFI_BASE_URL": "http://127.0.0.1:1", "CONNECTFI_LOGIN": "l",
-		"CONNECTFI_PASSWORD": seal.NewKey(), "KYC_CODEC_ORIGINS": "https://temporal.example:8233", "KYC_CODEC_TOKENS": token,
+		"CONNECTFI_PASSWORD": linktoken.NewKey(), "KYC_CODEC_ORIGINS": "https://temporal.example:8233", "KYC_CODEC_TOKENS": token,
 	} {
 		t.Setenv(name, value)
 	}
@@ -274,7 +275,7 @@ func TestAWebhookWithEverythingTurnedOn(t *testing.T) {
 		return code
 	}
 	require.Equal(t, http.StatusOK, decode(token))
-	require.NotEqual(t, http.StatusOK, decode(seal.NewKey()))
+	require.NotEqual(t, http.StatusOK, decode(linktoken.NewKey()))
 	stop()
 }
 

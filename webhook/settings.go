@@ -13,9 +13,9 @@ import (
 
 	"durablekyc.example/connectfi"
 	"durablekyc.example/internal/codecserver"
-	"durablekyc.example/internal/env"
-	"durablekyc.example/internal/seal"
-	"durablekyc.example/internal/serve"
+	"durablekyc.example/internal/config"
+	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/httpserver"
 	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/internal/weburl"
 	"durablekyc.example/kyc"
@@ -54,13 +54,13 @@ func (s *settings) Validate() error {
 	if s.Check {
 		return nil
 	}
-	wanted := []serve.Variable{{Name: "KYC_PUBLIC_URL", Value: s.PublicURL}, {Name: "KYC_LINK_KEYS", Value: s.LinkKeys},
+	wanted := []httpserver.Variable{{Name: "KYC_PUBLIC_URL", Value: s.PublicURL}, {Name: "KYC_LINK_KEYS", Value: s.LinkKeys},
 		{Name: "KYC_DOCUMENTS", Value: s.Documents}, {Name: "KYC_KEYSET", Value: s.Keyset}}
 	if s.APITokens != "" || s.APILogins != "" {
-		wanted = append(wanted, serve.Variable{Name: "CONNECTFI_BASE_URL", Value: s.ConnectFi},
-			serve.Variable{Name: "CONNECTFI_LOGIN", Value: s.Login}, serve.Variable{Name: "CONNECTFI_PASSWORD", Value: s.Password})
+		wanted = append(wanted, httpserver.Variable{Name: "CONNECTFI_BASE_URL", Value: s.ConnectFi},
+			httpserver.Variable{Name: "CONNECTFI_LOGIN", Value: s.Login}, httpserver.Variable{Name: "CONNECTFI_PASSWORD", Value: s.Password})
 	}
-	if err := serve.Missing(wanted...); err != nil {
+	if err := httpserver.Missing(wanted...); err != nil {
 		return err
 	}
 	if (s.TLSCert == "") != (s.TLSKey == "") {
@@ -72,8 +72,8 @@ func (s *settings) Validate() error {
 // strong refuses secrets that anybody could guess.
 func (s *settings) strong() error {
 	return cmp.Or(
-		seal.CheckStrength("KYC_LINK_KEYS", s.LinkKeys, 0), strongCredentials(s.APITokens, s.APILogins), seal.CheckStrength("KYC_CODEC_TOKENS", s.CodecTokens, 0),
-		seal.CheckNotPublished("KYC_KEYSET", s.Keyset), seal.CheckNotPublished("CONNECTFI_PASSWORD", s.Password))
+		config.CheckStrength("KYC_LINK_KEYS", s.LinkKeys, 0), strongCredentials(s.APITokens, s.APILogins), config.CheckStrength("KYC_CODEC_TOKENS", s.CodecTokens, 0),
+		config.CheckNotPublished("KYC_KEYSET", s.Keyset), config.CheckNotPublished("CONNECTFI_PASSWORD", s.Password))
 }
 
 // strongCredentials refuses tokens and passwords that anybody could guess.
@@ -84,12 +84,12 @@ func strongCredentials(tokens, logins string) error {
 			passwords = append(passwords, password)
 		}
 	}
-	return cmp.Or(seal.CheckStrength("KYC_API_TOKENS", tokens, 0), seal.CheckStrength("KYC_API_LOGINS", strings.Join(passwords, ","), 12))
+	return cmp.Or(config.CheckStrength("KYC_API_TOKENS", tokens, 0), config.CheckStrength("KYC_API_LOGINS", strings.Join(passwords, ","), 12))
 }
 
 // edge is what the variables say of the edge, but for the cases behind it.
 // Certificate and credentials are read again where they come from files.
-func (s *settings) edge(lookup env.Lookup, metrics *telemetry.Telemetry, log *slog.Logger) (c intake.Config, err error) {
+func (s *settings) edge(lookup config.Lookup, metrics *telemetry.Telemetry, log *slog.Logger) (c intake.Config, err error) {
 	if _, err = weburl.ParseBase(s.PublicURL); err != nil {
 		return c, fmt.Errorf("KYC_PUBLIC_URL: %w", err)
 	}
@@ -105,9 +105,9 @@ func (s *settings) edge(lookup env.Lookup, metrics *telemetry.Telemetry, log *sl
 }
 
 // certificate is that of KYC_LISTEN; nil for plain HTTP.
-func (s *settings) certificate(lookup env.Lookup, metrics *telemetry.Telemetry, log *slog.Logger) (*tls.Config, error) {
+func (s *settings) certificate(lookup config.Lookup, metrics *telemetry.Telemetry, log *slog.Logger) (*tls.Config, error) {
 	certificate, key := lookup.Reread("KYC_TLS_CERT", s.TLSCert), lookup.Reread("KYC_TLS_KEY", s.TLSKey)
-	config, ends, err := serve.RenewedCertificate(func() (string, string, error) {
+	config, ends, err := httpserver.RenewedCertificate(func() (string, string, error) {
 		chain, err := certificate()
 		if err != nil {
 			return "", "", err
@@ -122,7 +122,7 @@ func (s *settings) certificate(lookup env.Lookup, metrics *telemetry.Telemetry, 
 }
 
 // credentials are who may call the API.
-func (s *settings) credentials(lookup env.Lookup, log *slog.Logger) (intake.Credentials, error) {
+func (s *settings) credentials(lookup config.Lookup, log *slog.Logger) (intake.Credentials, error) {
 	tokens, logins := lookup.Reread("KYC_API_TOKENS", s.APITokens), lookup.Reread("KYC_API_LOGINS", s.APILogins)
 	return intake.RenewCredentials(func() (intake.Credentials, error) {
 		t, err := tokens()
@@ -141,7 +141,7 @@ func (s *settings) credentials(lookup env.Lookup, log *slog.Logger) (intake.Cred
 }
 
 // codec is the endpoint that opens cases for the Temporal UI: nil where it is not asked for.
-func (s *settings) codec(keyset seal.Keyset, log *slog.Logger) (http.Handler, error) {
+func (s *settings) codec(keyset encryption.Keyset, log *slog.Logger) (http.Handler, error) {
 	if s.Origins == "" && s.CodecTokens == "" {
 		return nil, nil
 	}
@@ -156,7 +156,7 @@ func (s *settings) codec(keyset seal.Keyset, log *slog.Logger) (http.Handler, er
 }
 
 // api is ConnectFi's API as configured, but for the cases: off where nobody may call it.
-func (s *settings) api(lookup env.Lookup, watch telemetry.Watch, log *slog.Logger) (api intake.API, err error) {
+func (s *settings) api(lookup config.Lookup, watch telemetry.Watch, log *slog.Logger) (api intake.API, err error) {
 	if api.Credentials, err = s.credentials(lookup, log); err != nil {
 		return api, fmt.Errorf("KYC_API_TOKENS, KYC_API_LOGINS: %w", err)
 	}

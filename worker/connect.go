@@ -5,22 +5,22 @@ import (
 
 	"go.temporal.io/sdk/client"
 
-	"durablekyc.example/internal/cluster"
-	"durablekyc.example/internal/seal"
-	"durablekyc.example/workflows"
+	"durablekyc.example/cases"
+	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/temporalclient"
 )
 
 // connect dials Temporal and sees to it that the credentials allow what a
 // worker does. carrier is the client that runs workflows, on the same connection.
-func connect(ctx context.Context, options cluster.Options, keyset seal.Keyset) (temporal, workerClient client.Client, err error) {
+func connect(ctx context.Context, options temporalclient.Options, keyset encryption.Keyset) (temporal, workerClient client.Client, err error) {
 	running := options
 	options.Converters, options.Interceptors = keyset.Converters(), nil
-	if temporal, err = cluster.Dial(ctx, options); err != nil {
+	if temporal, err = temporalclient.Dial(ctx, options); err != nil {
 		return nil, nil, err
 	}
-	if err = (workflows.Client{Temporal: temporal}).CheckAccess(ctx); err == nil {
+	if err = (cases.Client{Temporal: temporal}).CheckAccess(ctx); err == nil {
 		running.Converters = keyset.WorkerConverters()
-		workerClient, err = cluster.Join(ctx, temporal, running)
+		workerClient, err = temporalclient.Join(ctx, temporal, running)
 	}
 	if err != nil {
 		temporal.Close()

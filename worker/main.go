@@ -14,13 +14,14 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"durablekyc.example/connectfi"
-	"durablekyc.example/internal/cluster"
+	"durablekyc.example/internal/config"
+	"durablekyc.example/internal/delivery"
 	"durablekyc.example/internal/docstore"
-	"durablekyc.example/internal/env"
-	"durablekyc.example/internal/hook"
-	"durablekyc.example/internal/seal"
-	"durablekyc.example/internal/serve"
+	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/httpserver"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/internal/telemetry"
+	"durablekyc.example/internal/temporalclient"
 	"durablekyc.example/worker/taskqueue"
 )
 
@@ -29,28 +30,28 @@ func main() {
 	parser := kong.Must(&s, kong.Name("worker"), kong.Vars{"version": telemetry.Version},
 		kong.Description("Carries KYC cases. Temporal is found by TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, "+
 			"TEMPORAL_TLS… and profiles."),
-		env.Flags(os.LookupEnv))
-	_, err := parser.Parse(serve.NormalizeFlags(os.Args[1:]))
+		config.Flags(os.LookupEnv))
+	_, err := parser.Parse(httpserver.NormalizeFlags(os.Args[1:]))
 	parser.FatalIfErrorf(err)
 	parser.FatalIfErrorf(run(s))
 }
 
 func run(s settings) (err error) {
-	ctx, stop := signal.NotifyContext(context.Background(), serve.StopSignals()...)
+	ctx, stop := signal.NotifyContext(context.Background(), httpserver.StopSignals()...)
 	defer stop()
-	serve.IgnoreBrokenPipes()
+	httpserver.IgnoreBrokenPipes()
 	if s.Check {
-		return serve.Check(ctx, serve.LocalURL(s.AdminListen, "/readyz"))
+		return httpserver.Check(ctx, httpserver.LocalURL(s.AdminListen, "/readyz"))
 	}
-	keys, err := seal.ParseKeys(s.LinkKeys)
+	keys, err := linktoken.ParseKeys(s.LinkKeys)
 	if err != nil {
 		return fmt.Errorf("KYC_LINK_KEYS: %w", err)
 	}
-	keyset, err := seal.OpenKeyset(ctx, s.Keyset, s.KEK)
+	keyset, err := encryption.OpenKeyset(ctx, s.Keyset, s.KEK)
 	if err != nil {
 		return fmt.Errorf("KYC_KEYSET, KYC_KEYSET_KEK: %w", err)
 	}
-	secrets, err := hook.ParseSecrets(s.Secrets)
+	secrets, err := delivery.ParseSecrets(s.Secrets)
 	if err != nil {
 		return fmt.Errorf("KYC_NOTIFY_SECRET: %w", err)
 	}
@@ -69,7 +70,7 @@ func run(s settings) (err error) {
 		return fmt.Errorf("KYC_DOCUMENTS: %w", err)
 	}
 	defer func() { err = errors.Join(err, documents.Close()) }()
-	temporal, workerClient, err := connect(ctx, cluster.Options{Lookup: os.LookupEnv, Environ: os.Environ, Logger: log,
+	temporal, workerClient, err := connect(ctx, temporalclient.Options{Lookup: os.LookupEnv, Environ: os.Environ, Logger: log,
 		Metrics: metrics.Temporal(), Interceptors: metrics.Interceptors(), Certificate: metrics.Certificate}, keyset)
 	if err != nil {
 		return err
@@ -83,13 +84,13 @@ func run(s settings) (err error) {
 	if err != nil {
 		return err
 	}
-	admin, err := serve.Listen(s.AdminListen)
+	admin, err := httpserver.Listen(s.AdminListen)
 	if err != nil {
 		return fmt.Errorf("KYC_ADMIN_LISTEN: %w", err)
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return worker.Serve(ctx) })
-	group.Go(func() error { return serve.HTTP(ctx, admin, worker.Admin(), log) })
+	group.Go(func() error { return httpserver.HTTP(ctx, admin, worker.Admin(), log) })
 	log.Info("the worker is up", "version", telemetry.Version, "admin", admin.Addr().String())
 	return group.Wait()
 }

@@ -12,9 +12,10 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 
-	"durablekyc.example/internal/env"
-	"durablekyc.example/internal/hook"
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/config"
+	"durablekyc.example/internal/delivery"
+	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/linktoken"
 )
 
 // TestMain lets the stories below run this program as a command.
@@ -27,12 +28,12 @@ func TestStories(t *testing.T) {
 // draw gives a story secrets of its own, as a file, as $DRAWN
 // and as $SIGNER: what is printed in a story is an example, which no service starts with.
 func draw(story *testscript.Env) error {
-	keyset, err := seal.NewKeyset()
+	keyset, err := encryption.NewKeyset()
 	for name, secret := range map[string]string{"keyset": keyset} {
 		err = errors.Join(err, os.WriteFile(filepath.Join(story.WorkDir, name), []byte(secret+"\n"), 0o600))
 	}
-	story.Setenv("DRAWN", seal.NewKey())
-	story.Setenv("SIGNER", hook.NewSecret())
+	story.Setenv("DRAWN", linktoken.NewKey())
+	story.Setenv("SIGNER", delivery.NewSecret())
 	return err
 }
 
@@ -49,7 +50,7 @@ func TestNothingTellsWhatAVariableHolds(t *testing.T) {
 	for _, args := range [][]string{{"--help"}, {"--nonsense"}, {"nonsense"}, {"--listen"}, {"--check=MAYBE"}, {}} {
 		var s settings
 		var out strings.Builder
-		parser, err := kong.New(&s, kong.Name("worker"), kong.Vars{"version": "v"}, kong.Writers(&out, &out), kong.Exit(func(int) {}), env.Flags(env.Map(held)))
+		parser, err := kong.New(&s, kong.Name("worker"), kong.Vars{"version": "v"}, kong.Writers(&out, &out), kong.Exit(func(int) {}), config.Flags(config.Map(held)))
 		require.NoError(t, err)
 		if _, err := parser.Parse(args); err != nil {
 			out.WriteString(err.Error())

@@ -28,10 +28,11 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
-	"durablekyc.example/internal/env"
-	"durablekyc.example/internal/hook"
-	"durablekyc.example/internal/seal"
-	"durablekyc.example/internal/serve"
+	"durablekyc.example/internal/config"
+	"durablekyc.example/internal/delivery"
+	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/httpserver"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/workflows"
 )
 
@@ -122,14 +123,14 @@ func started(t *testing.T, f *temporal) (admin string) {
 		}
 	})
 
-	keyset, err := seal.NewKeyset()
+	keyset, err := encryption.NewKeyset()
 	require.NoError(t, err)
 	admin = free(t)
 	for name, value := range map[string]string{
 		"TEMPORAL_CONFIG_FILE": os.DevNull, "TEMPORAL_ADDRESS": ln.Addr().String(), "TEMPORAL_NAMESPACE": "cases",
-		"CONNECTFI_BASE_URL": "http://127.0.0.1:1", "CONNECTFI_LOGIN": "l", "CONNECTFI_PASSWORD": seal.NewKey(),
-		"KYC_PUBLIC_URL": "http://127.0.0.1:8080", "KYC_LINK_KEYS": seal.NewKey(), "KYC_KEYSET": keyset,
-		"KYC_DOCUMENTS": "file://" + filepath.ToSlash(t.TempDir()), "KYC_NOTIFY_SECRET": hook.NewSecret(), "KYC_ADMIN_LISTEN": admin,
+		"CONNECTFI_BASE_URL": "http://127.0.0.1:1", "CONNECTFI_LOGIN": "l", "CONNECTFI_PASSWORD": linktoken.NewKey(),
+		"KYC_PUBLIC_URL": "http://127.0.0.1:8080", "KYC_LINK_KEYS": linktoken.NewKey(), "KYC_KEYSET": keyset,
+		"KYC_DOCUMENTS": "file://" + filepath.ToSlash(t.TempDir()), "KYC_NOTIFY_SECRET": delivery.NewSecret(), "KYC_ADMIN_LISTEN": admin,
 	} {
 		t.Setenv(name, value)
 	}
@@ -166,10 +167,10 @@ func start(t *testing.T, args ...string) error {
 func begin(t *testing.T, args ...string) <-chan error {
 	t.Helper()
 	var s settings
-	parser, err := kong.New(&s, kong.Name("worker"), kong.Vars{"version": "v"}, env.Flags(os.LookupEnv))
+	parser, err := kong.New(&s, kong.Name("worker"), kong.Vars{"version": "v"}, config.Flags(os.LookupEnv))
 	require.NoError(t, err)
 	ended := make(chan error, 1)
-	if _, err := parser.Parse(serve.NormalizeFlags(args)); err != nil {
+	if _, err := parser.Parse(httpserver.NormalizeFlags(args)); err != nil {
 		ended <- err
 		return ended
 	}

@@ -8,8 +8,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"durablekyc.example/internal/seal"
-	"durablekyc.example/internal/serve"
+	"durablekyc.example/internal/config"
+	"durablekyc.example/internal/httpserver"
 	"durablekyc.example/internal/weburl"
 )
 
@@ -56,19 +56,19 @@ func (s *settings) Validate() error {
 	if s.Cached < 0 {
 		return errors.New("KYC_CACHED_CASES must be more than 0")
 	}
-	if err := serve.Missing(
-		serve.Variable{Name: "CONNECTFI_BASE_URL", Value: s.BaseURL}, serve.Variable{Name: "CONNECTFI_LOGIN", Value: s.Login},
-		serve.Variable{Name: "CONNECTFI_PASSWORD", Value: s.Password}, serve.Variable{Name: "KYC_PUBLIC_URL", Value: s.PublicURL},
-		serve.Variable{Name: "KYC_LINK_KEYS", Value: s.LinkKeys}, serve.Variable{Name: "KYC_DOCUMENTS", Value: s.Documents},
-		serve.Variable{Name: "KYC_KEYSET", Value: s.Keyset}, serve.Variable{Name: "KYC_NOTIFY_SECRET", Value: s.Secrets}); err != nil {
+	if err := httpserver.Missing(
+		httpserver.Variable{Name: "CONNECTFI_BASE_URL", Value: s.BaseURL}, httpserver.Variable{Name: "CONNECTFI_LOGIN", Value: s.Login},
+		httpserver.Variable{Name: "CONNECTFI_PASSWORD", Value: s.Password}, httpserver.Variable{Name: "KYC_PUBLIC_URL", Value: s.PublicURL},
+		httpserver.Variable{Name: "KYC_LINK_KEYS", Value: s.LinkKeys}, httpserver.Variable{Name: "KYC_DOCUMENTS", Value: s.Documents},
+		httpserver.Variable{Name: "KYC_KEYSET", Value: s.Keyset}, httpserver.Variable{Name: "KYC_NOTIFY_SECRET", Value: s.Secrets}); err != nil {
 		return err
 	}
-	for _, one := range []serve.Variable{{Name: "KYC_PUBLIC_URL", Value: s.PublicURL}, {Name: "KYC_CALLBACK_URL", Value: s.CallbackURL}} {
+	for _, one := range []httpserver.Variable{{Name: "KYC_PUBLIC_URL", Value: s.PublicURL}, {Name: "KYC_CALLBACK_URL", Value: s.CallbackURL}} {
 		if _, err := weburl.ParseBase(one.Value); err != nil {
 			return fmt.Errorf("%s: %w", one.Name, err)
 		}
 	}
 	return cmp.Or( // what anybody could guess is no secret
-		seal.CheckStrength("KYC_LINK_KEYS", s.LinkKeys, 0), seal.CheckStrength("KYC_NOTIFY_SECRET", s.Secrets, 0),
-		seal.CheckNotPublished("KYC_KEYSET", s.Keyset), seal.CheckNotPublished("CONNECTFI_PASSWORD", s.Password))
+		config.CheckStrength("KYC_LINK_KEYS", s.LinkKeys, 0), config.CheckStrength("KYC_NOTIFY_SECRET", s.Secrets, 0),
+		config.CheckNotPublished("KYC_KEYSET", s.Keyset), config.CheckNotPublished("CONNECTFI_PASSWORD", s.Password))
 }

@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
@@ -103,9 +104,9 @@ func TestAChangedWebhookIsReported(t *testing.T) {
 	for _, report := range h.signals {
 		require.Equal(t, "http://other.example", report.WebhookURL)
 	}
-	require.NoError(t, workflows.StartOptions{CustomerID: person, WebhookURL: "http://other.example"}.Matches(view))
-	require.NoError(t, workflows.StartOptions{CustomerID: person}.Matches(view))
-	require.Error(t, workflows.StartOptions{CustomerID: person, WebhookURL: "http://caller.example"}.Matches(view))
+	require.NoError(t, cases.StartOptions{CustomerID: person, WebhookURL: "http://other.example"}.Matches(view))
+	require.NoError(t, cases.StartOptions{CustomerID: person}.Matches(view))
+	require.Error(t, cases.StartOptions{CustomerID: person, WebhookURL: "http://caller.example"}.Matches(view))
 }
 
 func TestACaseHandsItsNoticesOn(t *testing.T) {

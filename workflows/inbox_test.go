@@ -11,16 +11,16 @@ import (
 	"pgregory.net/rapid"
 
 	"durablekyc.example/connectfi"
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/encryption"
 	"durablekyc.example/kyc"
 	"durablekyc.example/sandbox/simulator"
 	"durablekyc.example/workflows"
 )
 
-func drawnKeyset(t *testing.T) seal.Keyset {
-	text, err := seal.NewKeyset()
+func drawnKeyset(t *testing.T) encryption.Keyset {
+	text, err := encryption.NewKeyset()
 	require.NoError(t, err)
-	keyset, err := seal.ParseKeyset(text)
+	keyset, err := encryption.ParseKeyset(text)
 	require.NoError(t, err)
 	return keyset
 }

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"durablekyc.example/activities"
+	"durablekyc.example/cases"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
@@ -330,8 +331,8 @@ func TestContinueAsNewInEveryStage(t *testing.T) {
 }
 
 func TestOrderIsCheckedBeforeAnythingStarts(t *testing.T) {
-	_, err := workflows.Client{}.Start(t.Context(), workflows.StartOptions{Reference: "UNIQUE_REFERENCE_ID", CustomerID: "a-b"})
-	var refused *workflows.RefusedError
+	_, err := cases.Client{}.Start(t.Context(), cases.StartOptions{Reference: "UNIQUE_REFERENCE_ID", CustomerID: "a-b"})
+	var refused *cases.RefusedError
 	require.True(t, errors.As(err, &refused))
 	require.Equal(t, workflows.RefusedInvalid, refused.Type)
 	for _, part := range []string{"reference", "customer id", "policy"} {

@@ -24,7 +24,7 @@ import (
 	"durablekyc.example/activities"
 	"durablekyc.example/connectfi"
 	"durablekyc.example/internal/docstore"
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/encryption"
 	"durablekyc.example/kyc"
 	"durablekyc.example/sandbox/simulator"
 	"durablekyc.example/workflows"
@@ -54,7 +54,9 @@ type lab struct {
 // nowhere is where ConnectFi's own callbacks go: the draw makes ours.
 type nowhere struct{}
 
-func (nowhere) RoundTrip(*http.Request) (*http.Response, error) { return nil, errors.New("nobody") }
+func (nowhere) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("nobody")
+}
 
 // server does what Temporal's does and its test environment does not: it tells
 // activities its own time, and repeats them more than ten times.
@@ -173,7 +175,7 @@ func (l *lab) script(method, path string, body, answer any) int {
 	return got.Code
 }
 
-func newLab(t require.TestingT, keyset seal.Keyset, scenario string) *lab {
+func newLab(t require.TestingT, keyset encryption.Keyset, scenario string) *lab {
 	l := &lab{t: t}
 	var err error
 	l.sandbox, err = simulator.New(simulator.Config{Seed: 1, Delay: time.Hour, CallbackClient: &http.Client{Transport: nowhere{}}})

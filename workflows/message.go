@@ -9,7 +9,7 @@ import (
 )
 
 // MetadataPlaintext is on the payload of a signal that was never encrypted,
-// where payloads are: the converter of workers (internal/seal) writes it.
+// where payloads are: the converter of workers (internal/encryption) writes it.
 const MetadataPlaintext = "plaintext"
 
 // receive takes the next signal as it came. The SDK would decode it and drop

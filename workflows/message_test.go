@@ -10,7 +10,7 @@ import (
 	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/converter"
 
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/encryption"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
@@ -18,7 +18,7 @@ import (
 // Whatever stands in a callback signal, it is a hint: none is dropped because it
 // does not decode, and what an operator typed is never a repetition.
 func TestEverySignalIsAHint(t *testing.T) {
-	require.Equal(t, seal.MetadataPlaintext, workflows.MetadataPlaintext)
+	require.Equal(t, encryption.MetadataPlaintext, workflows.MetadataPlaintext)
 	typed := func(text string) converter.RawValue {
 		return converter.NewRawValue(&commonpb.Payload{Data: []byte(text),
 			Metadata: map[string][]byte{converter.MetadataEncoding: []byte("json/plain"), workflows.MetadataPlaintext: nil}})

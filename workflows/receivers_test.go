@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/activities"
-	"durablekyc.example/internal/hook"
+	"durablekyc.example/internal/delivery"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
@@ -81,10 +81,10 @@ func TestEveryKindOfReceiverIsTreatedAsDocumented(t *testing.T) {
 // deliver sends the three events of a case, which come one a minute, to two
 // receivers, and checks what was tried, what arrived and what was entered.
 func deliver(t *testing.T, timeout time.Duration, receivers map[activities.Receiver]receiver) {
-	s, secret := newStreet(t), hook.NewSecret()
-	secrets, err := hook.ParseSecrets(secret)
+	s, secret := newStreet(t), delivery.NewSecret()
+	secrets, err := delivery.ParseSecrets(secret)
 	require.NoError(t, err)
-	sender, err := hook.New(hook.Config{Secrets: secrets, AllowPrivate: !receivers[activities.ReceiverCaller].forbidden, Timeout: timeout})
+	sender, err := delivery.New(delivery.Config{Secrets: secrets, AllowPrivate: !receivers[activities.ReceiverCaller].forbidden, Timeout: timeout})
 	require.NoError(t, err)
 	url := map[activities.Receiver]string{}
 	for who, r := range receivers {

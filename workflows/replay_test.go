@@ -1,76 +1,35 @@
 package workflows_test
 
 import (
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
-	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
-	"google.golang.org/protobuf/encoding/protojson"
 
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/cases/replay"
+	"durablekyc.example/internal/goldens"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
 
 const histories = "testdata/histories"
 
-// goldens are the histories that releases wrote, by their path, and the keyset
-// that sealed them, rotated this often since.
-func goldens(t *testing.T, rotations int) (map[string]*historypb.History, seal.Keyset) {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(histories, "keyset.json"))
-	require.NoError(t, err)
-	rotated := strings.TrimSpace(string(text))
-	for range rotations {
-		rotated, err = seal.RotateKeyset(rotated)
-		require.NoError(t, err)
-	}
-	keyset, err := seal.ParseKeyset(rotated)
-	require.NoError(t, err)
-	paths, err := filepath.Glob(filepath.Join(histories, "*", "*.json"))
-	require.NoError(t, err)
-	all := map[string]*historypb.History{}
-	for _, path := range paths {
-		text, err := os.ReadFile(path)
-		require.NoError(t, err)
-		all[path] = &historypb.History{}
-		require.NoError(t, protojson.Unmarshal(text, all[path]), path)
-	}
-	require.Greater(t, len(all), 25, "no golden histories were found")
-	return all, keyset
-}
-
 // Whatever a release wrote, this build would have done the same, also after the
 // keyset was rotated twice. An intended change of what a workflow does needs
 // workflow.GetVersion, never a new golden history.
 func TestEveryGoldenHistoryReplays(t *testing.T) {
-	all, keyset := goldens(t, 2)
+	all, keyset := goldens.Read(t, histories, 2)
 	for path, history := range all {
-		require.NoError(t, workflows.Replayer(keyset.WorkerConverters()).Replay(history), path)
-	}
-}
-
-func TestAHistoryOfAnotherKeyDoesNotReplay(t *testing.T) {
-	all, _ := goldens(t, 0)
-	text, err := seal.NewKeyset()
-	require.NoError(t, err)
-	other, err := seal.ParseKeyset(text)
-	require.NoError(t, err)
-	for path, history := range all {
-		require.ErrorContains(t, workflows.Replayer(other.WorkerConverters()).Replay(history), "waits for its key", path)
+		require.NoError(t, replay.Replayer(keyset.WorkerConverters()).Replay(history), path)
 	}
 }
 
 // The gate can close: a build that does something else is caught on every path.
 func TestAnIncompatibleChangeIsCaught(t *testing.T) {
-	all, keyset := goldens(t, 0)
+	all, keyset := goldens.Read(t, histories, 0)
 	for path, history := range all {
 		replayer, err := worker.NewWorkflowReplayerWithOptions(worker.WorkflowReplayerOptions{
 			DataConverter: keyset.WorkerConverters().Data, FailureConverter: keyset.WorkerConverters().Failures})
@@ -92,7 +51,7 @@ func TestAnIncompatibleChangeIsCaught(t *testing.T) {
 
 // The goldens hold what they are there for.
 func TestGoldenHistoriesCoverThePaths(t *testing.T) {
-	all, _ := goldens(t, 0)
+	all, _ := goldens.Read(t, histories, 0)
 	seen := map[enumspb.EventType]bool{}
 	types := map[string]bool{}
 	for _, history := range all {
@@ -113,8 +72,4 @@ func TestGoldenHistoriesCoverThePaths(t *testing.T) {
 	for _, name := range []string{"Identify", "WatchStatus", "SubmitDocuments", "Notify"} {
 		require.True(t, types[name], name)
 	}
-}
-
-func TestWhatIsNoHistoryIsSaid(t *testing.T) {
-	require.ErrorContains(t, workflows.Replayer{}.Replay(&historypb.History{}), "it is no history")
 }

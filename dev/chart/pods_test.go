@@ -255,7 +255,7 @@ func TestProbesAskWhatIsAnswered(t *testing.T) {
 					require.Equal(t, "admin", probe.HTTPGet.Port.StrVal)
 					require.Contains(t, admin, `"GET `+probe.HTTPGet.Path+`"`)
 				}
-				require.Greater(t, probe.TimeoutSeconds, int32(3), "serve.CheckTimeout is how long an answer may take")
+				require.Greater(t, probe.TimeoutSeconds, int32(3), "httpserver.CheckTimeout is how long an answer may take")
 			}
 			require.NotEqual(t, "/readyz", c.LivenessProbe.HTTPGet.Path, "a Temporal that is away is no reason to kill anybody")
 		}
@@ -274,7 +274,7 @@ func TestPodsMayFinish(t *testing.T) {
 	eachSet(t, func(t *testing.T, r *release) {
 		for _, d := range typed[appsv1.Deployment](t, r) {
 			spec := d.Spec.Template.Spec
-			promised := seconds("internal/serve/serve.go", "Grace")
+			promised := seconds("internal/httpserver/httpserver.go", "Grace")
 			switch spec.Containers[0].Name {
 			case "worker":
 				promised = max(promised, seconds("worker/taskqueue/taskqueue.go", "stopTimeout"), 30)

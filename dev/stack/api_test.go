@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/connectfi"
-	"durablekyc.example/internal/docstore"
+	"durablekyc.example/internal/imagecheck"
 	"durablekyc.example/kyc"
 )
 
@@ -28,7 +28,7 @@ func licence(t *testing.T, client *connectfi.Client, seed string) (links []conne
 	for _, side := range []string{"front", "back"} {
 		d, err := client.GenerateDocument(t.Context(), connectfi.GenerateRequest{Workflow: "PERSONAL", Name: side, Extension: "png", Type: "license"})
 		require.NoError(t, err)
-		picture, err := docstore.Specimen(seed, side)
+		picture, err := imagecheck.Specimen(seed, side)
 		require.NoError(t, err)
 		require.NoError(t, client.UploadDocument(t.Context(), d.ID, side+".png", "image/png", bytes.NewReader(picture)))
 		links = append(links, connectfi.DocumentLink{DocumentID: d.ID, Side: side})

@@ -29,7 +29,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
-	"durablekyc.example/internal/docstore"
+	"durablekyc.example/internal/imagecheck"
 	"durablekyc.example/kyc"
 )
 
@@ -58,7 +58,7 @@ func (a applicant) file(name string, content []byte) string {
 
 func specimen(t *testing.T, seed, side string) (scan, photo []byte) {
 	t.Helper()
-	scan, err := docstore.Specimen(seed, side)
+	scan, err := imagecheck.Specimen(seed, side)
 	require.NoError(t, err)
 	picture, err := png.Decode(bytes.NewReader(scan))
 	require.NoError(t, err)

@@ -15,7 +15,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
-	"durablekyc.example/workflows"
+	"durablekyc.example/cases"
 )
 
 // pictures writes the documents' pictures again: `make pictures`.
@@ -91,7 +91,7 @@ func TestTheTemporalUIShowsACaseAsAFile(t *testing.T) {
 func TestTheTemporalUIShowsWhatIsSealedToThoseWhoMay(t *testing.T) {
 	const secret = "an-address-of-yours"
 	details := func(t *testing.T, s *system, reference string) context.Context {
-		order := workflows.StartOptions{Reference: reference, CustomerID: customers(t, "individual", "approve", 1)[0],
+		order := cases.StartOptions{Reference: reference, CustomerID: customers(t, "individual", "approve", 1)[0],
 			WebhookURL: "https://receiver.invalid/" + secret, Policy: patient()}
 		_, err := s.cases.Start(t.Context(), order)
 		require.NoError(t, err)

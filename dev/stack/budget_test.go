@@ -12,8 +12,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/dev/stack/cost"
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/encryption"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
@@ -27,7 +28,7 @@ type budget struct{ actions, tasks, events, bytes int }
 // An update-with-start, a reminder, a query and a read are an action more each.
 func TestWhatACaseCosts(t *testing.T) {
 	beside(t, options{work: t.TempDir()})
-	keyset, err := seal.ParseKeyset(named(one.vars)["KYC_KEYSET"])
+	keyset, err := encryption.ParseKeyset(named(one.vars)["KYC_KEYSET"])
 	require.NoError(t, err)
 	host, err := os.Hostname()
 	require.NoError(t, err)
@@ -54,7 +55,7 @@ func TestWhatACaseCosts(t *testing.T) {
 			var made struct{ CustomerIDs []string }
 			sandbox(t, http.MethodPost, "/sandbox/customers", order, &made)
 			reference := fmt.Sprintf("cost%s%s%d", path.kind, letters(path.scenario), path.representatives)
-			_, err := one.cases.StartAsync(t.Context(), workflows.StartOptions{Reference: reference, CustomerID: made.CustomerIDs[0], Policy: kyc.DefaultPolicy()}, keyset.Converters().Data)
+			_, err := one.cases.StartAsync(t.Context(), cases.StartOptions{Reference: reference, CustomerID: made.CustomerIDs[0], Policy: kyc.DefaultPolicy()}, keyset.Converters().Data)
 			require.NoError(t, err)
 			if path.act != nil {
 				path.act(t, until(t, reference, func(v kyc.View) bool { return v.ApplicationID != "" }))

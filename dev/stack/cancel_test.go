@@ -13,6 +13,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/workflow"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
@@ -58,7 +59,7 @@ func TestCancellationWithdrawsAtEveryMoment(t *testing.T) {
 	resting := patient() // a timer is pending: the first read is an hour away
 	resting.ReadFirst, resting.ReadMax = kyc.Duration(time.Hour), kyc.Duration(time.Hour)
 	open := func(t *testing.T, reference, kind, scenario string, policy kyc.Policy) kyc.View {
-		v, err := one.cases.Start(t.Context(), workflows.StartOptions{Reference: reference, CustomerID: customers(t, kind, scenario, 1)[0], Notify: true, Policy: policy})
+		v, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: reference, CustomerID: customers(t, kind, scenario, 1)[0], Notify: true, Policy: policy})
 		require.NoError(t, err)
 		return v
 	}
@@ -176,7 +177,7 @@ func sent(entity string) kyc.Submission {
 }
 
 func waitingStart(t *testing.T, reference string) <-chan kyc.View {
-	order := workflows.StartOptions{Reference: reference, CustomerID: customers(t, "individual", "step_up", 1)[0], Notify: true, Policy: patient()}
+	order := cases.StartOptions{Reference: reference, CustomerID: customers(t, "individual", "step_up", 1)[0], Notify: true, Policy: patient()}
 	answer := make(chan kyc.View, 1)
 	go func() {
 		v, _ := one.cases.Start(t.Context(), order)
@@ -198,7 +199,7 @@ func TestACancelledNotifierGivesUpAndAnotherFollows(t *testing.T) {
 	broken := newTold(t, http.StatusInternalServerError)
 	beside(t, options{work: t.TempDir(), notify: broken.URL})
 	policy := patient()
-	v, err := one.cases.Start(t.Context(), workflows.StartOptions{Reference: "cancelNotifier1", CustomerID: customers(t, "individual", "step_up", 1)[0], Notify: true, Policy: policy})
+	v, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: "cancelNotifier1", CustomerID: customers(t, "individual", "step_up", 1)[0], Notify: true, Policy: policy})
 	require.NoError(t, err)
 	id := workflows.NotifyID(v.Reference)
 	require.Eventually(t, func() bool { return broken.heard(v.Reference, kyc.NoticeDocuments) > 0 }, 20*time.Second, 50*time.Millisecond)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/dev/stack/embedded"
 	"durablekyc.example/workflows"
 )
@@ -21,11 +22,11 @@ const (
 // sayStuck prints each case that gets stuck once, with the cause and the way on,
 // and when it goes on, until ctx ends. ui is the Temporal UI. Open cases that --data or --postgres keeps
 // meet other workflow code whenever that was changed.
-func sayStuck(ctx context.Context, cases workflows.Client, ui string, out io.Writer) {
+func sayStuck(ctx context.Context, caseClient cases.Client, ui string, out io.Writer) {
 	said := map[string]string{}
 	for tick := time.NewTicker(looksForStuck); ; {
 		// An error is not said: it is Temporal that stops then, or visibility that is behind.
-		if runs, more, err := cases.AllStuck(ctx, saysStuck); err == nil {
+		if runs, more, err := caseClient.AllStuck(ctx, saysStuck); err == nil {
 			said = sayChanges(out, ui, said, runs, more)
 		}
 		select {
@@ -39,7 +40,7 @@ func sayStuck(ctx context.Context, cases workflows.Client, ui string, out io.Wri
 
 // sayChanges prints what differs from what was said, and returns what is said now:
 // the cause by workflow id.
-func sayChanges(out io.Writer, ui string, said map[string]string, runs []workflows.StuckRun, more bool) map[string]string {
+func sayChanges(out io.Writer, ui string, said map[string]string, runs []cases.StuckRun, more bool) map[string]string {
 	now := map[string]string{}
 	for _, r := range runs {
 		id := r.Execution.GetWorkflowId()

@@ -21,7 +21,9 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/cases"
+	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/workflows"
 )
 
@@ -84,7 +86,7 @@ ok             KYC_NOTIFY_URL: events can go there; none was sent
 		return nil
 	}))
 	_, err := one.cases.Describe(t.Context(), "starter.doctor")
-	require.ErrorIs(t, err, workflows.ErrNotFound, "and no case began")
+	require.ErrorIs(t, err, cases.ErrNotFound, "and no case began")
 }
 
 // idle is a namespace that setup has prepared, and workers on both queues of
@@ -177,7 +179,7 @@ func TestDoctorNamesTheFault(t *testing.T) {
 	idle(t, "standby", "1")
 	idle(t, "brief", "", "--retention", "72h")
 
-	other, err := seal.NewKeyset()
+	other, err := encryption.NewKeyset()
 	require.NoError(t, err)
 	nowhere := freeAddress(t)
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("It works!")) }))
@@ -211,7 +213,7 @@ func TestDoctorNamesTheFault(t *testing.T) {
 			{"worker deployment kyb", "WRONG", "no worker of it has ever come", "start a worker with KYC_DEPLOYMENT=kyb, or unset KYC_DEPLOYMENT here"}}},
 		"link keys that repeat themselves": {map[string]string{"KYC_LINK_KEYS": strings.Repeat("ab", 20)}, []finding{
 			{"KYC_LINK_KEYS", "WRONG", "secret 1 repeats itself: draw one, as starter keys init does", "starter keys new, and the new one in front of those in use"}}},
-		"other link keys than the webhook's": {map[string]string{"KYC_LINK_KEYS": seal.NewKey()}, []finding{
+		"other link keys than the webhook's": {map[string]string{"KYC_LINK_KEYS": linktoken.NewKey()}, []finding{
 			{"KYC_PUBLIC_URL", "WRONG", "the webhook there has other link keys: no link that is made with these opens", "KYC_LINK_KEYS=the same for worker, webhook and starter"},
 			{"KYC_CALLBACK_URL", "WRONG", "the webhook there has other link keys: every callback is refused, and cases only find out by asking", "KYC_LINK_KEYS=the same for worker and webhook"}}},
 		"no keyset": {map[string]string{"KYC_KEYSET": `{"primaryKeyId":1}`}, []finding{

@@ -15,9 +15,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/connectfi"
 	"durablekyc.example/kyc"
-	"durablekyc.example/workflows"
 )
 
 // The caller's webhookUrl hears of every later change, in ConnectFi's envelope,
@@ -44,7 +44,7 @@ func TestTheCallersURLHearsOfEveryChange(t *testing.T) {
 		}
 	}))
 	defer receiver.Close()
-	v, err := one.cases.Start(t.Context(), workflows.StartOptions{Reference: "heard1", CustomerID: customers(t, "individual", "step_up_review", 1)[0],
+	v, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: "heard1", CustomerID: customers(t, "individual", "step_up_review", 1)[0],
 		WebhookURL: receiver.URL, Policy: patient()})
 	require.NoError(t, err)
 	stepUp(t, v)
@@ -116,7 +116,7 @@ func TestTheReceiverOfAllHearsOfEveryCase(t *testing.T) {
 			s.act(t, v)
 		}
 	}
-	_, err := one.cases.Start(t.Context(), workflows.StartOptions{Reference: "allforgotten", CustomerID: customers(t, "individual", "step_up", 1)[0],
+	_, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: "allforgotten", CustomerID: customers(t, "individual", "step_up", 1)[0],
 		Notify: true, Policy: hurried()})
 	require.NoError(t, err)
 	want["forgotten"] = []string{"documents_requested", "reminder", "expired"}
@@ -164,7 +164,7 @@ func TestAnEventIsSentAgainWhileAnAttemptIsUnderWay(t *testing.T) {
 			}))
 			defer receiver.Close()
 			reference := "again" + fmt.Sprint(first)
-			_, err := one.cases.Start(t.Context(), workflows.StartOptions{Reference: reference, CustomerID: customers(t, "individual", "review", 1)[0],
+			_, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: reference, CustomerID: customers(t, "individual", "review", 1)[0],
 				WebhookURL: receiver.URL, Policy: patient()})
 			require.NoError(t, err)
 			<-begun

@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
@@ -27,7 +28,7 @@ func TestTheReplayCheckBeforeADeploy(t *testing.T) {
 	own := beside(t, options{work: t.TempDir(), notify: broken.URL, longHistory: 40})
 	for scenario, stage := range map[string]kyc.Stage{"step_up": kyc.AwaitingDocuments, "review": kyc.InReview,
 		"data_request": kyc.AwaitingData, "unknown_status": kyc.Held} {
-		v, err := one.cases.Start(t.Context(), workflows.StartOptions{Reference: "gate" + letters(scenario), CustomerID: customers(t, "individual", scenario, 1)[0],
+		v, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: "gate" + letters(scenario), CustomerID: customers(t, "individual", scenario, 1)[0],
 			Notify: true, Policy: patient()})
 		require.NoError(t, err)
 		require.Equal(t, stage, v.Stage)
@@ -43,7 +44,7 @@ func TestTheReplayCheckBeforeADeploy(t *testing.T) {
 
 	// Also with no worker, and with a case that none has seen.
 	require.NoError(t, own.stopWorker())
-	order := workflows.StartOptions{Reference: "gateunseen", CustomerID: customers(t, "individual", "approve", 1)[0], Policy: patient()}
+	order := cases.StartOptions{Reference: "gateunseen", CustomerID: customers(t, "individual", "approve", 1)[0], Policy: patient()}
 	unanswered(t, order)
 	code, out, stderr = starter(t, "replay", "--open")
 	require.Zero(t, code, "%s%s", out, stderr)

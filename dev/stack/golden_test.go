@@ -20,9 +20,10 @@ import (
 	"go.temporal.io/sdk/workflow"
 	"google.golang.org/protobuf/encoding/protojson"
 
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/cases"
+	"durablekyc.example/cases/replay"
+	"durablekyc.example/internal/encryption"
 	"durablekyc.example/kyc"
-	"durablekyc.example/workflows"
 )
 
 // golden writes the histories that every later build must be able to replay:
@@ -40,7 +41,7 @@ func TestEveryPathReplays(t *testing.T) {
 	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer receiver.Close()
 	own := beside(t, options{work: t.TempDir(), keyset: strings.TrimSpace(string(text)), notify: receiver.URL, longHistory: 40})
-	keyset, err := seal.ParseKeyset(named(own.vars)["KYC_KEYSET"])
+	keyset, err := encryption.ParseKeyset(named(own.vars)["KYC_KEYSET"])
 	require.NoError(t, err)
 	t.Run("paths", func(t *testing.T) {
 		path := func(name string, walk func(t *testing.T, reference string)) {
@@ -55,7 +56,7 @@ func TestEveryPathReplays(t *testing.T) {
 			}
 		}
 		told := func(t *testing.T, reference, scenario string, policy kyc.Policy) kyc.View {
-			v, err := one.cases.Start(t.Context(), workflows.StartOptions{Reference: reference, CustomerID: customers(t, "individual", scenario, 1)[0],
+			v, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: reference, CustomerID: customers(t, "individual", scenario, 1)[0],
 				WebhookURL: receiver.URL, Notify: true, Policy: policy})
 			require.NoError(t, err)
 			return v
@@ -91,12 +92,12 @@ func TestEveryPathReplays(t *testing.T) {
 			until(t, reference, final)
 		})
 		path("refused", func(t *testing.T, reference string) {
-			_, err := one.cases.Start(t.Context(), workflows.StartOptions{Reference: reference, CustomerID: "unknownCustomerId", Policy: patient()})
+			_, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: reference, CustomerID: "unknownCustomerId", Policy: patient()})
 			require.NoError(t, err)
 		})
 	})
 
-	replayer := workflows.Replayer(keyset.WorkerConverters())
+	replayer := replay.Replayer(keyset.WorkerConverters())
 	all := own.histories(t)
 	require.Greater(t, len(all), 25)
 	require.Contains(t, all, "kyc-carriedover.2", "a case was carried over into another run")

@@ -22,7 +22,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"durablekyc.example/dev/stack/fleet"
-	"durablekyc.example/internal/env"
+	"durablekyc.example/internal/config"
 	"durablekyc.example/kyc"
 	"durablekyc.example/starter/cli"
 	"durablekyc.example/workflows"
@@ -197,7 +197,7 @@ func starter(t *testing.T, args ...string) (code int, stdout, stderr string) {
 
 func starterWithin(ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	code = cli.Run(ctx, args, strings.NewReader(""), &out, &errs, env.Map(named(one.vars)))
+	code = cli.Run(ctx, args, strings.NewReader(""), &out, &errs, config.Map(named(one.vars)))
 	return code, out.String(), errs.String()
 }
 

@@ -19,21 +19,22 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/workflow"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/connectfi"
 	"durablekyc.example/dev/stack/embedded"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
 
-// delivery is one message as the caller's receiver got it.
-type delivery struct{ id, requestID, status, outcome string }
+// received is one message as the caller's receiver got it.
+type received struct{ id, requestID, status, outcome string }
 
 // mailbox is a caller's webhookUrl that remembers what it got, and drops what
 // has an id that it got before, as docs/notifications.md advises.
 type mailbox struct {
 	url string
 	mu  sync.Mutex
-	all []delivery
+	all []received
 }
 
 func newMailbox(t *testing.T) *mailbox {
@@ -47,8 +48,8 @@ func newMailbox(t *testing.T) *mailbox {
 		}
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		d := delivery{r.Header.Get("webhook-id"), got.RequestID, string(got.Data.Status), string(got.Data.Outcome)}
-		if !slices.ContainsFunc(m.all, func(known delivery) bool { return known.id == d.id }) {
+		d := received{r.Header.Get("webhook-id"), got.RequestID, string(got.Data.Status), string(got.Data.Outcome)}
+		if !slices.ContainsFunc(m.all, func(known received) bool { return known.id == d.id }) {
 			m.all = append(m.all, d)
 		}
 	}))
@@ -58,9 +59,9 @@ func newMailbox(t *testing.T) *mailbox {
 }
 
 // got waits for this many messages and checks that no two share an id.
-func (m *mailbox) got(t *testing.T, statuses ...string) []delivery {
+func (m *mailbox) got(t *testing.T, statuses ...string) []received {
 	t.Helper()
-	var all []delivery
+	var all []received
 	require.Eventually(t, func() bool {
 		m.mu.Lock()
 		defer m.mu.Unlock()
@@ -81,7 +82,7 @@ func (m *mailbox) got(t *testing.T, statuses ...string) []delivery {
 }
 
 // listed checks that the starter lists exactly these messages, all delivered.
-func (m *mailbox) listed(t *testing.T, reference string, want []delivery) {
+func (m *mailbox) listed(t *testing.T, reference string, want []received) {
 	t.Helper()
 	var ids []string
 	for _, d := range want {
@@ -161,7 +162,7 @@ func forget(t *testing.T, id string) {
 // notified starts a case whose caller hears of it.
 func notified(t *testing.T, reference, customer string, m *mailbox) kyc.View {
 	t.Helper()
-	v, err := one.cases.Start(t.Context(), workflows.StartOptions{Reference: reference, CustomerID: customer, WebhookURL: m.url, Policy: patient()})
+	v, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: reference, CustomerID: customer, WebhookURL: m.url, Policy: patient()})
 	require.NoError(t, err)
 	return v
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/connectfi"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
@@ -101,7 +102,7 @@ func TestCallersOfStartDoNotLockACase(t *testing.T) {
 	beside(t, options{work: t.TempDir()})
 	faults(t, map[string]any{"ext_akepa": 1.0})
 	customer := customers(t, "individual", "step_up", 1)[0]
-	order := workflows.StartOptions{Reference: "starters1", CustomerID: customer, Policy: patient()}
+	order := cases.StartOptions{Reference: "starters1", CustomerID: customer, Policy: patient()}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var all sync.WaitGroup

@@ -10,17 +10,18 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/workflow"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/dev/stack/embedded"
-	"durablekyc.example/internal/cluster"
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/temporalclient"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
 
 // join is another client of the system, with converters of its own.
-func (s *system) join(t *testing.T, sealed seal.Converters) client.Client {
+func (s *system) join(t *testing.T, sealed encryption.Converters) client.Client {
 	t.Helper()
-	c, err := cluster.Join(t.Context(), s.client, cluster.Options{Address: s.temporal.Address, Namespace: embedded.Namespace,
+	c, err := temporalclient.Join(t.Context(), s.client, temporalclient.Options{Address: s.temporal.Address, Namespace: embedded.Namespace,
 		Logger: slog.New(slog.DiscardHandler), Converters: sealed})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
@@ -34,11 +35,11 @@ func TestAWorkerThatLacksAKeyWaitsForIt(t *testing.T) {
 	v := begin(t, "rotated1", customers(t, "individual", "review", 1)[0], patient())
 	require.Equal(t, kyc.InReview, v.Stage)
 
-	rotated, err := seal.RotateKeyset(named(own.vars)["KYC_KEYSET"])
+	rotated, err := encryption.RotateKeyset(named(own.vars)["KYC_KEYSET"])
 	require.NoError(t, err)
-	keyset, err := seal.ParseKeyset(rotated)
+	keyset, err := encryption.ParseKeyset(rotated)
 	require.NoError(t, err)
-	ahead := workflows.Client{Temporal: own.join(t, keyset.Converters())}
+	ahead := cases.Client{Temporal: own.join(t, keyset.Converters())}
 	faults(t, map[string]any{"drop_callbacks": 1})
 	decide(t, v, "approved")
 	require.NoError(t, ahead.Callback(t.Context(), v.Reference, workflows.Callback{RequestID: "1", ApplicationID: v.ApplicationID}))
@@ -61,7 +62,7 @@ func TestAWorkerThatLacksAKeyWaitsForIt(t *testing.T) {
 // while the case goes on.
 func TestAnUpdateInPlaintextIsRefused(t *testing.T) {
 	v := begin(t, "clear1", customers(t, "individual", "step_up", 1)[0], patient())
-	plain := one.join(t, seal.Converters{})
+	plain := one.join(t, encryption.Converters{})
 	handle, err := plain.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{WorkflowID: workflows.ID(v.Reference), UpdateName: workflows.UpdateSubmit,
 		Args: []any{map[string]any{"entity": v.Entities[0].ID}}, WaitForStage: client.WorkflowUpdateStageCompleted})
 	if err == nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/enums/v1"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
@@ -48,7 +49,7 @@ func TestKilledWorkers(t *testing.T) {
 	faults(t, map[string]any{"slow": "5s"})
 	var under sync.WaitGroup
 	identifying := customers(t, "individual", "approve", 1)[0]
-	order := workflows.StartOptions{Reference: "killedidentifying", CustomerID: identifying, Policy: patient()}
+	order := cases.StartOptions{Reference: "killedidentifying", CustomerID: identifying, Policy: patient()}
 	under.Go(func() { _, _ = one.cases.Start(t.Context(), order) })
 	under.Go(func() { _, _ = one.cases.Refresh(t.Context(), reading.Reference) })
 	under.Go(func() {

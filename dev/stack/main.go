@@ -16,8 +16,8 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"durablekyc.example/dev/stack/embedded"
-	"durablekyc.example/internal/env"
-	"durablekyc.example/internal/serve"
+	"durablekyc.example/internal/config"
+	"durablekyc.example/internal/httpserver"
 	"durablekyc.example/starter/cli"
 )
 
@@ -37,8 +37,8 @@ func main() {
 	gin.SetMode(gin.ReleaseMode)
 	var f flags
 	kong.Parse(&f, kong.Name("dev"), kong.Description("The whole system on this machine."))
-	ctx, stop := signal.NotifyContext(context.Background(), serve.StopSignals()...)
-	serve.IgnoreBrokenPipes()
+	ctx, stop := signal.NotifyContext(context.Background(), httpserver.StopSignals()...)
+	httpserver.IgnoreBrokenPipes()
 	code, err := run(ctx, f)
 	stop()
 	if err != nil {
@@ -81,7 +81,7 @@ func run(ctx context.Context, f flags) (code int, err error) {
 	fmt.Printf("Temporal     %s\nTemporal UI  %s/namespaces/default/workflows\nWebhook      %s (admin %s)\nSandbox      %s\nVariables    %s\n\n",
 		s.temporal.Address, s.ui.URL, s.webhook, s.admin, s.sandbox, cli.DevFile)
 	if !f.NoWalk {
-		code = cli.Run(ctx, []string{"demo"}, os.Stdin, os.Stdout, os.Stderr, env.Chain(os.LookupEnv, env.Map(named(s.vars))))
+		code = cli.Run(ctx, []string{"demo"}, os.Stdin, os.Stdout, os.Stderr, config.Chain(os.LookupEnv, config.Map(named(s.vars))))
 	}
 	if f.Once {
 		return code, nil

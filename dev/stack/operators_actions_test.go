@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/dev/stack/embedded"
 	"durablekyc.example/workflows"
 )
@@ -211,7 +212,7 @@ func deleteIt(ctx context.Context, c *cell) error {
 	}
 	return patiently(ctx, "the history to go", func() (bool, error) {
 		_, err := c.own.cases.Describe(ctx, c.reference)
-		return errors.Is(err, workflows.ErrNotFound), nil
+		return errors.Is(err, cases.ErrNotFound), nil
 	})
 }
 

@@ -18,7 +18,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/workflow"
 
-	"durablekyc.example/internal/env"
+	"durablekyc.example/internal/config"
 	"durablekyc.example/kyc"
 	"durablekyc.example/sandbox/simulator"
 	"durablekyc.example/starter/cli"
@@ -135,7 +135,7 @@ func (c *cell) pendingActivity(ctx context.Context) (id string, err error) {
 
 func (c *cell) starter(ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	code = cli.Run(ctx, args, strings.NewReader(""), &out, &errs, env.Map(named(c.own.vars)))
+	code = cli.Run(ctx, args, strings.NewReader(""), &out, &errs, config.Map(named(c.own.vars)))
 	return code, out.String(), errs.String()
 }
 

@@ -14,9 +14,9 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/converter"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/kyc"
 	"durablekyc.example/sandbox/simulator"
-	"durablekyc.example/workflows"
 )
 
 // What the cells of docs/operators.md say.
@@ -121,7 +121,7 @@ func (c *cell) end(ctx context.Context) (end kyc.Stage, err error) {
 	var last error
 	err = patiently(ctx, "the case's end", func() (bool, error) {
 		v, err := c.own.cases.Show(ctx, c.reference)
-		if errors.Is(err, workflows.ErrEnded) {
+		if errors.Is(err, cases.ErrEnded) {
 			end = terminated
 			return true, nil
 		}

@@ -13,9 +13,9 @@ import (
 	"go.temporal.io/api/history/v1"
 	"go.temporal.io/api/serviceerror"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/dev/stack/fleet"
 	"durablekyc.example/kyc"
-	"durablekyc.example/workflows"
 )
 
 // slowness is how long ConnectFi takes for a call in the slow phase: longer
@@ -185,7 +185,7 @@ func (c *cell) decide(ctx context.Context, status, outcome string) error {
 	})
 }
 
-func (c *cell) order() workflows.StartOptions {
+func (c *cell) order() cases.StartOptions {
 	policy := patient()
 	switch {
 	case c.stage.name == string(kyc.Expired):
@@ -193,5 +193,5 @@ func (c *cell) order() workflows.StartOptions {
 	case c.moment.name == whenTimed.name, c.moment.name == whenReached.name:
 		policy.ReadFirst, policy.ReadMax = kyc.Duration(10*time.Minute), kyc.Duration(10*time.Minute)
 	}
-	return workflows.StartOptions{Reference: c.reference, CustomerID: c.customer, Notify: true, Policy: policy}
+	return cases.StartOptions{Reference: c.reference, CustomerID: c.customer, Notify: true, Policy: policy}
 }

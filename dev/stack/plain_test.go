@@ -13,8 +13,9 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/dev/stack/embedded"
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/encryption"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
@@ -66,9 +67,9 @@ func signalled(t *testing.T, id, name string, input *commonpb.Payloads) {
 func TestPlaintextStopsNothing(t *testing.T) {
 	receiver := newTold(t, http.StatusInternalServerError)
 	beside(t, options{work: t.TempDir(), notify: receiver.URL})
-	v, err := one.cases.Start(t.Context(), workflows.StartOptions{Reference: "plainAll1", CustomerID: customers(t, "individual", "step_up", 1)[0], Notify: true, Policy: patient()})
+	v, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: "plainAll1", CustomerID: customers(t, "individual", "step_up", 1)[0], Notify: true, Policy: patient()})
 	require.NoError(t, err)
-	plain := one.join(t, seal.Converters{})
+	plain := one.join(t, encryption.Converters{})
 	notifier := workflows.NotifyID(v.Reference)
 	require.Eventually(t, func() bool { return receiver.heard(v.Reference, kyc.NoticeDocuments) > 0 }, 20*time.Second, 50*time.Millisecond)
 	for name, input := range typed() {

@@ -9,8 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/kyc"
-	"durablekyc.example/workflows"
 )
 
 // scenario is one of the sandbox's, and how a case on it goes.
@@ -188,7 +188,7 @@ func begin(t *testing.T, reference, customer string, policy kyc.Policy) kyc.View
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	view, err := one.cases.Start(ctx, workflows.StartOptions{Reference: reference, CustomerID: customer, Policy: policy})
+	view, err := one.cases.Start(ctx, cases.StartOptions{Reference: reference, CustomerID: customer, Policy: policy})
 	require.NoError(t, err, "under way: %v", underWay(t, reference))
 	return view
 }

@@ -15,16 +15,16 @@ import (
 	"go.temporal.io/sdk/converter"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"durablekyc.example/internal/env"
+	"durablekyc.example/cases"
+	"durablekyc.example/internal/config"
 	"durablekyc.example/starter/cli"
-	"durablekyc.example/workflows"
 )
 
 // starterWith runs the starter with these variables alone.
 func starterWith(t *testing.T, variables map[string]string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	code = cli.Run(t.Context(), args, strings.NewReader(""), &out, &errs, env.Map(variables))
+	code = cli.Run(t.Context(), args, strings.NewReader(""), &out, &errs, config.Map(variables))
 	return code, out.String(), errs.String()
 }
 
@@ -60,7 +60,7 @@ created        search attribute KycWaitingOn: Keyword
 	c, err := client.Dial(client.Options{HostPort: one.temporal.Address, Namespace: fresh})
 	require.NoError(t, err)
 	defer c.Close()
-	_, err = workflows.Client{Temporal: c}.StartAsync(t.Context(), workflows.StartOptions{Reference: "A1", CustomerID: "cstap_6reGTr3k8vpAu8uFV7EdiN", Policy: patient()}, converter.GetDefaultDataConverter())
+	_, err = cases.Client{Temporal: c}.StartAsync(t.Context(), cases.StartOptions{Reference: "A1", CustomerID: "cstap_6reGTr3k8vpAu8uFV7EdiN", Policy: patient()}, converter.GetDefaultDataConverter())
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		found, err := c.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{Query: "KycStage = 'identifying' AND KycDeadline > '2026-01-01T00:00:00Z'"})

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
 
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/cases"
+	"durablekyc.example/internal/encryption"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
@@ -38,11 +39,11 @@ func (l *lines) String() string {
 func TestAStuckCaseIsSaid(t *testing.T) {
 	own := beside(t, options{work: t.TempDir(), withUI: true})
 	v := begin(t, "stuck1", customers(t, "individual", "review", 1)[0], patient())
-	rotated, err := seal.RotateKeyset(named(own.vars)["KYC_KEYSET"])
+	rotated, err := encryption.RotateKeyset(named(own.vars)["KYC_KEYSET"])
 	require.NoError(t, err)
-	keyset, err := seal.ParseKeyset(rotated)
+	keyset, err := encryption.ParseKeyset(rotated)
 	require.NoError(t, err)
-	ahead := workflows.Client{Temporal: own.join(t, keyset.Converters())}
+	ahead := cases.Client{Temporal: own.join(t, keyset.Converters())}
 	require.NoError(t, ahead.Callback(t.Context(), v.Reference, workflows.Callback{RequestID: "1", ApplicationID: v.ApplicationID}))
 
 	const (
@@ -81,16 +82,16 @@ func TestAStuckCaseIsSaid(t *testing.T) {
 // Temporal names some of those that are stuck only: who is not among them any more
 // may still be stuck.
 func TestTheConsoleSaysChangesOnly(t *testing.T) {
-	run := func(id string, cause workflows.StuckCause, attempt int) workflows.StuckRun {
-		return workflows.StuckRun{Execution: &commonpb.WorkflowExecution{WorkflowId: id, RunId: "run-1"}, StuckError: &workflows.StuckError{Cause: cause, Attempt: attempt}}
+	run := func(id string, cause cases.StuckCause, attempt int) cases.StuckRun {
+		return cases.StuckRun{Execution: &commonpb.WorkflowExecution{WorkflowId: id, RunId: "run-1"}, StuckError: &cases.StuckError{Cause: cause, Attempt: attempt}}
 	}
 	var out bytes.Buffer
-	said := sayChanges(&out, "http://ui.example", nil, []workflows.StuckRun{run("kyc-A1", workflows.StuckPanic, 5)}, false)
+	said := sayChanges(&out, "http://ui.example", nil, []cases.StuckRun{run("kyc-A1", cases.StuckPanic, 5)}, false)
 	require.Equal(t, "kyc-A1 is stuck (attempt 5): the workflow code panics\ntry: starter replay A1, then the worker's log for the panic\nsee: http://ui.example/namespaces/default/workflows/kyc-A1/run-1/user-metadata\n", out.String())
 	out.Reset()
-	said = sayChanges(&out, "http://ui.example", said, []workflows.StuckRun{run("kyc-A1", workflows.StuckPanic, 6)}, false)
+	said = sayChanges(&out, "http://ui.example", said, []cases.StuckRun{run("kyc-A1", cases.StuckPanic, 6)}, false)
 	require.Empty(t, out.String())
-	said = sayChanges(&out, "http://ui.example", said, []workflows.StuckRun{run("kyc-A1", workflows.StuckNonDeterminism, 7)}, false)
+	said = sayChanges(&out, "http://ui.example", said, []cases.StuckRun{run("kyc-A1", cases.StuckNonDeterminism, 7)}, false)
 	require.Contains(t, out.String(), "attempt 7")
 	out.Reset()
 	require.Empty(t, sayChanges(&out, "http://ui.example", said, nil, true))

@@ -14,21 +14,22 @@ import (
 
 	"go.temporal.io/sdk/client"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/connectfi"
 	"durablekyc.example/dev/stack/embedded"
-	"durablekyc.example/internal/cluster"
 	"durablekyc.example/internal/codecserver"
+	"durablekyc.example/internal/config"
+	"durablekyc.example/internal/delivery"
 	"durablekyc.example/internal/docstore"
-	"durablekyc.example/internal/env"
-	"durablekyc.example/internal/hook"
-	"durablekyc.example/internal/seal"
-	"durablekyc.example/internal/serve"
+	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/httpserver"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/internal/telemetry"
+	"durablekyc.example/internal/temporalclient"
 	"durablekyc.example/kyc"
 	"durablekyc.example/sandbox/simulator"
 	"durablekyc.example/webhook/intake"
 	"durablekyc.example/worker/taskqueue"
-	"durablekyc.example/workflows"
 )
 
 // ports of a system; 0 is any free one.
@@ -59,7 +60,7 @@ type system struct {
 	ui           *embedded.UI
 	client       client.Client
 	workerClient client.Client // the worker's
-	cases        workflows.Client
+	cases        cases.Client
 	vars         [][2]string // what the other commands need, in order
 	sandbox      string      // base URL
 	webhook      string      // base URL
@@ -86,7 +87,7 @@ func startSystem(ctx context.Context, o options) (s *system, err error) {
 		o.log = slog.New(slog.DiscardHandler)
 	}
 	if o.lookup == nil {
-		o.lookup = env.Map(nil)
+		o.lookup = config.Map(nil)
 	}
 	s = &system{failed: make(chan error, 4)}
 	live, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -102,7 +103,7 @@ func startSystem(ctx context.Context, o options) (s *system, err error) {
 		name string
 		port int
 	}{{"webhook", o.ports.webhook}, {"admin", o.ports.admin}, {"sandbox", o.ports.sandbox}, {"temporal", o.ports.temporal}, {"ui", o.ports.ui}} {
-		listener, err := serve.Listen(fmt.Sprintf("127.0.0.1:%d", l.port))
+		listener, err := httpserver.Listen(fmt.Sprintf("127.0.0.1:%d", l.port))
 		if err != nil {
 			return s, fmt.Errorf("%w; or give --%s-port 0 for any free one", err, l.name)
 		}
@@ -140,11 +141,11 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 	if o.keyset != "" {
 		secret.keyset = o.keyset
 	}
-	keys, err := seal.ParseKeys(secret.linkKeys)
+	keys, err := linktoken.ParseKeys(secret.linkKeys)
 	if err != nil {
 		return err
 	}
-	keyset, err := seal.ParseKeyset(secret.keyset)
+	keyset, err := encryption.ParseKeyset(secret.keyset)
 	if err != nil {
 		return err
 	}
@@ -155,7 +156,7 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 	if err := s.dial(ctx, o, keyset, metrics); err != nil {
 		return err
 	}
-	signers, err := hook.ParseSecrets(secret.notify)
+	signers, err := delivery.ParseSecrets(secret.notify)
 	if err != nil {
 		return err
 	}
@@ -225,19 +226,19 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 	return s.startWorker()
 }
 
-func (s *system) dial(ctx context.Context, o options, keyset seal.Keyset, metrics *telemetry.Telemetry) (err error) {
-	to := cluster.Options{Address: s.temporal.Address, Namespace: embedded.Namespace, Logger: o.log, Metrics: metrics.Temporal(), Interceptors: metrics.Interceptors()}
-	sealed := [2]seal.Converters{keyset.Converters(), keyset.WorkerConverters()}
+func (s *system) dial(ctx context.Context, o options, keyset encryption.Keyset, metrics *telemetry.Telemetry) (err error) {
+	to := temporalclient.Options{Address: s.temporal.Address, Namespace: embedded.Namespace, Logger: o.log, Metrics: metrics.Temporal(), Interceptors: metrics.Interceptors()}
+	sealed := [2]encryption.Converters{keyset.Converters(), keyset.WorkerConverters()}
 	if o.clear {
-		sealed = [2]seal.Converters{}
+		sealed = [2]encryption.Converters{}
 	}
 	to.Converters = sealed[0]
-	if s.client, err = cluster.Dial(ctx, to); err != nil {
+	if s.client, err = temporalclient.Dial(ctx, to); err != nil {
 		return err
 	}
-	s.cases = workflows.Client{Temporal: s.client, Failures: to.Converters.Failures}
+	s.cases = cases.Client{Temporal: s.client, Failures: to.Converters.Failures}
 	to.Converters = sealed[1]
-	s.workerClient, err = cluster.Join(ctx, s.client, to)
+	s.workerClient, err = temporalclient.Join(ctx, s.client, to)
 	return err
 }
 
@@ -305,9 +306,9 @@ type secret struct{ login, password, linkKeys, keyset, notify, apiToken, apiPass
 
 // secrets invents them, or takes those that --data keeps.
 func secrets(data string) (secret, error) {
-	keyset, err := seal.NewKeyset()
-	s := secret{login: "sandbox", password: rand.Text(), linkKeys: seal.NewKey(), keyset: keyset, notify: hook.NewSecret(),
-		apiToken: seal.NewKey(), apiPassword: rand.Text()}
+	keyset, err := encryption.NewKeyset()
+	s := secret{login: "sandbox", password: rand.Text(), linkKeys: linktoken.NewKey(), keyset: keyset, notify: delivery.NewSecret(),
+		apiToken: linktoken.NewKey(), apiPassword: rand.Text()}
 	if data == "" || err != nil {
 		return s, err
 	}

@@ -11,9 +11,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/kyc"
 	"durablekyc.example/starter/cli"
-	"durablekyc.example/workflows"
 )
 
 // go run ./dev --once: the page's two customers are walked to a decision.
@@ -52,7 +52,7 @@ func TestATakenPortIsSaidInOneSentence(t *testing.T) {
 // --data keeps cases, secrets and images across runs.
 func TestDataIsKeptAcrossRuns(t *testing.T) {
 	kept := options{data: t.TempDir(), postgres: placed(t)}
-	order := workflows.StartOptions{Reference: "kept1", CustomerID: "cstap_kept", Policy: kyc.DefaultPolicy()}
+	order := cases.StartOptions{Reference: "kept1", CustomerID: "cstap_kept", Policy: kyc.DefaultPolicy()}
 	before, err := startSystem(t.Context(), kept)
 	require.NoError(t, err)
 	v, err := before.cases.Start(t.Context(), order)

@@ -21,7 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/connectfi"
-	"durablekyc.example/internal/docstore"
+	"durablekyc.example/internal/imagecheck"
 	"durablekyc.example/kyc"
 )
 
@@ -86,14 +86,14 @@ func planted(t *testing.T, decrypted bool) (found map[string][]string) {
 	name, remark := mark("a file's name", "MarkerOfAFile"), mark("a camera's remark", "MarkerOfACamera")
 	paths := map[string]string{}
 	for _, side := range []string{"front", "back"} {
-		drawn, err := docstore.Specimen("trace", side)
+		drawn, err := imagecheck.Specimen("trace", side)
 		require.NoError(t, err)
 		// A remark between the header and the pixels, as cameras write it.
 		marked := append(bytes.Clone(drawn[:33]), textChunk("Comment", remark)...)
 		marked = append(marked, drawn[33:]...)
 		paths[side] = filepath.Join(photos, name+side+".png")
 		require.NoError(t, os.WriteFile(paths[side], marked, 0o600))
-		judged, err := docstore.Check(bytes.NewReader(marked), docstore.DefaultLimits())
+		judged, err := imagecheck.Check(bytes.NewReader(marked), imagecheck.DefaultLimits())
 		require.NoError(t, err)
 		markers["bytes of the "+side+" as it came"] = drawn[len(drawn)/2:][:48]
 		markers["bytes of the "+side+" as it goes on"] = judged.Bytes[len(judged.Bytes)/2:][:48]

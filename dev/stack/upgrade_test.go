@@ -20,6 +20,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
@@ -47,7 +48,7 @@ func TestANewBuildTakesOver(t *testing.T) {
 	want := map[string]kyc.Stage{}
 	start := func(reference, scenario string, end kyc.Stage) kyc.View {
 		want[reference] = end
-		v, err := one.cases.Start(t.Context(), workflows.StartOptions{Reference: reference, CustomerID: customers(t, "individual", scenario, 1)[0],
+		v, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: reference, CustomerID: customers(t, "individual", scenario, 1)[0],
 			Notify: true, Policy: patient()})
 		require.NoError(t, err)
 		return v
@@ -66,7 +67,7 @@ func TestANewBuildTakesOver(t *testing.T) {
 	first := startProcess(t, filepath.Join(bin, "1"))
 	known(t, "1")
 	want["early"] = kyc.Approved
-	unanswered(t, workflows.StartOptions{Reference: "early", CustomerID: customers(t, "individual", "approve", 1)[0], Notify: true, Policy: patient()})
+	unanswered(t, cases.StartOptions{Reference: "early", CustomerID: customers(t, "individual", "approve", 1)[0], Notify: true, Policy: patient()})
 	d, err := one.client.DescribeWorkflowExecution(t.Context(), workflows.ID("early"), "")
 	require.NoError(t, err)
 	require.Equal(t, enums.PENDING_WORKFLOW_TASK_STATE_SCHEDULED, d.GetPendingWorkflowTask().GetState())
@@ -221,12 +222,12 @@ func promote(t *testing.T, build string) {
 }
 
 // unanswered starts a case that no worker takes up.
-func unanswered(t *testing.T, order workflows.StartOptions) {
+func unanswered(t *testing.T, order cases.StartOptions) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	_, err := one.cases.Start(ctx, order)
-	require.ErrorIs(t, err, workflows.ErrNoAnswer)
+	require.ErrorIs(t, err, cases.ErrNoAnswer)
 }
 
 // buildVersion compiles a worker that says which build it is, as a release does.

@@ -11,7 +11,6 @@ import (
 
 	"durablekyc.example/cases"
 	"durablekyc.example/kyc"
-	"durablekyc.example/workflows"
 )
 
 func main() {
@@ -28,7 +27,7 @@ func start(ctx context.Context) error {
 		return err
 	}
 	defer client.Temporal.Close()
-	view, err := client.Start(ctx, workflows.StartOptions{
+	view, err := client.Start(ctx, cases.StartOptions{
 		Reference:  "goclient1", // your own id of the check: the same again is the same case
 		CustomerID: "cstap_6reGTr3k8vpAu8uFV7EdiN",
 		Policy:     kyc.DefaultPolicy(),

@@ -24,7 +24,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"golang.org/x/net/idna"
 
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/encryption"
 )
 
 const (
@@ -40,7 +40,7 @@ var tokenPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{32,}$`)
 
 // Config is what an endpoint needs; all of it is required.
 type Config struct {
-	Keyset  seal.Keyset
+	Keyset  encryption.Keyset
 	Origins []string // of the Temporal UI: https://temporal.example:8233
 	Tokens  []string // each is a credential of at least 32 characters
 	Logger  *slog.Logger
@@ -208,7 +208,7 @@ func (*auditCodec) Encode([]*commonpb.Payload) ([]*commonpb.Payload, error) {
 func (r *auditCodec) Decode(payloads []*commonpb.Payload) ([]*commonpb.Payload, error) {
 	shown := make([]*commonpb.Payload, len(payloads))
 	for i, p := range payloads {
-		r.owners = append(r.owners, seal.Workflow(p))
+		r.owners = append(r.owners, encryption.Workflow(p))
 		if clear, err := r.codec.Decode(payloads[i : i+1]); err == nil {
 			shown[i] = clear[0]
 			r.opened++

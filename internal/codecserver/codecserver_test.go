@@ -16,7 +16,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"google.golang.org/protobuf/encoding/protojson"
 
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/encryption"
 )
 
 const (
@@ -33,7 +33,7 @@ type desk struct {
 
 func open(t *testing.T) *desk {
 	t.Helper()
-	text, err := seal.NewKeyset()
+	text, err := encryption.NewKeyset()
 	require.NoError(t, err)
 	d := &desk{text: text}
 	d.with(t, text, ui)
@@ -49,9 +49,9 @@ func (d *desk) with(t *testing.T, text, origin string) {
 	require.NoError(t, err)
 }
 
-func keyset(t *testing.T, text string) seal.Keyset {
+func keyset(t *testing.T, text string) encryption.Keyset {
 	t.Helper()
-	k, err := seal.ParseKeyset(text)
+	k, err := encryption.ParseKeyset(text)
 	require.NoError(t, err)
 	return k
 }
@@ -116,7 +116,7 @@ func TestWhatDoesNotOpenIsLeft(t *testing.T) {
 	old, first := d.text, sealed(t, d.text, "kyc-A1", "first")
 	for range 2 {
 		var err error
-		d.text, err = seal.RotateKeyset(d.text)
+		d.text, err = encryption.RotateKeyset(d.text)
 		require.NoError(t, err)
 	}
 	d.with(t, d.text, ui)
@@ -144,7 +144,7 @@ func TestAGoldenHistoryIsRead(t *testing.T) {
 	require.NoError(t, err)
 	rotated := strings.TrimSpace(string(text))
 	for range 2 {
-		rotated, err = seal.RotateKeyset(rotated)
+		rotated, err = encryption.RotateKeyset(rotated)
 		require.NoError(t, err)
 	}
 	d := open(t)

@@ -8,7 +8,7 @@ import (
 
 	"gocloud.dev/blob"
 
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/encryption"
 )
 
 // What an object was encrypted for. %q tells where a name ends, whatever is in it.
@@ -91,7 +91,7 @@ func (o *object) Read(p []byte) (int, error) {
 func (o *object) Close() error { return o.bucket.Close() }
 
 func explain(err error) error {
-	if errors.Is(err, seal.ErrSealed) {
+	if errors.Is(err, encryption.ErrSealed) {
 		return fmt.Errorf("the document store has it, but %w", err)
 	}
 	return translate(err)

@@ -11,11 +11,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/internal/docstore"
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/encryption"
 )
 
 // kept is a store in a directory, which a test can reach into.
-func kept(t *testing.T, keys seal.Keyset) (*docstore.Store, string) {
+func kept(t *testing.T, keys encryption.Keyset) (*docstore.Store, string) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "documents")
 	s, err := docstore.Open(t.Context(), "file://"+dir, keys)
@@ -45,7 +45,7 @@ func all(t *testing.T, s *docstore.Store, owner, key string) (string, error) {
 
 func TestNoKeysetNoStore(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "documents")
-	_, err := docstore.Open(t.Context(), "file://"+dir, seal.Keyset{})
+	_, err := docstore.Open(t.Context(), "file://"+dir, encryption.Keyset{})
 	require.ErrorContains(t, err, "needs a keyset")
 	require.NoDirExists(t, dir)
 }
@@ -92,7 +92,7 @@ func TestAnImageOpensOnlyWhereItWasPut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			require.NoError(t, os.WriteFile(at(test.key), test.content, 0o600))
 			_, err := all(t, s, map[bool]string{true: "A2", false: "A1"}[test.key == theirs], test.key)
-			require.ErrorIs(t, err, seal.ErrSealed)
+			require.ErrorIs(t, err, encryption.ErrSealed)
 			require.ErrorContains(t, err, "the document store has it, but it cannot be opened with these keys")
 		})
 	}
@@ -129,7 +129,7 @@ func TestAReceiptOpensOnlyWhereItWasLeft(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			require.NoError(t, os.WriteFile(at(mine, "document"), content, 0o600))
 			_, ok, err := s.Marker(t.Context(), mine, "document")
-			require.ErrorIs(t, err, seal.ErrSealed)
+			require.ErrorIs(t, err, encryption.ErrSealed)
 			require.False(t, ok)
 		})
 	}
@@ -141,13 +141,13 @@ func TestAReceiptOpensOnlyWhereItWasLeft(t *testing.T) {
 }
 
 func TestRotationOfTheKeyset(t *testing.T) {
-	oldText, err := seal.NewKeyset()
+	oldText, err := encryption.NewKeyset()
 	require.NoError(t, err)
-	newText, err := seal.RotateKeyset(oldText)
+	newText, err := encryption.RotateKeyset(oldText)
 	require.NoError(t, err)
-	before, err := seal.ParseKeyset(oldText)
+	before, err := encryption.ParseKeyset(oldText)
 	require.NoError(t, err)
-	rotated, err := seal.ParseKeyset(newText)
+	rotated, err := encryption.ParseKeyset(newText)
 	require.NoError(t, err)
 	s, dir := kept(t, before)
 	key := put(t, s, "A1", jpg)
@@ -164,5 +164,5 @@ func TestRotationOfTheKeyset(t *testing.T) {
 	require.NoError(t, err)
 	defer other.Close()
 	_, err = all(t, other, "A1", key)
-	require.ErrorIs(t, err, seal.ErrSealed)
+	require.ErrorIs(t, err, encryption.ErrSealed)
 }

@@ -29,11 +29,9 @@ import (
 	_ "gocloud.dev/blob/memblob"  // mem://
 	"gocloud.dev/gcerrors"
 
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/imagecheck"
 )
-
-// DefaultMaxBytes is how large an image may be unless WithMaxBytes says otherwise.
-const DefaultMaxBytes = 10 << 20
 
 // DefaultMaxImages is how many images an owner may have at once unless
 // WithMaxImages says otherwise: a business with many representatives has forty,
@@ -43,8 +41,6 @@ const DefaultMaxImages = 100
 var (
 	// ErrNotFound: nothing has this key.
 	ErrNotFound = errors.New("the document store has no such image")
-	// ErrTooLarge: the image is larger than the store takes; nothing of it was kept.
-	ErrTooLarge = errors.New("the image is too large")
 	// ErrFull: the owner has as many images as one may have; nothing of this one was kept.
 	ErrFull = errors.New("the document store has as many images of this owner as it takes")
 )
@@ -52,7 +48,7 @@ var (
 // Store is a bucket of images. It is safe for concurrent use.
 type Store struct {
 	bucket    *blob.Bucket
-	keyset    seal.Keyset
+	keyset    encryption.Keyset
 	maxBytes  int64
 	maxImages int
 }
@@ -71,8 +67,8 @@ func WithMaxImages(n int) Option { return func(s *Store) { s.maxImages = n } }
 // missing and then readable by nobody else; mem://, which is gone with the
 // process; or any scheme whose driver the program has imported. The keyset
 // encrypts; without one nothing is kept, so there is no store.
-func Open(ctx context.Context, bucketURL string, keyset seal.Keyset, options ...Option) (*Store, error) {
-	if keyset == (seal.Keyset{}) {
+func Open(ctx context.Context, bucketURL string, keyset encryption.Keyset, options ...Option) (*Store, error) {
+	if keyset == (encryption.Keyset{}) {
 		return nil, errors.New("the document store needs a keyset: images are kept encrypted only")
 	}
 	u, err := url.Parse(bucketURL)
@@ -88,7 +84,7 @@ func Open(ctx context.Context, bucketURL string, keyset seal.Keyset, options ...
 	if err != nil {
 		return nil, fmt.Errorf("the document store (%s://) cannot be opened: %w", u.Scheme, err)
 	}
-	s := &Store{bucket: bucket, keyset: keyset, maxBytes: DefaultMaxBytes, maxImages: DefaultMaxImages}
+	s := &Store{bucket: bucket, keyset: keyset, maxBytes: imagecheck.DefaultMaxBytes, maxImages: DefaultMaxImages}
 	for _, option := range options {
 		option(s)
 	}
@@ -120,22 +116,23 @@ func (s *Store) Close() error { return s.bucket.Close() }
 // Put keeps an image and answers with its key, which tells nothing about owner
 // or content. Only a jpg or png by its first bytes is taken, and contentType,
 // unless empty, must say the same: otherwise a *RefusedError. More bytes than
-// the store takes are ErrTooLarge, more images of one owner ErrFull. Whatever
+// the store takes are imagecheck.ErrTooLarge, more images of one owner ErrFull. Whatever
 // goes wrong, nothing of the image is left behind.
 func (s *Store) Put(ctx context.Context, owner string, r io.Reader, contentType string) (key string, err error) {
-	head := make([]byte, sniffed)
+	head := make([]byte, imagecheck.SniffBytes)
 	n, err := io.ReadFull(r, head)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return "", fmt.Errorf("the image cannot be read: %w", err)
 	}
 	head = head[:n]
-	extension, err := sniff(head)
+	extension, err := imagecheck.Sniff(head)
 	if err != nil {
 		return "", err
 	}
-	actual := contentTypes[extension]
+	actual := imagecheck.ContentTypes[extension]
 	if contentType != "" && contentType != actual {
-		return "", refuse(CodeOtherKind, "the file is a %s, but was announced as something else", extension)
+		return "", &imagecheck.RefusedError{Code: imagecheck.CodeOtherKind,
+			Reason: fmt.Sprintf("the file is a %s, but was announced as something else", extension)}
 	}
 	if err := s.checkQuota(ctx, owner); err != nil {
 		return "", err
@@ -152,7 +149,7 @@ func (s *Store) Put(ctx context.Context, owner string, r io.Reader, contentType 
 		}
 		rest, err := io.Copy(w, io.LimitReader(r, s.maxBytes-int64(n)+1))
 		if err == nil && int64(n)+rest > s.maxBytes {
-			return fmt.Errorf("%w: at most %d bytes are taken", ErrTooLarge, s.maxBytes)
+			return fmt.Errorf("%w: at most %d bytes are taken", imagecheck.ErrTooLarge, s.maxBytes)
 		}
 		return err
 	})
@@ -181,7 +178,7 @@ func (s *Store) checkQuota(ctx context.Context, owner string) error {
 
 // Read opens an image of an owner's. The caller closes it, and has seen all of
 // it, unchanged, only after io.EOF. ErrNotFound if there is none;
-// seal.ErrSealed, from here or from a later read, if it was encrypted with
+// encryption.ErrSealed, from here or from a later read, if it was encrypted with
 // other keys, was kept for another owner or under another key, or has changed.
 func (s *Store) Read(ctx context.Context, owner, key string) (io.ReadCloser, error) {
 	if !validKey.MatchString(key) || !strings.HasPrefix(key, folder(owner)) {

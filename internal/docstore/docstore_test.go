@@ -15,7 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/internal/docstore"
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/imagecheck"
 )
 
 const (
@@ -26,12 +27,12 @@ const (
 // keyset is one for all tests.
 var keyset = drawn()
 
-func drawn() seal.Keyset {
-	text, err := seal.NewKeyset()
+func drawn() encryption.Keyset {
+	text, err := encryption.NewKeyset()
 	if err != nil {
 		panic(err)
 	}
-	k, err := seal.ParseKeyset(text)
+	k, err := encryption.ParseKeyset(text)
 	if err != nil {
 		panic(err)
 	}
@@ -95,8 +96,8 @@ func TestPutRefuses(t *testing.T) {
 		"a PDF called a photo":    {r: strings.NewReader("%PDF-1.7 …"), contentType: "image/jpeg", want: notImage("PDF")},
 		"a photo called a scan":   {r: strings.NewReader(jpg), contentType: "image/png", want: notImage("announced")},
 		"nothing":                 {r: strings.NewReader(""), want: notImage("empty")},
-		"too much":                {r: strings.NewReader(jpg + strings.Repeat("x", 1000)), want: is(docstore.ErrTooLarge)},
-		"one byte too much":       {r: strings.NewReader(jpg + strings.Repeat("x", 101-len(jpg))), want: is(docstore.ErrTooLarge)},
+		"too much":                {r: strings.NewReader(jpg + strings.Repeat("x", 1000)), want: is(imagecheck.ErrTooLarge)},
+		"one byte too much":       {r: strings.NewReader(jpg + strings.Repeat("x", 101-len(jpg))), want: is(imagecheck.ErrTooLarge)},
 		"a reader that fails":     {r: io.MultiReader(strings.NewReader(jpg), iotest.ErrReader(broken)), want: is(broken)},
 		"a reader that is broken": {r: iotest.ErrReader(broken), want: is(broken)},
 	} {
@@ -118,7 +119,7 @@ func is(target error) func(*testing.T, error) {
 func notImage(word string) func(*testing.T, error) {
 	return func(t *testing.T, err error) {
 		t.Helper()
-		var refused *docstore.RefusedError
+		var refused *imagecheck.RefusedError
 		require.ErrorAs(t, err, &refused)
 		require.Contains(t, refused.Reason, word)
 	}

@@ -37,7 +37,7 @@ func (s *Store) PutMarker(ctx context.Context, key, name, value string) error {
 	})
 }
 
-// Marker reads a receipt; ok is false if there is none. seal.ErrSealed if one
+// Marker reads a receipt; ok is false if there is none. encryption.ErrSealed if one
 // lies there that was not left by Note with these keys.
 func (s *Store) Marker(ctx context.Context, key, name string) (value string, ok bool, err error) {
 	if !validKey.MatchString(key) || !validName.MatchString(name) {

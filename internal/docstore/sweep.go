@@ -11,7 +11,7 @@ import (
 
 	"gocloud.dev/blob"
 
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/encryption"
 )
 
 // Owner is what a bucket holds of one owner.
@@ -38,7 +38,7 @@ func (s *Store) Owners(ctx context.Context) iter.Seq2[Owner, error] {
 				return true
 			}
 			name, err := s.readOwner(ctx, at)
-			if errors.Is(err, ErrNotFound) || errors.Is(err, seal.ErrSealed) {
+			if errors.Is(err, ErrNotFound) || errors.Is(err, encryption.ErrSealed) {
 				return yield(Owner{}, fmt.Errorf("%w: %w", ErrNoOwner, err))
 			}
 			if err != nil {

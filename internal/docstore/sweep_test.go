@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/internal/docstore"
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/encryption"
 )
 
 // names are the owners that a bucket tells.
@@ -116,7 +116,7 @@ func TestOwnersOfABucketThatDoesNotAnswer(t *testing.T) {
 	}
 	require.Len(t, errs, 1)
 	require.NotErrorIs(t, errors.Join(errs...), docstore.ErrNoOwner)
-	require.NotErrorIs(t, errors.Join(errs...), seal.ErrSealed)
+	require.NotErrorIs(t, errors.Join(errs...), encryption.ErrSealed)
 }
 
 func TestDropImageKeepsTheReceipts(t *testing.T) {

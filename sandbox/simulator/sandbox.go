@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"durablekyc.example/connectfi"
-	"durablekyc.example/internal/serve"
+	"durablekyc.example/internal/httpserver"
 )
 
 // Config says how the stand-in behaves. The zero value is usable.
@@ -117,7 +117,7 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.Serv
 func (s *Sandbox) Serve(ctx context.Context, ln net.Listener) error {
 	defer s.Close()
 	defer context.AfterFunc(ctx, s.later.cancel)()
-	return serve.HTTP(ctx, ln, s, s.config.Logger)
+	return httpserver.HTTP(ctx, ln, s, s.config.Logger)
 }
 
 // Close gives up every step and callback still to come and returns when none

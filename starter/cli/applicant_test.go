@@ -13,7 +13,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/internal/docstore"
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/imagecheck"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/kyc"
 )
 
@@ -22,7 +24,7 @@ func licence(t *testing.T, seed string) []string {
 	t.Helper()
 	var flags []string
 	for _, side := range []string{"front", "back"} {
-		image, err := docstore.Specimen(seed, side)
+		image, err := imagecheck.Specimen(seed, side)
 		require.NoError(t, err)
 		path := filepath.Join(t.TempDir(), side)
 		require.NoError(t, os.WriteFile(path, image, 0o600))
@@ -48,7 +50,7 @@ func TestUploadHandsTheImagesOver(t *testing.T) {
 	require.Equal(t, rep, d.sent[0].Entity)
 	require.Equal(t, kyc.DocumentType("license"), d.sent[0].Type)
 
-	keys, err := seal.ParseKeyset(keyset())
+	keys, err := encryption.ParseKeyset(keyset())
 	require.NoError(t, err)
 	store, err := docstore.Open(t.Context(), d.variables["KYC_DOCUMENTS"], keys)
 	require.NoError(t, err)
@@ -115,15 +117,15 @@ func TestUploadSaysWhyNot(t *testing.T) {
 func TestALinkIsMade(t *testing.T) {
 	d := opened(t)
 	d.start(t, company, "B1")
-	keys, err := seal.ParseKeys(d.variables["KYC_LINK_KEYS"])
+	keys, err := linktoken.ParseKeys(d.variables["KYC_LINK_KEYS"])
 	require.NoError(t, err)
-	open := func(address string) seal.Ticket {
+	open := func(address string) linktoken.Ticket {
 		u, err := url.Parse(strings.TrimSpace(address))
 		require.NoError(t, err)
 		require.Equal(t, "kyc.example.com", u.Host)
 		text, found := strings.CutPrefix(u.Path, "/kyc/verify/link/")
 		require.True(t, found, u.Path)
-		ticket, err := keys.Redeem(seal.Link, text, time.Now())
+		ticket, err := keys.Redeem(linktoken.Link, text, time.Now())
 		require.NoError(t, err)
 		return ticket
 	}

@@ -26,7 +26,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/encryption"
 	"durablekyc.example/starter/cli"
 	"durablekyc.example/workflows"
 )
@@ -413,9 +413,9 @@ func TestATemporalThatTakesNothingStopsIt(t *testing.T) {
 // Whose a case is that another keyset sealed is unknown, and that is told.
 func TestACaseThatDoesNotOpenIsNobodys(t *testing.T) {
 	r := registered(t)
-	text, err := seal.NewKeyset()
+	text, err := encryption.NewKeyset()
 	require.NoError(t, err)
-	other, err := seal.ParseKeyset(text)
+	other, err := encryption.ParseKeyset(text)
 	require.NoError(t, err)
 	in, err := converter.WithDataConverterSerializationContext(other.Converters().Data, converter.WorkflowSerializationContext{WorkflowID: "kyc-A1"}).
 		ToPayloads(workflows.Input{CustomerID: "cstap_1"})

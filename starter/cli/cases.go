@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/kyc"
-	"durablekyc.example/workflows"
 )
 
 // reference is the one argument that most commands take.
@@ -15,7 +15,7 @@ type reference struct {
 
 // check refuses a reference that no case can have before anybody is asked.
 func (r reference) check(command string) error {
-	if err := workflows.ValidateReference(r.Reference); err != nil {
+	if err := cases.ValidateReference(r.Reference); err != nil {
 		return usage(command, "%w", err)
 	}
 	return nil
@@ -53,7 +53,7 @@ func (c startCommand) Run(ctx context.Context, a *app) error {
 	}
 	view, err := a.start(ctx, order)
 	switch {
-	case errors.Is(err, workflows.ErrNoAnswer):
+	case errors.Is(err, cases.ErrNoAnswer):
 		if err := a.reportNoAnswer(ctx, c, err); err != nil || !c.Wait {
 			return err
 		}
@@ -66,18 +66,18 @@ func (c startCommand) Run(ctx context.Context, a *app) error {
 }
 
 // order is what all cases have in common that this program starts.
-func (a *app) order() (workflows.StartOptions, error) {
+func (a *app) order() (cases.StartOptions, error) {
 	policy, err := a.policy()
 	if err != nil {
-		return workflows.StartOptions{}, err
+		return cases.StartOptions{}, err
 	}
 	notify, err := a.notify()
-	return workflows.StartOptions{Notify: notify, Policy: policy}, err
+	return cases.StartOptions{Notify: notify, Policy: policy}, err
 }
 
 // startAsync is how cases are started that nobody waits for.
-func (a *app) startAsync(ctx context.Context) (func(context.Context, workflows.StartOptions) (found bool, err error), error) {
-	cases, err := a.cases(ctx)
+func (a *app) startAsync(ctx context.Context) (func(context.Context, cases.StartOptions) (found bool, err error), error) {
+	caseClient, err := a.cases(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -87,26 +87,26 @@ func (a *app) startAsync(ctx context.Context) (func(context.Context, workflows.S
 	}
 	keyset, err := a.keyset(ctx, lookup)
 	data := keyset.Converters().Data
-	return func(ctx context.Context, o workflows.StartOptions) (bool, error) {
-		return cases.StartAsync(ctx, o, data)
+	return func(ctx context.Context, o cases.StartOptions) (bool, error) {
+		return caseClient.StartAsync(ctx, o, data)
 	}, err
 }
 
 // start starts a case, or finds it, and tells where it stands. The answer to a
 // start is the first status, however long ago that was: a case that was found
 // is asked again.
-func (a *app) start(ctx context.Context, order workflows.StartOptions) (kyc.View, error) {
-	first, err := a.withTimeout(ctx, answerWithin, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
-		return cases.Start(ctx, order)
+func (a *app) start(ctx context.Context, order cases.StartOptions) (kyc.View, error) {
+	first, err := a.withTimeout(ctx, answerWithin, func(ctx context.Context, caseClient cases.Client) (kyc.View, error) {
+		return caseClient.Start(ctx, order)
 	})
 	if err != nil || first.Stage.Final() {
 		return first, err
 	}
-	now, err := a.withTimeout(ctx, answerWithin, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
-		return cases.Show(ctx, order.Reference)
+	now, err := a.withTimeout(ctx, answerWithin, func(ctx context.Context, caseClient cases.Client) (kyc.View, error) {
+		return caseClient.Show(ctx, order.Reference)
 	})
 	switch {
-	case errors.Is(err, workflows.ErrEnded), errors.Is(err, workflows.ErrPaused):
+	case errors.Is(err, cases.ErrEnded), errors.Is(err, cases.ErrPaused):
 		return kyc.View{}, err
 	case err != nil:
 		return first, nil
@@ -117,28 +117,28 @@ func (a *app) start(ctx context.Context, order workflows.StartOptions) (kyc.View
 // reportNoAnswer finds out what became of a start without an answer: whoever
 // waits goes on waiting, for anybody else it is an error that says what is so.
 func (a *app) reportNoAnswer(ctx context.Context, c startCommand, why error) error {
-	cases, err := a.cases(ctx)
+	caseClient, err := a.cases(ctx)
 	if err != nil {
 		return err
 	}
 	within, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	switch _, err = cases.Describe(within, c.Reference); {
-	case errors.Is(err, workflows.ErrNotFound):
+	switch _, err = caseClient.Describe(within, c.Reference); {
+	case errors.Is(err, cases.ErrNotFound):
 		return &cliError{err: errors.New("Temporal did not take the case " + c.Reference + " in time; starting it again cannot make a second one"),
 			next: "starter start --customer " + c.Customer + " --reference " + c.Reference}
 	case err != nil:
 		return of(c.Reference, err)
-	case errors.Is(why, workflows.ErrNoWorker) && c.Wait:
+	case errors.Is(why, cases.ErrNoWorker) && c.Wait:
 		a.out.notef("the case %s exists and waits for a worker", c.Reference)
 		return nil
-	case errors.Is(why, workflows.ErrNoWorker):
+	case errors.Is(why, cases.ErrNoWorker):
 		return &cliError{err: errors.New("the case " + c.Reference + " exists and waits for a worker; it goes on as soon as one is up"),
 			next: "go run ./worker, and starter watch " + c.Reference}
-	case errors.Is(why, workflows.ErrBusy) && c.Wait:
+	case errors.Is(why, cases.ErrBusy) && c.Wait:
 		a.out.notef("the case %s exists; a worker has it, and ConnectFi has not answered yet", c.Reference)
 		return nil
-	case errors.Is(why, workflows.ErrBusy):
+	case errors.Is(why, cases.ErrBusy):
 		return &cliError{err: errors.New("the case " + c.Reference + " exists; a worker has it, and ConnectFi has not answered yet: it goes on by itself"),
 			next: "starter watch " + c.Reference}
 	case c.Wait:
@@ -151,29 +151,29 @@ func (a *app) reportNoAnswer(ctx context.Context, c startCommand, why error) err
 type showCommand struct{ reference }
 
 func (c showCommand) Run(ctx context.Context, a *app) error {
-	return a.callAndPrint(ctx, "show", c.reference, workflows.Client.Show)
+	return a.callAndPrint(ctx, "show", c.reference, cases.Client.Show)
 }
 
 type refreshCommand struct{ reference }
 
 func (c refreshCommand) Run(ctx context.Context, a *app) error {
-	return a.callAndPrint(ctx, "refresh", c.reference, workflows.Client.Refresh)
+	return a.callAndPrint(ctx, "refresh", c.reference, cases.Client.Refresh)
 }
 
 type withdrawCommand struct{ reference }
 
 func (c withdrawCommand) Run(ctx context.Context, a *app) error {
-	return a.callAndPrint(ctx, "withdraw", c.reference, workflows.Client.Withdraw)
+	return a.callAndPrint(ctx, "withdraw", c.reference, cases.Client.Withdraw)
 }
 
 // callAndPrint makes one call on a case and prints what it answers.
 func (a *app) callAndPrint(ctx context.Context, command string, r reference,
-	call func(workflows.Client, context.Context, string) (kyc.View, error)) error {
+	call func(cases.Client, context.Context, string) (kyc.View, error)) error {
 	if err := r.check(command); err != nil {
 		return err
 	}
-	view, err := a.withTimeout(ctx, answerWithin, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
-		return call(cases, ctx, r.Reference)
+	view, err := a.withTimeout(ctx, answerWithin, func(ctx context.Context, caseClient cases.Client) (kyc.View, error) {
+		return call(caseClient, ctx, r.Reference)
 	})
 	if err != nil {
 		return of(r.Reference, err)

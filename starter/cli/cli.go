@@ -16,14 +16,14 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 
-	"durablekyc.example/internal/cluster"
+	"durablekyc.example/cases"
+	"durablekyc.example/internal/config"
 	"durablekyc.example/internal/docstore"
-	"durablekyc.example/internal/env"
-	"durablekyc.example/internal/seal"
-	"durablekyc.example/internal/serve"
+	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/httpserver"
 	"durablekyc.example/internal/telemetry"
+	"durablekyc.example/internal/temporalclient"
 	"durablekyc.example/kyc"
-	"durablekyc.example/workflows"
 )
 
 // DevFile is where a running dev stack writes its addresses and secrets,
@@ -73,8 +73,8 @@ type commands struct {
 type app struct {
 	out         printer
 	stdin       io.Reader
-	environment env.Lookup
-	variables   env.Lookup // the environment, and DevFile behind it; nil until asked for
+	environment config.Lookup
+	variables   config.Lookup // the environment, and DevFile behind it; nil until asked for
 	dialed      client.Client
 	failures    converter.FailureConverter // of the keyset: opens why a workflow task failed
 }
@@ -112,7 +112,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, out printer, looku
 	if err != nil {
 		return exitError, err
 	}
-	command, err := parser.Parse(serve.NormalizeFlags(args))
+	command, err := parser.Parse(httpserver.NormalizeFlags(args))
 	if asked { // for help or the version, which is printed
 		return exitOK, nil
 	}
@@ -128,12 +128,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, out printer, looku
 }
 
 // lookup is the environment with DevFile behind it.
-func (a *app) lookup() (env.Lookup, error) {
+func (a *app) lookup() (config.Lookup, error) {
 	if a.variables != nil {
 		return a.variables, nil
 	}
 	a.variables = a.environment
-	values, stale, err := env.DevFile(DevFile)
+	values, stale, err := config.DevFile(DevFile)
 	switch {
 	case err != nil:
 		return nil, &cliError{err: err, next: "rm " + DevFile}
@@ -141,29 +141,29 @@ func (a *app) lookup() (env.Lookup, error) {
 		a.out.notef("%s is left out: it is stale, nothing answers at %s any more", DevFile, values["TEMPORAL_ADDRESS"])
 	case values != nil:
 		a.out.notef("using %s of the running dev stack", DevFile)
-		a.variables = env.Chain(a.environment, env.Map(values))
+		a.variables = config.Chain(a.environment, config.Map(values))
 	}
 	return a.variables, nil
 }
 
 // cases dials Temporal, once.
-func (a *app) cases(ctx context.Context) (workflows.Client, error) {
+func (a *app) cases(ctx context.Context) (cases.Client, error) {
 	if a.dialed == nil {
 		lookup, err := a.lookup()
 		if err != nil {
-			return workflows.Client{}, err
+			return cases.Client{}, err
 		}
 		keyset, err := a.keyset(ctx, lookup)
 		if err != nil {
-			return workflows.Client{}, err
+			return cases.Client{}, err
 		}
-		a.dialed, err = cluster.Dial(ctx, cluster.Options{Lookup: lookup, Converters: keyset.Converters(), Logger: slog.New(slog.DiscardHandler)})
+		a.dialed, err = temporalclient.Dial(ctx, temporalclient.Options{Lookup: lookup, Converters: keyset.Converters(), Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
-			return workflows.Client{}, err
+			return cases.Client{}, err
 		}
 		a.failures = keyset.Converters().Failures
 	}
-	return workflows.Client{Temporal: a.dialed, Failures: a.failures}, nil
+	return cases.Client{Temporal: a.dialed, Failures: a.failures}, nil
 }
 
 func (a *app) close() {
@@ -217,31 +217,31 @@ func (a *app) documents(ctx context.Context) (*docstore.Store, error) {
 }
 
 // keyset is what images and cases are encrypted with, the worker's own.
-func (a *app) keyset(ctx context.Context, lookup env.Lookup) (seal.Keyset, error) {
+func (a *app) keyset(ctx context.Context, lookup config.Lookup) (encryption.Keyset, error) {
 	text, _, err := lookup.Value("KYC_KEYSET")
 	kek, _, kerr := lookup.Value("KYC_KEYSET_KEK")
 	err = errors.Join(err, kerr)
 	if err == nil && text == "" {
-		return seal.Keyset{}, &cliError{next: "go run ./dev",
+		return encryption.Keyset{}, &cliError{next: "go run ./dev",
 			err: errors.New("KYC_KEYSET is not set: start everything, or give the keyset that the worker encrypts cases and images with")}
 	}
 	if err == nil {
-		var keyset seal.Keyset
-		if keyset, err = seal.OpenKeyset(ctx, text, kek); err == nil {
+		var keyset encryption.Keyset
+		if keyset, err = encryption.OpenKeyset(ctx, text, kek); err == nil {
 			return keyset, nil
 		}
 		err = fmt.Errorf("KYC_KEYSET cannot be used: %w", err)
 	}
-	return seal.Keyset{}, &cliError{err: err, next: "KYC_KEYSET_FILE=the-file-that-the-worker-reads starter …"}
+	return encryption.Keyset{}, &cliError{err: err, next: "KYC_KEYSET_FILE=the-file-that-the-worker-reads starter …"}
 }
 
 // withTimeout makes one bounded call on a case.
-func (a *app) withTimeout(ctx context.Context, within time.Duration, call func(context.Context, workflows.Client) (kyc.View, error)) (kyc.View, error) {
-	cases, err := a.cases(ctx)
+func (a *app) withTimeout(ctx context.Context, within time.Duration, call func(context.Context, cases.Client) (kyc.View, error)) (kyc.View, error) {
+	caseClient, err := a.cases(ctx)
 	if err != nil {
 		return kyc.View{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	return call(ctx, cases)
+	return call(ctx, caseClient)
 }

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/kyc"
-	"durablekyc.example/workflows"
 )
 
 // pageCustomers are those that ConnectFi's identification page prints, with
@@ -69,7 +69,7 @@ func (demoCommand) Run(ctx context.Context, a *app) error {
 // demoRun is one customer's way through the demo.
 type demoRun struct {
 	app   *app
-	order workflows.StartOptions
+	order cases.StartOptions
 	begun time.Time
 	told  int            // entries of the timeline that the story has told
 	sent  map[string]int // how often the applicant sent documents, by entity
@@ -91,7 +91,7 @@ func (w *demoRun) run(ctx context.Context, who string) (view kyc.View, err error
 	}
 	for pause := minPoll; ; pause = min(2*pause, lookLate) {
 		switch {
-		case err != nil && !workflows.Transient(err):
+		case err != nil && !cases.Transient(err):
 			return view, of(w.order.Reference, err)
 		case err != nil:
 			w.step(time.Now(), "%s: waiting", unavailable(err))
@@ -161,7 +161,7 @@ func (w *demoRun) send(ctx context.Context, v kyc.View, entity string) (kyc.View
 	}
 	w.sent[entity]++
 	view, err := w.app.send(ctx, v, entity, "license", pictures)
-	var refused *workflows.RefusedError
+	var refused *cases.RefusedError
 	if errors.As(err, &refused) { // it went on meanwhile: look again
 		return w.show(ctx)
 	}
@@ -169,7 +169,7 @@ func (w *demoRun) send(ctx context.Context, v kyc.View, entity string) (kyc.View
 }
 
 func (w *demoRun) show(ctx context.Context) (kyc.View, error) {
-	return w.app.withTimeout(ctx, answerWithin, func(ctx context.Context, c workflows.Client) (kyc.View, error) {
+	return w.app.withTimeout(ctx, answerWithin, func(ctx context.Context, c cases.Client) (kyc.View, error) {
 		return c.Show(ctx, w.order.Reference)
 	})
 }

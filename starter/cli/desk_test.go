@@ -23,7 +23,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/kyc"
 	"durablekyc.example/starter/cli"
 	"durablekyc.example/workflows"
@@ -61,7 +61,7 @@ func opened(t *testing.T) *desk {
 	d.variables = map[string]string{"TEMPORAL_ADDRESS": listen(t, d), "TEMPORAL_CONFIG_FILE": os.DevNull,
 		"KYC_KEYSET":    keyset(),
 		"KYC_DOCUMENTS": "file://" + filepath.ToSlash(t.TempDir()), "KYC_PUBLIC_URL": "https://kyc.example.com/kyc",
-		"KYC_LINK_KEYS": seal.NewKey()}
+		"KYC_LINK_KEYS": linktoken.NewKey()}
 	return d
 }
 

@@ -3,7 +3,7 @@ package cli
 import (
 	"context"
 
-	"durablekyc.example/internal/cluster"
+	"durablekyc.example/internal/temporalclient"
 	"durablekyc.example/internal/weburl"
 	"durablekyc.example/workflows"
 )
@@ -19,13 +19,13 @@ func (a *app) details(ctx context.Context, reference string) string {
 	if err != nil || ui == "" {
 		return ""
 	}
-	cases, err := a.cases(ctx)
+	caseClient, err := a.cases(ctx)
 	if err != nil {
 		return ""
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	d, err := cases.Temporal.DescribeWorkflowExecution(ctx, workflows.ID(reference), "")
+	d, err := caseClient.Temporal.DescribeWorkflowExecution(ctx, workflows.ID(reference), "")
 	if err != nil {
 		return ""
 	}
@@ -45,6 +45,6 @@ func (a *app) temporalUI() (ui, namespace string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	_, namespace, err = cluster.Options{Lookup: lookup}.Target()
+	_, namespace, err = temporalclient.Options{Lookup: lookup}.Target()
 	return base.String(), namespace, err
 }

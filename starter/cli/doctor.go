@@ -7,9 +7,10 @@ import (
 
 	"go.temporal.io/sdk/client"
 
-	"durablekyc.example/internal/cluster"
-	"durablekyc.example/internal/env"
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/config"
+	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/linktoken"
+	"durablekyc.example/internal/temporalclient"
 )
 
 // doctorCommand looks at everything that has to be right before a case can run,
@@ -31,14 +32,14 @@ const (
 // doctorRun is one run of doctor.
 type doctorRun struct {
 	findings
-	lookup env.Lookup
+	lookup config.Lookup
 
 	temporal  client.Client // nil unless it is reached
 	namespace string
 	cloud     bool
-	named     bool         // the namespace is there
-	keyset    *seal.Keyset // nil unless it opens
-	keys      seal.Keys    // zero unless they can be used
+	named     bool               // the namespace is there
+	keyset    *encryption.Keyset // nil unless it opens
+	keys      linktoken.Keys     // zero unless they can be used
 }
 
 func (doctorCommand) Run(ctx context.Context, a *app) error {
@@ -89,6 +90,6 @@ func (x *doctorRun) value(name, means string) (text string, ok bool) {
 	return "", false
 }
 
-func (x *doctorRun) options() cluster.Options {
-	return cluster.Options{Lookup: x.lookup, Logger: slog.New(slog.DiscardHandler)}
+func (x *doctorRun) options() temporalclient.Options {
+	return temporalclient.Options{Lookup: x.lookup, Logger: slog.New(slog.DiscardHandler)}
 }

@@ -16,9 +16,12 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/converter"
 
+	"durablekyc.example/internal/config"
+	"durablekyc.example/internal/delivery"
 	"durablekyc.example/internal/docstore"
-	"durablekyc.example/internal/hook"
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/imagecheck"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
@@ -29,9 +32,9 @@ func (x *doctorRun) checkLinkKeys(context.Context) {
 	if !ok {
 		return
 	}
-	keys, err := seal.ParseKeys(text)
+	keys, err := linktoken.ParseKeys(text)
 	if err == nil {
-		err = seal.CheckStrength(check, text, 0)
+		err = config.CheckStrength(check, text, 0)
 	}
 	if err != nil {
 		x.bad(check, strings.TrimPrefix(oneLine(err), check+": "), "starter keys new, and the new one in front of those in use")
@@ -49,11 +52,11 @@ func (x *doctorRun) checkKeyset(ctx context.Context) {
 	}
 	kek, _, err := x.lookup.Value("KYC_KEYSET_KEK")
 	if err == nil {
-		err = seal.CheckNotPublished(check, text)
+		err = config.CheckNotPublished(check, text)
 	}
-	var keyset seal.Keyset
+	var keyset encryption.Keyset
 	if err == nil {
-		keyset, err = seal.OpenKeyset(ctx, text, kek)
+		keyset, err = encryption.OpenKeyset(ctx, text, kek)
 	}
 	if err == nil {
 		err = roundTrip(keyset)
@@ -67,7 +70,7 @@ func (x *doctorRun) checkKeyset(ctx context.Context) {
 }
 
 // roundTrip seals something and opens it again.
-func roundTrip(keyset seal.Keyset) error {
+func roundTrip(keyset encryption.Keyset) error {
 	there, back := rand.Text(), ""
 	data := converter.WithDataConverterSerializationContext(keyset.Converters().Data, converter.WorkflowSerializationContext{WorkflowID: workflows.ID("doctor")})
 	p, err := data.ToPayload(there)
@@ -112,10 +115,10 @@ func (x *doctorRun) checkCases(ctx context.Context) {
 			_, err = x.keyset.Codec().Decode(begun)
 		}
 		switch id := e.GetExecution().GetWorkflowId(); {
-		case errors.Is(err, seal.ErrClear):
+		case errors.Is(err, encryption.ErrClear):
 			x.bad(check, id+" was started without encryption: no worker carries it", "temporal workflow terminate --workflow-id "+id+", and start it with the starter")
 			return
-		case errors.Is(err, seal.ErrSealed):
+		case errors.Is(err, encryption.ErrSealed):
 			x.bad(check, id+" was sealed with a keyset that this one does not hold", "KYC_KEYSET_FILE=the-file-that-the-worker-reads starter doctor")
 			return
 		case err != nil:
@@ -174,7 +177,7 @@ func (x *doctorRun) checkDocuments(ctx context.Context) {
 
 func probe(ctx context.Context, store *docstore.Store) error {
 	owner := "starter-doctor-" + rand.Text()
-	image, err := docstore.Specimen(owner, string(kyc.Front))
+	image, err := imagecheck.Specimen(owner, string(kyc.Front))
 	if err != nil {
 		return err
 	}
@@ -218,8 +221,8 @@ func (x *doctorRun) checkPolicy(context.Context) {
 // checkNotify sends nothing: a receiver may act on what it gets.
 func (x *doctorRun) checkNotify(context.Context) {
 	if text, ok := x.value("KYC_NOTIFY_SECRET", "events are signed with it, and the worker does not start without"); ok {
-		_, err := hook.ParseSecrets(text)
-		if err = cmp.Or(err, seal.CheckStrength("KYC_NOTIFY_SECRET", text, 0)); err != nil {
+		_, err := delivery.ParseSecrets(text)
+		if err = cmp.Or(err, config.CheckStrength("KYC_NOTIFY_SECRET", text, 0)); err != nil {
 			x.bad("KYC_NOTIFY_SECRET", strings.TrimPrefix(oneLine(err), "KYC_NOTIFY_SECRET: "), "starter keys new, and the new one in front of those in use")
 		} else {
 			x.ok("KYC_NOTIFY_SECRET", "it can be used")
@@ -229,7 +232,7 @@ func (x *doctorRun) checkNotify(context.Context) {
 	address, _, err := x.lookup.Value(check)
 	private, _, perr := x.lookup.Value("KYC_NOTIFY_ALLOW_PRIVATE")
 	if err = errors.Join(err, perr); err == nil && address != "" {
-		err = hook.CheckURL(address)
+		err = delivery.CheckURL(address)
 	}
 	u, _ := url.Parse(address)
 	switch {

@@ -13,7 +13,8 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
-	"durablekyc.example/internal/cluster"
+	"durablekyc.example/cases"
+	"durablekyc.example/internal/temporalclient"
 	"durablekyc.example/workflows"
 )
 
@@ -30,8 +31,8 @@ func (x *doctorRun) checkTemporal(ctx context.Context) {
 		return
 	}
 	x.namespace, x.cloud = namespace, onCloud(address)
-	c, err := cluster.Dial(ctx, x.options())
-	var away *cluster.UnreachableError
+	c, err := temporalclient.Dial(ctx, x.options())
+	var away *temporalclient.UnreachableError
 	switch {
 	case errors.As(err, &away):
 		x.bad(check, "nothing answers at "+away.Address+" ("+away.Reason()+")", "TEMPORAL_ADDRESS=host:7233 starter doctor")
@@ -210,15 +211,15 @@ func (x *doctorRun) checkStuck(ctx context.Context) {
 		x.skip(check, "there is no namespace to look into")
 		return
 	}
-	cases := workflows.Client{Temporal: x.temporal}
+	caseClient := cases.Client{Temporal: x.temporal}
 	if x.keyset != nil {
-		cases.Failures = x.keyset.Converters().Failures
+		caseClient.Failures = x.keyset.Converters().Failures
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	stuck, more, err := cases.AllStuck(ctx, fewStuck)
+	stuck, more, err := caseClient.AllStuck(ctx, fewStuck)
 	switch {
-	case errors.Is(err, workflows.ErrNotReported):
+	case errors.Is(err, cases.ErrNotReported):
 		x.skip(check, oneLine(err))
 	case err != nil:
 		x.bad(check, "Temporal did not list them: "+oneLine(err), "starter doctor, in a moment")

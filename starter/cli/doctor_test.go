@@ -13,7 +13,8 @@ import (
 	"go.temporal.io/sdk/converter"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/workflows"
 )
 
@@ -104,7 +105,7 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 		"no keyset, no images": {set("KYC_KEYSET", "zkqwtv"), "KYC_DOCUMENTS",
 			"skipped: there is no keyset to encrypt with", 1},
 		"another keyset": {func(w *ward) {
-			other, err := seal.NewKeyset()
+			other, err := encryption.NewKeyset()
 			require.NoError(t, err)
 			w.variables["KYC_KEYSET"] = other
 		}, "cases open with KYC_KEYSET",
@@ -156,13 +157,13 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 		}, "KYC_CALLBACK_URL",
 			"WRONG: it leads elsewhere: ", 1},
 		"other link keys": {func(w *ward) {
-			keys, err := seal.ParseKeys(seal.NewKey())
+			keys, err := linktoken.ParseKeys(linktoken.NewKey())
 			require.NoError(t, err)
 			w.webhook = keys
 		}, "KYC_PUBLIC_URL", "WRONG: the webhook there has other link keys: no link that is made with these opens " +
 			"KYC_LINK_KEYS=the same", 1},
 		"other keys of callbacks": {func(w *ward) {
-			keys, err := seal.ParseKeys(seal.NewKey())
+			keys, err := linktoken.ParseKeys(linktoken.NewKey())
 			require.NoError(t, err)
 			w.webhook = keys
 		}, public, "WRONG: the webhook there has other link keys: every callback is refused, and cases only find " +

@@ -11,7 +11,8 @@ import (
 	"time"
 
 	"durablekyc.example/connectfi"
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/config"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/internal/weburl"
 )
 
@@ -31,7 +32,7 @@ func (x *doctorRun) checkConnectFi(ctx context.Context) {
 		return
 	}
 	const credentials = "CONNECTFI_LOGIN=… and CONNECTFI_PASSWORD=…, as ConnectFi gave them"
-	if err := seal.CheckNotPublished("CONNECTFI_PASSWORD", password); err != nil {
+	if err := config.CheckNotPublished("CONNECTFI_PASSWORD", password); err != nil {
 		x.bad(check, oneLine(err), credentials)
 		return
 	}
@@ -80,11 +81,11 @@ func (x *doctorRun) checkPublicURL(ctx context.Context) {
 	case !nowhere.unknown():
 		x.bad(check, "it leads elsewhere: what answers is not our webhook"+nowhere.where(), check+"=as applicants reach the webhook")
 		return
-	case x.keys == seal.Keys{}:
+	case x.keys == linktoken.Keys{}:
 		x.skip(check, "the webhook is there; whether it has the same link keys cannot be told without them")
 		return
 	}
-	page := x.keys.Address(base, seal.Ticket{Subject: probeReference, Expires: x.out.clock().Add(-24 * time.Hour)})
+	page := x.keys.Address(base, linktoken.Ticket{Subject: probeReference, Expires: x.out.clock().Add(-24 * time.Hour)})
 	ended := w.ask(ctx, http.MethodGet, page, "")
 	switch {
 	case ended.err == nil && ended.status == http.StatusGone:
@@ -126,12 +127,12 @@ func (x *doctorRun) checkCallbackURL(ctx context.Context) {
 	if !ok {
 		return
 	}
-	if (x.keys == seal.Keys{}) {
+	if (x.keys == linktoken.Keys{}) {
 		x.skip(check, "no callback URL can be made without link keys")
 		return
 	}
 	w := &clockTransport{next: http.DefaultTransport}
-	probe := w.ask(ctx, http.MethodPost, base+"/connectfi/callbacks/"+probeReference+"/"+x.keys.Mint(seal.Callback, probeReference), strings.Repeat(" ", beyondCallback))
+	probe := w.ask(ctx, http.MethodPost, base+"/connectfi/callbacks/"+probeReference+"/"+x.keys.Mint(linktoken.Callback, probeReference), strings.Repeat(" ", beyondCallback))
 	switch {
 	case probe.err != nil:
 		x.bad(check, "the webhook cannot be reached there, from here: "+oneLine(probe.err), "KYC_CALLBACK_URL=as ConnectFi reaches the webhook")

@@ -6,12 +6,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"durablekyc.example/internal/env"
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/config"
+	"durablekyc.example/internal/encryption"
 )
 
 func TestDocumentsNeedABucketAndAKeyset(t *testing.T) {
-	keyset, err := seal.NewKeyset()
+	keyset, err := encryption.NewKeyset()
 	require.NoError(t, err)
 	bucket := "file://" + filepath.ToSlash(t.TempDir())
 	for name, test := range map[string]struct {
@@ -25,7 +25,7 @@ func TestDocumentsNeedABucketAndAKeyset(t *testing.T) {
 		"memory":         {variables: map[string]string{"KYC_DOCUMENTS": "mem://", "KYC_KEYSET": keyset}, says: "mem://"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := &app{variables: env.Map(test.variables)}
+			a := &app{variables: config.Map(test.variables)}
 			store, err := a.documents(t.Context())
 			if test.says == "" {
 				require.NoError(t, err)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/internal/weburl"
 	"durablekyc.example/workflows"
 )
@@ -18,8 +19,8 @@ func (c eventsCommand) Run(ctx context.Context, a *app) error {
 	if err := c.check("events"); err != nil {
 		return err
 	}
-	events, err := a.events(ctx, c.Reference, func(ctx context.Context, cases workflows.Client) ([]workflows.Event, error) {
-		return cases.Events(ctx, c.Reference)
+	events, err := a.events(ctx, c.Reference, func(ctx context.Context, caseClient cases.Client) ([]workflows.Event, error) {
+		return caseClient.Events(ctx, c.Reference)
 	})
 	if err != nil {
 		return err
@@ -43,14 +44,14 @@ func (c resendCommand) Run(ctx context.Context, a *app) error {
 		return usage("resend", "no event can be sent to this webhook URL: %s", fault)
 	}
 	open := false
-	events, err := a.events(ctx, c.Reference, func(ctx context.Context, cases workflows.Client) (events []workflows.Event, err error) {
+	events, err := a.events(ctx, c.Reference, func(ctx context.Context, caseClient cases.Client) (events []workflows.Event, err error) {
 		if c.WebhookURL == "" {
-			return cases.Resend(ctx, c.Reference, c.Event)
+			return caseClient.Resend(ctx, c.Reference, c.Event)
 		}
-		events, open, err = cases.Redirect(ctx, c.Reference, c.Event, c.WebhookURL)
+		events, open, err = caseClient.Redirect(ctx, c.Reference, c.Event, c.WebhookURL)
 		return events, err
 	})
-	var refused *workflows.RefusedError
+	var refused *cases.RefusedError
 	if errors.As(err, &refused) {
 		if open {
 			a.out.notef("later events of %s go to the new webhook URL", c.Reference)
@@ -71,15 +72,15 @@ func (c resendCommand) Run(ctx context.Context, a *app) error {
 }
 
 // events makes one bounded call about the events of a case.
-func (a *app) events(ctx context.Context, reference string, call func(context.Context, workflows.Client) ([]workflows.Event, error)) ([]workflows.Event, error) {
-	cases, err := a.cases(ctx)
+func (a *app) events(ctx context.Context, reference string, call func(context.Context, cases.Client) ([]workflows.Event, error)) ([]workflows.Event, error) {
+	caseClient, err := a.cases(ctx)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	events, err := call(ctx, cases)
-	var ended *workflows.EndedError
+	events, err := call(ctx, caseClient)
+	var ended *cases.EndedError
 	if errors.As(err, &ended) {
 		return nil, &cliError{err: fmt.Errorf("%s %s, and no worker says what it knew of the events", workflows.NotifyID(reference), ended),
 			next: "starter doctor"}

@@ -24,7 +24,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/encryption"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
@@ -91,7 +91,7 @@ func listen(t *testing.T, f workflowservice.WorkflowServiceServer) string {
 
 // keyset is the one that worker and starter share here.
 var keyset = sync.OnceValue(func() string {
-	text, err := seal.NewKeyset()
+	text, err := encryption.NewKeyset()
 	if err != nil {
 		panic(err)
 	}
@@ -100,7 +100,7 @@ var keyset = sync.OnceValue(func() string {
 
 // sealed is how a workflow's payloads travel.
 func sealed(workflow string) converter.DataConverter {
-	k, err := seal.ParseKeyset(keyset())
+	k, err := encryption.ParseKeyset(keyset())
 	if err != nil {
 		panic(err)
 	}

@@ -8,8 +8,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"durablekyc.example/internal/hook"
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/delivery"
+	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/linktoken"
 )
 
 // keysCommand makes secrets. It is the one-shot job of docker-compose.
@@ -32,12 +33,12 @@ var secrets = []struct {
 	draw  func() (string, error)
 	given string
 }{
-	{"link_keys", always(seal.NewKey), ""},
-	{"keyset", seal.NewKeyset, ""},
-	{"notify_secret", always(hook.NewSecret), ""},
+	{"link_keys", always(linktoken.NewKey), ""},
+	{"keyset", encryption.NewKeyset, ""},
+	{"notify_secret", always(delivery.NewSecret), ""},
 	{"connectfi_login", always(func() string { return "kyc_" + rand.Text() }), "CONNECTFI_LOGIN"},
 	{"connectfi_password", always(rand.Text), "CONNECTFI_PASSWORD"},
-	{"api_tokens", always(seal.NewKey), ""},
+	{"api_tokens", always(linktoken.NewKey), ""},
 }
 
 func always(draw func() string) func() (string, error) {

@@ -7,8 +7,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"durablekyc.example/internal/hook"
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/delivery"
+	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/linktoken"
 )
 
 // What a deployment without files keeps elsewhere is printed as NAME=value, a
@@ -28,14 +29,14 @@ func (keysNewCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	keyset, err := seal.NewKeyset()
+	keyset, err := encryption.NewKeyset()
 	if err == nil && kek != "" {
-		keyset, err = seal.WrapKeyset(ctx, keyset, kek)
+		keyset, err = encryption.WrapKeyset(ctx, keyset, kek)
 	}
 	if err != nil {
 		return wrongKeyset(err)
 	}
-	return a.secrets([][2]string{{"KYC_LINK_KEYS", seal.NewKey()}, {"KYC_KEYSET", keyset}, {"KYC_NOTIFY_SECRET", hook.NewSecret()}})
+	return a.secrets([][2]string{{"KYC_LINK_KEYS", linktoken.NewKey()}, {"KYC_KEYSET", keyset}, {"KYC_NOTIFY_SECRET", delivery.NewSecret()}})
 }
 
 // Run encrypts a keyset that was in clear so far.
@@ -46,7 +47,7 @@ func (keysWrapCommand) Run(ctx context.Context, a *app) error {
 	}
 	text, err := a.secret("KYC_KEYSET")
 	if err == nil {
-		text, err = seal.WrapKeyset(ctx, text, kek)
+		text, err = encryption.WrapKeyset(ctx, text, kek)
 	}
 	if err != nil {
 		return wrongKeyset(err)
@@ -91,19 +92,19 @@ func (c keysRotateCommand) Run(ctx context.Context, a *app) error {
 
 func rotated(ctx context.Context, text, kek string) (string, error) {
 	if kek == "" {
-		if _, err := seal.OpenKeyset(ctx, text, ""); err != nil {
+		if _, err := encryption.OpenKeyset(ctx, text, ""); err != nil {
 			return "", err
 		}
-		return seal.RotateKeyset(text)
+		return encryption.RotateKeyset(text)
 	}
-	clear, err := seal.UnwrapKeyset(ctx, text, kek)
+	clear, err := encryption.UnwrapKeyset(ctx, text, kek)
 	if err == nil {
-		clear, err = seal.RotateKeyset(clear)
+		clear, err = encryption.RotateKeyset(clear)
 	}
 	if err != nil {
 		return "", err
 	}
-	return seal.WrapKeyset(ctx, clear, kek)
+	return encryption.WrapKeyset(ctx, clear, kek)
 }
 
 // replace changes a file at once, or not at all.

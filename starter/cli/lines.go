@@ -10,7 +10,7 @@ import (
 	"iter"
 	"strings"
 
-	"durablekyc.example/workflows"
+	"durablekyc.example/cases"
 )
 
 // maxLineBytes bounds what one line may bring into memory: a line that can be
@@ -34,7 +34,7 @@ type line struct {
 }
 
 // order is what a line orders, together with what all lines have in common.
-func (l line) order(common workflows.StartOptions) workflows.StartOptions {
+func (l line) order(common cases.StartOptions) cases.StartOptions {
 	common.Reference, common.CustomerID, common.SyncMode = l.reference, l.customer, l.syncMode
 	return common
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/text/encoding/unicode"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/kyc"
-	"durablekyc.example/workflows"
 )
 
 // told is what a file says, a line each, and its errors.
@@ -145,7 +145,7 @@ func TestErrorsRepeatNothingOfAFile(t *testing.T) {
 }
 
 // every is what all cases have in common.
-var every = workflows.StartOptions{Policy: kyc.DefaultPolicy()}
+var every = cases.StartOptions{Policy: kyc.DefaultPolicy()}
 
 func planOf(t *testing.T, text string) (*batchIndex, error) {
 	t.Helper()

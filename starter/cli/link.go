@@ -7,10 +7,10 @@ import (
 	"slices"
 	"time"
 
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/cases"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/internal/weburl"
 	"durablekyc.example/kyc"
-	"durablekyc.example/workflows"
 )
 
 type linkCommand struct {
@@ -40,8 +40,8 @@ func (c linkCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	view, err := a.withTimeout(ctx, answerWithin, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
-		return cases.Show(ctx, c.Reference)
+	view, err := a.withTimeout(ctx, answerWithin, func(ctx context.Context, caseClient cases.Client) (kyc.View, error) {
+		return caseClient.Show(ctx, c.Reference)
 	})
 	if err != nil {
 		return of(c.Reference, err)
@@ -60,7 +60,7 @@ func (c linkCommand) Run(ctx context.Context, a *app) error {
 	if soon := a.out.clock().Add(c.Valid); c.Valid > 0 && soon.Before(until) {
 		until = soon
 	}
-	made := link{c.Reference, c.Entity, keys.Address(base, seal.Ticket{
+	made := link{c.Reference, c.Entity, keys.Address(base, linktoken.Ticket{
 		Subject: c.Reference, Part: c.Entity, Epoch: view.Links, Expires: until}), until}
 	if a.out.json {
 		return a.out.value(made)
@@ -73,17 +73,17 @@ func (c linkCommand) Run(ctx context.Context, a *app) error {
 type revokeCommand struct{ reference }
 
 func (c revokeCommand) Run(ctx context.Context, a *app) error {
-	return a.callAndPrint(ctx, "revoke-links", c.reference, workflows.Client.RevokeLinks)
+	return a.callAndPrint(ctx, "revoke-links", c.reference, cases.Client.RevokeLinks)
 }
 
 // links is what it takes to make one that the webhook accepts.
-func (a *app) links() (base string, keys seal.Keys, err error) {
+func (a *app) links() (base string, keys linktoken.Keys, err error) {
 	lookup, err := a.lookup()
 	if err != nil {
 		return "", keys, err
 	}
-	fail := func(name string, err error) (string, seal.Keys, error) {
-		return "", seal.Keys{}, &cliError{err: fmt.Errorf("%s cannot be used: %w", name, err), next: name + "=as-the-webhook-has-it starter …"}
+	fail := func(name string, err error) (string, linktoken.Keys, error) {
+		return "", linktoken.Keys{}, &cliError{err: fmt.Errorf("%s cannot be used: %w", name, err), next: name + "=as-the-webhook-has-it starter …"}
 	}
 	base, _, err = lookup.Value("KYC_PUBLIC_URL")
 	if err == nil && base == "" {
@@ -98,7 +98,7 @@ func (a *app) links() (base string, keys seal.Keys, err error) {
 	}
 	text, _, err := lookup.Value("KYC_LINK_KEYS")
 	if err == nil {
-		keys, err = seal.ParseKeys(text)
+		keys, err = linktoken.ParseKeys(text)
 	}
 	if err != nil {
 		return fail("KYC_LINK_KEYS", err)

@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/converter"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
@@ -56,7 +57,7 @@ func (c listCommand) Run(ctx context.Context, a *app) error {
 
 // list reads the newest cases, all or those in a stage, and whether there are more.
 func (a *app) list(ctx context.Context, stage kyc.Stage, limit int) (rows []row, more bool, err error) {
-	cases, err := a.cases(ctx)
+	caseClient, err := a.cases(ctx)
 	if err != nil {
 		return nil, false, err
 	}
@@ -70,14 +71,14 @@ func (a *app) list(ctx context.Context, stage kyc.Stage, limit int) (rows []row,
 	defer cancel()
 	found := newest{}
 	for page := []byte(nil); ; {
-		answer, err := cases.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+		answer, err := caseClient.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
 			Query: query, PageSize: int32(min(limit+1-len(found.rows), 500)), NextPageToken: page})
 		if err != nil {
-			return nil, false, workflows.TranslateError(ctx, err)
+			return nil, false, cases.TranslateError(ctx, err)
 		}
 		executions := answer.GetExecutions()
 		if stage != "" {
-			if executions, err = latest(ctx, cases, executions); err != nil {
+			if executions, err = latest(ctx, caseClient, executions); err != nil {
 				return nil, false, err
 			}
 		}
@@ -113,10 +114,10 @@ func (n *newest) add(e *workflow.WorkflowExecutionInfo) {
 
 // latest leaves out closed runs that another run came after, which a search by
 // stage does not find: it asks for all runs of these cases, once.
-func latest(ctx context.Context, cases workflows.Client, among []*workflow.WorkflowExecutionInfo) ([]*workflow.WorkflowExecutionInfo, error) {
+func latest(ctx context.Context, caseClient cases.Client, among []*workflow.WorkflowExecutionInfo) ([]*workflow.WorkflowExecutionInfo, error) {
 	var ids []string
 	for _, e := range among {
-		if !workflows.RunStateOf(e.GetStatus()).Open() {
+		if !cases.RunStateOf(e.GetStatus()).Open() {
 			ids = append(ids, "'"+e.GetExecution().GetWorkflowId()+"'")
 		}
 	}
@@ -126,10 +127,10 @@ func latest(ctx context.Context, cases workflows.Client, among []*workflow.Workf
 	last := map[string]string{}
 	for some := range slices.Chunk(ids, 50) {
 		for page := []byte(nil); ; {
-			answer, err := cases.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{NextPageToken: page, PageSize: 500,
+			answer, err := caseClient.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{NextPageToken: page, PageSize: 500,
 				Query: fmt.Sprintf("WorkflowId IN (%s) AND ExecutionStatus != 'ContinuedAsNew'", strings.Join(some, ", "))})
 			if err != nil {
-				return nil, workflows.TranslateError(ctx, err)
+				return nil, cases.TranslateError(ctx, err)
 			}
 			for _, e := range answer.GetExecutions() {
 				if id := e.GetExecution().GetWorkflowId(); last[id] == "" {
@@ -156,10 +157,10 @@ func rowOf(e *workflow.WorkflowExecutionInfo) row {
 		WaitingOn:    attribute[kyc.WaitingOn](fields[workflows.AttributeWaitingOn.GetName()]),
 		CustomerType: attribute[kyc.CustomerType](fields[workflows.AttributeCustomerType.GetName()]),
 		StartedAt:    e.GetStartTime().AsTime(),
-		Stuck:        string(workflows.StuckOf(e)),
+		Stuck:        string(cases.StuckOf(e)),
 	}
-	state := workflows.RunStateOf(e.GetStatus())
-	if r.Broken = state.Broken(); r.Broken || state == workflows.RunPaused || state == workflows.RunUnknown {
+	state := cases.RunStateOf(e.GetStatus())
+	if r.Broken = state.Broken(); r.Broken || state == cases.RunPaused || state == cases.RunUnknown {
 		r.Run = string(state)
 	}
 	if !r.Stage.Final() && !r.Broken {

@@ -3,6 +3,7 @@ package cli
 import (
 	"strings"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
@@ -77,10 +78,10 @@ func (r row) next(reference string) string {
 	switch {
 	case r.Broken:
 		return ""
-	case r.Run == string(workflows.RunPaused):
+	case r.Run == string(cases.RunPaused):
 		return unpause(reference)
 	case r.Stuck != "":
-		return workflows.StuckCause(r.Stuck).WayOn(reference)
+		return cases.StuckCause(r.Stuck).WayOn(reference)
 	case r.Stage == kyc.AwaitingDocuments:
 		return documentsCommand(reference, "")
 	case r.Stage == kyc.AwaitingData:

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"iter"
 
-	"durablekyc.example/workflows"
+	"durablekyc.example/cases"
 )
 
 const (
@@ -27,7 +27,7 @@ type batchEntry struct {
 }
 
 // check reads a file to its end and says everything that is wrong with it.
-func (c batchCommand) check(all iter.Seq2[line, error], common workflows.StartOptions) (*batchIndex, error) {
+func (c batchCommand) check(all iter.Seq2[line, error], common cases.StartOptions) (*batchIndex, error) {
 	p := &batchIndex{cases: map[string]batchEntry{}}
 	var problems []error
 	bad := 0
@@ -66,7 +66,7 @@ func (c batchCommand) invalidFile(details []error, format string, args ...any) e
 
 // add takes in a line, or says why not. The same line twice is one case, and no
 // mistake.
-func (p *batchIndex) add(l line, common workflows.StartOptions) error {
+func (p *batchIndex) add(l line, common cases.StartOptions) error {
 	if err := l.order(common).Validate(); err != nil {
 		return &lineError{l.number, err}
 	}

@@ -10,7 +10,8 @@ import (
 	"github.com/alecthomas/kong"
 	"go.temporal.io/api/serviceerror"
 
-	"durablekyc.example/internal/cluster"
+	"durablekyc.example/cases"
+	"durablekyc.example/internal/temporalclient"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
@@ -93,11 +94,11 @@ func (a *app) explain(ctx context.Context, err error) error {
 		end       decided
 		known     *cliError
 		about     *caseError
-		refused   *workflows.RefusedError
-		ended     *workflows.EndedError
-		stuck     *workflows.StuckError
-		paused    *workflows.PausedError
-		away      *cluster.UnreachableError
+		refused   *cases.RefusedError
+		ended     *cases.EndedError
+		stuck     *cases.StuckError
+		paused    *cases.PausedError
+		away      *temporalclient.UnreachableError
 		namespace *serviceerror.NamespaceNotFound
 		invalid   *serviceerror.InvalidArgument
 		denied    *serviceerror.PermissionDenied
@@ -120,7 +121,7 @@ func (a *app) explain(ctx context.Context, err error) error {
 		return p(show, "the reference %s belongs to another customer: every check needs a reference of its own", reference)
 	case errors.As(err, &refused) && about != nil:
 		return p(show, "%s is refused: %s", reference, refused.Reason)
-	case errors.Is(err, workflows.ErrNotFound) && about != nil:
+	case errors.Is(err, cases.ErrNotFound) && about != nil:
 		if other := a.similar(ctx, reference); other != "" {
 			return p("starter show "+other, "there is no case with the reference %s, did you mean %s?", reference, other)
 		}
@@ -131,15 +132,15 @@ func (a *app) explain(ctx context.Context, err error) error {
 		return p(unpause(reference), "%s is paused in Temporal%s%s", reference, a.byWhom(paused), a.describeState(ctx, reference))
 	case errors.As(err, &stuck) && about != nil:
 		return p(stuck.Cause.WayOn(reference), "%s is stuck (attempt %d): %s%s", reference, stuck.Attempt, stuck.Cause.Sentence(), a.describeState(ctx, reference))
-	case errors.Is(err, workflows.ErrUnanswered) && about != nil:
+	case errors.Is(err, cases.ErrUnanswered) && about != nil:
 		return p("starter watch "+reference, "%s has it, and ConnectFi has not answered yet; it goes on asking", reference)
-	case errors.Is(err, workflows.ErrNoWorker) && about != nil:
+	case errors.Is(err, cases.ErrNoWorker) && about != nil:
 		return p("go run ./worker", "no worker is up to answer for %s%s", reference, a.describeState(ctx, reference))
-	case errors.Is(err, workflows.ErrBusy) && about != nil:
+	case errors.Is(err, cases.ErrBusy) && about != nil:
 		return p("starter watch "+reference, "a worker is up, and ConnectFi has not answered it for %s yet: what was asked goes on%s", reference, a.describeState(ctx, reference))
-	case errors.Is(err, workflows.ErrUnavailable):
+	case errors.Is(err, cases.ErrUnavailable):
 		return p(show, "Temporal cannot take this now (%s): try again in a moment", because(err))
-	case errors.Is(err, workflows.ErrNoAnswer) && about != nil:
+	case errors.Is(err, cases.ErrNoAnswer) && about != nil:
 		return p(show, "Temporal did not answer for %s in time: what was asked may still happen", reference)
 	case errors.As(err, &away):
 		return p("go run ./dev", "Temporal does not answer at %s (%s): start everything, or set TEMPORAL_ADDRESS", away.Address, away.Reason())
@@ -149,7 +150,7 @@ func (a *app) explain(ctx context.Context, err error) error {
 		return p("TEMPORAL_API_KEY_FILE=… starter …", "Temporal refuses these credentials for the namespace")
 	case errors.As(err, &invalid):
 		return p("starter setup", "Temporal refuses this, which mostly means that the namespace has not been prepared: %s", invalid.Message)
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, workflows.ErrNoAnswer):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, cases.ErrNoAnswer):
 		return p("go run ./dev", "Temporal did not answer in time")
 	}
 	return p("starter --help", "%w", err)
@@ -160,7 +161,7 @@ func reset(reference string) string {
 	return "temporal workflow reset --workflow-id " + workflows.ID(reference) + " --type LastWorkflowTask --reason …, or another reference"
 }
 
-func (a *app) byWhom(p *workflows.PausedError) (text string) {
+func (a *app) byWhom(p *cases.PausedError) (text string) {
 	if p.By != "" {
 		text += " by " + p.By
 	}
@@ -175,23 +176,23 @@ func (a *app) byWhom(p *workflows.PausedError) (text string) {
 
 // because is what Temporal or the way to it said last.
 func because(err error) string {
-	var attempt *cluster.AttemptError
+	var attempt *temporalclient.AttemptError
 	if errors.As(err, &attempt) {
-		return cluster.Reason(attempt.Last)
+		return temporalclient.Reason(attempt.Last)
 	}
-	text := strings.TrimPrefix(err.Error(), workflows.ErrUnavailable.Error())
+	text := strings.TrimPrefix(err.Error(), cases.ErrUnavailable.Error())
 	return strings.TrimPrefix(strings.TrimPrefix(text, ": "), " ")
 }
 
 // describeState says where Temporal has a case, without a worker.
 func (a *app) describeState(ctx context.Context, reference string) string {
-	cases, err := a.cases(ctx)
+	caseClient, err := a.cases(ctx)
 	if err != nil {
 		return ""
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	d, err := cases.Temporal.DescribeWorkflowExecution(ctx, workflows.ID(reference), "")
+	d, err := caseClient.Temporal.DescribeWorkflowExecution(ctx, workflows.ID(reference), "")
 	if err != nil {
 		return ""
 	}

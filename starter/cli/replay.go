@@ -19,7 +19,9 @@ import (
 	"go.temporal.io/sdk/workflow"
 	"golang.org/x/sync/errgroup"
 
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/cases"
+	"durablekyc.example/cases/replay"
+	"durablekyc.example/internal/encryption"
 	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/workflows"
 )
@@ -103,7 +105,7 @@ func (c replayCommand) Run(ctx context.Context, a *app) error {
 
 // replayRun replays histories, several at a time.
 type replayRun struct {
-	keyset seal.Keyset
+	keyset encryption.Keyset
 	out    printer
 
 	mu     sync.Mutex
@@ -133,15 +135,15 @@ func (g *replayRun) file(name string) error {
 
 // one replays a case's latest run, and its notifier's if there is one.
 func (g *replayRun) one(ctx context.Context, a *app, reference string) error {
-	cases, err := a.cases(ctx)
+	caseClient, err := a.cases(ctx)
 	if err != nil {
 		return err
 	}
-	if err := g.read(ctx, cases, workflow.Execution{ID: workflows.ID(reference)}); err != nil {
+	if err := g.read(ctx, caseClient, workflow.Execution{ID: workflows.ID(reference)}); err != nil {
 		return of(reference, err)
 	}
-	err = g.read(ctx, cases, workflow.Execution{ID: workflows.NotifyID(reference)})
-	if errors.Is(err, workflows.ErrNotFound) {
+	err = g.read(ctx, caseClient, workflow.Execution{ID: workflows.NotifyID(reference)})
+	if errors.Is(err, cases.ErrNotFound) {
 		return nil
 	}
 	return err
@@ -149,17 +151,17 @@ func (g *replayRun) one(ctx context.Context, a *app, reference string) error {
 
 // open replays what runs, while it is being listed.
 func (g *replayRun) open(ctx context.Context, a *app) error {
-	cases, err := a.cases(ctx)
+	caseClient, err := a.cases(ctx)
 	if err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(replaysAtOnce + 1) // with the one that lists
 	group.Go(func() error {
-		return cases.ListOpen(ctx, func(e workflow.Execution) error {
+		return caseClient.ListOpen(ctx, func(e workflow.Execution) error {
 			group.Go(func() error {
-				err := g.read(ctx, cases, e)
-				if errors.Is(err, workflows.ErrNotFound) {
+				err := g.read(ctx, caseClient, e)
+				if errors.Is(err, cases.ErrNotFound) {
 					return nil // it ended, and was forgotten, meanwhile
 				}
 				return err
@@ -172,10 +174,10 @@ func (g *replayRun) open(ctx context.Context, a *app) error {
 	return err
 }
 
-func (g *replayRun) read(ctx context.Context, cases workflows.Client, e workflow.Execution) error {
+func (g *replayRun) read(ctx context.Context, caseClient cases.Client, e workflow.Execution) error {
 	reading, cancel := context.WithTimeout(ctx, readWithin)
 	defer cancel()
-	h, err := cases.History(reading, e)
+	h, err := caseClient.History(reading, e)
 	if err != nil {
 		return err
 	}
@@ -185,9 +187,9 @@ func (g *replayRun) read(ctx context.Context, cases workflows.Client, e workflow
 
 // replayOne replays one history and notes what comes of it.
 func (g *replayRun) replayOne(e workflow.Execution, h *history.History) {
-	err := workflows.Replayer(g.keyset.WorkerConverters()).Replay(h)
+	err := replay.Replayer(g.keyset.WorkerConverters()).Replay(h)
 	v := failure{ID: e.ID, RunID: e.RunID}
-	var divergence *workflows.NonDeterminismError
+	var divergence *replay.NonDeterminismError
 	switch {
 	case errors.As(err, &divergence):
 		v.EventID, v.EventType, v.Reason = divergence.Event.GetEventId(), divergence.Event.GetEventType().String(), divergence.Reason
@@ -201,11 +203,11 @@ func (g *replayRun) replayOne(e workflow.Execution, h *history.History) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.report.Histories++
-	if !workflows.IsNotifier(e.ID) {
+	if !cases.IsNotifier(e.ID) {
 		g.report.Cases++
 	}
 	switch {
-	case errors.As(err, new(*workflows.EndlessError)):
+	case errors.As(err, new(*replay.EndlessError)):
 		g.report.Endless = append(g.report.Endless, v)
 	case sealed != nil:
 		g.report.Unopened = append(g.report.Unopened, v)

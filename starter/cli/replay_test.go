@@ -24,7 +24,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/encryption"
 	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/starter/cli"
 )
@@ -186,7 +186,7 @@ func TestWhatWouldBreakIsNamed(t *testing.T) {
 // A key that is missing here is no fault of the build's.
 func TestWhatDoesNotOpenIsNotIncompatible(t *testing.T) {
 	a := archived(t)
-	text, err := seal.NewKeyset()
+	text, err := encryption.NewKeyset()
 	require.NoError(t, err)
 	a.keyset = text
 	code, out, errs := a.run(t, "replay", "--open")

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
-	"durablekyc.example/internal/docstore"
+	"durablekyc.example/internal/imagecheck"
 	"durablekyc.example/kyc"
 )
 
@@ -13,11 +13,11 @@ import (
 func sampleLicence(seed string) ([]picture, error) {
 	var pictures []picture
 	for _, side := range []kyc.Side{kyc.Front, kyc.Back} {
-		drawn, err := docstore.Specimen(seed, string(side))
+		drawn, err := imagecheck.Specimen(seed, string(side))
 		if err != nil {
 			return nil, fmt.Errorf("the sample licence cannot be drawn: %w", err)
 		}
-		judged, err := docstore.Check(bytes.NewReader(drawn), docstore.DefaultLimits())
+		judged, err := imagecheck.Check(bytes.NewReader(drawn), imagecheck.DefaultLimits())
 		if err != nil {
 			return nil, fmt.Errorf("the sample licence does not pass: %w", err)
 		}

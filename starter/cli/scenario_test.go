@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"durablekyc.example/internal/env"
+	"durablekyc.example/internal/config"
 	"durablekyc.example/sandbox/simulator"
 )
 
@@ -17,7 +17,7 @@ import (
 func TestACustomerOfAScenario(t *testing.T) {
 	t.Chdir(t.TempDir()) // without a .dev/env
 	at := func(url string) *app {
-		lookup := env.Map(map[string]string{"CONNECTFI_BASE_URL": url})
+		lookup := config.Map(map[string]string{"CONNECTFI_BASE_URL": url})
 		return &app{environment: lookup, out: newPrinter(io.Discard, io.Discard, lookup, false)}
 	}
 	sandbox, err := simulator.New(simulator.Config{Login: "dev", Password: "a password of this test"})

@@ -14,7 +14,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"durablekyc.example/internal/cluster"
+	"durablekyc.example/internal/temporalclient"
 )
 
 // setupCommand prepares a Temporal. It is the one-shot job of docker-compose,
@@ -57,7 +57,7 @@ func (c setupCommand) Run(ctx context.Context, a *app) error {
 		return &cliError{err: errors.New("KYC_DEPLOYMENT is not set: it names the worker deployment whose version is promoted"), code: exitUsage,
 			next: "KYC_DEPLOYMENT=kyc starter setup --promote " + c.Promote}
 	}
-	options := cluster.Options{Lookup: lookup, Logger: slog.New(slog.DiscardHandler)}
+	options := temporalclient.Options{Lookup: lookup, Logger: slog.New(slog.DiscardHandler)}
 	address, name, err := options.Target()
 	if err != nil {
 		return err
@@ -80,10 +80,10 @@ func (c setupCommand) Run(ctx context.Context, a *app) error {
 }
 
 // dial waits for a Temporal that does not answer yet, and for nothing else.
-func (p *setupRun) dial(ctx context.Context, options cluster.Options) (c client.Client, err error) {
+func (p *setupRun) dial(ctx context.Context, options temporalclient.Options) (c client.Client, err error) {
 	said := false
 	err = p.retryUntil(ctx, p.until, func(err error) bool {
-		var away *cluster.UnreachableError
+		var away *temporalclient.UnreachableError
 		if !errors.As(err, &away) {
 			return false
 		}
@@ -93,7 +93,7 @@ func (p *setupRun) dial(ctx context.Context, options cluster.Options) (c client.
 		}
 		return true
 	}, func(ctx context.Context) error {
-		c, err = cluster.Dial(ctx, options)
+		c, err = temporalclient.Dial(ctx, options)
 		return err
 	})
 	return c, err

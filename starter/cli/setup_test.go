@@ -19,8 +19,8 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"durablekyc.example/internal/cluster"
-	"durablekyc.example/internal/env"
+	"durablekyc.example/internal/config"
+	"durablekyc.example/internal/temporalclient"
 )
 
 // guarded is a Temporal that tells about a namespace, if it may, and lets
@@ -143,8 +143,8 @@ NOT DONE       search attribute KycWaitingOn: these credentials have no permissi
 		t.Run(name, func(t *testing.T) {
 			ln := listening(t)
 			test.temporal.serve(t, ln)
-			c, err := cluster.Dial(t.Context(), cluster.Options{Address: ln.Addr().String(), Namespace: "kyc.a1b2c", Logger: slog.New(slog.DiscardHandler),
-				Lookup: env.Map(map[string]string{"TEMPORAL_CONFIG_FILE": os.DevNull})})
+			c, err := temporalclient.Dial(t.Context(), temporalclient.Options{Address: ln.Addr().String(), Namespace: "kyc.a1b2c", Logger: slog.New(slog.DiscardHandler),
+				Lookup: config.Map(map[string]string{"TEMPORAL_CONFIG_FILE": os.DevNull})})
 			require.NoError(t, err)
 			defer c.Close()
 			var out strings.Builder
@@ -169,7 +169,7 @@ func TestSetupWaitsForATemporalThatIsStarting(t *testing.T) {
 	setup := func(args ...string) (code int, out, stderr string) {
 		var stdout, errs strings.Builder
 		code = Run(t.Context(), append([]string{"setup"}, args...), strings.NewReader(""), &stdout, &errs,
-			env.Map(map[string]string{"TEMPORAL_ADDRESS": address, "TEMPORAL_CONFIG_FILE": os.DevNull}))
+			config.Map(map[string]string{"TEMPORAL_ADDRESS": address, "TEMPORAL_CONFIG_FILE": os.DevNull}))
 		return code, stdout.String(), errs.String()
 	}
 	code, out, stderr := setup()
@@ -209,7 +209,7 @@ func TestSetupRefusesWhatCannotBeMeant(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var errs strings.Builder
-			code := Run(t.Context(), test.args, strings.NewReader(""), &strings.Builder{}, &errs, env.Map(map[string]string{"TEMPORAL_CONFIG_FILE": os.DevNull}))
+			code := Run(t.Context(), test.args, strings.NewReader(""), &strings.Builder{}, &errs, config.Map(map[string]string{"TEMPORAL_CONFIG_FILE": os.DevNull}))
 			require.Equal(t, exitUsage, code)
 			require.Contains(t, errs.String(), test.says)
 		})
@@ -235,7 +235,7 @@ func TestDoctorTellsCredentialsFromANamespace(t *testing.T) {
 			ln := listening(t)
 			test.temporal.serve(t, ln)
 			x := &doctorRun{findings: findings{out: printer{stdout: &strings.Builder{}}},
-				lookup: env.Map(map[string]string{"TEMPORAL_ADDRESS": ln.Addr().String(), "TEMPORAL_CONFIG_FILE": os.DevNull})}
+				lookup: config.Map(map[string]string{"TEMPORAL_ADDRESS": ln.Addr().String(), "TEMPORAL_CONFIG_FILE": os.DevNull})}
 			defer x.close()
 			x.checkTemporal(t.Context())
 			x.checkNamespace(t.Context())

@@ -10,9 +10,9 @@ import (
 	"slices"
 	"strings"
 
-	"durablekyc.example/internal/docstore"
+	"durablekyc.example/cases"
+	"durablekyc.example/internal/imagecheck"
 	"durablekyc.example/kyc"
-	"durablekyc.example/workflows"
 )
 
 type uploadCommand struct {
@@ -36,8 +36,8 @@ func (c uploadCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	view, err := a.withTimeout(ctx, answerWithin, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
-		return cases.Show(ctx, c.Reference)
+	view, err := a.withTimeout(ctx, answerWithin, func(ctx context.Context, caseClient cases.Client) (kyc.View, error) {
+		return caseClient.Show(ctx, c.Reference)
 	})
 	if err != nil {
 		return of(c.Reference, err)
@@ -59,7 +59,7 @@ func (c uploadCommand) Run(ctx context.Context, a *app) error {
 // picture is one image, read and judged.
 type picture struct {
 	side kyc.Side
-	docstore.Picture
+	imagecheck.Picture
 }
 
 // read takes in the files and says what is wrong with them in a way that their
@@ -74,7 +74,7 @@ func (c uploadCommand) read(a *app) ([]picture, error) {
 			continue
 		}
 		judged, err := judge(file.path)
-		var refused *docstore.RefusedError
+		var refused *imagecheck.RefusedError
 		switch {
 		case errors.As(err, &refused):
 			return nil, usage("upload", "the %s (%s) cannot be used: %w", file.side, file.path, err)
@@ -96,20 +96,20 @@ func (c uploadCommand) read(a *app) ([]picture, error) {
 	return pictures, nil
 }
 
-func judge(path string) (docstore.Picture, error) {
+func judge(path string) (imagecheck.Picture, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return docstore.Picture{}, err
+		return imagecheck.Picture{}, err
 	}
 	if !info.Mode().IsRegular() {
-		return docstore.Picture{}, fmt.Errorf("%s is not a file", path)
+		return imagecheck.Picture{}, fmt.Errorf("%s is not a file", path)
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return docstore.Picture{}, err
+		return imagecheck.Picture{}, err
 	}
 	defer file.Close()
-	return docstore.Check(file, docstore.DefaultLimits())
+	return imagecheck.Check(file, imagecheck.DefaultLimits())
 }
 
 // resolveEntity is the entity named, or the only one that wants documents. With one
@@ -168,10 +168,10 @@ func (a *app) send(ctx context.Context, v kyc.View, entity string, document kyc.
 			return kyc.View{}, &cliError{err: fmt.Errorf("the %s could not be stored: %w", p.side, err), next: "starter show " + reference}
 		}
 	}
-	view, err := a.withTimeout(ctx, submitWithin, func(ctx context.Context, cases workflows.Client) (kyc.View, error) {
-		return cases.Submit(ctx, reference, s)
+	view, err := a.withTimeout(ctx, submitWithin, func(ctx context.Context, caseClient cases.Client) (kyc.View, error) {
+		return caseClient.Submit(ctx, reference, s)
 	})
-	if errors.Is(err, workflows.ErrBusy) {
+	if errors.Is(err, cases.ErrBusy) {
 		return view, &cliError{err: fmt.Errorf("ConnectFi has not answered for %s yet; the same upload again is no second one", reference), next: "starter watch " + reference}
 	}
 	return view, of(reference, err)

@@ -12,13 +12,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"durablekyc.example/internal/hook"
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/delivery"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/workflows"
 )
 
 // edge is as much of the webhook as doctor sees, with link keys of its own.
-func edge(keys *seal.Keys, broken *string) http.Handler {
+func edge(keys *linktoken.Keys, broken *string) http.Handler {
 	mux := http.NewServeMux()
 	say := func(w http.ResponseWriter, status int, detail string) {
 		w.Header().Set("Content-Type", "application/problem+json")
@@ -34,7 +34,7 @@ func edge(keys *seal.Keys, broken *string) http.Handler {
 			"text/css")
 	})
 	mux.HandleFunc("GET /kyc/verify/link/{ticket}", func(w http.ResponseWriter, r *http.Request) {
-		if _, err := keys.Redeem(seal.Link, r.PathValue("ticket"), time.Now().Add(-48*time.Hour)); err != nil {
+		if _, err := keys.Redeem(linktoken.Link, r.PathValue("ticket"), time.Now().Add(-48*time.Hour)); err != nil {
 			nothing(w, r)
 			return
 		}
@@ -42,7 +42,7 @@ func edge(keys *seal.Keys, broken *string) http.Handler {
 		fmt.Fprint(w, `<link rel="stylesheet" href="/kyc/a/page.css">`+*broken)
 	})
 	mux.HandleFunc("POST /kyc/connectfi/callbacks/{reference}/{token}", func(w http.ResponseWriter, r *http.Request) {
-		if !keys.Valid(seal.Callback, r.PathValue("reference"), r.PathValue("token")) {
+		if !keys.Valid(linktoken.Callback, r.PathValue("reference"), r.PathValue("token")) {
 			nothing(w, r)
 			return
 		}
@@ -54,17 +54,17 @@ func edge(keys *seal.Keys, broken *string) http.Handler {
 // ward is a whole installation that doctor finds nothing wrong with.
 type ward struct {
 	*installation
-	webhook seal.Keys // what the webhook has
-	page    string    // what is on its page besides
-	token   string    // what ConnectFi answers a login with
+	webhook linktoken.Keys // what the webhook has
+	page    string         // what is on its page besides
+	token   string         // what ConnectFi answers a login with
 	ahead   time.Duration
 }
 
 func healthy(t *testing.T) *ward {
 	t.Helper()
 	w := &ward{installation: installed(t), token: `{"code":"0","data":{"token":"T1"}}`}
-	secret := seal.NewKey()
-	keys, err := seal.ParseKeys(secret)
+	secret := linktoken.NewKey()
+	keys, err := linktoken.ParseKeys(secret)
 	require.NoError(t, err)
 	w.webhook = keys
 	webhook := httptest.NewServer(edge(&w.webhook, &w.page))
@@ -77,9 +77,9 @@ func healthy(t *testing.T) *ward {
 	w.worker("")
 	for name, value := range map[string]string{"KYC_LINK_KEYS": secret, "KYC_KEYSET": keyset(),
 		"KYC_DOCUMENTS":      "file://" + filepath.ToSlash(t.TempDir()),
-		"CONNECTFI_BASE_URL": connectFi.URL, "CONNECTFI_LOGIN": "l", "CONNECTFI_PASSWORD": seal.NewKey(),
+		"CONNECTFI_BASE_URL": connectFi.URL, "CONNECTFI_LOGIN": "l", "CONNECTFI_PASSWORD": linktoken.NewKey(),
 		"KYC_PUBLIC_URL":    webhook.URL + "/kyc",
-		"KYC_NOTIFY_SECRET": hook.NewSecret(), "KYC_NOTIFY_URL": "https://receiver.example.com/kyc"} {
+		"KYC_NOTIFY_SECRET": delivery.NewSecret(), "KYC_NOTIFY_URL": "https://receiver.example.com/kyc"} {
 		w.variables[name] = value
 	}
 	begun, err := sealed("kyc-A1").ToPayloads(workflows.Input{Reference: "A1"})

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/kyc"
-	"durablekyc.example/workflows"
 )
 
 // How often a case that is watched is looked at: at once after a change, and
@@ -33,7 +33,7 @@ func (c watchCommand) Run(ctx context.Context, a *app) error {
 // only after a change. It ends with that stage, too: a script that waits for a
 // decision must learn that an operator is needed.
 func (a *app) follow(ctx context.Context, reference string, until kyc.Stage) error {
-	cases, err := a.cases(ctx)
+	caseClient, err := a.cases(ctx)
 	if err != nil {
 		return err
 	}
@@ -46,17 +46,17 @@ func (a *app) follow(ctx context.Context, reference string, until kyc.Stage) err
 		warned string
 	)
 	for {
-		now, view, err := a.poll(ctx, cases, reference, seen)
+		now, view, err := a.poll(ctx, caseClient, reference, seen)
 		switch {
-		case workflows.Transient(err) && ctx.Err() == nil && time.Since(heard) < outage:
+		case cases.Transient(err) && ctx.Err() == nil && time.Since(heard) < outage:
 			if why := unavailable(err); why != warned {
 				a.out.notef("%s; still watching", why)
 				warned = why
 			}
-			if errors.Is(err, workflows.ErrPaused) {
+			if errors.Is(err, cases.ErrPaused) {
 				heard = time.Now() // Temporal answers, and somebody has a reason
 			}
-		case errors.Is(err, workflows.ErrEnded):
+		case errors.Is(err, cases.ErrEnded):
 			return undecided(a.explain(ctx, of(reference, err)))
 		case err != nil:
 			return of(reference, err)
@@ -84,12 +84,12 @@ func (a *app) follow(ctx context.Context, reference string, until kyc.Stage) err
 
 // poll asks whether the case has changed since it was seen, and if so, how it
 // stands.
-func (a *app) poll(ctx context.Context, cases workflows.Client, reference, seen string) (now string, view kyc.View, err error) {
+func (a *app) poll(ctx context.Context, caseClient cases.Client, reference, seen string) (now string, view kyc.View, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	now, err = cases.Revision(ctx, reference)
+	now, err = caseClient.Revision(ctx, reference)
 	if err == nil && now != seen {
-		view, err = cases.Show(ctx, reference)
+		view, err = caseClient.Show(ctx, reference)
 	}
 	return now, view, err
 }
@@ -105,17 +105,17 @@ func undecided(err error) error {
 
 // unavailable says why a case does not answer.
 func unavailable(err error) string {
-	var stuck *workflows.StuckError
+	var stuck *cases.StuckError
 	switch {
-	case errors.Is(err, workflows.ErrPaused):
+	case errors.Is(err, cases.ErrPaused):
 		return "the case is paused in Temporal"
 	case errors.As(err, &stuck):
 		return "the case is stuck: " + stuck.Cause.Sentence()
-	case errors.Is(err, workflows.ErrNoWorker):
+	case errors.Is(err, cases.ErrNoWorker):
 		return "no worker is up"
-	case errors.Is(err, workflows.ErrBusy):
+	case errors.Is(err, cases.ErrBusy):
 		return "a worker is up and does not answer yet"
-	case errors.Is(err, workflows.ErrNoAnswer):
+	case errors.Is(err, cases.ErrNoAnswer):
 		return "Temporal does not answer in time"
 	}
 	return "Temporal cannot answer now"

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/workflows"
 )
 
@@ -32,10 +33,10 @@ const (
 
 // batchRunner starts the cases of a batch.
 type batchRunner struct {
-	begin    func(context.Context, workflows.StartOptions) (found bool, err error)
+	begin    func(context.Context, cases.StartOptions) (found bool, err error)
 	explain  func(error) error // as a sentence
 	results  io.Writer
-	common   workflows.StartOptions
+	common   cases.StartOptions
 	rate     float64
 	parallel int
 	out      printer
@@ -106,15 +107,15 @@ func (w *batchRunner) one(ctx context.Context, l line) {
 		return
 	}
 	found, err := w.attempt(ctx, l.order(w.common))
-	if workflows.Transient(err) && ctx.Err() != nil {
+	if cases.Transient(err) && ctx.Err() != nil {
 		return
 	}
 	r := result{Line: l.number, Reference: l.reference, CustomerID: l.customer, Result: resultStarted}
-	var refused *workflows.RefusedError
+	var refused *cases.RefusedError
 	switch {
 	case errors.As(err, &refused) && refused.Type == workflows.RefusedOtherCustomer:
 		r.Result, r.Error = resultConflict, refused.Reason
-	case errors.Is(err, workflows.ErrEnded):
+	case errors.Is(err, cases.ErrEnded):
 		r.Result, r.Error = resultEnded, err.Error()
 	case err != nil:
 		err = w.explain(err)
@@ -125,12 +126,12 @@ func (w *batchRunner) one(ctx context.Context, l line) {
 	w.note(r, err)
 }
 
-func (w *batchRunner) attempt(ctx context.Context, o workflows.StartOptions) (found bool, err error) {
+func (w *batchRunner) attempt(ctx context.Context, o cases.StartOptions) (found bool, err error) {
 	for attempt := 0; ; attempt++ {
 		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerWithin)
 		found, err = w.begin(within, o)
 		cancel()
-		if !workflows.Transient(err) || attempt == len(pauses) {
+		if !cases.Transient(err) || attempt == len(pauses) {
 			return found, err
 		}
 		select {

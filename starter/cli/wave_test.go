@@ -16,7 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"durablekyc.example/workflows"
+	"durablekyc.example/cases"
 )
 
 // lot is a file of n customers that was checked.
@@ -42,7 +42,7 @@ func begun(rate float64, parallel int, begin func(ctx context.Context, nth int) 
 	var nth atomic.Int64
 	return &batchRunner{rate: rate, parallel: parallel, results: &written, common: every, out: printer{stdout: &said, stderr: &said},
 		explain: func(err error) error { return err },
-		begin:   func(ctx context.Context, _ workflows.StartOptions) (bool, error) { return begin(ctx, int(nth.Add(1))) },
+		begin:   func(ctx context.Context, _ cases.StartOptions) (bool, error) { return begin(ctx, int(nth.Add(1))) },
 	}, &written, &said
 }
 
@@ -109,14 +109,14 @@ func TestWhatTemporalCannotTakeIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		w, written, _ := begun(1000, 1, func(_ context.Context, nth int) (bool, error) {
-			return false, []error{workflows.ErrUnavailable, fmt.Errorf("%w (late)", workflows.ErrNoAnswer), nil, // A1
-				workflows.ErrUnavailable, workflows.ErrUnavailable, workflows.ErrUnavailable, // A2
+			return false, []error{cases.ErrUnavailable, fmt.Errorf("%w (late)", cases.ErrNoAnswer), nil, // A1
+				cases.ErrUnavailable, cases.ErrUnavailable, cases.ErrUnavailable, // A2
 				errors.New("nobody knows"), nil}[nth-1] // A3, A4
 		})
 		all, p := lot(4)
 		require.NoError(t, w.run(t.Context(), all, p))
 		require.Equal(t, 8*time.Second, time.Since(began).Truncate(time.Second), "one second, then three")
-		require.Equal(t, []result{{1, "A1", "c1", "started", ""}, {2, "A2", "c1", "failed", workflows.ErrUnavailable.Error()},
+		require.Equal(t, []result{{1, "A1", "c1", "started", ""}, {2, "A2", "c1", "failed", cases.ErrUnavailable.Error()},
 			{3, "A3", "c1", "failed", "nobody knows"}, {4, "A4", "c1", "started", ""}}, read(t, written))
 		require.Equal(t, summary{Lines: 4, Started: 2, Failed: 2}, w.tally)
 	})
@@ -201,7 +201,7 @@ func TestAStopDoesNotWaitForAnotherAttempt(t *testing.T) {
 		began := time.Now()
 		w, written, _ := begun(1000, 4, func(context.Context, int) (bool, error) {
 			time.AfterFunc(500*time.Millisecond, stop)
-			return false, workflows.ErrUnavailable
+			return false, cases.ErrUnavailable
 		})
 		all, p := lot(4)
 		require.ErrorIs(t, w.run(ctx, all, p), context.Canceled)

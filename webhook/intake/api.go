@@ -12,9 +12,9 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/connectfi"
 	"durablekyc.example/kyc"
-	"durablekyc.example/workflows"
 )
 
 // API answers ConnectFi's own endpoints, so that a backend gets a durable check
@@ -36,7 +36,7 @@ type API struct {
 // asks. workflows.Client is one.
 type Orders interface {
 	// Start starts a case or finds it, and answers with its first status.
-	Start(ctx context.Context, o workflows.StartOptions) (kyc.View, error)
+	Start(ctx context.Context, o cases.StartOptions) (kyc.View, error)
 	// Submit hands documents over and answers once ConnectFi did.
 	Submit(ctx context.Context, reference string, s kyc.Submission) (kyc.View, error)
 	// Refresh has the status read now and answers with what it found.

@@ -13,8 +13,8 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"durablekyc.example/connectfi"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/internal/renewal"
-	"durablekyc.example/internal/seal"
 )
 
 // tokenLasts is how long a login's token is good for.
@@ -176,7 +176,7 @@ func (a *api) getToken(c *gin.Context) (any, error) {
 	c.Set(callerKey, "login "+asked.User.Login)
 	until := time.Now().Add(tokenLasts).Truncate(time.Second)
 	return connectfi.Token{
-		Token:     a.config.Keys.Issue(seal.API, seal.Ticket{Subject: asked.User.Login, Expires: until, Nonce: rand.Text()}),
+		Token:     a.config.Keys.Issue(linktoken.API, linktoken.Ticket{Subject: asked.User.Login, Expires: until, Nonce: rand.Text()}),
 		ExpiresAt: until.UTC().Format("2006-01-02T15:04:05.000Z"),
 	}, nil
 }
@@ -208,6 +208,6 @@ func (a *api) caller(token string) (name string, ok bool) {
 	if which, ok := a.Credentials.matchToken(token); ok {
 		return fmt.Sprintf("token %d", which), true
 	}
-	t, err := a.config.Keys.Redeem(seal.API, token, time.Now())
+	t, err := a.config.Keys.Redeem(linktoken.API, token, time.Now())
 	return "login " + t.Subject, err == nil && a.Credentials.hasLogin(t.Subject)
 }

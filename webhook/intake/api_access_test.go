@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/connectfi"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/internal/renewal"
-	"durablekyc.example/internal/seal"
 	"durablekyc.example/webhook/intake"
 )
 
@@ -132,21 +132,21 @@ func TestWhoIsNotLetIn(t *testing.T) {
 	b := newBackend(t)
 	now := time.Now()
 	issue := func(purpose, subject string, expires time.Time) string {
-		return b.keys.Issue(purpose, seal.Ticket{Subject: subject, Expires: expires})
+		return b.keys.Issue(purpose, linktoken.Ticket{Subject: subject, Expires: expires})
 	}
-	good := issue(seal.API, apiLogin, now.Add(time.Hour))
+	good := issue(linktoken.API, apiLogin, now.Add(time.Hour))
 	for name, token := range map[string]string{
 		"none":                         "",
 		"another":                      "x" + apiToken[1:],
 		"the first letters":            apiToken[:20],
 		"one letter more":              apiToken + "x",
 		"both at once":                 "another-token-that-does-not-end," + apiToken,
-		"a ticket whose time is over":  issue(seal.API, apiLogin, now.Add(-time.Second)),
-		"a ticket of a login gone":     issue(seal.API, "gone", now.Add(time.Hour)),
-		"an applicant's link":          issue(seal.Link, apiLogin, now.Add(time.Hour)),
-		"an applicant's session":       issue(seal.Session, apiLogin, now.Add(time.Hour)),
+		"a ticket whose time is over":  issue(linktoken.API, apiLogin, now.Add(-time.Second)),
+		"a ticket of a login gone":     issue(linktoken.API, "gone", now.Add(time.Hour)),
+		"an applicant's link":          issue(linktoken.Link, apiLogin, now.Add(time.Hour)),
+		"an applicant's session":       issue(linktoken.Session, apiLogin, now.Add(time.Hour)),
 		"a ticket that was changed":    good[:len(good)-2] + "AA",
-		"a callback's token":           b.keys.Mint(seal.Callback, apiLogin),
+		"a callback's token":           b.keys.Mint(linktoken.Callback, apiLogin),
 		"a login's password by itself": apiPassword,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -10,9 +10,9 @@ import (
 	"github.com/gin-gonic/gin"
 	"golang.org/x/sync/errgroup"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/connectfi"
 	"durablekyc.example/kyc"
-	"durablekyc.example/workflows"
 )
 
 // lookup is what an application id leads to: ConnectFi's own word, our case,
@@ -55,7 +55,7 @@ func (a *api) find(ctx context.Context, customerID, applicationID string) (s loo
 		return s, nil // even without a worker: ConnectFi's word is as good as ours to read
 	case away != nil:
 		return s, away // it may be there all the same
-	case err == nil, errors.Is(err, workflows.ErrNotFound), errors.Is(err, workflows.ErrEnded):
+	case err == nil, errors.Is(err, cases.ErrNotFound), errors.Is(err, cases.ErrEnded):
 		return s, applicationNotFound(applicationID)
 	}
 	return s, err

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/connectfi"
-	"durablekyc.example/internal/docstore"
+	"durablekyc.example/internal/imagecheck"
 	"durablekyc.example/kyc"
 	"durablekyc.example/webhook/intake"
 )
@@ -39,7 +39,7 @@ func TestABackendThatChangedOneURL(t *testing.T) {
 	for _, side := range []string{"front", "back"} {
 		d, err := client.GenerateDocument(t.Context(), connectfi.GenerateRequest{Workflow: "PERSONAL", Name: side, Extension: "png", Type: "license"})
 		require.NoError(t, err)
-		picture, err := docstore.Specimen("1", side)
+		picture, err := imagecheck.Specimen("1", side)
 		require.NoError(t, err)
 		require.NoError(t, client.UploadDocument(t.Context(), d.ID, side+".png", "image/png", bytes.NewReader(picture)))
 		update.Documents = append(update.Documents, connectfi.DocumentLink{DocumentID: d.ID, Side: side})
@@ -152,7 +152,7 @@ func TestACaseThatEndedWithoutADecision(t *testing.T) {
 // Every way to be refused, each in the documented envelope.
 func TestRefusals(t *testing.T) {
 	b := newBackend(t, func(c *intake.Config) {
-		c.Limits = docstore.Limits{MaxBytes: 100_000, MaxPixels: 60_000_000, MinEdge: 300, MaxEdge: 12000}
+		c.Limits = imagecheck.Limits{MaxBytes: 100_000, MaxPixels: 60_000_000, MinEdge: 300, MaxEdge: 12000}
 	})
 	customer, done := b.customer("step_up"), b.customer("approve")
 	a, decided := b.identified("A1", customer), b.identified("A2", done)
@@ -197,7 +197,7 @@ func TestRefusals(t *testing.T) {
 	answer := b.with(http.MethodGet, "/akepa/status", nil, map[string]string{connectfi.TokenHeader: apiToken})
 	refused(t, http.StatusMethodNotAllowed, "methodNotAllowed", answer.Code, answer.Body.String())
 	require.Equal(t, "POST", answer.Header().Get("Allow"))
-	picture, err := docstore.Specimen("1", "front")
+	picture, err := imagecheck.Specimen("1", "front")
 	require.NoError(t, err)
 	status, text := b.upload("doc_unknown", "file", picture)
 	s := refused(t, http.StatusBadRequest, connectfi.CodeDocumentNotFound, status, text)

@@ -14,8 +14,9 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/connectfi"
-	"durablekyc.example/internal/docstore"
+	"durablekyc.example/internal/imagecheck"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
@@ -56,9 +57,9 @@ func (a *api) upload(c *gin.Context) (any, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), a.config.UploadTimeout)
 	defer cancel()
 	picture, err := a.checkImage(ctx, file)
-	var refused *docstore.RefusedError
+	var refused *imagecheck.RefusedError
 	switch {
-	case errors.As(err, &refused) && refused.Code == docstore.CodeTooLarge:
+	case errors.As(err, &refused) && refused.Code == imagecheck.CodeTooLarge:
 		return nil, errTooLarge
 	case errors.As(err, &refused): // the code is one of docstore.Codes, for programs
 		return nil, invalid([]connectfi.Problem{connectfi.NewProblem("/file", "contentMediaType", "refused", refused.Code, refused.Reason)})
@@ -73,16 +74,16 @@ func (a *api) upload(c *gin.Context) (any, error) {
 }
 
 // checkImage is the gate. Few at once: see Server.look.
-func (a *api) checkImage(ctx context.Context, file []byte) (docstore.Picture, error) {
+func (a *api) checkImage(ctx context.Context, file []byte) (imagecheck.Picture, error) {
 	select {
 	case a.looking <- struct{}{}:
 		defer func() { <-a.looking }()
 	case <-ctx.Done():
-		return docstore.Picture{}, ctx.Err()
+		return imagecheck.Picture{}, ctx.Err()
 	}
 	limits := a.config.Limits
 	limits.KeepKind = true
-	return docstore.Check(bytes.NewReader(file), limits)
+	return imagecheck.Check(bytes.NewReader(file), limits)
 }
 
 // file reads the form's part of that name, and no other.
@@ -171,7 +172,7 @@ func (a *api) update(c *gin.Context) (any, error) {
 		return nil, customerNotFound(asked.EntityID) // an entity's id is a customer's (A)
 	}
 	v, err := a.Orders.Submit(ctx, s.reference, submissionOf(asked, s.view))
-	var refused *workflows.RefusedError
+	var refused *cases.RefusedError
 	switch {
 	case errors.As(err, &refused) && refused.Type == workflows.RefusedInvalid:
 		return nil, invalid([]connectfi.Problem{connectfi.NewProblem("/documents", "uniqueItems", "by", "documentId", "must NOT have duplicate items")})

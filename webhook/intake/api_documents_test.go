@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/connectfi"
-	"durablekyc.example/internal/docstore"
+	"durablekyc.example/internal/imagecheck"
 	"durablekyc.example/webhook/intake"
 )
 
@@ -22,7 +22,7 @@ func (b *backend) document(side string) string {
 	status, text := b.call("/akepa/document/generate", `{"workflow":"PERSONAL","name":"`+side+`","extension":"png","type":"license"}`)
 	require.Equal(b.t, http.StatusOK, status, text)
 	id := into[connectfi.Envelope[connectfi.Document]](b.t, text).Data.ID
-	picture, err := docstore.Specimen("1", side)
+	picture, err := imagecheck.Specimen("1", side)
 	require.NoError(b.t, err)
 	status, text = b.upload(id, "file", picture)
 	require.Equal(b.t, http.StatusOK, status, text)
@@ -54,7 +54,7 @@ func TestAnUpdateThatWasRefusedCanBeMadeAgain(t *testing.T) {
 		`","documents":[{"documentId":"` + id + `","side":"front"}]}`
 	status, text := b.call("/akepa/update", update)
 	refused(t, http.StatusBadRequest, connectfi.CodeFileNotFound, status, text)
-	picture, err := docstore.Specimen("1", "front")
+	picture, err := imagecheck.Specimen("1", "front")
 	require.NoError(t, err)
 	status, text = b.upload(id, "file", picture)
 	require.Equal(t, http.StatusOK, status, text)
@@ -66,7 +66,7 @@ func TestAnUpdateThatWasRefusedCanBeMadeAgain(t *testing.T) {
 // The gate: what is no picture goes nowhere, and what is one arrives without
 // what else was in its file, in the kind it was announced as.
 func TestUploadsAreValidated(t *testing.T) {
-	picture, err := docstore.Specimen("1", "front")
+	picture, err := imagecheck.Specimen("1", "front")
 	require.NoError(t, err)
 	var got []byte
 	b := newBackend(t, func(c *intake.Config) {
@@ -100,10 +100,10 @@ func TestUploadsAreValidated(t *testing.T) {
 		file string
 		says string
 	}{
-		"a PDF":     {"%PDF-1.7 x", docstore.CodePDF},
-		"a page":    {"<html>", docstore.CodeNotImage},
-		"two files": {string(withText(picture, "<script>alert(1)</script>")), docstore.CodePolyglot},
-		"cut off":   {string(picture[:len(picture)/2]), docstore.CodeBroken},
+		"a PDF":     {"%PDF-1.7 x", imagecheck.CodePDF},
+		"a page":    {"<html>", imagecheck.CodeNotImage},
+		"two files": {string(withText(picture, "<script>alert(1)</script>")), imagecheck.CodePolyglot},
+		"cut off":   {string(picture[:len(picture)/2]), imagecheck.CodeBroken},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, text := b.upload("doc_1", "file", []byte(test.file))

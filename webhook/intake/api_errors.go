@@ -9,9 +9,9 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/connectfi"
 	"durablekyc.example/kyc"
-	"durablekyc.example/workflows"
 )
 
 // refusal is an answer in ConnectFi's error envelope. Its texts are the
@@ -90,19 +90,19 @@ func refusalOf(err error) *refusal {
 // unavailable says in one sentence why a case did not answer; empty if nobody
 // knows. It names no case, no customer and no address.
 func unavailable(err error) string {
-	var stuck *workflows.StuckError
+	var stuck *cases.StuckError
 	switch {
-	case errors.Is(err, workflows.ErrPaused):
+	case errors.Is(err, cases.ErrPaused):
 		return "The case is paused by an operator."
 	case errors.As(err, &stuck):
 		return "The case waits for an operator: the worker cannot go on with it."
-	case errors.Is(err, workflows.ErrNoWorker):
+	case errors.Is(err, cases.ErrNoWorker):
 		return "The case waits for a worker, and none is up."
-	case errors.Is(err, workflows.ErrBusy):
+	case errors.Is(err, cases.ErrBusy):
 		return "The case has no answer of ConnectFi's yet."
-	case errors.Is(err, workflows.ErrUnavailable):
+	case errors.Is(err, cases.ErrUnavailable):
 		return "Temporal takes no call just now."
-	case errors.Is(err, workflows.ErrNoAnswer):
+	case errors.Is(err, cases.ErrNoAnswer):
 		return "Temporal did not answer in time."
 	}
 	return ""

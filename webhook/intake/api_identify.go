@@ -10,6 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/connectfi"
 	"durablekyc.example/internal/weburl"
 	"durablekyc.example/kyc"
@@ -81,15 +82,15 @@ func (a *api) identify(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := a.startOrFind(c, workflows.StartOptions{Reference: asked.Reference, CustomerID: asked.CustomerID, SyncMode: asked.SyncMode,
+	v, err := a.startOrFind(c, cases.StartOptions{Reference: asked.Reference, CustomerID: asked.CustomerID, SyncMode: asked.SyncMode,
 		WebhookURL: asked.webhook(), Notify: a.Notify, Policy: a.Policy})
-	var refused *workflows.RefusedError
+	var refused *cases.RefusedError
 	switch {
 	case errors.As(err, &refused) && refused.Type == workflows.RefusedOtherWebhook:
 		return nil, invalid([]connectfi.Problem{connectfi.NewProblem("/webhookUrl", "const", "allowedValue", "as the case has it",
 			"must be equal to constant: this reference has another webhookUrl, which stays; leave it out to find the case")})
 	case errors.As(err, &refused) && refused.Type == workflows.RefusedOtherCustomer,
-		errors.Is(err, workflows.ErrEnded): // ended in Temporal, without a result: the reference is used up
+		errors.Is(err, cases.ErrEnded): // ended in Temporal, without a result: the reference is used up
 		return nil, referenceExists(asked.Reference)
 	case err != nil:
 		return nil, err
@@ -101,18 +102,18 @@ func (a *api) identify(c *gin.Context) (any, error) {
 // startOrFind starts the case or finds it, and tells it as it stands now. The answer to
 // a start is the first status, however long ago that was: a case that was found
 // is asked again.
-func (a *api) startOrFind(c *gin.Context, o workflows.StartOptions) (kyc.View, error) {
+func (a *api) startOrFind(c *gin.Context, o cases.StartOptions) (kyc.View, error) {
 	ctx, cancel := a.withTimeout(c)
 	defer cancel()
 	v, err := a.Orders.Start(ctx, o)
 	switch {
-	case errors.Is(err, workflows.ErrNoAnswer):
+	case errors.Is(err, cases.ErrNoAnswer):
 		return a.stillRunning(c, o, err)
 	case err != nil || v.Stage.Final():
 		return v, err
 	}
 	switch now, err := a.config.Applicants.Show(ctx, o.Reference); {
-	case errors.Is(err, workflows.ErrEnded):
+	case errors.Is(err, cases.ErrEnded):
 		return kyc.View{}, err
 	case err == nil:
 		v = now
@@ -133,7 +134,7 @@ func (a *api) startOrFind(c *gin.Context, o workflows.StartOptions) (kyc.View, e
 // stillRunning is the answer when no status came in time: the case exists and goes
 // on, which Temporal knows without a worker. If even that cannot be told, the
 // caller must ask again.
-func (a *api) stillRunning(c *gin.Context, o workflows.StartOptions, why error) (kyc.View, error) {
+func (a *api) stillRunning(c *gin.Context, o cases.StartOptions, why error) (kyc.View, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), 2*time.Second)
 	defer cancel()
 	if _, err := a.config.Applicants.Revision(ctx, o.Reference); err != nil {

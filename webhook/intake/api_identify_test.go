@@ -13,10 +13,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/connectfi"
 	"durablekyc.example/kyc"
 	"durablekyc.example/webhook/intake"
-	"durablekyc.example/workflows"
 )
 
 func printedPage(t *testing.T, name string) string {
@@ -229,7 +229,7 @@ func TestACustomerThatConnectFiDoesNotKnow(t *testing.T) {
 func TestACaseThatNobodyHasTakenUp(t *testing.T) {
 	b := newBackend(t)
 	customer := b.customer("approve")
-	b.office.late = workflows.ErrNoAnswer
+	b.office.late = cases.ErrNoAnswer
 	a := b.identified("A1", customer)
 	require.Equal(t, connectfi.Application{ApplicationID: "ref_A1", CustomerID: customer, Reference: "A1", Status: connectfi.StatusRunning,
 		EntityApplications: []connectfi.EntityApplication{{EntityID: customer, IsCustomer: true, Status: connectfi.StatusRunning}}}, a)
@@ -252,7 +252,7 @@ func TestACaseThatNobodyHasTakenUp(t *testing.T) {
 func TestTemporalIsAway(t *testing.T) {
 	b := newBackend(t)
 	const body = `{"customerId":"` + person + `","reference":"A1"}`
-	for _, b.office.broken = range []error{workflows.ErrUnavailable, workflows.ErrNoAnswer} {
+	for _, b.office.broken = range []error{cases.ErrUnavailable, cases.ErrNoAnswer} {
 		answer := b.with(http.MethodPost, "/akepa/identification", strings.NewReader(body), map[string]string{connectfi.TokenHeader: apiToken})
 		refused(t, http.StatusServiceUnavailable, connectfi.CodeExtAkepa, answer.Code, answer.Body.String())
 		require.Equal(t, "5", answer.Header().Get("Retry-After"))

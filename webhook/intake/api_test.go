@@ -18,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/connectfi"
 	"durablekyc.example/kyc"
 	"durablekyc.example/sandbox/simulator"
@@ -31,9 +32,9 @@ type office struct {
 	mu        sync.Mutex
 	connectfi *connectfi.Client
 	cases     map[string]*kyc.Case
-	told      map[string]kyc.View      // what became of an update, by its id
-	orders    []workflows.StartOptions // that began a case
-	asked     int                      // starts, finding ones included
+	told      map[string]kyc.View  // what became of an update, by its id
+	orders    []cases.StartOptions // that began a case
+	asked     int                  // starts, finding ones included
 	refreshed int
 	// deduplicates answers a start as Temporal answers an update that it has
 	// answered before, whatever has changed since.
@@ -42,7 +43,7 @@ type office struct {
 	late         error // what a call ends in after it was taken; nil is none
 }
 
-func (o *office) Start(ctx context.Context, order workflows.StartOptions) (kyc.View, error) {
+func (o *office) Start(ctx context.Context, order cases.StartOptions) (kyc.View, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.asked++; o.broken != nil {
@@ -55,9 +56,9 @@ func (o *office) Start(ctx context.Context, order workflows.StartOptions) (kyc.V
 		k = &fresh
 		o.cases[order.Reference], o.orders = k, append(o.orders, order)
 	case k.CustomerID != order.CustomerID:
-		return kyc.View{}, &workflows.RefusedError{Type: workflows.RefusedOtherCustomer, Reason: "another customer"}
+		return kyc.View{}, &cases.RefusedError{Type: workflows.RefusedOtherCustomer, Reason: "another customer"}
 	case !o.deduplicates && order.WebhookURL != "" && o.webhook(order.Reference) != order.WebhookURL:
-		return kyc.View{}, &workflows.RefusedError{Type: workflows.RefusedOtherWebhook, Reason: "another webhook"}
+		return kyc.View{}, &cases.RefusedError{Type: workflows.RefusedOtherWebhook, Reason: "another webhook"}
 	}
 	if o.late != nil {
 		return kyc.View{}, o.late
@@ -87,7 +88,7 @@ func (o *office) Submit(ctx context.Context, reference string, s kyc.Submission)
 		return kyc.View{}, err
 	}
 	if k.Stage.Final() { // a closed workflow takes no update
-		return kyc.View{}, &workflows.RefusedError{Type: workflows.RefusedEnded, Reason: "ended"}
+		return kyc.View{}, &cases.RefusedError{Type: workflows.RefusedEnded, Reason: "ended"}
 	}
 	if v, done := o.told[reference+s.ID]; done {
 		return v, nil
@@ -95,9 +96,9 @@ func (o *office) Submit(ctx context.Context, reference string, s kyc.Submission)
 	var invalid *kyc.SubmissionError
 	switch err := k.CheckSubmission(s); {
 	case errors.As(err, &invalid):
-		return kyc.View{}, &workflows.RefusedError{Type: workflows.RefusedInvalid, Reason: err.Error()}
+		return kyc.View{}, &cases.RefusedError{Type: workflows.RefusedInvalid, Reason: err.Error()}
 	case err != nil:
-		return kyc.View{}, &workflows.RefusedError{Type: workflows.RefusedNotWanted, Reason: err.Error()}
+		return kyc.View{}, &cases.RefusedError{Type: workflows.RefusedNotWanted, Reason: err.Error()}
 	}
 	k.Apply(kyc.Submitted{At: time.Now(), Submission: s})
 	if o.late != nil {
@@ -159,7 +160,7 @@ func (o *office) open(reference string) (*kyc.Case, error) {
 	case o.broken != nil:
 		return nil, o.broken
 	case k == nil:
-		return nil, workflows.ErrNotFound
+		return nil, cases.ErrNotFound
 	default:
 		return k, nil
 	}

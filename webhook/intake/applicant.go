@@ -12,14 +12,14 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/cases"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/kyc"
 	"durablekyc.example/webhook/page"
-	"durablekyc.example/workflows"
 )
 
 // applicantPath is where applicants are at home, below the path of the public URL: see Server.home.
-const applicantPath = seal.LinkPath
+const applicantPath = linktoken.LinkPath
 
 // Applicants is what the page asks of the cases. workflows.Client is one.
 type Applicants interface {
@@ -54,11 +54,11 @@ func (s *Server) postLink(c *gin.Context) {
 
 // link is the one in the address; false if it is good for nothing, which is
 // answered then.
-func (s *Server) link(c *gin.Context) (link seal.Ticket, v kyc.View, ok bool) {
+func (s *Server) link(c *gin.Context) (link linktoken.Ticket, v kyc.View, ok bool) {
 	link, text, err := s.readLink(c.Param("ticket"))
 	c.Params = gin.Params{{Key: "ticket", Value: text}} // as it was given out, from here on
 	switch {
-	case errors.Is(err, seal.ErrExpired):
+	case errors.Is(err, linktoken.ErrExpired):
 		s.renderMessage(c, http.StatusGone, "link_expired")
 		return link, v, false
 	case err != nil:
@@ -76,8 +76,8 @@ var encoded = regexp.MustCompile(`=[0-9A-F]{2}`)
 // readLink reads a ticket as mail programs leave it: with a full stop or a bracket
 // behind it, broken by blanks or line ends, encoded. Whatever is left of it must
 // still be a ticket, to the letter; text is that ticket.
-func (s *Server) readLink(raw string) (link seal.Ticket, text string, err error) {
-	foreign := func(r rune) bool { return !strings.ContainsRune(seal.TicketAlphabet, r) }
+func (s *Server) readLink(raw string) (link linktoken.Ticket, text string, err error) {
+	foreign := func(r rune) bool { return !strings.ContainsRune(linktoken.TicketAlphabet, r) }
 	clean := func(raw string) string {
 		return strings.Map(func(r rune) rune {
 			if foreign(r) {
@@ -95,12 +95,12 @@ func (s *Server) readLink(raw string) (link seal.Ticket, text string, err error)
 		first = raw[:i]
 	}
 	for _, text := range []string{raw, clean(raw), first, clean(decoded)} {
-		link, err := s.config.Keys.Redeem(seal.Link, text, time.Now())
-		if !errors.Is(err, seal.ErrForged) {
+		link, err := s.config.Keys.Redeem(linktoken.Link, text, time.Now())
+		if !errors.Is(err, linktoken.ErrForged) {
 			return link, text, err
 		}
 	}
-	return link, raw, seal.ErrForged
+	return link, raw, linktoken.ErrForged
 }
 
 // elsewhere answers at addresses that are nobody's. A link may have become one
@@ -171,7 +171,7 @@ func (s *Server) renderCase(c *gin.Context, a applicant, status int, sent *form)
 
 // loadCase is the case of a ticket; false if there is nothing to do for its holder,
 // which is answered then.
-func (s *Server) loadCase(c *gin.Context, t seal.Ticket) (kyc.View, bool) {
+func (s *Server) loadCase(c *gin.Context, t linktoken.Ticket) (kyc.View, bool) {
 	if s.limited(c, s.caseReadLimit, t) {
 		return kyc.View{}, false
 	}
@@ -179,9 +179,9 @@ func (s *Server) loadCase(c *gin.Context, t seal.Ticket) (kyc.View, bool) {
 	defer cancel()
 	v, err := s.config.Applicants.Show(ctx, t.Subject)
 	switch {
-	case errors.Is(err, workflows.ErrNotFound):
+	case errors.Is(err, cases.ErrNotFound):
 		s.renderMessage(c, http.StatusNotFound, "link_unknown") // Temporal has forgotten it
-	case errors.Is(err, workflows.ErrEnded):
+	case errors.Is(err, cases.ErrEnded):
 		s.renderMessage(c, http.StatusGone, "withdrawn") // an operator ended it, in Temporal
 	case err != nil:
 		s.renderUnavailable(c, err)
@@ -200,7 +200,7 @@ func (s *Server) loadCase(c *gin.Context, t seal.Ticket) (kyc.View, bool) {
 }
 
 // limited answers whoever does something more often than anybody needs to.
-func (s *Server) limited(c *gin.Context, l *limiter, t seal.Ticket) bool {
+func (s *Server) limited(c *gin.Context, l *limiter, t linktoken.Ticket) bool {
 	wait := l.wait(t.Subject + "/" + t.Part)
 	if wait <= 0 {
 		return false

@@ -16,8 +16,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/internal/docstore"
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/imagecheck"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/kyc"
 	"durablekyc.example/webhook/intake"
 	"durablekyc.example/workflows"
@@ -46,7 +49,7 @@ func (r *room) Show(_ context.Context, reference string) (kyc.View, error) {
 		return kyc.View{}, r.broken
 	}
 	if reference != r.kycCase.Reference || reference == "" {
-		return kyc.View{}, workflows.ErrNotFound
+		return kyc.View{}, cases.ErrNotFound
 	}
 	return r.kycCase.View(), nil
 }
@@ -67,7 +70,7 @@ func (r *room) SubmitAsync(_ context.Context, _ string, s kyc.Submission) error 
 		if err == nil {
 			err = kyc.ErrDocumentsNotRequested
 		}
-		return &workflows.RefusedError{Type: workflows.RefusedNotWanted, Reason: err.Error()}
+		return &cases.RefusedError{Type: workflows.RefusedNotWanted, Reason: err.Error()}
 	}
 	r.kycCase.Apply(kyc.Submitted{At: time.Now(), Submission: s})
 	r.taken = append(r.taken, s)
@@ -92,9 +95,9 @@ func (r *room) reads(status kyc.Status, outcome kyc.Outcome, entities ...kyc.Ent
 
 func images(t testing.TB, options ...docstore.Option) *docstore.Store {
 	t.Helper()
-	text, err := seal.NewKeyset()
+	text, err := encryption.NewKeyset()
 	require.NoError(t, err)
-	keyset, err := seal.ParseKeyset(text)
+	keyset, err := encryption.ParseKeyset(text)
 	require.NoError(t, err)
 	store, err := docstore.Open(t.Context(), "mem://", keyset, options...)
 	require.NoError(t, err)
@@ -135,7 +138,7 @@ func visit(t testing.TB, r *room, change ...func(*intake.Config)) *visitor {
 }
 
 func (v *visitor) link(entity string, lasts time.Duration) string {
-	address := v.keys.Address("", seal.Ticket{Subject: "A1", Part: entity, Epoch: v.room.kycCase.LinkEpoch, Expires: time.Now().Add(lasts)})
+	address := v.keys.Address("", linktoken.Ticket{Subject: "A1", Part: entity, Epoch: v.room.kycCase.LinkEpoch, Expires: time.Now().Add(lasts)})
 	return address
 }
 
@@ -230,7 +233,7 @@ func (v *visitor) licence(entity string) []field {
 }
 
 func side(t testing.TB, seed, name string) field {
-	picture, err := docstore.Specimen(seed, name)
+	picture, err := imagecheck.Specimen(seed, name)
 	require.NoError(t, err)
 	return field{name, string(picture)}
 }
@@ -282,9 +285,9 @@ func TestLinksThatAreGoodForNothing(t *testing.T) {
 			v.room.apply(kyc.LinksRevoked{At: time.Now()})
 			return link
 		}, status: http.StatusGone, says: "link"},
-		"ended in Temporal": {room: &room{broken: &workflows.EndedError{State: workflows.RunTerminated}}, status: http.StatusGone, says: "called off"},
-		"paused":            {room: &room{broken: &workflows.PausedError{By: "olga"}}, status: http.StatusServiceUnavailable, says: "again"},
-		"Temporal away":     {room: &room{broken: workflows.ErrUnavailable}, status: http.StatusServiceUnavailable, says: "again"},
+		"ended in Temporal": {room: &room{broken: &cases.EndedError{State: cases.RunTerminated}}, status: http.StatusGone, says: "called off"},
+		"paused":            {room: &room{broken: &cases.PausedError{By: "olga"}}, status: http.StatusServiceUnavailable, says: "again"},
+		"Temporal away":     {room: &room{broken: cases.ErrUnavailable}, status: http.StatusServiceUnavailable, says: "again"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := visit(t, test.room)

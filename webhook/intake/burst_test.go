@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/connectfi"
-	"durablekyc.example/internal/seal"
-	"durablekyc.example/internal/serve"
+	"durablekyc.example/internal/httpserver"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/webhook/intake"
 )
 
@@ -53,7 +53,7 @@ func TestBeyondThePlacesNoBodyIsRead(t *testing.T) {
 	requireProblem(t, answer)
 	require.Zero(t, body.read, "not a byte of the body is read")
 	require.True(t, e.counted(t, "shed"))
-	outsider := "/connectfi/callbacks/" + reference + "/" + e.keys.Mint(seal.Callback, "another")
+	outsider := "/connectfi/callbacks/" + reference + "/" + e.keys.Mint(linktoken.Callback, "another")
 	require.Equal(t, http.StatusNotFound, e.post(outsider, printed).Code, "a stranger learns nothing of it")
 	require.Empty(t, d.taken())
 
@@ -177,7 +177,7 @@ func (e edge) takes(t *testing.T, public string, status int) {
 // does not keep its connection for the rest of it.
 func TestAClientThatIsTurnedAwayIsToldAtOnce(t *testing.T) {
 	e, public, _ := served(t, func(c *intake.Config) {
-		c.BodyTimeout, c.Times = time.Minute, serve.Timeouts{Read: time.Minute}
+		c.BodyTimeout, c.Times = time.Minute, httpserver.Timeouts{Read: time.Minute}
 	})
 	holder, _ := e.holds(t, public)
 	began := time.Now()
@@ -210,7 +210,7 @@ func TestASlowBodyGivesItsPlaceBack(t *testing.T) {
 // and a callback waits instead of being lost.
 func TestAFullListenerLeavesTheOperatorsAlone(t *testing.T) {
 	e, public, admin := served(t, func(c *intake.Config) {
-		c.MaxConnections, c.Times = 4, serve.Timeouts{Header: 300 * time.Millisecond}
+		c.MaxConnections, c.Times = 4, httpserver.Timeouts{Header: 300 * time.Millisecond}
 	})
 	var silent []net.Conn
 	for range 4 {
@@ -221,7 +221,7 @@ func TestAFullListenerLeavesTheOperatorsAlone(t *testing.T) {
 	}
 	began := time.Now()
 	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
-		require.NoError(t, serve.Check(t.Context(), "http://"+admin+path))
+		require.NoError(t, httpserver.Check(t.Context(), "http://"+admin+path))
 	}
 	e.takes(t, public, http.StatusAccepted)
 	require.GreaterOrEqual(t, time.Since(began), 100*time.Millisecond, "it waited for a place")

@@ -12,7 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"durablekyc.example/connectfi"
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/workflows"
 )
 
@@ -32,7 +32,7 @@ const lingerTimeout = time.Second
 // status without them, a little later.
 func (s *Server) callback(c *gin.Context) {
 	reference := c.Param("reference")
-	if !s.config.Keys.Valid(seal.Callback, reference, c.Param("token")) {
+	if !s.config.Keys.Valid(linktoken.Callback, reference, c.Param("token")) {
 		s.finishCallback(c, errUnknown)
 		return
 	}

@@ -14,7 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/cases"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/webhook/intake"
 	"durablekyc.example/workflows"
 )
@@ -85,9 +86,9 @@ func TestEveryAnswer(t *testing.T) {
 		"elsewhere":             {path: "/", method: http.MethodGet, status: 404},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := &desk{cases: map[string]error{reference: nil, "closed": workflows.ErrEnded,
-				"busy": fmt.Errorf("%w (resource exhausted)", workflows.ErrUnavailable),
-				"late": fmt.Errorf("%w (deadline)", workflows.ErrNoAnswer), "strange": errors.New("who knows")}}
+			d := &desk{cases: map[string]error{reference: nil, "closed": cases.ErrEnded,
+				"busy": fmt.Errorf("%w (resource exhausted)", cases.ErrUnavailable),
+				"late": fmt.Errorf("%w (deadline)", cases.ErrNoAnswer), "strange": errors.New("who knows")}}
 			e := newEdge(t, d)
 			if test.method == "" {
 				test.method = http.MethodPost
@@ -100,7 +101,7 @@ func TestEveryAnswer(t *testing.T) {
 			case test.token == "":
 				test.path = e.path(test.reference)
 			case test.token == reference:
-				test.path = "/connectfi/callbacks/" + test.reference + "/" + e.keys.Mint(seal.Callback, reference)
+				test.path = "/connectfi/callbacks/" + test.reference + "/" + e.keys.Mint(linktoken.Callback, reference)
 			default:
 				test.path = "/connectfi/callbacks/" + test.reference + "/" + test.token
 			}
@@ -124,7 +125,7 @@ func TestEveryAnswer(t *testing.T) {
 				require.Empty(t, answer.Body.String())
 			}
 			log := e.log.String()
-			require.NotContains(t, log, e.keys.Mint(seal.Callback, test.reference), "no capability in the log")
+			require.NotContains(t, log, e.keys.Mint(linktoken.Callback, test.reference), "no capability in the log")
 			require.NotContains(t, log, "Mustermann")
 			require.Contains(t, log, `"status":`+fmt.Sprint(test.status))
 		})
@@ -148,7 +149,7 @@ func requireProblem(t *testing.T, answer *httptest.ResponseRecorder) {
 // A stranger who tries tokens must not learn which references exist.
 func TestWrongTokenAndUnknownReferenceLookTheSame(t *testing.T) {
 	e := newEdge(t, &desk{cases: map[string]error{reference: nil}})
-	wrong := e.post("/connectfi/callbacks/"+reference+"/"+e.keys.Mint(seal.Callback, "nobody"), printed)
+	wrong := e.post("/connectfi/callbacks/"+reference+"/"+e.keys.Mint(linktoken.Callback, "nobody"), printed)
 	unknown := e.post(e.path("nobody"), printed)
 	nowhere := e.post("/nowhere", printed)
 	for _, other := range []*httptest.ResponseRecorder{unknown, nowhere} {
@@ -249,7 +250,7 @@ func TestAPanicIsNotShown(t *testing.T) {
 	require.NotContains(t, answer.Body.String(), "Mustermann")
 	require.Contains(t, e.log.String(), "goroutine")
 	require.NotContains(t, e.log.String(), "Mustermann")
-	require.NotContains(t, e.log.String(), e.keys.Mint(seal.Callback, reference))
+	require.NotContains(t, e.log.String(), e.keys.Mint(linktoken.Callback, reference))
 }
 
 func TestTheLogNamesRoutesNotPaths(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 	"go.temporal.io/sdk/testsuite"
 
 	"durablekyc.example/activities"
-	"durablekyc.example/internal/hook"
+	"durablekyc.example/internal/delivery"
 	"durablekyc.example/kyc"
 	"durablekyc.example/webhook/intake"
 )
@@ -77,9 +77,9 @@ func TestEverythingSentIsDescribed(t *testing.T) {
 		}
 	}))
 	t.Cleanup(receiver.Close)
-	secrets, err := hook.ParseSecrets(hook.NewSecret())
+	secrets, err := delivery.ParseSecrets(delivery.NewSecret())
 	require.NoError(t, err)
-	hooks, err := hook.New(hook.Config{Secrets: secrets, AllowPrivate: true})
+	hooks, err := delivery.New(delivery.Config{Secrets: secrets, AllowPrivate: true})
 	require.NoError(t, err)
 	do := activities.New(activities.Config{Hooks: hooks, NotifyURL: receiver.URL + "/event",
 		ApplicantURL: func(string, int, time.Time) string { return "https://kyc.example/verify/link/a" }})

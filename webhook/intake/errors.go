@@ -9,7 +9,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"durablekyc.example/workflows"
+	"durablekyc.example/cases"
 )
 
 // What the edge itself has against a request. What the cases say comes in the
@@ -58,9 +58,9 @@ func responseFor(err error) response {
 		return response{http.StatusAccepted, resultForeign, ""}
 	case errors.Is(err, errNotUnderstood):
 		return response{http.StatusAccepted, resultNotUnderstood, ""}
-	case errors.Is(err, workflows.ErrEnded):
+	case errors.Is(err, cases.ErrEnded):
 		return response{http.StatusOK, resultClosed, ""}
-	case errors.Is(err, errUnknown), errors.Is(err, workflows.ErrNotFound), errors.Is(err, errNotHere):
+	case errors.Is(err, errUnknown), errors.Is(err, cases.ErrNotFound), errors.Is(err, errNotHere):
 		return response{http.StatusNotFound, resultUnknown, "There is nothing at this address."}
 	case errors.Is(err, errMethod):
 		return response{http.StatusMethodNotAllowed, "", "This address takes another method: see the Allow header."}

@@ -13,8 +13,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"durablekyc.example/internal/docstore"
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/imagecheck"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/kyc"
 	"durablekyc.example/webhook/page"
 )
@@ -33,12 +33,12 @@ type form struct {
 
 // storedImage is an image that passed the gate and waits for the rest of its form.
 type storedImage struct {
-	Key       string                  `json:"k"`
-	Extension string                  `json:"e"`
-	Sum       [sha256.Size]byte       `json:"s"` // of its bytes: what the submission's id is drawn from
-	Print     docstore.PerceptualHash `json:"p"`
-	Warnings  []docstore.Warning      `json:"w,omitempty"`
-	Type      kyc.DocumentType        `json:"t"` // it was photographed as
+	Key       string                    `json:"k"`
+	Extension string                    `json:"e"`
+	Sum       [sha256.Size]byte         `json:"s"` // of its bytes: what the submission's id is drawn from
+	Print     imagecheck.PerceptualHash `json:"p"`
+	Warnings  []imagecheck.Warning      `json:"w,omitempty"`
+	Type      kyc.DocumentType          `json:"t"` // it was photographed as
 }
 
 // Bounds of a form, besides its images.
@@ -183,13 +183,13 @@ func (s *Server) draft(a applicant, f *form) string {
 	}
 	t := a.Ticket
 	t.Part, t.Nonce = f.entity, string(text)
-	return s.config.Keys.Issue(seal.Draft, t)
+	return s.config.Keys.Issue(linktoken.Draft, t)
 }
 
 // loadDraft finds what an earlier form of this entity left with us. An old or
 // strange draft is no draft.
 func (s *Server) loadDraft(a applicant, f *form) {
-	t, err := s.config.Keys.Redeem(seal.Draft, f.draft, time.Now())
+	t, err := s.config.Keys.Redeem(linktoken.Draft, f.draft, time.Now())
 	if err != nil || t.Subject != a.Subject || t.Part != f.entity || t.Epoch != a.Epoch {
 		return
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/connectfi"
-	"durablekyc.example/internal/docstore"
+	"durablekyc.example/internal/imagecheck"
 	"durablekyc.example/webhook/intake"
 )
 
@@ -23,7 +23,7 @@ import (
 func atAnyPace(c *intake.Config) {
 	c.PerAddress = intake.Rate{Every: time.Nanosecond, Burst: 1 << 30}
 	c.PerToken, c.UploadEvery, c.UploadBurst = c.PerAddress, time.Nanosecond, 1<<30
-	c.Limits = docstore.Limits{MaxBytes: ofImage, MaxPixels: 10_000, MinEdge: 16, MaxEdge: 400}
+	c.Limits = imagecheck.Limits{MaxBytes: ofImage, MaxPixels: 10_000, MinEdge: 16, MaxEdge: 400}
 	c.BodyTimeout = time.Minute
 }
 

@@ -14,7 +14,8 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/require"
 
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/cases"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/webhook/intake"
 	"durablekyc.example/workflows"
@@ -56,7 +57,7 @@ func (d *desk) Callback(ctx context.Context, reference string, hint workflows.Ca
 	defer d.mu.Unlock()
 	err, known := d.cases[reference]
 	if !known {
-		return workflows.ErrNotFound
+		return cases.ErrNotFound
 	}
 	if err == nil {
 		d.hints = append(d.hints, hint)
@@ -74,7 +75,7 @@ func (d *desk) taken() []workflows.Callback {
 type edge struct {
 	*intake.Server
 	t    testing.TB
-	keys seal.Keys
+	keys linktoken.Keys
 	log  *journal
 }
 
@@ -97,7 +98,7 @@ func (j *journal) String() string {
 
 func newEdge(t testing.TB, cases intake.Cases, change ...func(*intake.Config)) edge {
 	t.Helper()
-	keys, err := seal.ParseKeys(secret)
+	keys, err := linktoken.ParseKeys(secret)
 	require.NoError(t, err)
 	metrics, err := telemetry.New("webhook")
 	require.NoError(t, err)
@@ -114,7 +115,7 @@ func newEdge(t testing.TB, cases intake.Cases, change ...func(*intake.Config)) e
 
 // path is the callback URL's path for a reference.
 func (e edge) path(reference string) string {
-	return "/connectfi/callbacks/" + reference + "/" + e.keys.Mint(seal.Callback, reference)
+	return "/connectfi/callbacks/" + reference + "/" + e.keys.Mint(linktoken.Callback, reference)
 }
 
 func (e edge) send(method, path string, body io.Reader) *httptest.ResponseRecorder {
@@ -147,7 +148,7 @@ func TestNewNamesEverythingMissing(t *testing.T) {
 }
 
 func TestOneRegistryOneServer(t *testing.T) {
-	keys, err := seal.ParseKeys(secret)
+	keys, err := linktoken.ParseKeys(secret)
 	require.NoError(t, err)
 	metrics, err := telemetry.New("webhook")
 	require.NoError(t, err)

@@ -21,9 +21,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/connectfi"
-	"durablekyc.example/internal/docstore"
-	"durablekyc.example/internal/seal"
-	"durablekyc.example/internal/serve"
+	"durablekyc.example/internal/httpserver"
+	"durablekyc.example/internal/imagecheck"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/webhook/intake"
 )
 
@@ -95,7 +95,7 @@ func TestEveryRouteHasItsBounds(t *testing.T) {
 	require.ElementsMatch(t, keysOf(bounds), there)
 
 	// The admin listener's mux does not tell its patterns: its source does.
-	source, err := os.ReadFile("../../internal/serve/admin.go")
+	source, err := os.ReadFile("../../internal/httpserver/admin.go")
 	require.NoError(t, err)
 	there = nil
 	for _, pattern := range regexp.MustCompile(`mux\.Handle\w*\("([^"]*)"`).FindAllSubmatch(source, -1) {
@@ -117,25 +117,25 @@ func keysOf(all map[string]bound) (keys []string) {
 func everything(t *testing.T, change ...func(*intake.Config)) *backend {
 	return newBackend(t, append([]func(*intake.Config){func(c *intake.Config) {
 		c.Applicants = waiting(person)
-		c.Limits = docstore.DefaultLimits()
+		c.Limits = imagecheck.DefaultLimits()
 		c.Limits.MaxBytes = ofImage
 		c.BodyTimeout, c.UploadTimeout = 100*time.Millisecond, 100*time.Millisecond
-		c.Times = serve.Timeouts{Header: 250 * time.Millisecond, Read: 250 * time.Millisecond}
+		c.Times = httpserver.Timeouts{Header: 250 * time.Millisecond, Read: 250 * time.Millisecond}
 	}}, change...)...)
 }
 
 // asked is a request to a route as its rightful user would send it, but for the body.
 func (b *backend) asked(route string, body io.Reader) *http.Request {
 	method, pattern, _ := strings.Cut(route, " ")
-	ticket := seal.Ticket{Subject: "A1", Nonce: "S1", Expires: time.Now().Add(time.Hour)}
-	path := strings.NewReplacer(":reference", reference, ":session", ticket.Nonce, ":token", b.keys.Mint(seal.Callback, reference),
-		":ticket", b.keys.Issue(seal.Link, ticket), ":name", "none.js", ":documentId", "doc_1").Replace(pattern)
+	ticket := linktoken.Ticket{Subject: "A1", Nonce: "S1", Expires: time.Now().Add(time.Hour)}
+	path := strings.NewReplacer(":reference", reference, ":session", ticket.Nonce, ":token", b.keys.Mint(linktoken.Callback, reference),
+		":ticket", b.keys.Issue(linktoken.Link, ticket), ":name", "none.js", ":documentId", "doc_1").Replace(pattern)
 	request := httptest.NewRequest(method, path, body)
 	request.Header.Set("Content-Type", "application/json")
 	switch {
 	case strings.HasPrefix(path, "/verify/"):
 		request.Header.Set("Content-Type", "multipart/form-data; boundary=b")
-		request.AddCookie(&http.Cookie{Name: "kyc_session_" + ticket.Nonce, Value: b.keys.Issue(seal.Session, ticket)})
+		request.AddCookie(&http.Cookie{Name: "kyc_session_" + ticket.Nonce, Value: b.keys.Issue(linktoken.Session, ticket)})
 	case strings.HasPrefix(path, "/akepa/document/upload/"):
 		request.Header.Set("Content-Type", "multipart/form-data; boundary=b")
 		fallthrough
@@ -147,10 +147,10 @@ func (b *backend) asked(route string, body io.Reader) *http.Request {
 
 // begun is how a body begins that goes on for long.
 func (b *backend) begun(route string) string {
-	ticket := seal.Ticket{Subject: "A1", Nonce: "S1", Expires: time.Now().Add(time.Hour).Truncate(time.Second)}
+	ticket := linktoken.Ticket{Subject: "A1", Nonce: "S1", Expires: time.Now().Add(time.Hour).Truncate(time.Second)}
 	switch route {
 	case "POST /verify/case", "POST /verify/case/:session":
-		return "--b\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n" + b.keys.Issue(seal.Form, ticket) +
+		return "--b\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n" + b.keys.Issue(linktoken.Form, ticket) +
 			"\r\n--b\r\nContent-Disposition: form-data; name=\"front\"; filename=\"x\"\r\n\r\n"
 	case "POST /akepa/document/upload/:documentId":
 		return "--b\r\nContent-Disposition: form-data; name=\"other\"\r\n\r\n"

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/kyc"
 	"durablekyc.example/webhook/intake"
@@ -51,7 +52,7 @@ func (bursting) Callback(context.Context, string, workflows.Callback) error     
 func (bursting) Show(context.Context, string) (kyc.View, error)                   { panic(errors.New(inside)) }
 func (bursting) Revision(context.Context, string) (string, error)                 { panic(http.ErrAbortHandler) }
 func (bursting) SubmitAsync(context.Context, string, kyc.Submission) error        { panic(inside) }
-func (bursting) Start(context.Context, workflows.StartOptions) (kyc.View, error)  { panic(inside) }
+func (bursting) Start(context.Context, cases.StartOptions) (kyc.View, error)      { panic(inside) }
 func (bursting) Submit(context.Context, string, kyc.Submission) (kyc.View, error) { panic(inside) }
 func (bursting) Refresh(context.Context, string) (kyc.View, error)                { panic(inside) }
 

@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/internal/docstore"
-	"durablekyc.example/internal/seal"
-	"durablekyc.example/internal/serve"
+	"durablekyc.example/internal/httpserver"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/webhook/intake"
 )
@@ -26,9 +26,9 @@ import (
 // serving runs an edge on real listeners.
 func serving(t *testing.T, e edge) (public, admin string, stop func() error) {
 	t.Helper()
-	one, err := serve.Listen("127.0.0.1:0")
+	one, err := httpserver.Listen("127.0.0.1:0")
 	require.NoError(t, err)
-	other, err := serve.Listen("127.0.0.1:0")
+	other, err := httpserver.Listen("127.0.0.1:0")
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
@@ -55,21 +55,21 @@ func TestServe(t *testing.T) {
 	require.NoError(t, response.Body.Close())
 	require.Equal(t, http.StatusAccepted, response.StatusCode)
 
-	require.NoError(t, serve.Check(t.Context(), "http://"+admin+"/healthz"))
-	require.NoError(t, serve.Check(t.Context(), "http://"+admin+"/readyz"))
+	require.NoError(t, httpserver.Check(t.Context(), "http://"+admin+"/healthz"))
+	require.NoError(t, httpserver.Check(t.Context(), "http://"+admin+"/readyz"))
 	trouble <- errors.New("Temporal does not answer")
-	require.ErrorContains(t, serve.Check(t.Context(), "http://"+admin+"/readyz"), "503: Temporal does not answer")
+	require.ErrorContains(t, httpserver.Check(t.Context(), "http://"+admin+"/readyz"), "503: Temporal does not answer")
 	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
-		require.ErrorContains(t, serve.Check(t.Context(), "http://"+public+path), "404", "strangers see no "+path)
+		require.ErrorContains(t, httpserver.Check(t.Context(), "http://"+public+path), "404", "strangers see no "+path)
 	}
 	require.NoError(t, stop())
 }
 
 func TestALostListenerEndsTheOther(t *testing.T) {
 	e := newEdge(t, &desk{})
-	one, err := serve.Listen("127.0.0.1:0")
+	one, err := httpserver.Listen("127.0.0.1:0")
 	require.NoError(t, err)
-	other, err := serve.Listen("127.0.0.1:0")
+	other, err := httpserver.Listen("127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, one.Close())
 	require.ErrorContains(t, e.Serve(t.Context(), one, other), one.Addr().String())
@@ -145,7 +145,7 @@ func TestCallbacksUnderWayAreFinished(t *testing.T) {
 }
 
 func ExampleServer_Public() {
-	keys, _ := seal.ParseKeys("a-secret-of-more-than-32-characters-0")
+	keys, _ := linktoken.ParseKeys("a-secret-of-more-than-32-characters-0")
 	metrics, _ := telemetry.New("webhook")
 	edge, err := intake.New(intake.Config{
 		Cases:      &desk{cases: map[string]error{"A1": nil}}, // in production a workflows.Client
@@ -157,7 +157,7 @@ func ExampleServer_Public() {
 		fmt.Println(err)
 		return
 	}
-	url := "/connectfi/callbacks/A1/" + keys.Mint(seal.Callback, "A1")
+	url := "/connectfi/callbacks/A1/" + keys.Mint(linktoken.Callback, "A1")
 	body := `{"code":"0","data":{"applicationId":"iapp_1","reference":"A1","status":"completed","outcome":"Approved"},"requestId":"1"}`
 	answer := httptest.NewRecorder()
 	edge.Public().ServeHTTP(answer, httptest.NewRequest(http.MethodPost, url, strings.NewReader(body)))

@@ -19,8 +19,9 @@ import (
 	"golang.org/x/time/rate"
 
 	"durablekyc.example/internal/docstore"
-	"durablekyc.example/internal/seal"
-	"durablekyc.example/internal/serve"
+	"durablekyc.example/internal/httpserver"
+	"durablekyc.example/internal/imagecheck"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/internal/weburl"
 	"durablekyc.example/webhook/page"
@@ -41,14 +42,14 @@ type Config struct {
 	Applicants Applicants
 	Documents  *docstore.Store             // where the applicants' images go
 	PublicURL  string                      // as applicants reach the Public handler: with a path where a proxy puts it below one
-	Keys       seal.Keys                   // whose callback URLs and links are accepted
+	Keys       linktoken.Keys              // whose callback URLs and links are accepted
 	Ready      func(context.Context) error // nil when Temporal can take a signal now
 	Logger     *slog.Logger
 	Telemetry  *telemetry.Telemetry
 
 	// MaxConnections is how many connections the public listener has at once;
 	// zero is 1024, which is more than all of what follows can use. More wait:
-	// see serve.Times.Crowd.
+	// see httpserver.Timeouts.
 	MaxConnections int
 	// MaxCallbacks is how many callbacks may come in at once, and MaxSignals
 	// how many of them may be on their way to Temporal then; zero is 256 and 64.
@@ -60,7 +61,7 @@ type Config struct {
 	BodyTimeout time.Duration
 
 	// Limits are the gate's; the zero Limits are docstore.DefaultLimits.
-	Limits docstore.Limits
+	Limits imagecheck.Limits
 	// UploadTimeout is how long an applicant's images may take; zero is 5 min,
 	// which is 20 MB at 0.6 Mbit/s.
 	UploadTimeout time.Duration
@@ -85,7 +86,7 @@ type Config struct {
 	// or login of the API, wherever it calls from; zero is 500 after 2000.
 	PerAddress, PerToken Rate
 	// Times are how long clients may take on both listeners; zero is serve's.
-	Times serve.Timeouts
+	Times httpserver.Timeouts
 }
 
 // Server is the edge as a value. See New.
@@ -134,7 +135,7 @@ func New(c Config) (*Server, error) {
 	}{
 		{c.Cases == nil, "cases to hand over to"}, {c.Applicants == nil, "cases to show to applicants"},
 		{c.Documents == nil, "a document store"}, {c.PublicURL == "", "its public URL"},
-		{c.Keys == seal.Keys{}, "keys for callback URLs and links"},
+		{c.Keys == linktoken.Keys{}, "keys for callback URLs and links"},
 		{c.Ready == nil, "a readiness check"}, {c.Logger == nil, "a logger"}, {c.Telemetry == nil, "telemetry"},
 	} {
 		if missing.is {
@@ -167,8 +168,8 @@ func New(c Config) (*Server, error) {
 	if c.BodyTimeout <= 0 {
 		c.BodyTimeout = 10 * time.Second
 	}
-	if c.Limits == (docstore.Limits{}) {
-		c.Limits = docstore.DefaultLimits()
+	if c.Limits == (imagecheck.Limits{}) {
+		c.Limits = imagecheck.DefaultLimits()
 	}
 	if c.UploadTimeout <= 0 {
 		c.UploadTimeout = 5 * time.Minute
@@ -266,7 +267,7 @@ func (s *Server) Public() http.Handler { return s.public }
 
 // Admin is the handler for the listener that only the operator reaches.
 func (s *Server) Admin() http.Handler {
-	admin := serve.Admin(s.config.Ready, s.config.Telemetry.Handler())
+	admin := httpserver.Admin(s.config.Ready, s.config.Telemetry.Handler())
 	if s.config.Codec == nil {
 		return admin
 	}

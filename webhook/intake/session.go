@@ -10,7 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/kyc"
 	"durablekyc.example/webhook/page"
 )
@@ -33,7 +33,7 @@ const sessionLasts = 12 * time.Hour
 // applicant is somebody who opened a link: which case, which part of it, and
 // for how long. Nothing is kept here; the cookie is all there is, so any number
 // of us serve the same applicant.
-type applicant struct{ seal.Ticket }
+type applicant struct{ linktoken.Ticket }
 
 // caseOf is the address of a session: it names the session, so a page and its
 // form stay with whom they were made for, whatever else the browser opens. The
@@ -41,14 +41,14 @@ type applicant struct{ seal.Ticket }
 func (s *Server) caseOf(a applicant) string { return s.home + "/case/" + a.Nonce }
 
 // same reports whether a ticket is for the same part of the same case.
-func (a applicant) same(t seal.Ticket) bool {
+func (a applicant) same(t linktoken.Ticket) bool {
 	return a.Subject == t.Subject && a.Part == t.Part && a.Epoch == t.Epoch
 }
 
 // startSession turns a link into a session, which ends with the link at the latest. In
 // a browser that has a session of this part of this case already, it is the same
 // one: its other tabs go on, and their forms can be sent.
-func (s *Server) startSession(c *gin.Context, link seal.Ticket) applicant {
+func (s *Server) startSession(c *gin.Context, link linktoken.Ticket) applicant {
 	session := applicant{link}
 	if soon := time.Now().Add(sessionLasts); soon.Before(session.Expires) {
 		session.Expires = soon
@@ -65,7 +65,7 @@ func (s *Server) startSession(c *gin.Context, link seal.Ticket) applicant {
 			s.cookie(c, sessionCookie+old.Nonce, "", -time.Second)
 		}
 	}
-	s.cookie(c, sessionCookie+session.Nonce, s.config.Keys.Issue(seal.Session, session.Ticket), time.Until(session.Expires))
+	s.cookie(c, sessionCookie+session.Nonce, s.config.Keys.Issue(linktoken.Session, session.Ticket), time.Until(session.Expires))
 	return session
 }
 
@@ -77,7 +77,7 @@ func (s *Server) sessions(c *gin.Context) (all []applicant) {
 			continue
 		}
 		// The name is the client's to choose; the id is sealed into the ticket.
-		t, err := s.config.Keys.Redeem(seal.Session, cookie.Value, time.Now())
+		t, err := s.config.Keys.Redeem(linktoken.Session, cookie.Value, time.Now())
 		twice := slices.ContainsFunc(all, func(a applicant) bool { return a.Nonce == id })
 		if err == nil && t.Nonce == id && !twice {
 			all = append(all, applicant{t})
@@ -123,13 +123,13 @@ func (s *Server) back(c *gin.Context) string {
 
 // csrf is in every form of this session, and in no other's.
 func (s *Server) csrf(a applicant) string {
-	return s.config.Keys.Issue(seal.Form, a.Ticket)
+	return s.config.Keys.Issue(linktoken.Form, a.Ticket)
 }
 
 // validCSRF reports whether a form is of this session, which may have been renewed
 // since the form was made.
 func (s *Server) validCSRF(a applicant, csrf string) bool {
-	t, err := s.config.Keys.Redeem(seal.Form, csrf, time.Now())
+	t, err := s.config.Keys.Redeem(linktoken.Form, csrf, time.Now())
 	return err == nil && a.same(t) && t.Nonce == a.Nonce
 }
 
@@ -137,7 +137,7 @@ func (s *Server) validCSRF(a applicant, csrf string) bool {
 func (a applicant) canActFor(entity string) bool { return a.Part == "" || a.Part == entity }
 
 // revoked reports whether the links of a case were revoked after this one.
-func revoked(t seal.Ticket, v kyc.View) bool { return t.Epoch != v.Links }
+func revoked(t linktoken.Ticket, v kyc.View) bool { return t.Epoch != v.Links }
 
 // cookie sets one that scripts cannot read and other sites do not send along.
 func (s *Server) cookie(c *gin.Context, name, value string, lasts time.Duration) {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/kyc"
 )
 
@@ -83,7 +83,7 @@ func TestAnEarlierEndOfALinkDoesNotEndTheSession(t *testing.T) {
 	v := visit(t, waiting(person))
 	v.opens("", time.Hour)
 	v.opens("", time.Minute)
-	ticket, err := v.keys.Redeem(seal.Session, v.cookies[v.session()], time.Now())
+	ticket, err := v.keys.Redeem(linktoken.Session, v.cookies[v.session()], time.Now())
 	require.NoError(t, err)
 	require.WithinDuration(t, time.Now().Add(time.Hour), ticket.Expires, 10*time.Second)
 }

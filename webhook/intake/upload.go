@@ -12,10 +12,11 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/internal/docstore"
+	"durablekyc.example/internal/imagecheck"
 	"durablekyc.example/kyc"
 	"durablekyc.example/webhook/page"
-	"durablekyc.example/workflows"
 )
 
 // postCase takes in a form: every image through the gate, those that pass into the
@@ -127,7 +128,7 @@ func (s *Server) checkImages(ctx context.Context, a applicant, f *form) (st stor
 			continue
 		}
 		picture, err := s.checkImage(ctx, file)
-		var refused *docstore.RefusedError
+		var refused *imagecheck.RefusedError
 		switch {
 		case errors.As(err, &refused):
 			f.refused[side] = refused.Code
@@ -163,18 +164,18 @@ func (s *Server) settle(ctx context.Context, st stored, failed error) {
 
 // checkImage is the gate. A picture takes up to 250 MB while it is decoded, so few
 // are at once.
-func (s *Server) checkImage(ctx context.Context, file []byte) (docstore.Picture, error) {
+func (s *Server) checkImage(ctx context.Context, file []byte) (imagecheck.Picture, error) {
 	select {
 	case s.imageSlots <- struct{}{}:
 		defer func() { <-s.imageSlots }()
 	case <-ctx.Done():
-		return docstore.Picture{}, ctx.Err()
+		return imagecheck.Picture{}, ctx.Err()
 	}
-	return docstore.Check(bytes.NewReader(file), s.config.Limits)
+	return imagecheck.Check(bytes.NewReader(file), s.config.Limits)
 }
 
 // isDuplicate reports whether the picture is the one that is there for another side.
-func (s *Server) isDuplicate(f *form, side kyc.Side, picture docstore.Picture) bool {
+func (s *Server) isDuplicate(f *form, side kyc.Side, picture imagecheck.Picture) bool {
 	for other, k := range f.kept {
 		_, replaced := f.files[other]
 		if other != side && !(replaced && other == kyc.Back) && k.Print.Similar(picture.Print) {
@@ -185,7 +186,7 @@ func (s *Server) isDuplicate(f *form, side kyc.Side, picture docstore.Picture) b
 }
 
 // storeImage stores a picture in the place of the one that was there for its side.
-func (s *Server) storeImage(ctx context.Context, a applicant, f *form, side kyc.Side, picture docstore.Picture, st *stored) error {
+func (s *Server) storeImage(ctx context.Context, a applicant, f *form, side kyc.Side, picture imagecheck.Picture, st *stored) error {
 	key, err := s.config.Documents.Put(ctx, a.Subject, bytes.NewReader(picture.Bytes), "")
 	if err != nil {
 		return err
@@ -214,7 +215,7 @@ func (s *Server) submit(c *gin.Context, a applicant, v kyc.View, f *form) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), s.config.AnswerTimeout)
 	defer cancel()
 	err := s.config.Applicants.SubmitAsync(ctx, a.Subject, submission)
-	var refused *workflows.RefusedError
+	var refused *cases.RefusedError
 	switch {
 	case errors.As(err, &refused):
 		s.dropImages(ctx, submission)

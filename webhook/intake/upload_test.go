@@ -17,10 +17,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/internal/docstore"
+	"durablekyc.example/internal/imagecheck"
 	"durablekyc.example/webhook/intake"
 	"durablekyc.example/webhook/page"
-	"durablekyc.example/workflows"
 )
 
 func TestAnApplicantSendsALicence(t *testing.T) {
@@ -44,7 +45,7 @@ func TestAnApplicantSendsALicence(t *testing.T) {
 	for _, image := range s.Images {
 		file, err := v.store.Read(t.Context(), "A1", image.Key)
 		require.NoError(t, err)
-		_, err = docstore.Check(file, docstore.DefaultLimits())
+		_, err = imagecheck.Check(file, imagecheck.DefaultLimits())
 		require.NoError(t, err)
 		require.NoError(t, file.Close())
 	}
@@ -127,7 +128,7 @@ func TestTheSameFormAgainAfterAnOutage(t *testing.T) {
 	v := visit(t, waiting(person))
 	v.enter(v.link("", time.Hour))
 	form := append(v.licence(person), side(t, "1", "front"), side(t, "1", "back"))
-	v.room.broken = workflows.ErrUnavailable
+	v.room.broken = cases.ErrUnavailable
 	answer := v.send(form...)
 	require.Equal(t, http.StatusServiceUnavailable, answer.Code)
 	require.NotEmpty(t, answer.Header().Get("Retry-After"))
@@ -244,8 +245,8 @@ func many(form []field) []field {
 
 // The page has a sentence for whatever the gate says.
 func TestThePageKnowsTheGatesWords(t *testing.T) {
-	require.Subset(t, page.Refusals, docstore.Codes)
-	for _, w := range docstore.Warnings {
+	require.Subset(t, page.Refusals, imagecheck.Codes)
+	for _, w := range imagecheck.Warnings {
 		require.Contains(t, page.Warnings, string(w))
 	}
 }
@@ -262,7 +263,7 @@ func TestTheSameImageForBothSides(t *testing.T) {
 
 func TestAnythingTooLargeIsNotRead(t *testing.T) {
 	v := visit(t, waiting(person), func(c *intake.Config) {
-		c.Limits = docstore.Limits{MaxBytes: 100_000, MaxPixels: 60_000_000, MinEdge: 300, MaxEdge: 12000}
+		c.Limits = imagecheck.Limits{MaxBytes: 100_000, MaxPixels: 60_000_000, MinEdge: 300, MaxEdge: 12000}
 	})
 	v.enter(v.link("", time.Hour))
 	body := &endless{start: []byte("--b\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n" +

@@ -8,7 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"rsc.io/qr"
 
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/kyc"
 	"durablekyc.example/webhook/page"
 )
@@ -75,7 +75,7 @@ func person(v kyc.View, entity string) page.Person {
 
 // whom is what every page says of whose it is: two links in one browser look
 // the same otherwise, and photos would go to the wrong person.
-func whom(t seal.Ticket, v kyc.View) page.Whom {
+func whom(t linktoken.Ticket, v kyc.View) page.Whom {
 	w := page.Whom{Reference: v.Reference}
 	if t.Part != "" {
 		p := person(v, t.Part)
@@ -161,7 +161,7 @@ func (s *Server) pageLimits() page.Limits {
 
 // qr draws a link to the same part of the same case, good for as long as this
 // ticket; nil if it does not fit.
-func (s *Server) qr(t seal.Ticket) *page.QR {
+func (s *Server) qr(t linktoken.Ticket) *page.QR {
 	t.Nonce = ""
 	code, err := qr.Encode(s.config.Keys.Address(s.config.PublicURL, t), qr.M)
 	if err != nil {

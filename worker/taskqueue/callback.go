@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/internal/weburl"
 )
 
@@ -16,7 +16,7 @@ const maxBaseURL = 400
 // whoever knows one can say "look again" about that reference and no more.
 // The same reference gets the same URL for as long as the newest key stays, so
 // that a repeated identification asks for nothing new.
-func callbackURL(base string, keys seal.Keys) (func(reference string) string, error) {
+func callbackURL(base string, keys linktoken.Keys) (func(reference string) string, error) {
 	b, err := weburl.ParseBase(base)
 	if err != nil {
 		return nil, fmt.Errorf("the callback URL cannot be used: %w", err)
@@ -26,19 +26,19 @@ func callbackURL(base string, keys seal.Keys) (func(reference string) string, er
 	}
 	root := b.String() + "/connectfi/callbacks/"
 	return func(reference string) string {
-		return root + reference + "/" + keys.Mint(seal.Callback, reference)
+		return root + reference + "/" + keys.Mint(linktoken.Callback, reference)
 	}, nil
 }
 
 // applicantURL makes links to the applicant's page of a whole case, for events
 // that ask for something. A link is as good as those of starter link: it ends
 // with the stage, and is revoked with all others of its number.
-func applicantURL(base string, keys seal.Keys) (func(reference string, links int, until time.Time) string, error) {
+func applicantURL(base string, keys linktoken.Keys) (func(reference string, links int, until time.Time) string, error) {
 	b, err := weburl.ParseBase(base)
 	if err != nil {
 		return nil, fmt.Errorf("the public URL cannot be used: %w", err)
 	}
 	return func(reference string, links int, until time.Time) string {
-		return keys.Address(b.String(), seal.Ticket{Subject: reference, Epoch: links, Expires: until})
+		return keys.Address(b.String(), linktoken.Ticket{Subject: reference, Epoch: links, Expires: until})
 	}, nil
 }

@@ -8,8 +8,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/internal/telemetry"
-	"durablekyc.example/workflows"
 )
 
 // DefaultCensusEvery is the time between two counts of the open cases. A count
@@ -21,7 +21,7 @@ const DefaultCountEvery = time.Minute
 // nobody has to be elected and nothing is missing when one goes: dashboards take
 // the largest of what they say.
 type openCaseGauges struct {
-	count func(context.Context, time.Time) (workflows.OpenCaseCounts, error)
+	count func(context.Context, time.Time) (cases.OpenCaseCounts, error)
 	every time.Duration
 	log   *slog.Logger
 	cases *prometheus.GaugeVec

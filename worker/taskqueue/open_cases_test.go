@@ -10,9 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/kyc"
-	"durablekyc.example/workflows"
 )
 
 func TestTheOpenCaseCountHasNoPersonalData(t *testing.T) {
@@ -20,8 +20,8 @@ func TestTheOpenCaseCountHasNoPersonalData(t *testing.T) {
 	require.NoError(t, err)
 	var away error
 	stuck := int64(1)
-	c := &openCaseGauges{count: func(context.Context, time.Time) (workflows.OpenCaseCounts, error) {
-		return workflows.OpenCaseCounts{Stages: map[kyc.Stage]int64{kyc.Held: 3, kyc.InReview: 0}, Overdue: 2, Stuck: stuck}, away
+	c := &openCaseGauges{count: func(context.Context, time.Time) (cases.OpenCaseCounts, error) {
+		return cases.OpenCaseCounts{Stages: map[kyc.Stage]int64{kyc.Held: 3, kyc.InReview: 0}, Overdue: 2, Stuck: stuck}, away
 	}}
 	require.NoError(t, c.register(metrics.Registry))
 	scrape := func() string {

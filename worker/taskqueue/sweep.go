@@ -9,9 +9,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/internal/docstore"
 	"durablekyc.example/internal/telemetry"
-	"durablekyc.example/workflows"
 )
 
 const (
@@ -32,7 +32,7 @@ const (
 
 // caseStates is whom a sweep asks; workflows.Client is one.
 type caseStates interface {
-	CloseState(ctx context.Context, reference string) (workflows.Standing, error)
+	CloseState(ctx context.Context, reference string) (cases.Standing, error)
 	HasPendingUploads(ctx context.Context, reference string) (bool, error)
 }
 
@@ -167,13 +167,13 @@ func (s *sweep) clean(ctx context.Context, owner docstore.Owner) (deleted bool, 
 	now := s.now()
 	standing, err := s.cases.CloseState(asking, owner.Name)
 	switch {
-	case errors.Is(err, workflows.ErrNotFound):
+	case errors.Is(err, cases.ErrNotFound):
 		if now.Sub(owner.Newest) < s.grace {
 			return false, 0, nil
 		}
 		// A case that starts at this moment keeps what it stores.
 		return true, 0, s.documents.DeleteOlder(ctx, owner.Name, now.Add(-s.grace))
-	case errors.Is(err, workflows.ErrUnavailable), errors.Is(err, workflows.ErrNoAnswer):
+	case errors.Is(err, cases.ErrUnavailable), errors.Is(err, cases.ErrNoAnswer):
 		return false, 0, errors.Join(errUnavailable, err)
 	case err != nil:
 		return false, 0, err

@@ -18,24 +18,24 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/time/rate"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/internal/docstore"
-	"durablekyc.example/workflows"
 )
 
 const photo = "\xff\xd8\xff\xe0 the rest of a photo"
 
 // known is what is known of cases; whoever is not in it is unknown.
 type known map[string]struct {
-	standing workflows.Standing
+	standing cases.Standing
 	err      error
 	sending  bool
 	mute     error // the case's own answer
 }
 
-func (k known) CloseState(_ context.Context, reference string) (workflows.Standing, error) {
+func (k known) CloseState(_ context.Context, reference string) (cases.Standing, error) {
 	c, ok := k[reference]
 	if !ok {
-		return workflows.Standing{}, workflows.ErrNotFound
+		return cases.Standing{}, cases.ErrNotFound
 	}
 	return c.standing, c.err
 }
@@ -91,8 +91,8 @@ func left(t *testing.T, documents *docstore.Store, owner, key string) string {
 func TestWhatASweepLeaves(t *testing.T) {
 	const all, nothing = "image receipt", ""
 	now := time.Now()
-	closed := func(ago time.Duration, undecided bool) workflows.Standing {
-		return workflows.Standing{Closed: now.Add(-ago), Undecided: undecided}
+	closed := func(ago time.Duration, undecided bool) cases.Standing {
+		return cases.Standing{Closed: now.Add(-ago), Undecided: undecided}
 	}
 	away := errors.New("no idea")
 	for name, test := range map[string]struct {
@@ -110,9 +110,9 @@ func TestWhatASweepLeaves(t *testing.T) {
 		"runs, young":                     {cases: known{"A1": {}}, age: 47 * time.Hour, left: all},
 		"runs, old":                       {cases: known{"A1": {}}, age: 49 * time.Hour, left: "receipt"},
 		"runs, old and on its way":        {cases: known{"A1": {sending: true}}, age: 1000 * time.Hour, left: all},
-		"runs, old, and does not say":     {cases: known{"A1": {mute: workflows.ErrNoAnswer}}, age: 1000 * time.Hour, left: all, fails: true},
+		"runs, old, and does not say":     {cases: known{"A1": {mute: cases.ErrNoAnswer}}, age: 1000 * time.Hour, left: all, fails: true},
 		"runs, young, need not be asked":  {cases: known{"A1": {mute: away}}, age: 47 * time.Hour, left: all},
-		"Temporal does not say":           {cases: known{"A1": {err: workflows.ErrUnavailable}}, age: 1000 * time.Hour, left: all, fails: true},
+		"Temporal does not say":           {cases: known{"A1": {err: cases.ErrUnavailable}}, age: 1000 * time.Hour, left: all, fails: true},
 		"Temporal says what nobody knows": {cases: known{"A1": {err: away}}, age: 1000 * time.Hour, left: all, fails: true},
 	} {
 		for kind, url := range map[string]string{"memory": "mem://", "directory": "file://" + filepath.ToSlash(t.TempDir())} {
@@ -171,7 +171,7 @@ type starting struct {
 	store func()
 }
 
-func (s starting) CloseState(ctx context.Context, reference string) (workflows.Standing, error) {
+func (s starting) CloseState(ctx context.Context, reference string) (cases.Standing, error) {
 	defer s.store()
 	return s.known.CloseState(ctx, reference)
 }
@@ -191,29 +191,29 @@ func TestACaseThatStartsMeanwhileKeepsItsImages(t *testing.T) {
 
 func TestOneOwnersTroubleIsNobodyElses(t *testing.T) {
 	documents := bucket(t, "mem://")
-	cases, keys := known{}, map[string]string{}
+	owners, keys := known{}, map[string]string{}
 	for _, owner := range []string{"A1", "A2", "A3", "A4", "A5"} {
 		keys[owner] = stored(t, documents, owner)
-		c := cases[owner]
+		c := owners[owner]
 		c.standing.Closed, c.standing.Undecided = time.Now(), true
-		cases[owner] = c
+		owners[owner] = c
 	}
-	broken := cases["A3"]
+	broken := owners["A3"]
 	broken.err = errors.New("a closed case does not say at which stage")
-	cases["A3"] = broken
-	s := swept(t, documents, cases, time.Now())
+	owners["A3"] = broken
+	s := swept(t, documents, owners, time.Now())
 	done, err := s.pass(t.Context())
 	require.ErrorIs(t, err, broken.err)
 	require.Equal(t, tally{owners: 5, deleted: 4, failed: 1}, done)
 	require.Equal(t, "image receipt", left(t, documents, "A3", keys["A3"]))
 
-	broken.err = workflows.ErrUnavailable
-	for owner := range cases {
+	broken.err = cases.ErrUnavailable
+	for owner := range owners {
 		stored(t, documents, owner)
-		cases[owner] = broken
+		owners[owner] = broken
 	}
 	done, err = s.pass(t.Context())
-	require.ErrorIs(t, err, workflows.ErrUnavailable)
+	require.ErrorIs(t, err, cases.ErrUnavailable)
 	require.Equal(t, tally{owners: 1, failed: 1}, done, "nobody else is asked for")
 }
 
@@ -237,7 +237,7 @@ func TestAWrongKeysetRemovesNothing(t *testing.T) {
 func TestSweepsAreReportedInCounts(t *testing.T) {
 	documents := bucket(t, "mem://")
 	stored(t, documents, "extRefApp100")
-	s := swept(t, documents, known{"extRefApp100": {standing: workflows.Standing{Closed: time.Now(), Undecided: true}}}, time.Now())
+	s := swept(t, documents, known{"extRefApp100": {standing: cases.Standing{Closed: time.Now(), Undecided: true}}}, time.Now())
 	registry := prometheus.NewRegistry()
 	require.NoError(t, s.register(registry))
 	again := *s
@@ -258,9 +258,9 @@ func TestSweepsAreReportedInCounts(t *testing.T) {
 // asked counts who is asked for, at which time.
 type asked struct{ at []time.Time }
 
-func (a *asked) CloseState(context.Context, string) (workflows.Standing, error) {
+func (a *asked) CloseState(context.Context, string) (cases.Standing, error) {
 	a.at = append(a.at, time.Now())
-	return workflows.Standing{}, errors.New("never mind")
+	return cases.Standing{}, errors.New("never mind")
 }
 
 func (a *asked) HasPendingUploads(context.Context, string) (bool, error) { return false, nil }

@@ -22,13 +22,14 @@ import (
 	"golang.org/x/time/rate"
 
 	"durablekyc.example/activities"
+	"durablekyc.example/cases"
 	"durablekyc.example/connectfi"
-	"durablekyc.example/internal/cluster"
+	"durablekyc.example/internal/delivery"
 	"durablekyc.example/internal/docstore"
-	"durablekyc.example/internal/hook"
-	"durablekyc.example/internal/seal"
-	"durablekyc.example/internal/serve"
+	"durablekyc.example/internal/httpserver"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/internal/telemetry"
+	"durablekyc.example/internal/temporalclient"
 	"durablekyc.example/workflows"
 )
 
@@ -38,7 +39,7 @@ type Config struct {
 	WorkerClient client.Client // another one, of seal's WorkerConverters: what workflows and activities are run with
 	ConnectFi    *connectfi.Client
 	Documents    *docstore.Store
-	Keys         seal.Keys // the newest one mints callback URLs and links
+	Keys         linktoken.Keys // the newest one mints callback URLs and links
 
 	// CallbackURL is the webhook as ConnectFi reaches it: http or https, at
 	// most 400 bytes, without query.
@@ -52,7 +53,7 @@ type Config struct {
 	// goes there and to the callers' own addresses; NotifyPrivate lets both be
 	// private ones.
 	NotifyURL     string
-	NotifySecrets hook.Secrets
+	NotifySecrets delivery.Secrets
 	NotifyPrivate bool
 
 	// ReadsPerSecond bounds the slow status reads of all workers together;
@@ -108,8 +109,8 @@ func New(c Config) (*Worker, error) {
 		what string
 	}{
 		{c.Temporal == nil || c.WorkerClient == nil, "two Temporal clients"}, {c.ConnectFi == nil, "a ConnectFi client"},
-		{c.Documents == nil, "a document store"}, {c.Keys == seal.Keys{}, "keys for callback URLs"},
-		{c.NotifySecrets == hook.Secrets{}, "secrets to sign events with"},
+		{c.Documents == nil, "a document store"}, {c.Keys == linktoken.Keys{}, "keys for callback URLs"},
+		{c.NotifySecrets == delivery.Secrets{}, "secrets to sign events with"},
 		{c.Logger == nil, "a logger"}, {c.Telemetry == nil, "telemetry"},
 	} {
 		if missing.is {
@@ -120,7 +121,7 @@ func New(c Config) (*Worker, error) {
 	errs = append(errs, err)
 	link, err := applicantURL(c.PublicURL, c.Keys)
 	errs = append(errs, err)
-	if c.NotifyURL != "" && hook.CheckURL(c.NotifyURL) != nil {
+	if c.NotifyURL != "" && delivery.CheckURL(c.NotifyURL) != nil {
 		errs = append(errs, errors.New("the receiver of events (KYC_NOTIFY_URL) must be an http or https URL"))
 	}
 	if c.ReadsPerSecond < 0 {
@@ -146,16 +147,16 @@ func New(c Config) (*Worker, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	hooks, err := hook.New(hook.Config{Secrets: c.NotifySecrets, AllowPrivate: c.NotifyPrivate})
+	hooks, err := delivery.New(delivery.Config{Secrets: c.NotifySecrets, AllowPrivate: c.NotifyPrivate})
 	if err != nil {
 		return nil, err
 	}
-	cleaner := &sweep{cases: workflows.Client{Temporal: c.Temporal}, documents: c.Documents, grace: c.Grace, every: c.SweepEvery,
+	cleaner := &sweep{cases: cases.Client{Temporal: c.Temporal}, documents: c.Documents, grace: c.Grace, every: c.SweepEvery,
 		pace: rate.NewLimiter(asksPerSecond, 1), now: time.Now, log: c.Logger}
 	if err := cleaner.register(c.Telemetry.Registry); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
-	counter := &openCaseGauges{count: workflows.Client{Temporal: c.Temporal}.OpenCaseCounts, every: cmp.Or(c.CountEvery, DefaultCountEvery), log: c.Logger}
+	counter := &openCaseGauges{count: cases.Client{Temporal: c.Temporal}.OpenCaseCounts, every: cmp.Or(c.CountEvery, DefaultCountEvery), log: c.Logger}
 	if err := counter.register(c.Telemetry.Registry); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
@@ -164,7 +165,7 @@ func New(c Config) (*Worker, error) {
 		ConnectFi: c.ConnectFi, Documents: c.Documents, CallbackURL: callback,
 		Hooks: hooks, NotifyURL: c.NotifyURL, ApplicantURL: link,
 		Delivered: func(ctx context.Context, reference, run string) (json.RawMessage, error) {
-			ledger, err := workflows.Client{Temporal: c.Temporal}.Recall(ctx, reference, run)
+			ledger, err := cases.Client{Temporal: c.Temporal}.Recall(ctx, reference, run)
 			if err != nil {
 				return nil, err
 			}
@@ -232,7 +233,7 @@ func (w *Worker) options() worker.Options {
 
 // Admin is the handler of the worker's admin listener.
 func (w *Worker) Admin() http.Handler {
-	return serve.Admin(func(ctx context.Context) error { return cluster.Ready(ctx, w.config.Temporal) },
+	return httpserver.Admin(func(ctx context.Context) error { return temporalclient.Ready(ctx, w.config.Temporal) },
 		w.config.Telemetry.Handler())
 }
 

@@ -21,11 +21,12 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"durablekyc.example/connectfi"
-	"durablekyc.example/internal/cluster"
+	"durablekyc.example/internal/delivery"
 	"durablekyc.example/internal/docstore"
-	"durablekyc.example/internal/hook"
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/internal/telemetry"
+	"durablekyc.example/internal/temporalclient"
 	"durablekyc.example/workflows"
 )
 
@@ -93,7 +94,7 @@ func dialled(t *testing.T, f *frontend) client.Client {
 	go func() { ended <- server.Serve(ln) }()
 	t.Cleanup(func() { server.Stop(); require.NoError(t, <-ended) })
 
-	c, err := cluster.Dial(t.Context(), cluster.Options{Address: ln.Addr().String(), Namespace: "cases",
+	c, err := temporalclient.Dial(t.Context(), temporalclient.Options{Address: ln.Addr().String(), Namespace: "cases",
 		Lookup: func(name string) (string, bool) {
 			if name == "TEMPORAL_CONFIG_FILE" {
 				return os.DevNull, true // not the developer's own profiles
@@ -106,11 +107,11 @@ func dialled(t *testing.T, f *frontend) client.Client {
 	return c
 }
 
-func keyset(t *testing.T) seal.Keyset {
+func keyset(t *testing.T) encryption.Keyset {
 	t.Helper()
-	text, err := seal.NewKeyset()
+	text, err := encryption.NewKeyset()
 	require.NoError(t, err)
-	k, err := seal.ParseKeyset(text)
+	k, err := encryption.ParseKeyset(text)
 	require.NoError(t, err)
 	return k
 }
@@ -120,13 +121,13 @@ func config(t *testing.T, temporal client.Client) Config {
 	documents, err := docstore.Open(t.Context(), "mem://", keyset(t))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, documents.Close()) })
-	keys, err := seal.ParseKeys(secret)
+	keys, err := linktoken.ParseKeys(secret)
 	require.NoError(t, err)
 	metrics, err := telemetry.New("worker")
 	require.NoError(t, err)
 	provider, err := connectfi.New(connectfi.Config{BaseURL: "http://127.0.0.1:1", Login: "l", Password: "p"})
 	require.NoError(t, err)
-	secrets, err := hook.ParseSecrets(hook.NewSecret())
+	secrets, err := delivery.ParseSecrets(delivery.NewSecret())
 	require.NoError(t, err)
 	return Config{Temporal: temporal, WorkerClient: temporal, ConnectFi: provider, Documents: documents, Keys: keys, NotifySecrets: secrets,
 		CallbackURL: "http://127.0.0.1:8080", PublicURL: "http://127.0.0.1:8080", Logger: slog.New(slog.DiscardHandler), Telemetry: metrics}
@@ -237,7 +238,7 @@ func TestNewNamesEverythingMissing(t *testing.T) {
 }
 
 func TestCallbackURL(t *testing.T) {
-	keys, err := seal.ParseKeys(secret)
+	keys, err := linktoken.ParseKeys(secret)
 	require.NoError(t, err)
 	for name, test := range map[string]struct{ base, begins, says string }{
 		"plain":         {base: "https://kyc.example.com", begins: "https://kyc.example.com/connectfi/callbacks/A1/v1-"},
@@ -262,8 +263,8 @@ func TestCallbackURL(t *testing.T) {
 			url := make("A1")
 			token, found := strings.CutPrefix(url, strings.TrimSuffix(test.begins, "v1-"))
 			require.True(t, found, url)
-			require.True(t, keys.Valid(seal.Callback, "A1", token))
-			require.False(t, keys.Valid(seal.Callback, "A2", token))
+			require.True(t, keys.Valid(linktoken.Callback, "A1", token))
+			require.False(t, keys.Valid(linktoken.Callback, "A2", token))
 			longest := make(strings.Repeat("x", 32))
 			request := connectfi.IdentificationRequest{CustomerID: "c", Reference: "A1", WebhookURL: longest}
 			require.Empty(t, request.Validate(), "ConnectFi's schema takes it (S)")
@@ -272,14 +273,14 @@ func TestCallbackURL(t *testing.T) {
 }
 
 func TestApplicantURLIsALinkOfTheWebhooks(t *testing.T) {
-	keys, err := seal.ParseKeys(secret)
+	keys, err := linktoken.ParseKeys(secret)
 	require.NoError(t, err)
 	link, err := applicantURL("https://kyc.example.com/", keys)
 	require.NoError(t, err)
 	until := time.Now().Add(time.Hour).Truncate(time.Second)
 	text, found := strings.CutPrefix(link("A1", 2, until), "https://kyc.example.com/verify/link/")
 	require.True(t, found)
-	ticket, err := keys.Redeem(seal.Link, text, time.Now())
+	ticket, err := keys.Redeem(linktoken.Link, text, time.Now())
 	require.NoError(t, err)
 	require.Equal(t, "A1", ticket.Subject)
 	require.Equal(t, 2, ticket.Epoch)

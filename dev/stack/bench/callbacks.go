@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"durablekyc.example/dev/stack/fleet"
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/workflows"
 )
 
@@ -77,7 +77,7 @@ func (b *bench) callbacks(ctx context.Context, r *result) error {
 // caller calls back as ConnectFi does.
 type caller struct {
 	public string
-	keys   seal.Keys
+	keys   linktoken.Keys
 	http   *http.Client
 }
 
@@ -88,13 +88,13 @@ func newCaller(s *fleet.System, clients int) (caller, error) {
 	if err != nil {
 		return caller{}, err
 	}
-	keys, err := seal.ParseKeys(text)
+	keys, err := linktoken.ParseKeys(text)
 	return caller{s.Public, keys, &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}, Timeout: 10 * time.Second}}, err
 }
 
 // call tells the webhook of a decision. errBusy is a 503.
 func (c caller) call(ctx context.Context, reference, application string, i int) error {
-	return c.post(ctx, c.public+"/connectfi/callbacks/"+reference+"/"+c.keys.Mint(seal.Callback, reference), reference, application, i)
+	return c.post(ctx, c.public+"/connectfi/callbacks/"+reference+"/"+c.keys.Mint(linktoken.Callback, reference), reference, application, i)
 }
 
 func (c caller) post(ctx context.Context, address, reference, application string, i int) error {

@@ -14,9 +14,9 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"durablekyc.example/connectfi"
-	"durablekyc.example/internal/cluster"
-	"durablekyc.example/internal/env"
-	"durablekyc.example/internal/serve"
+	"durablekyc.example/internal/config"
+	"durablekyc.example/internal/httpserver"
+	"durablekyc.example/internal/temporalclient"
 	"durablekyc.example/workflows"
 )
 
@@ -91,14 +91,14 @@ type floorProcess struct {
 
 func (p floorProcess) run(ctx context.Context) error {
 	log := slog.New(slog.DiscardHandler)
-	c, err := cluster.Dial(ctx, cluster.Options{Lookup: os.LookupEnv, Logger: log})
+	c, err := temporalclient.Dial(ctx, temporalclient.Options{Lookup: os.LookupEnv, Logger: log})
 	if err != nil {
 		return err
 	}
 	defer c.Close()
 	var to connectfi.Config
 	for name, into := range map[string]*string{"CONNECTFI_BASE_URL": &to.BaseURL, "CONNECTFI_LOGIN": &to.Login, "CONNECTFI_PASSWORD": &to.Password} {
-		if *into, _, err = env.Lookup(os.LookupEnv).Value(name); err != nil {
+		if *into, _, err = config.Lookup(os.LookupEnv).Value(name); err != nil {
 			return err
 		}
 	}
@@ -118,11 +118,11 @@ func (p floorProcess) run(ctx context.Context) error {
 		}
 		defer w.Stop()
 	}
-	listener, err := serve.Listen(p.Listen)
+	listener, err := httpserver.Listen(p.Listen)
 	if err != nil {
 		return err
 	}
-	return serve.HTTP(ctx, listener, floorReceiver(c), log)
+	return httpserver.HTTP(ctx, listener, floorReceiver(c), log)
 }
 
 // floorReceiver makes a signal of a callback: to the floor, or to a case of ours.

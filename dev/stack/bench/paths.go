@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/dev/stack/cost"
 	"durablekyc.example/dev/stack/fleet"
 	"durablekyc.example/kyc"
@@ -55,9 +56,9 @@ func (b *bench) path(ctx context.Context, reference, customer string, images [2]
 	if err := b.all[0].start(ctx, reference, customer); err != nil {
 		return cost.Cost{}, err
 	}
-	cases := workflows.Client{Temporal: b.sealed}
+	caseClient := cases.Client{Temporal: b.sealed}
 	for range 600 {
-		v, err := cases.Show(ctx, reference)
+		v, err := caseClient.Show(ctx, reference)
 		switch {
 		case err == nil && v.Stage.Final():
 			return cost.Of(ctx, b.sealed, workflows.ID(reference))

@@ -14,10 +14,11 @@ import (
 	"go.temporal.io/sdk/workflow"
 	"golang.org/x/sync/errgroup"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/dev/stack/embedded"
 	"durablekyc.example/dev/stack/fleet"
-	"durablekyc.example/internal/cluster"
-	"durablekyc.example/internal/env"
+	"durablekyc.example/internal/config"
+	"durablekyc.example/internal/temporalclient"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
@@ -54,7 +55,7 @@ func (b *bench) contend(ctx context.Context) error {
 	if err := b.Add(ctx, process); err != nil {
 		return err
 	}
-	if b.clear, err = cluster.Dial(ctx, cluster.Options{Lookup: env.Map(b.Vars), Logger: slog.New(slog.DiscardHandler)}); err != nil {
+	if b.clear, err = temporalclient.Dial(ctx, temporalclient.Options{Lookup: config.Map(b.Vars), Logger: slog.New(slog.DiscardHandler)}); err != nil {
 		return err
 	}
 	keyset, err := b.Keyset()
@@ -65,7 +66,7 @@ func (b *bench) contend(ctx context.Context) error {
 		return err
 	}
 	b.all = []variant{
-		{name: ours, temporal: b.sealed, id: workflows.ID, start: plain(workflows.Client{Temporal: b.sealed}, keyset.Converters().Data)},
+		{name: ours, temporal: b.sealed, id: workflows.ID, start: plain(cases.Client{Temporal: b.sealed}, keyset.Converters().Data)},
 		b.lean(baselineVariant, floorQueue, false), b.lean(limited, limitedQueue, false), b.lean(within, floorQueue, true),
 	}
 	return nil
@@ -82,9 +83,9 @@ func (b *bench) lean(name, queue string, within bool) variant {
 }
 
 // plain starts a case of ours as a wave is started.
-func plain(cases workflows.Client, data converter.DataConverter) func(context.Context, string, string) error {
+func plain(caseClient cases.Client, data converter.DataConverter) func(context.Context, string, string) error {
 	return func(ctx context.Context, reference, customer string) error {
-		_, err := cases.StartAsync(ctx, workflows.StartOptions{Reference: reference, CustomerID: customer, Policy: kyc.DefaultPolicy()}, data)
+		_, err := caseClient.StartAsync(ctx, cases.StartOptions{Reference: reference, CustomerID: customer, Policy: kyc.DefaultPolicy()}, data)
 		return err
 	}
 }
@@ -169,7 +170,7 @@ var errNoCallback = errors.New("it was not ended by a callback")
 
 // decision is how long a case took from its callback to its end.
 func decision(ctx context.Context, temporal client.Client, id string) (time.Duration, error) {
-	lived, err := workflows.Client{Temporal: temporal}.History(ctx, workflow.Execution{ID: id})
+	lived, err := cases.Client{Temporal: temporal}.History(ctx, workflow.Execution{ID: id})
 	if err != nil {
 		return 0, err
 	}

@@ -16,6 +16,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/connectfi"
 	"durablekyc.example/dev/stack/fleet"
 	"durablekyc.example/kyc"
@@ -83,7 +84,7 @@ func grow(ctx context.Context, s settings) (g *scaleResult, err error) {
 		return nil, err
 	}
 	defer w.caller.http.CloseIdleConnections()
-	w.begin = plain(workflows.Client{Temporal: w.temporal}, keyset.Converters().Data)
+	w.begin = plain(cases.Client{Temporal: w.temporal}, keyset.Converters().Data)
 	if err := w.Control(ctx, http.MethodPut, "/sandbox/faults", map[string]any{"drop_callbacks": 1}, nil); err != nil {
 		return nil, err // ours are sent by us
 	}
@@ -149,7 +150,7 @@ func (w *scaling) fill(ctx context.Context, open, count int) error {
 			all.Go(func() error {
 				for deadline := time.Now().Add(stallTimeout); ; {
 					err := w.start(ctx, customer)
-					if !workflows.Transient(err) || time.Now().After(deadline) {
+					if !cases.Transient(err) || time.Now().After(deadline) {
 						return err
 					}
 					fmt.Printf("  a start is repeated: %v\n", err) // and finds its case, should it have been done

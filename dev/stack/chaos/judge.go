@@ -18,6 +18,8 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/workflow"
 
+	"durablekyc.example/cases"
+	"durablekyc.example/cases/replay"
 	"durablekyc.example/kyc"
 	"durablekyc.example/sandbox/simulator"
 	"durablekyc.example/workflows"
@@ -111,18 +113,18 @@ func (w *world) check(ctx context.Context, n *nemesis, took time.Duration) (*res
 		return nil, err
 	}
 	defer temporal.Close()
-	cases := workflows.Client{Temporal: temporal}
+	caseClient := cases.Client{Temporal: temporal}
 	var latencies []float64
 	for _, s := range w.all() {
-		e := w.gather(ctx, cases, s, applications, entries)
+		e := w.gather(ctx, caseClient, s, applications, entries)
 		if missing(e) != "" {
 			r.Resent++
-			w.resend(ctx, cases, &e)
+			w.resend(ctx, caseClient, &e)
 		}
 		r.Histories += len(e.runs)
-		wrong := examine(e, workflows.Replayer(keyset.WorkerConverters()))
+		wrong := examine(e, replay.Replayer(keyset.WorkerConverters()))
 		if missing(e) != "" {
-			notices, err := cases.Events(ctx, s.reference)
+			notices, err := caseClient.Events(ctx, s.reference)
 			wrong = append(wrong, fmt.Sprintf("its notifier says %+v (%v)", notices, err))
 		}
 		for _, what := range wrong {
@@ -150,13 +152,13 @@ func (w *world) check(ctx context.Context, n *nemesis, took time.Duration) (*res
 }
 
 // gather collects the evidence of one case.
-func (w *world) gather(ctx context.Context, cases workflows.Client, s *caseRecord, applications []simulator.ApplicationEntry,
+func (w *world) gather(ctx context.Context, caseClient cases.Client, s *caseRecord, applications []simulator.ApplicationEntry,
 	entries []simulator.LedgerEntry) evidence {
 	e := evidence{subject: s, events: w.receiver.heard(s.reference)}
-	status, err := cases.Describe(ctx, s.reference)
+	status, err := caseClient.Describe(ctx, s.reference)
 	e.closed = err == nil && status == enums.WORKFLOW_EXECUTION_STATUS_TERMINATED
 	e.open = err == nil && status == enums.WORKFLOW_EXECUTION_STATUS_RUNNING
-	if v, err := cases.Show(ctx, s.reference); err == nil {
+	if v, err := caseClient.Show(ctx, s.reference); err == nil {
 		e.view = &v
 	}
 	for _, a := range applications {
@@ -170,11 +172,11 @@ func (w *world) gather(ctx context.Context, cases workflows.Client, s *caseRecor
 		}
 	}
 	for _, id := range []string{workflows.ID(s.reference), workflows.NotifyID(s.reference)} {
-		h, err := cases.History(ctx, workflow.Execution{ID: id})
+		h, err := caseClient.History(ctx, workflow.Execution{ID: id})
 		switch {
 		case err == nil:
 			e.runs = append(e.runs, h)
-		case errors.Is(err, workflows.ErrNotFound) && len(s.pressed) > 0 && workflows.IsNotifier(id):
+		case errors.Is(err, cases.ErrNotFound) && len(s.pressed) > 0 && cases.IsNotifier(id):
 			// It was ended before there was anything to report.
 		default:
 			e.unread = append(e.unread, err)
@@ -186,10 +188,10 @@ func (w *world) gather(ctx context.Context, cases workflows.Client, s *caseRecor
 // resend asks for what the receiver of all has not heard. A delivery that failed
 // twice waits for minutes. One that died with its worker is waited for until its
 // 30 seconds are over.
-func (w *world) resend(ctx context.Context, cases workflows.Client, e *evidence) {
+func (w *world) resend(ctx context.Context, caseClient cases.Client, e *evidence) {
 	for i := range 500 {
 		if i%100 == 0 {
-			_, _ = cases.Resend(ctx, e.subject.reference, "") // whether it worked, the receiver shows
+			_, _ = caseClient.Resend(ctx, e.subject.reference, "") // whether it worked, the receiver shows
 		}
 		if e.events = w.receiver.heard(e.subject.reference); missing(*e) == "" {
 			return
@@ -200,7 +202,7 @@ func (w *world) resend(ctx context.Context, cases workflows.Client, e *evidence)
 
 // examine is every judge there is, over one case. It knows nothing of how the
 // case was run, so that it can be tried on a planted fault.
-func examine(e evidence, replayer workflows.Replayer) (wrong []string) {
+func examine(e evidence, replayer replay.Replayer) (wrong []string) {
 	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	// An operator may have ended it before it was identified.
 	ended := e.closed || e.view != nil && e.view.Stage == kyc.Withdrawn

@@ -13,11 +13,11 @@ import (
 	"go.temporal.io/api/history/v1"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"durablekyc.example/cases/replay"
 	"durablekyc.example/dev/stack/fleet"
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/encryption"
 	"durablekyc.example/kyc"
 	"durablekyc.example/sandbox/simulator"
-	"durablekyc.example/workflows"
 )
 
 // TestMain is Temporal's process, too: chaos starts itself a second time.
@@ -30,14 +30,14 @@ func TestMain(m *testing.M) {
 }
 
 // good is what the judges see of a case with which all is well.
-func good(t *testing.T) (evidence, workflows.Replayer) {
+func good(t *testing.T) (evidence, replay.Replayer) {
 	t.Helper()
 	root, err := fleet.Root()
 	require.NoError(t, err)
 	golden := filepath.Join(root, "workflows", "testdata", "histories")
 	text, err := os.ReadFile(filepath.Join(golden, "keyset.json"))
 	require.NoError(t, err)
-	keyset, err := seal.ParseKeyset(strings.TrimSpace(string(text)))
+	keyset, err := encryption.ParseKeyset(strings.TrimSpace(string(text)))
 	require.NoError(t, err)
 	text, err = os.ReadFile(filepath.Join(golden, "v0.1", "kyc-individualstepup.1.json"))
 	require.NoError(t, err)
@@ -51,7 +51,7 @@ func good(t *testing.T) (evidence, workflows.Replayer) {
 		ledger: simulator.LedgerEntry{Reference: "A1", Applications: 1, Documents: 2, Attachments: 2},
 		events: map[string]string{"evt_1": "case.documents_requested", "evt_2": "case.approved"},
 		runs:   []*history.History{&h},
-	}, workflows.Replayer(keyset.WorkerConverters())
+	}, replay.Replayer(keyset.WorkerConverters())
 }
 
 // Every judge can fail: a planted fault is found, and by the judge it is for.

@@ -17,7 +17,8 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 
 	"durablekyc.example/dev/stack/fleet"
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/linktoken"
 )
 
 // maxPause is the longest that a program is frozen. ConnectFi, frozen with
@@ -204,10 +205,10 @@ func (n *nemesis) rotate(ctx context.Context) {
 	n.count("rotate keys")
 	keyset, err := n.Secret("keyset")
 	if err == nil {
-		keyset, err = seal.RotateKeyset(keyset)
+		keyset, err = encryption.RotateKeyset(keyset)
 	}
 	links, linksErr := n.Secret("link_keys")
-	n.note(errors.Join(err, linksErr, n.replace("keyset", keyset), n.replace("link_keys", seal.NewKey()+"\n"+links)))
+	n.note(errors.Join(err, linksErr, n.replace("keyset", keyset), n.replace("link_keys", linktoken.NewKey()+"\n"+links)))
 	for _, name := range []string{"worker-1", "worker-2", "webhook-1", "webhook-2"} {
 		p := n.Named(name)
 		p.Signal(syscall.SIGCONT)

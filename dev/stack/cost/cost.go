@@ -11,7 +11,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/workflow"
 
-	"durablekyc.example/workflows"
+	"durablekyc.example/cases"
 )
 
 // Cost is what one run has cost.
@@ -40,7 +40,7 @@ func Of(ctx context.Context, c client.Client, id string) (Cost, error) {
 	for _, a := range d.GetPendingActivities() {
 		cost.Actions += int(a.GetAttempt())
 	}
-	lived, err := workflows.Client{Temporal: c}.History(ctx, workflow.Execution{ID: id})
+	lived, err := cases.Client{Temporal: c}.History(ctx, workflow.Execution{ID: id})
 	if err != nil {
 		return Cost{}, err
 	}

@@ -5,14 +5,14 @@ import (
 	"os"
 	"path/filepath"
 
-	"durablekyc.example/internal/docstore"
+	"durablekyc.example/internal/imagecheck"
 )
 
 // Licence draws one that is nobody's into a directory, another one for every
 // seed: the paths of its front and its back.
 func Licence(dir, seed string) (sides [2]string, err error) {
 	for i, side := range []string{"front", "back"} {
-		picture, err := docstore.Specimen(seed, side)
+		picture, err := imagecheck.Specimen(seed, side)
 		if err != nil {
 			return sides, err
 		}

@@ -18,7 +18,7 @@ import (
 
 	"github.com/prometheus/procfs"
 
-	"durablekyc.example/internal/serve"
+	"durablekyc.example/internal/httpserver"
 )
 
 // Program is one process, which may be started again and again.
@@ -206,7 +206,7 @@ func (f Fleet) Named(name string) *Program {
 
 // HTTPReady is for Ready: it asks a service as its container's health check would.
 func HTTPReady(address, path string) func(context.Context) error {
-	return func(ctx context.Context) error { return serve.Check(ctx, serve.LocalURL(address, path)) }
+	return func(ctx context.Context) error { return httpserver.Check(ctx, httpserver.LocalURL(address, path)) }
 }
 
 // build compiles our services as they are released.

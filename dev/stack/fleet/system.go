@@ -17,9 +17,9 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"durablekyc.example/dev/stack/embedded"
-	"durablekyc.example/internal/cluster"
-	"durablekyc.example/internal/env"
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/config"
+	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/temporalclient"
 	"durablekyc.example/starter/cli"
 )
 
@@ -157,7 +157,7 @@ func (s *System) prepare(ctx context.Context) error {
 	if err := build(ctx, root, s.Bin, "worker", "webhook", "sandbox"); err != nil {
 		return err
 	}
-	if code := cli.Run(ctx, []string{"keys", "init", s.Keys}, strings.NewReader(""), io.Discard, os.Stderr, env.Map(nil)); code != 0 {
+	if code := cli.Run(ctx, []string{"keys", "init", s.Keys}, strings.NewReader(""), io.Discard, os.Stderr, config.Map(nil)); code != 0 {
 		return errors.New("no secrets can be drawn")
 	}
 	return nil
@@ -215,16 +215,16 @@ func (s *System) Dial(ctx context.Context) (client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return cluster.Dial(ctx, cluster.Options{Lookup: env.Map(s.Vars), Converters: keyset.Converters(), Logger: slog.New(slog.DiscardHandler)})
+	return temporalclient.Dial(ctx, temporalclient.Options{Lookup: config.Map(s.Vars), Converters: keyset.Converters(), Logger: slog.New(slog.DiscardHandler)})
 }
 
 // Keyset is the one that all programs have.
-func (s *System) Keyset() (seal.Keyset, error) {
+func (s *System) Keyset() (encryption.Keyset, error) {
 	text, err := s.Secret("keyset")
 	if err != nil {
-		return seal.Keyset{}, err
+		return encryption.Keyset{}, err
 	}
-	return seal.ParseKeyset(text)
+	return encryption.ParseKeyset(text)
 }
 
 // Secret is one of those that were drawn.
@@ -270,6 +270,6 @@ func (s *System) Customers(ctx context.Context, kind, scenario string, count, re
 // Starter runs a command of the starter with the secrets as they are now.
 func (s *System) Starter(ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	code = cli.Run(ctx, args, strings.NewReader(""), &out, &errs, env.Map(s.Vars))
+	code = cli.Run(ctx, args, strings.NewReader(""), &out, &errs, config.Map(s.Vars))
 	return code, out.String(), errs.String()
 }

@@ -1,0 +1,86 @@
+package config_test
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"durablekyc.example/internal/config"
+	"durablekyc.example/internal/linktoken"
+)
+
+func TestWeak(t *testing.T) {
+	for name, test := range map[string]struct{ secret, says string }{
+		"one character":                  {strings.Repeat("k", 32), "repeats itself"},
+		"one character, a prefix":        {"whsec_" + strings.Repeat("A", 32), "repeats itself"},
+		"two in turn":                    {strings.Repeat("ab", 16), "repeats itself"},
+		"few":                            {"aabbccddeeaabbccddeebbddaacceebb", "repeats itself"},
+		"the alphabet":                   {"abcdefghijklmnopqrstuvwxyz", "repeats itself"},
+		"digits in a row":                {"12345678901234567890123456789012", "repeats itself"},
+		"a word over and over":           {"trusttrusttrusttrust", "repeats itself"},
+		"another alphabet":               {strings.Repeat("ü", 32), "repeats itself"},
+		"Standard Webhooks' own vector":  {"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "is an example"},
+		"of our tests":                   {"a-secret-of-more-than-32-characters-0", "is an example"},
+		"of our tests, in capitals":      {"A-Secret-Of-More-Than-32-Characters-0", "is an example"},
+		"of our tests, a token":          {"a-token-that-does-not-end", "is an example"},
+		"what people type":               {"changeme", "is an example"},
+		"a word with something around":   {"my-password-2026", "is an example"},
+		"short, and perhaps drawn":       {"aaaaaaaaaaa", ""},
+		"one more, and not drawn":        {"aaaaaaaaaaaa", "repeats itself"},
+		"six characters":                 {"abetzkaktbez", ""},
+		"five":                           {"abetzaztbeza", "repeats itself"},
+		"six steps":                      {"ABDGKPVWY\\`e", ""},
+		"five steps":                     {"ABDGKPQSVZ_`", "repeats itself"},
+		"one digit of the printed other": {"whsec_NfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if test.says == "" {
+				require.Empty(t, config.Weak(test.secret))
+				return
+			}
+			require.Contains(t, config.Weak(test.secret), test.says)
+		})
+	}
+}
+
+// No draw is refused, however it is written down.
+func TestWhatIsDrawnIsStrong(t *testing.T) {
+	for range 2000 {
+		raw := make([]byte, 8)
+		rand.Read(raw)
+		for _, drawn := range []string{linktoken.NewKey(), rand.Text(), hex.EncodeToString(raw)} {
+			require.Empty(t, config.Weak(drawn), drawn)
+		}
+	}
+}
+
+func TestStrong(t *testing.T) {
+	drawn := linktoken.NewKey()
+	for name, test := range map[string]struct{ list, says string }{
+		"nothing":         {"", ""},
+		"drawn":           {drawn + "," + linktoken.NewKey() + "\n", ""},
+		"the second":      {drawn + ",\r\n" + strings.Repeat("k", 40), "KYC_X: secret 2 repeats itself: draw one, as starter keys init does"},
+		"an example":      {"example", "KYC_X: secret 1 is an example that everybody can read: draw one, as starter keys init does"},
+		"short":           {drawn + ",hunter3", "KYC_X: secret 2 has 7 characters and needs at least 12: draw one, as starter keys init does"},
+		"as short as may": {"qwfpgjluyarst"[:12], ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := config.CheckStrength("KYC_X", test.list, 12)
+			if test.says == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.EqualError(t, err, test.says)
+		})
+	}
+}
+
+func TestUnprinted(t *testing.T) {
+	require.EqualError(t, config.CheckNotPublished("KYC_X", "Password"), "KYC_X is an example that everybody can read: draw one")
+	require.Error(t, config.CheckNotPublished("KYC_X", `{"value": "GiA/8etcgVRjILhER070I8Wgar0Qo2hfyaLyhHhmNy4g5g=="}`))
+	require.NoError(t, config.CheckNotPublished("KYC_X", "a-password"), "how good a provider's password is, is the provider's business")
+	require.NoError(t, config.CheckNotPublished("KYC_X", ""))
+}

@@ -1,4 +1,0 @@
-package seal
-
-// Authenticate is what all of the package rests on, for the vectors of other people.
-var Authenticate = authenticate
