@@ -133,7 +133,7 @@ func (w *world) byAPI(ctx context.Context, s *caseRecord) bool {
 func (w *world) background(ctx context.Context) *sync.WaitGroup {
 	var all sync.WaitGroup
 	var applicants errgroup.Group
-	applicants.SetLimit(6)
+	applicants.SetLimit(12)
 	all.Go(func() {
 		defer func() { _ = applicants.Wait() }()
 		for ctx.Err() == nil {
