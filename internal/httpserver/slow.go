@@ -26,14 +26,35 @@ func (l slowListener) Accept() (net.Conn, error) {
 
 type slowConn struct {
 	net.Conn
-	late atomic.Bool // the last read ended with its deadline
-	told atomic.Bool // the client was told so, and is told nothing more
+	phase atomic.Int32
+	late  atomic.Bool // the last read ended with its deadline
+	told  atomic.Bool // the client was told so, and is told nothing more
+	tell  func()      // tells it; set before phase leaves inRequest
 }
+
+// Phases of a connection. After an answer the server sets two deadlines: one for the
+// first bytes of the next request and, once they have come, one for its headers.
+const (
+	inRequest    int32 = iota // the first request, or any whose headers have come
+	afterAnswer               // no deadline was set since
+	betweenTwo                // nothing of the next request is wanted yet
+	laterHeaders              // a request after the first has begun
+)
 
 func (c *slowConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	c.late.Store(errors.Is(err, os.ErrDeadlineExceeded))
+	if c.late.Load() && c.phase.Load() == laterHeaders {
+		c.tell()
+	}
 	return n, err
+}
+
+func (c *slowConn) SetReadDeadline(t time.Time) error {
+	if !c.phase.CompareAndSwap(afterAnswer, betweenTwo) {
+		c.phase.CompareAndSwap(betweenTwo, laterHeaders)
+	}
+	return c.Conn.SetReadDeadline(t)
 }
 
 func (c *slowConn) Write(b []byte) (int, error) {
@@ -43,11 +64,12 @@ func (c *slowConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// tellSlow is part of http.Server.ConnState. A connection is active once a
-// request's headers have been read or could not be, and the last read tells which;
-// between two requests the server ends reads of its own accord. Where all that
-// came of a later request lay in the server's buffer already, it calls nobody, and
-// answers 400 itself.
+// tellSlow is part of http.Server.ConnState. A connection is active once a request's
+// headers have been read or could not be, and the last read tells which; between
+// two requests the server ends reads of its own accord. Where the server had all
+// that came of a later request in its buffer before it read the headers, it calls
+// nobody, and closes or answers 400 by where the headers broke off: such a client is
+// told when the read ends, in Read.
 func tellSlow(conn net.Conn, state http.ConnState, body string) {
 	raw := conn
 	if secured, ok := conn.(*tls.Conn); ok {
@@ -61,10 +83,23 @@ func tellSlow(conn net.Conn, state http.ConnState, body string) {
 	case !ours:
 	case state == http.StateIdle:
 		c.late.Store(false)
-	case state == http.StateActive && c.late.Load():
-		_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
-		fmt.Fprintf(conn, "HTTP/1.1 408 Request Timeout\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
-			len(body), body)
-		c.told.Store(true)
+		c.tell = func() { c.tellOnce(conn, body) }
+		c.phase.Store(afterAnswer)
+	case state == http.StateActive:
+		c.phase.Store(inRequest)
+		if c.late.Load() {
+			c.tellOnce(conn, body)
+		}
 	}
+}
+
+// tellOnce answers 408 on conn, which is c or TLS over it.
+func (c *slowConn) tellOnce(conn net.Conn, body string) {
+	if c.told.Load() {
+		return
+	}
+	_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
+	fmt.Fprintf(conn, "HTTP/1.1 408 Request Timeout\r\nContent-Type: application/json; charset=utf-8\r\n"+
+		"Content-Length: %d\r\nConnection: close\r\n\r\n%s", len(body), body)
+	c.told.Store(true)
 }

@@ -17,7 +17,7 @@ import (
 )
 
 // A client whose headers do not come in time is told 408 and nothing else, over
-// plain HTTP and TLS; one that sends nothing at all is told nothing, and requests
+// plain HTTP and TLS, for its first request and for a later one; one that sends nothing at all is told nothing, and requests
 // that come in time are answered, however many are sent at once.
 func TestSlowHeadersAreTold(t *testing.T) {
 	certificate, key := pair(t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
@@ -30,36 +30,50 @@ func TestSlowHeadersAreTold(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
 			ended := make(chan error, 1)
-			times := Timeouts{Header: time.Second, Slow: func() string { return `{"code":"slow"}` }}
+			times := Timeouts{Header: time.Second, Idle: 2 * time.Second, Slow: func() string { return `{"code":"slow"}` }}
 			go func() {
 				ended <- times.ServeLimited(ctx, ln, 10, secure, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "fine") }), quiet)
 			}()
+			const whole = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 			for what, send := range map[string]struct {
-				text    string
-				answers []int
+				first, text string // text is sent once first has been answered
+				answers     []int
 			}{
-				"half a header":       {"GET / HTTP/1.1\r\nHost: a\r\nX-A", []int{408}},
-				"half a request line": {"GET / HT", []int{408}},
-				"two at once":         {"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", []int{200, 200}},
-				"nothing":             {"", nil},
+				"half a header":              {text: "GET / HTTP/1.1\r\nHost: a\r\nX-A", answers: []int{408}},
+				"half a request line":        {text: "GET / HT", answers: []int{408}},
+				"two at once":                {text: whole + "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", answers: []int{200, 200}},
+				"nothing":                    {},
+				"later, half a header":       {first: whole, text: "GET / HTTP/1.1\r\nHost: a\r\nX-A", answers: []int{408}},
+				"later, whole lines":         {first: whole, text: "GET / HTTP/1.1\r\nHost: a\r\n", answers: []int{408}},
+				"later, half a request line": {first: whole, text: "GET / HT", answers: []int{408}},
+				"one and a half at once":     {text: whole + "GET / HTTP/1.1\r\nHost: a\r\nX-A", answers: []int{200, 408}},
+				"later, one and a half":      {first: whole, text: whole + "GET / HTTP/1.1\r\nHos", answers: []int{200, 408}},
+				"later, nothing":             {first: whole},
+				"later, not HTTP":            {first: whole, text: "GET / HTTP/1.1\r\nno header\r\n\r\n", answers: []int{400}},
 			} {
 				var conn net.Conn
 				if conn, err = net.Dial("tcp", ln.Addr().String()); secure != nil {
 					conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
 				}
 				require.NoError(t, err)
-				_, err = io.WriteString(conn, send.text)
-				require.NoError(t, err)
 				require.NoError(t, conn.SetReadDeadline(time.Now().Add(5*time.Second)))
 				answers := bufio.NewReader(conn)
-				for _, want := range send.answers {
-					response, err := http.ReadResponse(answers, nil)
-					require.NoError(t, err, what)
-					body, err := io.ReadAll(response.Body)
-					require.NoError(t, err, what)
-					require.Equal(t, want, response.StatusCode, what)
-					require.Equal(t, map[int]string{200: "fine", 408: `{"code":"slow"}`}[want], string(body), what)
+				sends := func(text string, wants ...int) {
+					_, err := io.WriteString(conn, text)
+					require.NoError(t, err)
+					for _, want := range wants {
+						response, err := http.ReadResponse(answers, nil)
+						require.NoError(t, err, what)
+						body, err := io.ReadAll(response.Body)
+						require.NoError(t, err, what)
+						require.Equal(t, want, response.StatusCode, "%s: %s", what, body)
+						require.Equal(t, map[int]string{200: "fine", 400: "400 Bad Request", 408: `{"code":"slow"}`}[want], string(body), what)
+					}
 				}
+				if send.first != "" {
+					sends(send.first, http.StatusOK)
+				}
+				sends(send.text, send.answers...)
 				rest, err := io.ReadAll(answers)
 				require.True(t, err == nil || !errors.Is(err, os.ErrDeadlineExceeded), what)
 				require.Empty(t, rest, what)

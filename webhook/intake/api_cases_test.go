@@ -263,23 +263,33 @@ func TestOurOwnLoginIsNotTheCallers(t *testing.T) {
 	require.NotContains(t, text+b.log.String(), "Marker")
 }
 
-// A body that does not come is not waited for.
+// A body that does not come is not waited for, on a new connection or one that was used.
 func TestASlowCallIsCutOff(t *testing.T) {
 	b := newBackend(t, func(c *intake.Config) { c.BodyTimeout, c.UploadTimeout = 20*time.Millisecond, 20*time.Millisecond })
 	public, _, stop := serving(t, b.edge)
-	for path, kind := range map[string]string{"/akepa/status": "application/json", "/auth/get-token": "application/json",
-		"/akepa/document/upload/doc_1": "multipart/form-data; boundary=b"} {
-		slow, err := net.Dial("tcp", public)
-		require.NoError(t, err)
-		defer slow.Close()
-		fmt.Fprintf(slow, "POST %s HTTP/1.1\r\nHost: x\r\n%s: %s\r\nContent-Type: %s\r\nContent-Length: 1000\r\n\r\n--b\r\n",
-			path, connectfi.TokenHeader, apiToken, kind)
-		response, err := http.ReadResponse(bufio.NewReader(slow), nil)
-		require.NoError(t, err)
-		text, err := io.ReadAll(response.Body)
-		require.NoError(t, err)
-		require.NoError(t, response.Body.Close())
-		refused(t, http.StatusRequestTimeout, "requestTimeout", response.StatusCode, string(text))
+	for _, used := range []bool{false, true} {
+		for path, kind := range map[string]string{"/akepa/status": "application/json", "/auth/get-token": "application/json",
+			"/akepa/document/upload/doc_1": "multipart/form-data; boundary=b"} {
+			slow, err := net.Dial("tcp", public)
+			require.NoError(t, err)
+			defer slow.Close()
+			answers := bufio.NewReader(slow)
+			if used {
+				fmt.Fprint(slow, "GET /openapi.yaml HTTP/1.1\r\nHost: x\r\n\r\n")
+				before, err := http.ReadResponse(answers, nil)
+				require.NoError(t, err)
+				_, err = io.Copy(io.Discard, before.Body)
+				require.NoError(t, err)
+			}
+			fmt.Fprintf(slow, "POST %s HTTP/1.1\r\nHost: x\r\n%s: %s\r\nContent-Type: %s\r\nContent-Length: 1000\r\n\r\n--b\r\n",
+				path, connectfi.TokenHeader, apiToken, kind)
+			response, err := http.ReadResponse(answers, nil)
+			require.NoError(t, err)
+			text, err := io.ReadAll(response.Body)
+			require.NoError(t, err)
+			require.NoError(t, response.Body.Close())
+			refused(t, http.StatusRequestTimeout, "requestTimeout", response.StatusCode, string(text))
+		}
 	}
 	require.NoError(t, stop())
 }
