@@ -17,6 +17,8 @@ const (
 	looksForStuck = 10 * time.Second
 	// saysStuck is how many of them it names.
 	saysStuck = 5
+	// saysFull is how often the console repeats that the database is full.
+	saysFull = time.Minute
 )
 
 // sayStuck prints each case that gets stuck once, with the cause and the way on,
@@ -54,4 +56,22 @@ func sayChanges(out io.Writer, ui string, said map[string]string, runs []cases.S
 		}
 	}
 	return now
+}
+
+// sayFull prints that the database at place is full, at most once in saysFull, for as
+// long as Temporal cannot write to it, until ctx ends. Nothing ends with it: cases
+// go on when there is room.
+func sayFull(ctx context.Context, full <-chan struct{}, place string, out io.Writer) {
+	var said time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-full:
+			if time.Since(said) >= saysFull {
+				said = time.Now()
+				fmt.Fprintf(out, "dev: %v; until then Temporal keeps nothing, and cases wait\n", &embedded.FullError{Place: place})
+			}
+		}
+	}
 }

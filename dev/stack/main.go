@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/alecthomas/kong"
 	"github.com/gin-gonic/gin"
@@ -70,6 +71,10 @@ func run(ctx context.Context, f flags) (code int, err error) {
 		return 1, err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
+	looking, stop := context.WithCancel(ctx)
+	var looked sync.WaitGroup
+	defer func() { stop(); looked.Wait() }()
+	looked.Go(func() { sayFull(looking, s.temporal.Full, s.temporal.Place, os.Stderr) })
 	forget, err := writeEnv(cli.DevFile, s.vars)
 	if err != nil {
 		return 1, err
@@ -87,13 +92,7 @@ func run(ctx context.Context, f flags) (code int, err error) {
 		return code, nil
 	}
 	fmt.Println("\nUp until Ctrl-C. In another terminal: go run ./starter list")
-	looking, stop := context.WithCancel(ctx)
-	looked := make(chan struct{})
-	go func() {
-		defer close(looked)
-		sayStuck(looking, s.cases, s.ui.URL, os.Stdout)
-	}()
-	defer func() { stop(); <-looked }()
+	looked.Go(func() { sayStuck(looking, s.cases, s.ui.URL, os.Stdout) })
 	select {
 	case <-ctx.Done():
 		return 0, nil
@@ -125,10 +124,17 @@ func writeEnv(path string, vars [][2]string) (forget func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
-		return nil, err
+	return func() { os.Remove(path) }, writeWhole(path, text)
+}
+
+// writeWhole writes a file for this user alone, all or nothing.
+func writeWhole(path, text string) error {
+	unfinished := path + ".new"
+	if err := os.WriteFile(unfinished, []byte(text), 0o600); err != nil {
+		_ = os.Remove(unfinished)
+		return err
 	}
-	return func() { os.Remove(path) }, os.Rename(path+".new", path)
+	return os.Rename(unfinished, path)
 }
 
 func named(vars [][2]string) map[string]string {

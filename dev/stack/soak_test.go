@@ -9,7 +9,6 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -77,7 +76,14 @@ func newSoak(t *testing.T) *soak {
 		stopped: make(chan struct{}), issuer: newIssuer(t), calls: map[string]int64{}}
 	bin := t.TempDir()
 	build(t, bin, "worker", "webhook")
-	s.bucket = s.smallVolume()
+	size := "64m"
+	if *soakFor > 10*time.Minute {
+		size = "1g"
+	}
+	var small bool
+	if s.bucket, small = smallVolume(t, size); !small {
+		s.fullFor = 0
+	}
 	s.front = newSecureFront(t, one.temporal.Address, s.issuer)
 	s.renew()
 	require.NoError(t, one.stopWorker())
@@ -152,18 +158,12 @@ func (s *soak) fillOnce() {
 	case <-time.After(*soakFor / 3):
 	}
 	s.full.Store(true)
-	filler := filepath.Join(s.bucket, "filler")
-	file, err := os.Create(filler)
-	require.NoError(s.t, err)
-	for block := make([]byte, 1<<20); err == nil; {
-		_, err = file.Write(block)
-	}
-	_ = file.Close()
+	empty := fill(s.t, s.bucket)
 	select {
 	case <-s.stopped:
 	case <-time.After(s.fullFor):
 	}
-	require.NoError(s.t, os.Remove(filler))
+	empty()
 	s.full.Store(false)
 }
 
@@ -241,21 +241,4 @@ func (s *soak) upload(reference, customer string) error {
 		}
 		time.Sleep(time.Second)
 	}
-}
-
-// smallVolume is a folder on a file system of its own, which can be filled. Where
-// this program may not mount one the bucket is never full, and CI does not accept that.
-func (s *soak) smallVolume() string {
-	folder, size := s.t.TempDir(), "64m"
-	if *soakFor > 10*time.Minute {
-		size = "1g"
-	}
-	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size="+size, "soak", folder).CombinedOutput(); err != nil {
-		require.Empty(s.t, os.Getenv("CI"), "CI must not leave the full bucket out: %s", out)
-		s.t.Logf("the full bucket is left out, because it needs a file system that root mounts: %s", out)
-		s.fullFor = 0
-		return folder
-	}
-	s.t.Cleanup(func() { require.NoError(s.t, exec.Command("umount", folder).Run()) })
-	return folder
 }

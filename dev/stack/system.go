@@ -128,7 +128,7 @@ func startSystem(ctx context.Context, o options) (s *system, err error) {
 			return s, err
 		}
 	}
-	return s, s.startServices(live, o, listen, codec)
+	return s, embedded.WithoutRoom(o.data, s.startServices(live, o, listen, codec))
 }
 
 func (s *system) startServices(ctx context.Context, o options, listen map[string]net.Listener, codec string) error {
@@ -319,7 +319,7 @@ func secrets(data string) (secret, error) {
 		case err == nil:
 			*value = string(kept)
 		case errors.Is(err, os.ErrNotExist):
-			if err := os.WriteFile(path, []byte(*value), 0o600); err != nil {
+			if err := writeWhole(path, *value); err != nil { // half of one would be taken for a whole one later
 				return s, err
 			}
 		default:

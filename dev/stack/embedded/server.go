@@ -16,7 +16,6 @@ import (
 	"go.temporal.io/server/common/cluster"
 	"go.temporal.io/server/common/config"
 	"go.temporal.io/server/common/dynamicconfig"
-	"go.temporal.io/server/common/log"
 	"go.temporal.io/server/temporal"
 )
 
@@ -34,14 +33,25 @@ type Options struct {
 	LongHistory int // after how many events a workflow is to begin a new one; 0 is Temporal's 4096
 }
 
+// place is where the database is; empty is in memory.
+func (o Options) place() string {
+	if p, err := ParsePostgres(o.Postgres); err == nil {
+		return "PostgreSQL at " + p.Address
+	}
+	return o.Data
+}
+
 // Server is a running Temporal.
 type Server struct {
-	Address string // host:port of the frontend
+	Address string          // host:port of the frontend
+	Place   string          // of the database, as in FullError; empty is in memory
+	Full    <-chan struct{} // gets a value when the database could not grow
 	server  temporal.Server
 	store   *store
 }
 
-// Start brings a server up and returns once its namespace can be used.
+// Start brings a server up and returns once its namespace can be used. Where the
+// database has no room the error is a FullError.
 func Start(ctx context.Context, o Options) (s *Server, err error) {
 	ports, err := FreePorts(9)
 	if err != nil {
@@ -50,10 +60,12 @@ func Start(ctx context.Context, o Options) (s *Server, err error) {
 	if o.Port == 0 {
 		o.Port = ports[8]
 	}
-	s = &Server{Address: fmt.Sprintf("127.0.0.1:%d", o.Port)}
+	s = &Server{Address: fmt.Sprintf("127.0.0.1:%d", o.Port), Place: o.place()}
 	if s.store, err = open(ctx, o); err != nil {
-		return nil, fmt.Errorf("Temporal's database: %w", err)
+		return nil, WithoutRoom(s.Place, fmt.Errorf("Temporal's database: %w", err))
 	}
+	watch := newFullWatch(s.Place)
+	s.Full = watch.full
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Stop())
@@ -61,7 +73,7 @@ func Start(ctx context.Context, o Options) (s *Server, err error) {
 		}
 	}()
 	server, err := temporal.NewServer(temporal.WithConfig(configuration(s.store, o, ports)), temporal.ForServices(temporal.DefaultServices),
-		temporal.WithLogger(log.NewNoopLogger()), temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
+		temporal.WithLogger(watch), temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
 		temporal.WithClaimMapper(func(*config.Config) authorization.ClaimMapper { return authorization.NewNoopClaimMapper() }),
 		temporal.WithDynamicConfigClient(dynamic(o)))
 	if err != nil {
@@ -111,6 +123,8 @@ func (s *Server) ready(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("Temporal does not become ready: %w", err)
+		case <-s.Full:
+			return &FullError{Place: s.Place}
 		case <-tick.C:
 		}
 	}

@@ -51,9 +51,29 @@ func openSQLite(dir string) (*store, error) {
 	}
 	sql.DatabaseName = filepath.Join(dir, "temporal.db")
 	if _, err := os.Stat(sql.DatabaseName); errors.Is(err, os.ErrNotExist) {
-		return s, schema.SetupSchema(sql)
+		return s, createSQLite(sql.DatabaseName)
 	}
 	return s, nil
+}
+
+// createSQLite makes a database with its schema, all or nothing: what a full disk
+// breaks off would be taken for a whole database by the next start.
+func createSQLite(path string) error {
+	left, err := filepath.Glob(path + ".new-*") // of runs that were killed
+	for _, folder := range left {
+		err = errors.Join(err, os.RemoveAll(folder))
+	}
+	folder, made := os.MkdirTemp(filepath.Dir(path), filepath.Base(path)+".new-*")
+	if err = errors.Join(err, made); err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	unfinished := filepath.Join(folder, filepath.Base(path))
+	sql := &config.SQL{PluginName: sqlite.PluginName, ConnectAttributes: map[string]string{"mode": "rwc"}, DatabaseName: unfinished}
+	if err := schema.SetupSchema(sql); err != nil {
+		return err
+	}
+	return os.Rename(unfinished, path)
 }
 
 // forgetMembers takes the hosts of an earlier run off the list. A new one would
