@@ -42,17 +42,6 @@ func visits(t *testing.T, ctx context.Context, v kyc.View, entity string) applic
 	return a
 }
 
-func linkTo(t *testing.T, v kyc.View, entity string) string {
-	t.Helper()
-	args := []string{"link", v.Reference}
-	if entity != "" {
-		args = append(args, "--entity", entity)
-	}
-	code, out, stderr := starter(t, args...)
-	require.Zero(t, code, stderr)
-	return strings.TrimSpace(out)
-}
-
 func (a applicant) does(steps ...chromedp.Action[chromedp.Void]) {
 	a.t.Helper()
 	timeout, cancel := context.WithTimeout(a.ctx, 20*time.Second)
@@ -111,10 +100,6 @@ func (a applicant) accessible() {
 		.filter(e => e.checkVisibility()).filter(e => e.getBoundingClientRect().height < 44).map(e => e.outerHTML)`))
 	require.NoError(a.t, err)
 	require.Empty(a.t, small, "too small for a thumb")
-}
-
-func individual(t *testing.T, reference, scenario string) kyc.View {
-	return begin(t, reference, customers(t, "individual", scenario, 1)[0], patient())
 }
 
 func TestShowsAnApplicantTheWayToTheEnd(t *testing.T) {

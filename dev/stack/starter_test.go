@@ -10,6 +10,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
+
+	"durablekyc.example/kyc"
 )
 
 // TestStories runs the built starter, as a process, against the whole system:
@@ -68,4 +70,20 @@ func build(t *testing.T, dir string, programs ...string) {
 		out, err := command.CombinedOutput()
 		require.NoError(t, err, "%s", out)
 	}
+}
+
+// linkTo is the link for an entity of a case, or for all of them.
+func linkTo(t *testing.T, v kyc.View, entity string) string {
+	t.Helper()
+	args := []string{"link", v.Reference}
+	if entity != "" {
+		args = append(args, "--entity", entity)
+	}
+	code, out, stderr := starter(t, args...)
+	require.Zero(t, code, stderr)
+	return strings.TrimSpace(out)
+}
+
+func individual(t *testing.T, reference, scenario string) kyc.View {
+	return begin(t, reference, customers(t, "individual", scenario, 1)[0], patient())
 }
