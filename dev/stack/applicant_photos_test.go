@@ -160,8 +160,9 @@ func TestInAnOldBrowser(t *testing.T) {
 }
 
 // A photo that was changed, or taken away, after it was chosen is asked for
-// again; the other one is still there.
+// again; the other one is still there. Worker and webhook are processes of their own.
 func TestAPhotoThatChangedIsAskedForAgain(t *testing.T) {
+	apart(t)
 	v := individual(t, "shownChanged", "step_up")
 	a := visits(t, browser(t, 390, 844), v, "")
 	_, front := specimen(t, "changed", "front")

@@ -74,8 +74,10 @@ func TestTwoPersonsInTwoTabs(t *testing.T) {
 	require.Equal(t, 4, ledger(t, v.Reference).Attachments)
 }
 
-// Each tap in a mail opens a new tab: either of them can send, once.
+// Each tap in a mail opens a new tab: either of them can send, once. Worker and
+// webhook are processes of their own.
 func TestTheSameLinkInTwoTabs(t *testing.T) {
+	apart(t)
 	for sender, name := range []string{"tabsFirst", "tabsSecond"} {
 		v := individual(t, name, "step_up_review")
 		ctx := browser(t, 390, 844)

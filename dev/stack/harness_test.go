@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -43,6 +44,7 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 		defer os.RemoveAll(work)
+		compiled.dir = filepath.Join(work, "bin")
 		defer func() {
 			if err := stopPostgres(); err != nil {
 				fmt.Println(err)

@@ -172,6 +172,22 @@ func startProcessWith(t *testing.T, path string, instead map[string]string) *pro
 	return p
 }
 
+// apart runs worker and webhook as processes of their own until the test ends.
+// Every helper speaks to this webhook meanwhile.
+func apart(t *testing.T) {
+	t.Helper()
+	bin := t.TempDir()
+	build(t, bin, "worker", "webhook")
+	require.NoError(t, one.stopWorker())
+	t.Cleanup(func() { require.NoError(t, one.startWorker()) })
+	webhook, vars, public := one.webhook, one.vars, freeAddress(t)
+	t.Cleanup(func() { one.webhook, one.vars = webhook, vars })
+	one.webhook = "http://" + public
+	one.vars = append(slices.Clone(vars), [2]string{"KYC_PUBLIC_URL", one.webhook}, [2]string{"KYC_LISTEN", public})
+	startProcess(t, filepath.Join(bin, "worker"))
+	startProcess(t, filepath.Join(bin, "webhook"))
+}
+
 // stop ends it as an orchestrator does.
 func (p *process) stop(t *testing.T) {
 	t.Helper()

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -61,14 +62,30 @@ func reviewed(t *testing.T, ts *testscript.TestScript, args []string) {
 	decide(t, view, args[1])
 }
 
-// build compiles programs of ours into a directory.
-func build(t *testing.T, dir string, programs ...string) {
+// compiled are programs that are built once for all tests, into dir.
+var compiled = struct {
+	sync.Mutex
+	dir   string
+	built map[string]bool
+}{built: map[string]bool{}}
+
+// build compiles programs of the root module, and links to them in a folder.
+func build(t *testing.T, dir string, names ...string) {
 	t.Helper()
-	for _, program := range programs {
-		command := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, program), "./"+program)
-		command.Dir, command.Env = root, append(os.Environ(), "CGO_ENABLED=0")
-		out, err := command.CombinedOutput()
-		require.NoError(t, err, "%s", out)
+	compiled.Lock()
+	defer compiled.Unlock()
+	for _, name := range names {
+		path := filepath.Join(compiled.dir, name)
+		if !compiled.built[name] {
+			command := exec.CommandContext(t.Context(), "go", "build", "-o", path, "./"+name)
+			command.Dir, command.Env = root, append(os.Environ(), "CGO_ENABLED=0")
+			out, err := command.CombinedOutput()
+			require.NoError(t, err, "%s", out)
+			compiled.built[name] = true
+		}
+		link := filepath.Join(dir, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(link), 0o700))
+		require.NoError(t, os.Symlink(path, link))
 	}
 }
 
