@@ -49,3 +49,43 @@ func ExampleClient_Identify() {
 	// customer true: completed "approved"
 	// true 2
 }
+
+// An error says by ConnectFi's code whether it is worth another attempt, which
+// the caller makes: the client makes one.
+func ExampleError() {
+	answers := map[string]func(http.ResponseWriter){
+		"/auth/get-token": func(w http.ResponseWriter) {
+			fmt.Fprint(w, `{"code":"0","data":{"token":"T1","dtsExpireAt":"2099-10-07T08:18:57.360Z"}}`)
+		},
+		"/akepa/status": func(w http.ResponseWriter) {
+			w.Header().Set("Retry-After", "30")
+			w.WriteHeader(http.StatusTooManyRequests)
+		},
+		"/akepa/identification": func(w http.ResponseWriter) {
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprint(w, `{"code":"customerNotFound","message":"Customer not found."}`)
+		},
+	}
+	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answers[r.URL.Path](w)
+	}))
+	defer provider.Close()
+	client, err := connectfi.New(connectfi.Config{BaseURL: provider.URL, Login: "team", Password: "secret"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	_, err = client.Identify(ctx, connectfi.IdentificationRequest{CustomerID: "cstap_1", Reference: "A1"})
+	if failed, ok := errors.AsType[*connectfi.Error](err); ok {
+		fmt.Println(failed.Code, failed.HTTPStatus, "worth another attempt:", failed.Temporary())
+	}
+	_, err = client.Status(ctx, connectfi.StatusRequest{CustomerID: "cstap_1", ApplicationID: "iapp_1"})
+	if failed, ok := errors.AsType[*connectfi.Error](err); ok {
+		fmt.Println(failed.HTTPStatus, "worth another attempt:", failed.Temporary(), "after", failed.RetryAfter())
+	}
+	// Output:
+	// customerNotFound 400 worth another attempt: false
+	// 429 worth another attempt: true after 30s
+}
