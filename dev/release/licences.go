@@ -17,6 +17,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/google/licensecheck"
 )
 
 // module is a library in our programs, of one version.
@@ -89,34 +91,26 @@ var unstated = map[string]string{
 // noAssertion is SPDX's word for it.
 const noAssertion = "NOASSERTION"
 
-// phrases tell licences apart. A text that has none of these is for a person to
-// read.
-var phrases = []struct {
-	licence string
-	all     []string
-}{
-	{"MPL-2.0", []string{"Mozilla Public License Version 2.0"}},
-	{"Apache-2.0", []string{"Apache License", "Version 2.0, January 2004"}},
-	{"Apache-2.0", []string{`Licensed under the Apache License, Version 2.0 (the "License")`}},
-	{"BSD-3-Clause", []string{"Redistribution and use in source and binary forms", "be used to endorse or promote"}},
-	{"BSD-2-Clause", []string{"Redistribution and use in source and binary forms"}},
-	{"MIT", []string{"Permission is hereby granted, free of charge, to any person obtaining a copy"}},
-	{"ISC", []string{"Permission to use, copy, modify, and"}},
-}
+// permitted are the licences under which a library may be linked and given away
+// with our programs.
+var permitted = []string{"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MPL-2.0"}
 
-// licences names those that a text has, which may be more than one.
+// covered is how much of a text must be of known licences, in percent, as on
+// pkg.go.dev. The rest may say which file is under which of them.
+const covered = 75
+
+// licences names those that a text has, which may be more than one: none if too
+// much of it is unknown.
 func licences(text string) []string {
-	text = strings.Join(strings.Fields(text), " ")
-	var found []string
-	for _, known := range phrases {
-		if slices.ContainsFunc(known.all, func(phrase string) bool { return !strings.Contains(text, phrase) }) {
-			continue
-		}
-		// Three clauses begin as two.
-		if known.licence != "BSD-2-Clause" || !slices.Contains(found, "BSD-3-Clause") {
-			found = append(found, known.licence)
-		}
+	scan := licensecheck.Scan([]byte(text))
+	if scan.Percent < covered {
+		return nil
 	}
+	var found []string
+	for _, match := range scan.Match {
+		found = append(found, match.ID)
+	}
+	slices.Sort(found)
 	return slices.Compact(found)
 }
 
@@ -143,16 +137,23 @@ func pages(directory string) (map[string]string, error) {
 }
 
 // licenceExpression is which licences the texts of a module are, in order. Notices and
-// patents are none, and a module with a text that nobody knows is refused.
+// patents are none. A module with an unknown licence, or one that is not
+// permitted, is refused.
 func licenceExpression(path string, texts map[string]string) (string, error) {
 	found := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
-		all := licences(texts[name])
-		for _, is := range all {
-			found[is] = true
+		if regexp.MustCompile(`(?i)^(notice|patents)`).MatchString(name) {
+			continue
 		}
-		if len(all) == 0 && !regexp.MustCompile(`(?i)^(notice|patents)`).MatchString(name) {
-			return "", fmt.Errorf("nobody knows the licence %s of %s: read it, and teach it to dev/release if we may have it", name, path)
+		all := licences(texts[name])
+		if len(all) == 0 {
+			return "", fmt.Errorf("the licence %s of %s is not a known one: read it", name, path)
+		}
+		for _, is := range all {
+			if !slices.Contains(permitted, is) {
+				return "", fmt.Errorf("%s of %s is under %s, which is not permitted in dev/release", name, path, is)
+			}
+			found[is] = true
 		}
 	}
 	if len(found) == 0 {
