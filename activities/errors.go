@@ -62,18 +62,16 @@ func backOff(attempt int32) time.Duration {
 // whether the call may have been carried out all the same. No text of
 // ConnectFi's passes: a connectfi.Error holds none.
 func classify(err error) (kind string, options temporal.ApplicationErrorOptions, uncertain bool) {
-	var (
-		refused *connectfi.Error
-		invalid *connectfi.InvalidError
-	)
+	refused, isRefused := errors.AsType[*connectfi.Error](err)
+	_, isInvalid := errors.AsType[*connectfi.InvalidError](err)
 	switch {
-	case errors.As(err, &refused):
+	case isRefused:
 		options.NonRetryable, options.NextRetryDelay = !refused.Temporary(), refused.RetryAfter()
 		if !refused.Answered() {
 			return TypeNoAnswer, options, true
 		}
 		return refused.Code, options, false
-	case errors.As(err, &invalid):
+	case isInvalid:
 		options.NonRetryable = true
 		return TypeInvalid, options, false
 	case errors.Is(err, errForeignAnswer):

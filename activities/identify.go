@@ -46,8 +46,8 @@ func (a *Activities) Identify(ctx context.Context, r IdentifyRequest) (kyc.Snaps
 			CustomerID: r.CustomerID, Reference: r.Reference, SyncMode: r.SyncMode,
 			WebhookURL: a.CallbackURL(r.Reference),
 		})
-		var refused *connectfi.Error
-		if errors.As(err, &refused) && refused.Code == connectfi.CodeReferenceExists {
+		refused, isRefused := errors.AsType[*connectfi.Error](err)
+		if isRefused && refused.Code == connectfi.CodeReferenceExists {
 			known, err = a.confirm(ctx, asked, refused)
 		}
 		if err != nil {
@@ -64,11 +64,11 @@ func (a *Activities) Identify(ctx context.Context, r IdentifyRequest) (kyc.Snaps
 func (a *Activities) confirm(ctx context.Context, r ReadRequest, refused *connectfi.Error) (connectfi.Application, error) {
 	if refused.EntityID != "" {
 		known, err := a.ConnectFi.Status(ctx, connectfi.StatusRequest{CustomerID: r.CustomerID, ApplicationID: refused.EntityID})
-		var other *connectfi.Error
+		other, isOther := errors.AsType[*connectfi.Error](err)
 		switch {
 		case err == nil && known.ApplicationID == refused.EntityID && known.Reference == r.Reference && known.CustomerID == r.CustomerID:
 			return known, nil
-		case errors.As(err, &other) && other.Temporary():
+		case isOther && other.Temporary():
 			return connectfi.Application{}, err
 		}
 	}

@@ -96,8 +96,8 @@ func (s *search) pages(ctx context.Context, r connectfi.ListRequest) error {
 	for {
 		r.NumberOfRecords = s.size
 		page, err := s.connectfi.List(ctx, r)
-		var refused *connectfi.Error
-		if errors.As(err, &refused) && refused.TooManyRecords() && s.size > 1 {
+		refused, isRefused := errors.AsType[*connectfi.Error](err)
+		if isRefused && refused.TooManyRecords() && s.size > 1 {
 			s.size /= 2
 			continue
 		}
@@ -117,6 +117,6 @@ func (s *search) pages(ctx context.Context, r connectfi.ListRequest) error {
 
 // narrower reports a refusal that a shorter time can mend.
 func narrower(err error) bool {
-	var refused *connectfi.Error
-	return errors.As(err, &refused) && (refused.BadTimeFrame() || refused.TooManyRecords())
+	refused, isRefused := errors.AsType[*connectfi.Error](err)
+	return isRefused && (refused.BadTimeFrame() || refused.TooManyRecords())
 }

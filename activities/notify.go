@@ -80,8 +80,7 @@ const maxWait = 24 * time.Hour
 func (a *Activities) Notify(ctx context.Context, r NotifyRequest) (NotifyResult, error) {
 	result, err := a.notify(ctx, r)
 	answer := result.Answer
-	var failed *temporal.ApplicationError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		answer = failed.Type()
 	}
 	activity.GetMetricsHandler(ctx).WithTags(map[string]string{"receiver": string(r.Receiver), "answer": statusClass(answer)}).Counter(countAttempts).Inc(1)

@@ -126,8 +126,8 @@ func TestAStoreThatTakesNothingAsksNothing(t *testing.T) {
 				ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute,
 					RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 8}})
 				err = workflow.ExecuteActivity(ctx, do.SubmitDocuments, r).Get(ctx, nil)
-				var refused *temporal.ApplicationError
-				if !errors.As(err, &refused) || refused.Type() != activities.TypeStore {
+				refused, isRefused := errors.AsType[*temporal.ApplicationError](err)
+				if !isRefused || refused.Type() != activities.TypeStore {
 					return 0, fmt.Errorf("the store was to refuse: %w", err)
 				}
 				return workflow.Now(ctx).Sub(began), nil

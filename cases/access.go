@@ -37,14 +37,12 @@ func (c Client) checkAttributes(ctx context.Context) error {
 	query := fmt.Sprintf("WorkflowType = '%s' AND %s = '' AND %s = '' AND %s = '' AND %s < '%s'", workflows.Type, workflows.AttributeStage.GetName(),
 		workflows.AttributeWaitingOn.GetName(), workflows.AttributeCustomerType.GetName(), workflows.AttributeDeadline.GetName(), time.Unix(0, 0).UTC().Format(time.RFC3339))
 	_, err := c.Temporal.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Query: query})
-	var (
-		invalid *serviceerror.InvalidArgument
-		denied  *serviceerror.PermissionDenied
-	)
+	invalid, isInvalid := errors.AsType[*serviceerror.InvalidArgument](err)
+	_, isDenied := errors.AsType[*serviceerror.PermissionDenied](err)
 	switch {
-	case errors.As(err, &invalid):
+	case isInvalid:
 		return fmt.Errorf("the namespace lacks a search attribute of cases (%s): run starter setup", invalid.Message)
-	case errors.As(err, &denied):
+	case isDenied:
 		return accessProblem("list cases", err)
 	}
 	return nil
@@ -53,17 +51,15 @@ func (c Client) checkAttributes(ctx context.Context) error {
 // accessProblem is one sentence of why a call was refused. That there is no
 // such case is what a call that was let through answers.
 func accessProblem(what string, err error) error {
-	var (
-		notFound  *serviceerror.NotFound
-		namespace *serviceerror.NamespaceNotFound
-		denied    *serviceerror.PermissionDenied
-	)
+	_, isNotFound := errors.AsType[*serviceerror.NotFound](err)
+	namespace, isNamespace := errors.AsType[*serviceerror.NamespaceNotFound](err)
+	_, isDenied := errors.AsType[*serviceerror.PermissionDenied](err)
 	switch {
-	case err == nil, errors.As(err, &notFound):
+	case err == nil, isNotFound:
 		return nil
-	case errors.As(err, &namespace):
+	case isNamespace:
 		return fmt.Errorf("Temporal has no namespace %q: run starter setup, or set TEMPORAL_NAMESPACE", namespace.Namespace)
-	case errors.As(err, &denied), serviceerror.ToStatus(err).Code().String() == "Unauthenticated":
+	case isDenied, serviceerror.ToStatus(err).Code().String() == "Unauthenticated":
 		return fmt.Errorf("Temporal does not let this program %s in its namespace: check TEMPORAL_API_KEY or the client certificate, and what they may do", what)
 	}
 	return fmt.Errorf("Temporal does not let this program %s: %w", what, err)

@@ -31,8 +31,7 @@ func (c Client) StartAsync(ctx context.Context, o StartOptions, data converter.D
 	options.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL
 	options.WorkflowExecutionErrorWhenAlreadyStarted = true
 	_, err = c.Temporal.ExecuteWorkflow(ctx, options, workflows.Type, input(o))
-	var exists *serviceerror.WorkflowExecutionAlreadyStarted
-	if !errors.As(err, &exists) {
+	if _, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); !ok {
 		return false, translate(ctx, err)
 	}
 	info, err := c.describe(ctx, o.Reference)

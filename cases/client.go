@@ -69,8 +69,8 @@ func (c Client) Start(ctx context.Context, o StartOptions) (kyc.View, error) {
 	view, err := finish(ctx)(c.Temporal.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
 		StartWorkflowOperation: operation, UpdateOptions: startUpdate(o),
 	}))
-	var exists *serviceerror.WorkflowExecutionAlreadyStarted
-	if err != nil && !errors.As(err, &exists) && !errors.Is(err, ErrEnded) && !errors.Is(err, ErrNotFound) {
+	_, isStarted := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err)
+	if err != nil && !isStarted && !errors.Is(err, ErrEnded) && !errors.Is(err, ErrNotFound) {
 		return view, c.explain(ctx, o.Reference, err)
 	}
 	// The server answers for a closed case as well, from an update that was
@@ -291,27 +291,25 @@ func translate(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	var (
-		notFound  *serviceerror.NotFound
-		exhausted *serviceerror.ResourceExhausted
-		away      *serviceerror.Unavailable
-		late      *serviceerror.DeadlineExceeded
-		queryLate *serviceerror.QueryFailed
-		timeout   *client.WorkflowUpdateServiceTimeoutOrCanceledError
-		refused   *temporal.ApplicationError
-	)
+	_, isNotFound := errors.AsType[*serviceerror.NotFound](err)
+	_, isExhausted := errors.AsType[*serviceerror.ResourceExhausted](err)
+	_, isAway := errors.AsType[*serviceerror.Unavailable](err)
+	_, isLate := errors.AsType[*serviceerror.DeadlineExceeded](err)
+	_, isQueryLate := errors.AsType[*serviceerror.QueryFailed](err)
+	_, isTimeout := errors.AsType[*client.WorkflowUpdateServiceTimeoutOrCanceledError](err)
+	refused, isRefused := errors.AsType[*temporal.ApplicationError](err)
 	switch {
-	case errors.As(err, &refused):
+	case isRefused:
 		return &RefusedError{Type: refused.Type(), Reason: refused.Message()}
-	case errors.As(err, &exhausted), errors.As(err, &away):
+	case isExhausted, isAway:
 		// Before the deadline: the SDK repeats such a call until its context ends,
 		// and the last refusal is why (internal/temporalclient keeps it).
 		return fmt.Errorf("%w: %v", ErrUnavailable, err)
-	case errors.As(err, &timeout), errors.Is(ctx.Err(), context.DeadlineExceeded), errors.As(err, &late):
+	case isTimeout, errors.Is(ctx.Err(), context.DeadlineExceeded), isLate:
 		return fmt.Errorf("%w (%v)", ErrNoAnswer, err)
-	case errors.As(err, &notFound):
+	case isNotFound:
 		return fmt.Errorf("%w (%v)", ErrNotFound, err)
-	case errors.As(err, &queryLate):
+	case isQueryLate:
 		return fmt.Errorf("%w (%v)", ErrUnavailable, err)
 	}
 	return err

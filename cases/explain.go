@@ -39,11 +39,9 @@ func (c Client) explain(ctx context.Context, reference string, err error) error 
 }
 
 func (c Client) explainRun(ctx context.Context, id string, err error) error {
-	var (
-		precondition *serviceerror.FailedPrecondition // it is paused, or no worker has polled lately
-		notReady     *serviceerror.WorkflowNotReady   // its workflow task fails
-	)
-	unexplained := errors.Is(err, ErrNoAnswer) || errors.As(err, &precondition) || errors.As(err, &notReady)
+	_, isPrecondition := errors.AsType[*serviceerror.FailedPrecondition](err)
+	_, isNotReady := errors.AsType[*serviceerror.WorkflowNotReady](err)
+	unexplained := errors.Is(err, ErrNoAnswer) || isPrecondition || isNotReady
 	if !unexplained || errors.Is(ctx.Err(), context.Canceled) {
 		return err
 	}

@@ -77,17 +77,21 @@ func pending(events []workflows.Event, activities []*workflowpb.PendingActivityI
 // send again it is a *RefusedError for a closed case only.
 func (c Client) Redirect(ctx context.Context, reference, id, webhookURL string) (events []workflows.Event, open bool, err error) {
 	_, err = c.update(ctx, reference, workflows.UpdateWebhook, "", webhookURL)
-	var refused *RefusedError
-	ended := errors.Is(err, ErrEnded) || errors.As(err, &refused) && refused.Type == workflows.RefusedEnded
-	if err != nil && !ended {
+	if err != nil && !errors.Is(err, ErrEnded) && !isRefusal(err, workflows.RefusedEnded) {
 		return nil, false, err
 	}
 	open = err == nil
 	events, err = c.resend(ctx, reference, id, webhookURL)
-	if open && errors.As(err, &refused) && refused.Type == workflows.RefusedNotWanted {
+	if open && isRefusal(err, workflows.RefusedNotWanted) {
 		events, err = c.Events(ctx, reference)
 	}
 	return events, open, err
+}
+
+// isRefusal reports whether the case refused for this reason.
+func isRefusal(err error, reason string) bool {
+	refused, isRefused := errors.AsType[*RefusedError](err)
+	return isRefused && refused.Type == reason
 }
 
 // Resend sends an event again, by its id or number, or without one every event
@@ -136,8 +140,7 @@ func (c Client) resend(ctx context.Context, reference, id, webhookURL string) ([
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 		StaticSummary:                            workflows.NotifySummary(reference), StaticDetails: workflows.NotifyDetails(reference),
 	}, workflows.NotifyType, ledger)
-	var running *serviceerror.WorkflowExecutionAlreadyStarted
-	if errors.As(err, &running) {
+	if _, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); ok {
 		return nil, fmt.Errorf("%w: somebody else has just sent events of this case again", ErrUnavailable)
 	}
 	return ledger.Events(), translate(ctx, err)
@@ -153,10 +156,10 @@ func (c Client) ledger(ctx context.Context, reference string) (workflows.Notifie
 func (c Client) ledgerOf(ctx context.Context, reference, run string) (workflows.NotifierState, error) {
 	var (
 		ledger workflows.NotifierState
-		failed *temporal.WorkflowExecutionError
 	)
 	err := c.Temporal.GetWorkflow(ctx, workflows.NotifyID(reference), run).Get(ctx, &ledger)
-	if !errors.As(err, &failed) {
+	_, isFailed := errors.AsType[*temporal.WorkflowExecutionError](err)
+	if !isFailed {
 		return ledger, translate(ctx, err)
 	}
 	value, err := c.Temporal.QueryWorkflow(ctx, workflows.NotifyID(reference), run, workflows.QueryLedger)

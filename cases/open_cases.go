@@ -46,8 +46,8 @@ func (c Client) OpenCaseCounts(ctx context.Context, now time.Time) (OpenCaseCoun
 		return openCases, err
 	}
 	stuck, err := c.Temporal.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Query: isStuck})
-	var older *serviceerror.InvalidArgument // a server before 1.30 knows no such attribute
-	if openCases.Stuck = stuck.GetCount(); errors.As(err, &older) {
+	_, isOlder := errors.AsType[*serviceerror.InvalidArgument](err)
+	if openCases.Stuck = stuck.GetCount(); isOlder {
 		openCases.Stuck = -1
 		return openCases, nil
 	}

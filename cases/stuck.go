@@ -124,8 +124,7 @@ func (c Client) Stuck(ctx context.Context, id string) (*StuckError, error) {
 	if err != nil {
 		return nil, translate(ctx, err)
 	}
-	var stuck *StuckError
-	errors.As(c.stuck(ctx, d), &stuck)
+	stuck, _ := errors.AsType[*StuckError](c.stuck(ctx, d))
 	return stuck, nil
 }
 
@@ -153,9 +152,9 @@ var ErrNotReported = errors.New("this Temporal does not report stuck workflows: 
 // there are more. It needs no worker and costs no action.
 func (c Client) AllStuck(ctx context.Context, limit int) (runs []StuckRun, more bool, err error) {
 	found, err := c.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: isStuck, PageSize: int32(limit + 1)})
-	var older *serviceerror.InvalidArgument
+	_, isOlder := errors.AsType[*serviceerror.InvalidArgument](err)
 	switch {
-	case errors.As(err, &older):
+	case isOlder:
 		return nil, false, ErrNotReported
 	case err != nil:
 		return nil, false, translate(ctx, err)

@@ -120,13 +120,13 @@ func Endings() []string {
 // ResultLabel is the one word for how a call ended, of a few: a code that the pages
 // name, or one of those above. It is for counting.
 func ResultLabel(err error) string {
-	var e *Error
+	e, isE := errors.AsType[*Error](err)
 	switch {
 	case err == nil:
 		return EndingOK
 	case errors.Is(err, context.Canceled):
 		return ResultCanceled
-	case !errors.As(err, &e), e.HTTPStatus == 0:
+	case !isE, e.HTTPStatus == 0:
 		return EndingNoAnswer
 	case e.Code == "":
 		return EndingUnreadable

@@ -41,8 +41,8 @@ func ExampleClient_Identify() {
 
 	// What breaks the documented rules is not sent; all of it is told at once.
 	_, err = client.Identify(ctx, connectfi.IdentificationRequest{CustomerID: "a-b", Reference: "UNIQUE_REFERENCE_ID"})
-	var invalid *connectfi.InvalidError
-	fmt.Println(errors.As(err, &invalid), len(invalid.Problems))
+	invalid, isInvalid := errors.AsType[*connectfi.InvalidError](err)
+	fmt.Println(isInvalid, len(invalid.Problems))
 	// Output:
 	// extRefBApp100 pending_step_up
 	// customer false: pending_step_up ""

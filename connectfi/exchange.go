@@ -45,8 +45,8 @@ func (c *Client) call(ctx context.Context, op, suffix, contentType string, body 
 		return answer{}, err
 	}
 	a, err := c.send(ctx, op, suffix, contentType, token, body)
-	var refused *Error
-	if errors.As(err, &refused) && (refused.Code == CodeUnauthorized || refused.HTTPStatus == http.StatusUnauthorized) {
+	refused, isRefused := errors.AsType[*Error](err)
+	if isRefused && (refused.Code == CodeUnauthorized || refused.HTTPStatus == http.StatusUnauthorized) {
 		if token, err = c.token(ctx, token); err != nil {
 			return answer{}, err
 		}
@@ -68,8 +68,8 @@ func (c *Client) send(ctx context.Context, op, suffix, contentType, token string
 	}
 	ctx, done := c.watch(ctx, op)
 	a, err := c.exchange(ctx, op, suffix, contentType, token, body)
-	var fail *Error
-	if !errors.As(err, &fail) {
+	fail, isFail := errors.AsType[*Error](err)
+	if !isFail {
 		fail = &a.fail
 	}
 	done(ResultLabel(err), fail.HTTPStatus)
@@ -192,22 +192,20 @@ func unless(value, what string) string {
 // networkError says in words of ours why an exchange broke off. Those of net/http
 // quote the URL and, where the answer is no HTTP, what came instead.
 func networkError(err error) error {
-	var (
-		timeout     net.Error
-		lookup      *net.DNSError
-		certificate *tls.CertificateVerificationError
-		operation   *net.OpError
-	)
+	timeout, isTimeout := errors.AsType[net.Error](err)
+	_, isLookup := errors.AsType[*net.DNSError](err)
+	_, isCertificate := errors.AsType[*tls.CertificateVerificationError](err)
+	operation, isOperation := errors.AsType[*net.OpError](err)
 	switch {
 	case errors.Is(err, context.Canceled):
 		return context.Canceled
-	case errors.As(err, &timeout) && timeout.Timeout():
+	case isTimeout && timeout.Timeout():
 		return context.DeadlineExceeded
-	case errors.As(err, &lookup):
+	case isLookup:
 		return errors.New("its host name cannot be resolved")
-	case errors.As(err, &certificate):
+	case isCertificate:
 		return errors.New("its certificate cannot be trusted")
-	case errors.As(err, &operation):
+	case isOperation:
 		return fmt.Errorf("%s: %w", operation.Op, operation.Err)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return io.ErrUnexpectedEOF

@@ -128,8 +128,8 @@ func FuzzAnswer(f *testing.F) {
 			return
 		}
 		require.Regexp(t, ownWords, err.Error())
-		var e *connectfi.Error
-		require.True(t, errors.As(err, &e))
+		e, isE := errors.AsType[*connectfi.Error](err)
+		require.True(t, isE)
 		require.True(t, e.Code != "" || !e.Answered(), "only a code is an answer")
 		require.True(t, e.Retry >= 0 && e.Retry <= time.Hour, e.Retry)
 		require.Regexp(t, `^[0-9a-zA-Z-]{0,64}$`, e.RequestID)

@@ -115,8 +115,8 @@ func (f *caseWorkflow) handleWithdraw(ctx workflow.Context) (kyc.View, error) {
 
 // refusedAs reports whether an error is a no of this kind.
 func refusedAs(err error, kind string) bool {
-	var no *temporal.ApplicationError
-	return errors.As(err, &no) && no.Type() == kind
+	no, isNo := errors.AsType[*temporal.ApplicationError](err)
+	return isNo && no.Type() == kind
 }
 
 // refuse is the case's no, in a form that the caller can tell apart.

@@ -332,8 +332,8 @@ func TestContinueAsNewInEveryStage(t *testing.T) {
 
 func TestOrderIsCheckedBeforeAnythingStarts(t *testing.T) {
 	_, err := cases.Client{}.Start(t.Context(), cases.StartOptions{Reference: "UNIQUE_REFERENCE_ID", CustomerID: "a-b"})
-	var refused *cases.RefusedError
-	require.True(t, errors.As(err, &refused))
+	refused, isRefused := errors.AsType[*cases.RefusedError](err)
+	require.True(t, isRefused)
 	require.Equal(t, workflows.RefusedInvalid, refused.Type)
 	for _, part := range []string{"reference", "customer id", "policy"} {
 		require.ErrorContains(t, err, part)

@@ -194,11 +194,11 @@ func (n *notifier) takeIn(ctx workflow.Context) {
 func (n *notifier) finish(ctx workflow.Context, l *receiverQueue) {
 	var (
 		result activities.NotifyResult
-		failed *temporal.ApplicationError
 	)
 	now, err, done := workflow.Now(ctx), l.future.Get(ctx, &result), *l
 	*l = receiverQueue{receiver: l.receiver, fast: l.fast}
 	receipt := n.receipt(done.id, done.receiver)
+	failed, isFailed := errors.AsType[*temporal.ApplicationError](err)
 	switch {
 	case receipt == nil, cancelRequested(done.stopped, err):
 		return
@@ -207,7 +207,7 @@ func (n *notifier) finish(ctx workflow.Context, l *receiverQueue) {
 		receipt.GivenUpAt = time.Time{}
 		n.count(ctx, l.receiver, noticeDelivered)
 		return
-	case !errors.As(err, &failed) || failed.Details(&result) != nil:
+	case !isFailed || failed.Details(&result) != nil:
 		// The last attempt died with its worker.
 		result = activities.NotifyResult{Attempts: activities.NotifyAttempts, Answer: activities.AnswerNone}
 	}
@@ -226,11 +226,9 @@ func (n *notifier) count(ctx workflow.Context, receiver activities.Receiver, res
 // while it waited, or because its attempt under way failed, which the server
 // does not repeat then. An answer, and a lasting no, count all the same.
 func cancelRequested(stopped bool, err error) bool {
-	var (
-		called *temporal.CanceledError
-		failed *temporal.ApplicationError
-	)
-	return errors.As(err, &called) || stopped && err != nil && !(errors.As(err, &failed) && failed.NonRetryable())
+	_, isCalled := errors.AsType[*temporal.CanceledError](err)
+	failed, isFailed := errors.AsType[*temporal.ApplicationError](err)
+	return isCalled || stopped && err != nil && !(isFailed && failed.NonRetryable())
 }
 
 // pursue starts the next delivery on every free lane. A history that has grown

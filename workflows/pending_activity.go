@@ -77,12 +77,10 @@ func readStatusLocally(ctx workflow.Context, read activities.ReadRequest) workfl
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		var reading kyc.Snapshot
 		err := workflow.ExecuteLocalActivity(once, do.ReadStatus, read).Get(ctx, &reading)
-		var (
-			refused *temporal.ApplicationError
-			called  *temporal.CanceledError
-		)
+		refused, isRefused := errors.AsType[*temporal.ApplicationError](err)
+		_, isCalled := errors.AsType[*temporal.CanceledError](err)
 		switch {
-		case err == nil, errors.As(err, &called), errors.As(err, &refused) && refused.NonRetryable():
+		case err == nil, isCalled, isRefused && refused.NonRetryable():
 			answered.Set(reading, err)
 			return
 		case refused != nil && refused.NextRetryDelay() > 0:
@@ -154,10 +152,8 @@ func (e *pendingActivity) result(ctx workflow.Context) kyc.Event {
 	done, now := *e, workflow.Now(ctx)
 	*e = pendingActivity{}
 	var (
-		result  activities.WatchResult
-		err     error
-		refused *temporal.ApplicationError
-		called  *temporal.CanceledError
+		result activities.WatchResult
+		err    error
 	)
 	if done.need.Action == kyc.ActionPollStatus {
 		err = done.future.Get(ctx, &result)
@@ -172,12 +168,14 @@ func (e *pendingActivity) result(ctx workflow.Context) kyc.Event {
 		submission = done.need.Submission.ID
 	}
 	step := steps[done.need.Action]
+	refused, isRefused := errors.AsType[*temporal.ApplicationError](err)
+	_, isCalled := errors.AsType[*temporal.CanceledError](err)
 	switch {
 	case err == nil:
 		return kyc.StatusReceived{At: now, Reading: result.Reading, Covers: done.need.UpToHint, Submission: submission}
-	case errors.As(err, &refused) && refused.NonRetryable():
+	case isRefused && refused.NonRetryable():
 		return kyc.RequestRejected{At: now, Step: step, Code: refused.Type(), Covers: done.need.UpToHint, Submission: submission}
-	case errors.As(err, &called), done.cancelRequested:
+	case isCalled, done.cancelRequested:
 		return nil
 	}
 	return kyc.RetriesExhausted{At: now, Step: step, Covers: done.need.UpToHint, Submission: submission}

@@ -141,8 +141,7 @@ func (w *witness) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteAc
 	request := in.Args[0].(activities.NotifyRequest)
 	made := try{at: w.street.Now().Sub(begin), id: request.Notice.ID, n: int(activity.GetInfo(ctx).Attempt)}
 	result, err := w.Next.ExecuteActivity(ctx, in)
-	var failed *temporal.ApplicationError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		made.word = failed.Type()
 	} else if taken, is := result.(activities.NotifyResult); is {
 		made.word = taken.Answer

@@ -154,8 +154,8 @@ func forget(t *testing.T, id string) {
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		_, err := one.client.DescribeWorkflowExecution(t.Context(), id, "")
-		var gone *serviceerror.NotFound
-		return errors.As(err, &gone)
+		_, isGone := errors.AsType[*serviceerror.NotFound](err)
+		return isGone
 	}, 3*time.Minute, 100*time.Millisecond)
 }
 

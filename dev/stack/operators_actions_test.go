@@ -228,8 +228,8 @@ func startAgain(ctx context.Context, c *cell) error {
 
 // unlessOver forgives that an activity has ended just before it was pressed.
 func (c *cell) unlessOver(err error) error {
-	var gone *serviceerror.NotFound
-	if errors.As(err, &gone) && !c.stage.closed {
+	_, isGone := errors.AsType[*serviceerror.NotFound](err)
+	if isGone && !c.stage.closed {
 		return nil
 	}
 	return err

@@ -136,10 +136,10 @@ func (c *cell) press() error {
 	if c.want != refused {
 		return err
 	}
-	var closed *serviceerror.NotFound
-	var there *serviceerror.WorkflowExecutionAlreadyStarted
-	var impossible *serviceerror.FailedPrecondition
-	if !errors.As(err, &closed) && !errors.As(err, &there) && !errors.As(err, &impossible) {
+	_, isClosed := errors.AsType[*serviceerror.NotFound](err)
+	_, isThere := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err)
+	_, isImpossible := errors.AsType[*serviceerror.FailedPrecondition](err)
+	if !isClosed && !isThere && !isImpossible {
 		return fmt.Errorf("it is not refused: %w", err)
 	}
 	return nil

@@ -160,8 +160,7 @@ func (e *endpoint) decode(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	var large *http.MaxBytesError
-	if errors.As(err, &large) {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		http.Error(w, "this is more than the codec endpoint takes", http.StatusRequestEntityTooLarge)
 		return
 	} else if err != nil {

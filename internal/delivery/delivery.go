@@ -120,12 +120,12 @@ func (s *Sender) Send(ctx context.Context, address, id string, body []byte) (Ans
 // classify is the one word for an error of the transport, without its text,
 // which holds the address.
 func classify(err error) error {
-	var late net.Error
+	late, isLate := errors.AsType[net.Error](err)
 	switch {
 	case errors.Is(err, ssrf.ErrProhibitedIP), errors.Is(err, ssrf.ErrProhibitedPort), errors.Is(err, ssrf.ErrProhibitedNetwork),
 		errors.Is(err, ssrf.ErrInvalidHostPort):
 		return ErrForbidden
-	case errors.As(err, &late) && late.Timeout(), errors.Is(err, context.DeadlineExceeded):
+	case isLate && late.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		return ErrTimeout
 	}
 	return ErrUnreachable

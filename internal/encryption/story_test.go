@@ -47,8 +47,8 @@ func story(ctx flow.Context, way string) (string, error) {
 		flow.GetSignalChannel(ctx, "word").Receive(ctx, nil)
 	case "activity":
 		ctx = flow.WithActivityOptions(ctx, flow.ActivityOptions{ActivityID: "a", StartToCloseTimeout: time.Minute, RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1}})
-		var refused *temporal.ApplicationError
-		if failed := flow.ExecuteActivity(ctx, "deed", "x").Get(ctx, &told); errors.As(failed, &refused) {
+		failed := flow.ExecuteActivity(ctx, "deed", "x").Get(ctx, &told)
+		if refused, isRefused := errors.AsType[*temporal.ApplicationError](failed); isRefused {
 			told = "error: " + refused.Message()
 		} else if failed != nil {
 			told = "error of another kind"

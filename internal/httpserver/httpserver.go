@@ -125,8 +125,7 @@ func Listen(addr string) (net.Listener, error) {
 
 // cause drops what a net.OpError adds around the reason; the address was said.
 func cause(err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op.Err
 	}
 	return err

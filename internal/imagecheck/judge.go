@@ -122,12 +122,12 @@ var codecs = map[string]struct {
 var errRestarts = jpeg.UnsupportedError("restart intervals in a progressive jpg")
 
 func unreadable(err error) error {
-	var rareJPEG jpeg.UnsupportedError
-	var rarePNG png.UnsupportedError
+	_, isRareJPEG := errors.AsType[jpeg.UnsupportedError](err)
+	rarePNG, isRarePNG := errors.AsType[png.UnsupportedError](err)
 	switch {
-	case errors.As(err, &rarePNG) && strings.Contains(string(rarePNG), "dimension"): // it cannot even count them
+	case isRarePNG && strings.Contains(string(rarePNG), "dimension"): // it cannot even count them
 		return refuse(CodeTooManyPixels, "the picture claims to have more pixels than can be counted; take it anew")
-	case errors.As(err, &rareJPEG), errors.As(err, &rarePNG):
+	case isRareJPEG, isRarePNG:
 		return refuse(CodeOtherKind, "the file is an image of a rare kind; open it and save it as a new jpg or png, or take a screenshot of it")
 	}
 	return refuse(CodeBroken, "the picture is damaged or was cut off on its way; send it again, or take it anew")

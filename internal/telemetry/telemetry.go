@@ -96,8 +96,7 @@ func view(i metric.Instrument) (metric.Stream, bool) {
 // there is twice in one process counts in one place.
 func RegisterOrReuse[C prometheus.Collector](registry prometheus.Registerer, metric C) (C, error) {
 	err := registry.Register(metric)
-	var already prometheus.AlreadyRegisteredError
-	if errors.As(err, &already) {
+	if already, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
 		if known, ok := already.ExistingCollector.(C); ok {
 			return known, nil
 		}

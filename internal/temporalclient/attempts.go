@@ -85,8 +85,7 @@ func Reason(err error) string {
 	if err == nil {
 		return ""
 	}
-	var op *net.OpError
-	if errors.As(err, &op) {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
 		err = op.Err // without the addresses that package net puts around it
 	}
 	text := err.Error()

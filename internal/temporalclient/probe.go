@@ -45,8 +45,8 @@ func probe(ctx context.Context, options client.Options) error {
 		return fmt.Errorf("%w: %w", errTLS, err)
 	}
 	_ = secure.SetReadDeadline(time.Now().Add(alertWithin))
-	var alert tls.AlertError
-	if _, err := secure.Read(make([]byte, 1)); errors.As(err, &alert) || err != nil && strings.Contains(err.Error(), "tls:") {
+	_, err = secure.Read(make([]byte, 1))
+	if _, isAlert := errors.AsType[tls.AlertError](err); isAlert || err != nil && strings.Contains(err.Error(), "tls:") {
 		return fmt.Errorf("%w: %s", errTLS, Reason(err))
 	}
 	return nil

@@ -170,14 +170,12 @@ func Ready(ctx context.Context, c client.Client) error {
 		return fmt.Errorf("Temporal does not answer (%s: %s)", serviceerror.ToStatus(err).Code(), Reason(err))
 	}
 	_, err := c.DescribeWorkflowExecution(ctx, unusedID, "")
-	var (
-		notFound  *serviceerror.NotFound
-		namespace *serviceerror.NamespaceNotFound
-	)
+	_, isNotFound := errors.AsType[*serviceerror.NotFound](err)
+	namespace, isNamespace := errors.AsType[*serviceerror.NamespaceNotFound](err)
 	switch {
-	case err == nil, errors.As(err, &notFound):
+	case err == nil, isNotFound:
 		return nil
-	case errors.As(err, &namespace):
+	case isNamespace:
 		return fmt.Errorf("Temporal has no namespace %q", namespace.Namespace)
 	}
 	return fmt.Errorf("Temporal refuses to be read (%s)", serviceerror.ToStatus(err).Code())

@@ -149,8 +149,7 @@ func (m *callbackSender) send(l callback) {
 
 // withoutURL keeps the URL out of the log: it carries the receiver's secret.
 func withoutURL(err error) error {
-	var outer *url.Error
-	if errors.As(err, &outer) {
+	if outer, ok := errors.AsType[*url.Error](err); ok {
 		return outer.Err
 	}
 	return err

@@ -103,11 +103,11 @@ func attributes(ctx context.Context, c client.Client, namespace string, names []
 	found := map[string]enums.IndexedValueType{}
 	for _, name := range names {
 		err := countable(ctx, c, namespace, name)
-		var unknown *serviceerror.InvalidArgument
+		_, isUnknown := errors.AsType[*serviceerror.InvalidArgument](err)
 		switch {
 		case err == nil:
 			found[name] = enums.INDEXED_VALUE_TYPE_UNSPECIFIED
-		case !errors.As(err, &unknown):
+		case !isUnknown:
 			return nil, err
 		}
 	}

@@ -56,11 +56,11 @@ func (f *csvFile) next() (record []string, number int, err error) {
 	for {
 		f.in.left = maxLineBytes
 		record, err = f.records.Read()
-		var broken *csv.ParseError
+		broken, isBroken := errors.AsType[*csv.ParseError](err)
 		switch {
 		case errors.Is(err, errTooLong):
 			return nil, 0, fmt.Errorf("line %d: %w: is there a quote that is never closed?", f.last+1, errTooLong)
-		case errors.As(err, &broken):
+		case isBroken:
 			f.last = f.skipped + broken.Line
 			return nil, 0, &lineError{f.skipped + broken.StartLine, broken.Err}
 		case err != nil:
@@ -153,11 +153,11 @@ func csvLines(text *bufio.Reader) iter.Seq2[line, error] {
 		for {
 			record, number, err := file.next()
 			var l line
-			var broken *lineError
+			_, isBroken := errors.AsType[*lineError](err)
 			switch {
 			case errors.Is(err, io.EOF):
 				return
-			case errors.As(err, &broken):
+			case isBroken:
 			case err != nil:
 				yield(line{}, err)
 				return
@@ -178,11 +178,11 @@ func csvLines(text *bufio.Reader) iter.Seq2[line, error] {
 // without a name is there as well: spreadsheets write an empty last column.
 func (f *csvFile) header() ([]string, error) {
 	header, _, err := f.next()
-	var broken *lineError
+	broken, isBroken := errors.AsType[*lineError](err)
 	switch {
 	case errors.Is(err, io.EOF):
 		return nil, errors.New("the file is empty")
-	case errors.As(err, &broken):
+	case isBroken:
 		err = broken.err
 	case err == nil:
 		err = checkHeader(header)

@@ -161,8 +161,7 @@ func (w *demoRun) send(ctx context.Context, v kyc.View, entity string) (kyc.View
 	}
 	w.sent[entity]++
 	view, err := w.app.send(ctx, v, entity, "license", pictures)
-	var refused *cases.RefusedError
-	if errors.As(err, &refused) { // it went on meanwhile: look again
+	if _, ok := errors.AsType[*cases.RefusedError](err); ok { // it went on meanwhile: look again
 		return w.show(ctx)
 	}
 	return view, err

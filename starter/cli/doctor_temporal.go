@@ -32,9 +32,9 @@ func (x *doctorRun) checkTemporal(ctx context.Context) {
 	}
 	x.namespace, x.cloud = namespace, onCloud(address)
 	c, err := temporalclient.Dial(ctx, x.options())
-	var away *temporalclient.UnreachableError
+	away, isAway := errors.AsType[*temporalclient.UnreachableError](err)
 	switch {
-	case errors.As(err, &away):
+	case isAway:
 		x.bad(check, "nothing answers at "+away.Address+" ("+away.Reason()+")", "TEMPORAL_ADDRESS=host:7233 starter doctor")
 	case err != nil:
 		x.bad(check, oneLine(err), "TEMPORAL_API_KEY_FILE=… or TEMPORAL_TLS_CLIENT_CERT_PATH=…, as for the worker")

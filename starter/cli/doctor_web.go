@@ -43,15 +43,15 @@ func (x *doctorRun) checkConnectFi(ctx context.Context) {
 		return
 	}
 	err = c.SignIn(ctx)
-	var said *connectfi.Error
+	said, isSaid := errors.AsType[*connectfi.Error](err)
 	switch {
 	case err == nil:
 		x.ok(check, "it takes the login")
-	case errors.As(err, &said) && said.Code == connectfi.CodeUnauthorized:
+	case isSaid && said.Code == connectfi.CodeUnauthorized:
 		x.bad(check, "it refuses the login", credentials)
-	case errors.As(err, &said) && said.Code != "":
+	case isSaid && said.Code != "":
 		x.bad(check, oneLine(err), "starter doctor, in a moment; then ask ConnectFi")
-	case errors.As(err, &said) && said.HTTPStatus != 0:
+	case isSaid && said.HTTPStatus != 0:
 		x.bad(check, "what answers at CONNECTFI_BASE_URL is not ConnectFi: "+oneLine(err), "CONNECTFI_BASE_URL=https://…, as ConnectFi's pages have it")
 	default:
 		x.bad(check, "it cannot be reached: "+oneLine(err), "CONNECTFI_BASE_URL=https://…, and let this machine out to it (HTTPS_PROXY)")

@@ -51,8 +51,7 @@ func (c resendCommand) Run(ctx context.Context, a *app) error {
 		events, open, err = caseClient.Redirect(ctx, c.Reference, c.Event, c.WebhookURL)
 		return events, err
 	})
-	var refused *cases.RefusedError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*cases.RefusedError](err); ok {
 		if open {
 			a.out.notef("later events of %s go to the new webhook URL", c.Reference)
 		}
@@ -80,8 +79,7 @@ func (a *app) events(ctx context.Context, reference string, call func(context.Co
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	events, err := call(ctx, caseClient)
-	var ended *cases.EndedError
-	if errors.As(err, &ended) {
+	if ended, ok := errors.AsType[*cases.EndedError](err); ok {
 		return nil, &cliError{err: fmt.Errorf("%s %s, and no worker says what it knew of the events", workflows.NotifyID(reference), ended),
 			next: "starter doctor"}
 	}

@@ -101,18 +101,18 @@ func fromObject(text []byte) (line, error) {
 	if err == nil && decoder.InputOffset() < int64(len(text)) {
 		err = errFollowed
 	}
-	var other *json.UnmarshalTypeError
-	var broken *json.SyntaxError
+	other, isOther := errors.AsType[*json.UnmarshalTypeError](err)
+	broken, isBroken := errors.AsType[*json.SyntaxError](err)
 	switch {
-	case errors.As(err, &other) && other.Field == columnSyncMode:
+	case isOther && other.Field == columnSyncMode:
 		err = errors.New("syncMode must be true or false")
-	case errors.As(err, &other) && other.Field != "":
+	case isOther && other.Field != "":
 		err = fmt.Errorf("%s must be a text in quotes", other.Field)
-	case errors.As(err, &other):
+	case isOther:
 		err = errors.New("it is no JSON object")
-	case errors.As(err, &broken) && broken.Offset <= int64(len(text)):
+	case isBroken && broken.Offset <= int64(len(text)):
 		err = fmt.Errorf("it cannot be used as JSON: byte %d is not what JSON wants there", broken.Offset)
-	case errors.As(err, &broken), errors.Is(err, io.ErrUnexpectedEOF):
+	case isBroken, errors.Is(err, io.ErrUnexpectedEOF):
 		err = errors.New("it cannot be used as JSON: it ends too early")
 	case err != nil && strings.HasPrefix(err.Error(), "json: unknown field"): // it has no type of its own
 		err = fmt.Errorf("it has another key than %s, %s and %s", columnCustomer, columnReference, columnSyncMode)

@@ -18,9 +18,9 @@ import (
 // told is what a file says, a line each, and its errors.
 func told(format, text string) (all []string) {
 	for l, err := range lines(format, strings.NewReader(text)) {
-		var one *lineError
+		_, isOne := errors.AsType[*lineError](err)
 		switch {
-		case errors.As(err, &one):
+		case isOne:
 			all = append(all, err.Error())
 		case err != nil:
 			all = append(all, "end: "+err.Error())

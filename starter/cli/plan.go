@@ -32,8 +32,8 @@ func (c batchCommand) check(all iter.Seq2[line, error], common cases.StartOption
 	var problems []error
 	bad := 0
 	for l, err := range all {
-		var one *lineError
-		if err != nil && !errors.As(err, &one) {
+		_, isOne := errors.AsType[*lineError](err)
+		if err != nil && !isOne {
 			return nil, c.invalidFile(problems, "%s cannot be used, so nothing was started: %w", c.name(), err)
 		}
 		if p.lines++; p.lines > maxLines {

@@ -60,17 +60,15 @@ func terminal(w io.Writer) bool {
 
 // fail says what went wrong and returns the exit code for it.
 func (p printer) fail(err error) int {
-	var end decided
-	if errors.As(err, &end) {
+	if end, ok := errors.AsType[decided](err); ok {
 		return end.code()
 	}
-	if errors.As(err, &errReported{}) {
+	if _, isReported := errors.AsType[errReported](err); isReported {
 		return exitError
 	}
 	code, next := exitError, "starter --help"
 	var details []string
-	var known *cliError
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*cliError](err); ok {
 		code, next = max(known.code, exitError), known.next
 		for _, detail := range known.details {
 			details = append(details, oneLine(detail))

@@ -68,8 +68,7 @@ func (w *clockTransport) ask(ctx context.Context, method, address, body string) 
 	c := http.Client{Transport: w, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	answer, err := c.Do(r)
 	if err != nil {
-		var about *url.Error // whose text has the address, and so a token
-		if errors.As(err, &about) {
+		if about, ok := errors.AsType[*url.Error](err); ok {
 			err = about.Err
 		}
 		return probeResponse{err: err}

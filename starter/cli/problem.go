@@ -45,8 +45,8 @@ func usage(command, format string, args ...any) error {
 // wrongUsage is what the parser has to say.
 func wrongUsage(err error) error {
 	p := &cliError{err: err, next: "starter --help", code: exitUsage}
-	var parse *kong.ParseError
-	if errors.As(err, &parse) && parse.Context != nil {
+	parse, isParse := errors.AsType[*kong.ParseError](err)
+	if isParse && parse.Context != nil {
 		if command := parse.Context.Selected(); command != nil {
 			p.next = command.FullPath() + " --help"
 		}
@@ -81,8 +81,8 @@ func (e *caseError) Unwrap() error { return e.err }
 
 // of says which case an error is about, unless it says everything already.
 func of(reference string, err error) error {
-	var known *cliError
-	if err == nil || errors.As(err, &known) {
+	_, isKnown := errors.AsType[*cliError](err)
+	if err == nil || isKnown {
 		return err
 	}
 	return &caseError{reference, err}
@@ -90,47 +90,46 @@ func of(reference string, err error) error {
 
 // explain turns any error into a sentence and the next command, once.
 func (a *app) explain(ctx context.Context, err error) error {
-	var (
-		end       decided
-		known     *cliError
-		about     *caseError
-		refused   *cases.RefusedError
-		ended     *cases.EndedError
-		stuck     *cases.StuckError
-		paused    *cases.PausedError
-		away      *temporalclient.UnreachableError
-		namespace *serviceerror.NamespaceNotFound
-		invalid   *serviceerror.InvalidArgument
-		denied    *serviceerror.PermissionDenied
-	)
-	if errors.As(err, &end) || errors.As(err, &known) || errors.As(err, &errReported{}) {
+	_, isEnd := errors.AsType[decided](err)
+	_, isKnown := errors.AsType[*cliError](err)
+	_, isReported := errors.AsType[errReported](err)
+	if isEnd || isKnown || isReported {
 		return err
 	}
 	reference := "REFERENCE"
-	if errors.As(err, &about) {
+	about, isAbout := errors.AsType[*caseError](err)
+	if isAbout {
 		reference = about.reference
 	}
 	show := "starter show " + reference
 	p := func(next, format string, args ...any) error {
 		return &cliError{err: fmt.Errorf(format, args...), next: next}
 	}
+	refused, isRefused := errors.AsType[*cases.RefusedError](err)
+	ended, isEnded := errors.AsType[*cases.EndedError](err)
+	stuck, isStuck := errors.AsType[*cases.StuckError](err)
+	paused, isPaused := errors.AsType[*cases.PausedError](err)
+	away, isAway := errors.AsType[*temporalclient.UnreachableError](err)
+	namespace, isNamespace := errors.AsType[*serviceerror.NamespaceNotFound](err)
+	invalid, isInvalid := errors.AsType[*serviceerror.InvalidArgument](err)
+	_, isDenied := errors.AsType[*serviceerror.PermissionDenied](err)
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return p(show, "stopped; the case goes on without this program")
-	case errors.As(err, &refused) && refused.Type == workflows.RefusedOtherCustomer:
+	case isRefused && refused.Type == workflows.RefusedOtherCustomer:
 		return p(show, "the reference %s belongs to another customer: every check needs a reference of its own", reference)
-	case errors.As(err, &refused) && about != nil:
+	case isRefused && about != nil:
 		return p(show, "%s is refused: %s", reference, refused.Reason)
 	case errors.Is(err, cases.ErrNotFound) && about != nil:
 		if other := a.similar(ctx, reference); other != "" {
 			return p("starter show "+other, "there is no case with the reference %s, did you mean %s?", reference, other)
 		}
 		return p("starter list", "there is no case with the reference %s", reference)
-	case errors.As(err, &ended) && about != nil:
+	case isEnded && about != nil:
 		return p(reset(reference), "%s %s: its reference is used up, unless it is reset", reference, ended)
-	case errors.As(err, &paused) && about != nil:
+	case isPaused && about != nil:
 		return p(unpause(reference), "%s is paused in Temporal%s%s", reference, a.byWhom(paused), a.describeState(ctx, reference))
-	case errors.As(err, &stuck) && about != nil:
+	case isStuck && about != nil:
 		return p(stuck.Cause.WayOn(reference), "%s is stuck (attempt %d): %s%s", reference, stuck.Attempt, stuck.Cause.Sentence(), a.describeState(ctx, reference))
 	case errors.Is(err, cases.ErrUnanswered) && about != nil:
 		return p("starter watch "+reference, "%s has it, and ConnectFi has not answered yet; it goes on asking", reference)
@@ -142,13 +141,13 @@ func (a *app) explain(ctx context.Context, err error) error {
 		return p(show, "Temporal cannot take this now (%s): try again in a moment", because(err))
 	case errors.Is(err, cases.ErrNoAnswer) && about != nil:
 		return p(show, "Temporal did not answer for %s in time: what was asked may still happen", reference)
-	case errors.As(err, &away):
+	case isAway:
 		return p("go run ./dev", "Temporal does not answer at %s (%s): start everything, or set TEMPORAL_ADDRESS", away.Address, away.Reason())
-	case errors.As(err, &namespace):
+	case isNamespace:
 		return p("starter setup", "Temporal has no namespace %q: have it created, or set TEMPORAL_NAMESPACE", namespace.Namespace)
-	case errors.As(err, &denied):
+	case isDenied:
 		return p("TEMPORAL_API_KEY_FILE=… starter …", "Temporal refuses these credentials for the namespace")
-	case errors.As(err, &invalid):
+	case isInvalid:
 		return p("starter setup", "Temporal refuses this, which mostly means that the namespace has not been prepared: %s", invalid.Message)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, cases.ErrNoAnswer):
 		return p("go run ./dev", "Temporal did not answer in time")
@@ -176,8 +175,7 @@ func (a *app) byWhom(p *cases.PausedError) (text string) {
 
 // because is what Temporal or the way to it said last.
 func because(err error) string {
-	var attempt *temporalclient.AttemptError
-	if errors.As(err, &attempt) {
+	if attempt, ok := errors.AsType[*temporalclient.AttemptError](err); ok {
 		return temporalclient.Reason(attempt.Last)
 	}
 	text := strings.TrimPrefix(err.Error(), cases.ErrUnavailable.Error())

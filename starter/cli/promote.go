@@ -24,8 +24,8 @@ func (p *setupRun) promote(ctx context.Context, deployment string) {
 	handle := p.temporal.WorkerDeploymentClient().GetHandle(deployment)
 	var was string
 	err := p.retryUntil(ctx, p.until, func(err error) bool {
-		var absent *versionNotReadyError
-		return isTransient(err) || errors.As(err, &absent)
+		_, isAbsent := errors.AsType[*versionNotReadyError](err)
+		return isTransient(err) || isAbsent
 	}, func(ctx context.Context) error {
 		d, err := handle.Describe(ctx, client.WorkerDeploymentDescribeOptions{})
 		if missing(err) {
@@ -43,9 +43,9 @@ func (p *setupRun) promote(ctx context.Context, deployment string) {
 		_, err = handle.SetCurrentVersion(ctx, client.WorkerDeploymentSetCurrentVersionOptions{BuildID: build, ConflictToken: d.ConflictToken})
 		return err
 	})
-	var absent *versionNotReadyError
+	absent, isAbsent := errors.AsType[*versionNotReadyError](err)
 	switch {
-	case errors.As(err, &absent):
+	case isAbsent:
 		p.add(checkResult{check, notDone, absent.says, fmt.Sprintf("start a worker of build %s with KYC_DEPLOYMENT=%s, and starter setup --promote %s --wait 2m", build, deployment, build)})
 	case err != nil:
 		p.refused(check, "promote "+build, err, fmt.Sprintf("temporal worker deployment set-current-version --namespace %s --deployment-name %s --build-id %s, with write access to the namespace",

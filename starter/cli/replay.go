@@ -189,9 +189,9 @@ func (g *replayRun) read(ctx context.Context, caseClient cases.Client, e workflo
 func (g *replayRun) replayOne(e workflow.Execution, h *history.History) {
 	err := replay.Replayer(g.keyset.WorkerConverters()).Replay(h)
 	v := failure{ID: e.ID, RunID: e.RunID}
-	var divergence *replay.NonDeterminismError
+	divergence, isDivergence := errors.AsType[*replay.NonDeterminismError](err)
 	switch {
-	case errors.As(err, &divergence):
+	case isDivergence:
 		v.EventID, v.EventType, v.Reason = divergence.Event.GetEventId(), divergence.Event.GetEventType().String(), divergence.Reason
 	case err != nil:
 		v.Reason = err.Error()
@@ -206,8 +206,9 @@ func (g *replayRun) replayOne(e workflow.Execution, h *history.History) {
 	if !cases.IsNotifier(e.ID) {
 		g.report.Cases++
 	}
+	_, isEndless := errors.AsType[*replay.EndlessError](err)
 	switch {
-	case errors.As(err, new(*replay.EndlessError)):
+	case isEndless:
 		g.report.Endless = append(g.report.Endless, v)
 	case sealed != nil:
 		g.report.Unopened = append(g.report.Unopened, v)

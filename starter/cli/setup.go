@@ -83,8 +83,8 @@ func (c setupCommand) Run(ctx context.Context, a *app) error {
 func (p *setupRun) dial(ctx context.Context, options temporalclient.Options) (c client.Client, err error) {
 	said := false
 	err = p.retryUntil(ctx, p.until, func(err error) bool {
-		var away *temporalclient.UnreachableError
-		if !errors.As(err, &away) {
+		away, isAway := errors.AsType[*temporalclient.UnreachableError](err)
+		if !isAway {
 			return false
 		}
 		if !said && p.command.Wait > 0 {
@@ -116,8 +116,7 @@ func (p *setupRun) prepareNamespace(ctx context.Context) bool {
 				Namespace: p.namespace, Description: "KYC and KYB cases", WorkflowExecutionRetentionPeriod: durationpb.New(p.command.Retention)})
 			return err
 		})
-		var raced *serviceerror.NamespaceAlreadyExists
-		if errors.As(err, &raced) {
+		if _, ok := errors.AsType[*serviceerror.NamespaceAlreadyExists](err); ok {
 			continue
 		}
 		if err != nil {
@@ -228,14 +227,14 @@ func isTransient(err error) bool {
 // isNotPropagated is a failure of a Temporal that does not know everywhere yet what
 // it was told.
 func isNotPropagated(err error) bool {
-	var invalid *serviceerror.InvalidArgument
-	return isTransient(err) || missing(err) || errors.As(err, &invalid)
+	_, isInvalid := errors.AsType[*serviceerror.InvalidArgument](err)
+	return isTransient(err) || missing(err) || isInvalid
 }
 
 func missing(err error) bool {
-	var none *serviceerror.NamespaceNotFound
-	var nothing *serviceerror.NotFound
-	return errors.As(err, &none) || errors.As(err, &nothing)
+	_, isNone := errors.AsType[*serviceerror.NamespaceNotFound](err)
+	_, isNothing := errors.AsType[*serviceerror.NotFound](err)
+	return isNone || isNothing
 }
 
 // forbidden is what credentials do not allow, or what this Temporal allows

@@ -80,8 +80,8 @@ func squares(light uint8) []byte {
 // standard output.
 func refused(ts *testscript.TestScript, _ bool, args []string) {
 	err := ts.Exec(args[1], args[2:]...)
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) {
+	exit, isExit := errors.AsType[*exec.ExitError](err)
+	if !isExit {
 		ts.Fatalf("%v was not refused: %v", args[1:], err)
 	}
 	if want, _ := strconv.Atoi(args[0]); exit.ExitCode() != want {

@@ -74,9 +74,9 @@ func (c uploadCommand) read(a *app) ([]picture, error) {
 			continue
 		}
 		judged, err := judge(file.path)
-		var refused *imagecheck.RefusedError
+		_, isRefused := errors.AsType[*imagecheck.RefusedError](err)
 		switch {
-		case errors.As(err, &refused):
+		case isRefused:
 			return nil, usage("upload", "the %s (%s) cannot be used: %w", file.side, file.path, err)
 		case err != nil:
 			return nil, usage("upload", "the %s cannot be read: %w", file.side, err)

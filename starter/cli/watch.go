@@ -96,8 +96,7 @@ func (a *app) poll(ctx context.Context, caseClient cases.Client, reference, seen
 
 // undecided is the end of a case that was followed and ended in Temporal.
 func undecided(err error) error {
-	var known *cliError
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*cliError](err); ok {
 		known.code = exitUndecided
 	}
 	return err
@@ -105,11 +104,11 @@ func undecided(err error) error {
 
 // unavailable says why a case does not answer.
 func unavailable(err error) string {
-	var stuck *cases.StuckError
+	stuck, isStuck := errors.AsType[*cases.StuckError](err)
 	switch {
 	case errors.Is(err, cases.ErrPaused):
 		return "the case is paused in Temporal"
-	case errors.As(err, &stuck):
+	case isStuck:
 		return "the case is stuck: " + stuck.Cause.Sentence()
 	case errors.Is(err, cases.ErrNoWorker):
 		return "no worker is up"

@@ -111,9 +111,9 @@ func (w *batchRunner) one(ctx context.Context, l line) {
 		return
 	}
 	r := result{Line: l.number, Reference: l.reference, CustomerID: l.customer, Result: resultStarted}
-	var refused *cases.RefusedError
+	refused, isRefused := errors.AsType[*cases.RefusedError](err)
 	switch {
-	case errors.As(err, &refused) && refused.Type == workflows.RefusedOtherCustomer:
+	case isRefused && refused.Type == workflows.RefusedOtherCustomer:
 		r.Result, r.Error = resultConflict, refused.Reason
 	case errors.Is(err, cases.ErrEnded):
 		r.Result, r.Error = resultEnded, err.Error()

@@ -239,11 +239,11 @@ func (w *Worker) Admin() http.Handler {
 
 // startError says what a worker that could not start or go on needs.
 func startError(err error) error {
-	var namespace *serviceerror.NamespaceNotFound
+	namespace, isNamespace := errors.AsType[*serviceerror.NamespaceNotFound](err)
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &namespace):
+	case isNamespace:
 		return fmt.Errorf("Temporal has no namespace %q: create it or set TEMPORAL_NAMESPACE", namespace.Namespace)
 	}
 	return fmt.Errorf("the worker stopped: %w", err)

@@ -119,12 +119,10 @@ var errNotNow = errors.New("there is nothing to press")
 
 // refused reports whether nothing happened, because Temporal or errNotNow says so.
 func refused(err error) bool {
-	var (
-		missing    *serviceerror.NotFound
-		impossible *serviceerror.FailedPrecondition
-		invalid    *serviceerror.InvalidArgument
-	)
-	return errors.Is(err, errNotNow) || errors.As(err, &missing) || errors.As(err, &impossible) || errors.As(err, &invalid)
+	_, isMissing := errors.AsType[*serviceerror.NotFound](err)
+	_, isImpossible := errors.AsType[*serviceerror.FailedPrecondition](err)
+	_, isInvalid := errors.AsType[*serviceerror.InvalidArgument](err)
+	return errors.Is(err, errNotNow) || isMissing || isImpossible || isInvalid
 }
 
 func execution(id string) *common.WorkflowExecution {

@@ -108,8 +108,8 @@ func (o *operator) remove(ctx context.Context, s *caseRecord) error {
 func (o *operator) delete(ctx context.Context, id string) error {
 	for i := 0; ; i++ {
 		d, err := o.describe(ctx, id)
-		var missing *serviceerror.NotFound
-		if errors.As(err, &missing) || err == nil && d.GetWorkflowExecutionInfo().GetCloseTime() == nil {
+		_, isMissing := errors.AsType[*serviceerror.NotFound](err)
+		if isMissing || err == nil && d.GetWorkflowExecutionInfo().GetCloseTime() == nil {
 			return nil
 		}
 		if err == nil && i%60 == 0 { // every half minute, should the answer or the task be lost

@@ -176,8 +176,7 @@ const (
 )
 
 func code(err error) string {
-	var of *pgconn.PgError
-	if errors.As(err, &of) {
+	if of, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return of.Code
 	}
 	return ""
@@ -186,11 +185,11 @@ func code(err error) string {
 // explain says what to do about an error of PostgreSQL's. None of them repeats
 // a password.
 func (p Postgres) explain(err error, database string) error {
-	var unreached net.Error
+	_, isUnreached := errors.AsType[net.Error](err)
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &unreached):
+	case isUnreached:
 		return fmt.Errorf("PostgreSQL does not answer at %s: %w", p.Address, err)
 	case code(err) == wrongPassword, code(err) == wrongUser:
 		return fmt.Errorf("PostgreSQL at %s does not let user %q in: %w", p.Address, p.User, err)
