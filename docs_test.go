@@ -18,13 +18,17 @@ import (
 // Standard 5.0.0, with their levels, from its own text
 // (github.com/OWASP/ASVS, 5.0/en/0x13, 0x14, 0x23 and 0x25).
 var items = map[string]string{
-	"4.1.1": "1", "4.1.2": "2", "4.1.3": "2", "4.1.4": "3", "4.1.5": "3", "4.2.1": "2", "4.2.2": "3", "4.2.3": "3", "4.2.4": "3", "4.2.5": "3",
+	"4.1.1": "1", "4.1.2": "2", "4.1.3": "2", "4.1.4": "3", "4.1.5": "3", "4.2.1": "2", "4.2.2": "3", "4.2.3": "3",
+	"4.2.4": "3", "4.2.5": "3",
 	"4.3.1": "2", "4.3.2": "2", "4.4.1": "1", "4.4.2": "2", "4.4.3": "2", "4.4.4": "2",
-	"5.1.1": "2", "5.2.1": "1", "5.2.2": "1", "5.2.3": "2", "5.2.4": "3", "5.2.5": "3", "5.2.6": "3", "5.3.1": "1", "5.3.2": "1", "5.3.3": "3",
+	"5.1.1": "2", "5.2.1": "1", "5.2.2": "1", "5.2.3": "2", "5.2.4": "3", "5.2.5": "3", "5.2.6": "3", "5.3.1": "1",
+	"5.3.2": "1", "5.3.3": "3",
 	"5.4.1": "2", "5.4.2": "2", "5.4.3": "2",
-	"14.1.1": "2", "14.1.2": "2", "14.2.1": "1", "14.2.2": "2", "14.2.3": "2", "14.2.4": "2", "14.2.5": "3", "14.2.6": "3", "14.2.7": "3", "14.2.8": "3",
+	"14.1.1": "2", "14.1.2": "2", "14.2.1": "1", "14.2.2": "2", "14.2.3": "2", "14.2.4": "2", "14.2.5": "3", "14.2.6": "3",
+	"14.2.7": "3", "14.2.8": "3",
 	"14.3.1": "1", "14.3.2": "2", "14.3.3": "2",
-	"16.1.1": "2", "16.2.1": "2", "16.2.2": "2", "16.2.3": "2", "16.2.4": "2", "16.2.5": "2", "16.3.1": "2", "16.3.2": "2", "16.3.3": "2", "16.3.4": "2",
+	"16.1.1": "2", "16.2.1": "2", "16.2.2": "2", "16.2.3": "2", "16.2.4": "2", "16.2.5": "2", "16.3.1": "2", "16.3.2": "2",
+	"16.3.3": "2", "16.3.4": "2",
 	"16.4.1": "2", "16.4.2": "2", "16.4.3": "2", "16.5.1": "2", "16.5.2": "2", "16.5.3": "2", "16.5.4": "3",
 }
 
@@ -56,7 +60,8 @@ func TestTheSecurityPageIsTrue(t *testing.T) {
 		if _, read := sources[folder]; !read {
 			sources[folder] = tests(t, folder)
 		}
-		require.True(t, strings.Contains(sources[folder], "\nfunc "+function+"("), "%s is in no test file of %s", function, folder)
+		require.True(t, strings.Contains(sources[folder], "\nfunc "+function+"("), "%s is in no test file of %s", function,
+			folder)
 	}
 
 	told := map[string]string{}
@@ -69,7 +74,8 @@ func TestTheSecurityPageIsTrue(t *testing.T) {
 	}
 	require.Equal(t, items, told, "every item once, with its level")
 	for line := range strings.Lines(page) {
-		require.False(t, regexp.MustCompile(`^\| \d+\.`).MatchString(line) && !row.MatchString(strings.TrimSpace(line)), "a broken row: %s", line)
+		require.False(t, regexp.MustCompile(`^\| \d+\.`).MatchString(line) && !row.MatchString(strings.TrimSpace(line)),
+			"a broken row: %s", line)
 	}
 }
 
@@ -132,7 +138,8 @@ func TestTheRunbookHasARowForEverything(t *testing.T) {
 		require.Contains(t, book, "\n| `"+reason+"` |", "%s has no row", reason)
 	}
 	for _, code := range inventory["kyc_cases_held_total"]["code"] {
-		require.True(t, code == "none" || regexp.MustCompile("\n\\| `refused` \\| [^|]*`"+code+"`").MatchString(book), "%s has no row", code)
+		require.True(t, code == "none" || regexp.MustCompile("\n\\| `refused` \\| [^|]*`"+code+"`").MatchString(book),
+			"%s has no row", code)
 	}
 	require.ElementsMatch(t, kyc.HoldReasons, inventory["kyc_cases_held_total"]["reason"])
 }
@@ -140,7 +147,8 @@ func TestTheRunbookHasARowForEverything(t *testing.T) {
 // The page tells every metric of ours, and none that there is not.
 func TestEveryMetricHasItsLine(t *testing.T) {
 	told := map[string]bool{}
-	for _, found := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\|").FindAllStringSubmatch(section(t, "Metrics and traces"), -1) {
+	for _, found := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\|").FindAllStringSubmatch(section(t,
+		"Metrics and traces"), -1) {
 		told[found[1]] = true
 	}
 	inventory := exported(t)

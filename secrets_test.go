@@ -34,8 +34,10 @@ func TestSecretsAreComparedInConstantTime(t *testing.T) {
 		ast.Inspect(s.file, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.BinaryExpr:
-				if (n.Op == token.EQL || n.Op == token.NEQ) && !plain(n.X) && !plain(n.Y) && (secretive.MatchString(called(n.X)) || secretive.MatchString(called(n.Y))) {
-					t.Errorf("%s compares a secret with %s: use subtle.ConstantTimeCompare or hmac.Equal", s.set.Position(n.Pos()), n.Op)
+				if (n.Op == token.EQL || n.Op == token.NEQ) && !plain(n.X) && !plain(n.Y) && (secretive.MatchString(called(n.X)) ||
+					secretive.MatchString(called(n.Y))) {
+					t.Errorf("%s compares a secret with %s: use subtle.ConstantTimeCompare or hmac.Equal", s.set.Position(n.Pos()),
+						n.Op)
 				}
 			case *ast.CallExpr:
 				with := called(n.Fun)
@@ -44,7 +46,8 @@ func TestSecretsAreComparedInConstantTime(t *testing.T) {
 				}
 				for _, arg := range n.Args {
 					if secretive.MatchString(called(arg)) {
-						t.Errorf("%s compares a secret with %s.%s: use subtle.ConstantTimeCompare or hmac.Equal", s.set.Position(n.Pos()), owner(n.Fun), with)
+						t.Errorf("%s compares a secret with %s.%s: use subtle.ConstantTimeCompare or hmac.Equal", s.set.Position(n.Pos()),
+							owner(n.Fun), with)
 					}
 				}
 			}
@@ -104,7 +107,8 @@ func owner(e ast.Expr) string {
 // Whoever copies a secret out of a page, a compose file or a test of ours gets a
 // service that does not start.
 func TestEverySecretThatIsPrintedIsRefused(t *testing.T) {
-	assigned := regexp.MustCompile(`(KYC_LINK_KEYS|KYC_API_TOKENS|KYC_NOTIFY_SECRET)\s*[=:]\s*["']?([A-Za-z0-9_+/.-]{24,})`)
+	assigned := regexp.MustCompile(
+		`(KYC_LINK_KEYS|KYC_API_TOKENS|KYC_NOTIFY_SECRET)\s*[=:]\s*["']?([A-Za-z0-9_+/.-]{24,})`)
 	found := 0
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -121,7 +125,8 @@ func TestEverySecretThatIsPrintedIsRefused(t *testing.T) {
 		text, err := os.ReadFile(path)
 		for _, match := range assigned.FindAllStringSubmatch(string(text), -1) {
 			found++
-			require.NotEmpty(t, config.Weak(match[2]), "%s prints %s=%s: draw it, or have package seal know it", path, match[1], match[2])
+			require.NotEmpty(t, config.Weak(match[2]), "%s prints %s=%s: draw it, or have package seal know it", path, match[1],
+				match[2])
 		}
 		return err
 	})

@@ -41,7 +41,8 @@ func newWorld(t *testing.T) *world {
 	require.NoError(t, err)
 	server := httptest.NewServer(sandbox)
 	t.Cleanup(func() { server.Close(); sandbox.Close() })
-	client, err := connectfi.New(connectfi.Config{BaseURL: server.URL, Login: "l", Password: "p", Timeout: 3 * time.Second})
+	client, err := connectfi.New(connectfi.Config{BaseURL: server.URL, Login: "l", Password: "p",
+		Timeout: 3 * time.Second})
 	require.NoError(t, err)
 	text, err := encryption.NewKeyset()
 	require.NoError(t, err)
@@ -84,7 +85,8 @@ func (w *world) customer(scenario string) string {
 	var made struct {
 		CustomerIDs []string `json:"customerIds"`
 	}
-	w.send(http.MethodPost, "/sandbox/customers", map[string]any{"type": "individual", "scenario": scenario, "count": 1}, &made)
+	w.send(http.MethodPost, "/sandbox/customers", map[string]any{"type": "individual", "scenario": scenario, "count": 1},
+		&made)
 	return made.CustomerIDs[0]
 }
 
@@ -135,7 +137,8 @@ func TestIdentifyAfterALostAnswer(t *testing.T) {
 		r := activities.IdentifyRequest{Reference: "A1", CustomerID: w.customer("approve"), Settle: 40 * time.Second}
 		for range try { // another throw each time
 			w.fault("error_after", 0.5)
-			_, err := run[kyc.Snapshot](w, w.do.ReadStatus, activities.ReadRequest{Reference: "A1", CustomerID: r.CustomerID, ApplicationID: "iapp_1"})
+			_, err := run[kyc.Snapshot](w, w.do.ReadStatus, activities.ReadRequest{Reference: "A1", CustomerID: r.CustomerID,
+				ApplicationID: "iapp_1"})
 			require.Error(t, err)
 		}
 		w.fault("error_after", 0.5)
@@ -158,14 +161,17 @@ func TestIdentifyAfterALostAnswer(t *testing.T) {
 
 func TestRefusalsForGoodAreNotRetried(t *testing.T) {
 	w := newWorld(t)
-	_, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: "unknownCustomerId"})
+	_, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1",
+		CustomerID: "unknownCustomerId"})
 	e := applicationError(t, err)
 	require.True(t, e.NonRetryable())
 	require.Equal(t, "customerNotFound", e.Type())
-	_, err = run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "UNIQUE_REFERENCE_ID", CustomerID: w.customer("approve")})
+	_, err = run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "UNIQUE_REFERENCE_ID",
+		CustomerID: w.customer("approve")})
 	require.Equal(t, activities.TypeInvalid, applicationError(t, err).Type())
 	w.fault("ext_akepa", 1)
-	_, err = run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: w.customer("approve")})
+	_, err = run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1",
+		CustomerID: w.customer("approve")})
 	require.Equal(t, "extAkepa", applicationError(t, err).Type())
 	require.False(t, applicationError(t, err).NonRetryable())
 }
@@ -219,7 +225,8 @@ func TestWatch(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, last.Last)
 
-	w.send(http.MethodPost, "/sandbox/applications/"+seen.ApplicationID+"/review", map[string]string{"outcome": "approved"}, nil)
+	w.send(http.MethodPost, "/sandbox/applications/"+seen.ApplicationID+"/review",
+		map[string]string{"outcome": "approved"}, nil)
 	news, err := run[activities.WatchResult](w, w.do.WatchStatus, r)
 	require.NoError(t, err)
 	require.Equal(t, kyc.Status("completed"), news.Reading.Status)

@@ -16,7 +16,8 @@ import (
 	"durablekyc.example/connectfi"
 )
 
-// between stands between the activities and the sandbox: it records what is sent, and can change the lists that are answered.
+// between stands between the activities and the sandbox: it records what is sent, and can change the lists that are
+// answered.
 type between struct {
 	mu     sync.Mutex
 	sent   []sent

@@ -46,7 +46,8 @@ func TestAnImageIsAnnouncedAndUploadedAsWhatItIs(t *testing.T) {
 			require.Equal(t, "/akepa/document/generate", b.sent[0].path)
 			var announced connectfi.GenerateRequest
 			require.NoError(t, json.Unmarshal(b.sent[0].body, &announced))
-			require.Equal(t, connectfi.GenerateRequest{Workflow: test.workflow, Name: "passport front", Extension: test.extension, Type: "passport"}, announced)
+			require.Equal(t, connectfi.GenerateRequest{Workflow: test.workflow, Name: "passport front",
+				Extension: test.extension, Type: "passport"}, announced)
 			_, parameters, err := mime.ParseMediaType(b.sent[1].contentType)
 			require.NoError(t, err)
 			part, err := multipart.NewReader(bytes.NewReader(b.sent[1].body), parameters["boundary"]).NextPart()
@@ -80,7 +81,8 @@ func TestOnlyALaterAttemptReadsBeforeItLinks(t *testing.T) {
 	for i, p := range paths {
 		paths[i] = filepath.Dir(p) // an upload's ends with the document's id
 	}
-	require.Equal(t, []string{"/akepa/document", "/akepa/document/upload", "/akepa/document", "/akepa/document/upload", "/akepa"}, paths)
+	require.Equal(t, []string{"/akepa/document", "/akepa/document/upload", "/akepa/document", "/akepa/document/upload",
+		"/akepa"}, paths)
 	_, err = run[kyc.Snapshot](w, w.do.SubmitDocuments, r)
 	require.NoError(t, err)
 	require.Equal(t, []string{"/akepa/status"}, b.paths(), "they are linked")
@@ -92,7 +94,8 @@ func TestALinkIsKnownByItsOwnEntity(t *testing.T) {
 	var made struct {
 		CustomerIDs []string `json:"customerIds"`
 	}
-	w.send(http.MethodPost, "/sandbox/customers", map[string]any{"type": "business", "scenario": "step_up_review", "representatives": 3}, &made)
+	w.send(http.MethodPost, "/sandbox/customers", map[string]any{"type": "business", "scenario": "step_up_review",
+		"representatives": 3}, &made)
 	customer := made.CustomerIDs[0]
 	seen, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer})
 	require.NoError(t, err)

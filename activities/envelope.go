@@ -43,8 +43,10 @@ func (a *Activities) event(r NotifyRequest, now time.Time) ([]byte, error) {
 func (a *Activities) envelope(r NotifyRequest, _ time.Time) ([]byte, error) {
 	reading := r.Notice.Reading
 	application := connectfi.Application{
-		ApplicationID: reading.ApplicationID, AggregatorID: reading.AggregatorID, CustomerID: r.CustomerID, Reference: r.Reference,
-		Status: connectfi.Status(reading.Status), Outcome: connectfi.Outcome(reading.Outcome), EntityApplications: []connectfi.EntityApplication{}}
+		ApplicationID: reading.ApplicationID, AggregatorID: reading.AggregatorID, CustomerID: r.CustomerID,
+		Reference: r.Reference,
+		Status:    connectfi.Status(reading.Status), Outcome: connectfi.Outcome(reading.Outcome),
+		EntityApplications: []connectfi.EntityApplication{}}
 	for _, e := range reading.Entities {
 		application.EntityApplications = append(application.EntityApplications, connectfi.EntityApplication{EntityID: e.ID,
 			IsCustomer: e.IsCustomer, Status: connectfi.Status(e.Status), Outcome: connectfi.Outcome(e.Outcome)})
@@ -52,7 +54,8 @@ func (a *Activities) envelope(r NotifyRequest, _ time.Time) ([]byte, error) {
 	return json.Marshal(struct {
 		connectfi.Envelope[connectfi.Application]
 		Sequence int64 `json:"sequence"`
-	}{connectfi.Envelope[connectfi.Application]{Code: connectfi.CodeOK, Data: application, RequestID: requestID(r.Notice.ID)}, r.Sequence})
+	}{connectfi.Envelope[connectfi.Application]{Code: connectfi.CodeOK, Data: application,
+		RequestID: requestID(r.Notice.ID)}, r.Sequence})
 }
 
 // requestID is 32 hexadecimal digits, as ConnectFi's are (S).

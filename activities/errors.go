@@ -96,13 +96,16 @@ func countStoreFailure(ctx context.Context, err error) {
 // pollAgain makes the server call again after the delay, without a trace in
 // the history: the pattern that lets a watch of months cost no event.
 func pollAgain(delay time.Duration) error {
-	return temporal.NewApplicationErrorWithOptions(fmt.Sprintf("nothing new; the next look is in %s", delay.Round(time.Second)),
+	return temporal.NewApplicationErrorWithOptions(fmt.Sprintf("nothing new; the next look is in %s",
+		delay.Round(time.Second)),
 		TypeUnchanged, temporal.ApplicationErrorOptions{
 			NextRetryDelay: max(delay, time.Millisecond), Category: temporal.ApplicationErrorCategoryBenign})
 }
 
 // unsettled makes the server call again once no run before can identify any more.
 func unsettled(delay time.Duration) error {
-	return temporal.NewApplicationErrorWithOptions(fmt.Sprintf("the case was reset, and an identification of the run before may be on its way; the next attempt is in %s", delay.Round(time.Second)),
-		TypeUnsettled, temporal.ApplicationErrorOptions{NextRetryDelay: delay, Category: temporal.ApplicationErrorCategoryBenign})
+	return temporal.NewApplicationErrorWithOptions(
+		fmt.Sprintf("the case was reset, and an identification of the run before may be on its way; the next attempt is in %s", delay.Round(time.Second)),
+		TypeUnsettled, temporal.ApplicationErrorOptions{NextRetryDelay: delay,
+			Category: temporal.ApplicationErrorCategoryBenign})
 }

@@ -22,7 +22,8 @@ func FuzzReading(f *testing.F) {
 		require.NoError(f, err)
 		f.Add(body)
 	}
-	f.Add([]byte(`{"code":"0","data":{"applicationId":"iapp_1","status":"` + strings.Repeat("x", maxValueLen-1) + `ä","outcome":null}}`))
+	f.Add([]byte(`{"code":"0","data":{"applicationId":"iapp_1","status":"` + strings.Repeat("x", maxValueLen-1) +
+		`ä","outcome":null}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		a, _, err := connectfi.ParseCallback(body)
 		if err != nil || a.ApplicationID == "" {
@@ -48,9 +49,11 @@ func FuzzReading(f *testing.F) {
 		version := c.Version
 		c.Apply(kyc.StatusReceived{At: now, Reading: r})
 		require.Equal(t, version, c.Version, "the same is no news")
-		_, err = reading(a, ReadRequest{Reference: a.Reference + "x", CustomerID: a.CustomerID, ApplicationID: a.ApplicationID})
+		_, err = reading(a, ReadRequest{Reference: a.Reference + "x", CustomerID: a.CustomerID,
+			ApplicationID: a.ApplicationID})
 		require.Equal(t, a.Reference != "", err != nil)
-		_, err = reading(a, ReadRequest{Reference: a.Reference, CustomerID: a.CustomerID, ApplicationID: a.ApplicationID + "x"})
+		_, err = reading(a, ReadRequest{Reference: a.Reference, CustomerID: a.CustomerID, ApplicationID: a.ApplicationID +
+			"x"})
 		require.ErrorIs(t, err, errForeignAnswer)
 	})
 }

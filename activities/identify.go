@@ -61,12 +61,15 @@ func (a *Activities) Identify(ctx context.Context, r IdentifyRequest) (kyc.Snaps
 // confirm finds the application that ConnectFi says there is under a reference,
 // and none of another customer or reference: the id in the refusal is a hint
 // (A). Where neither it nor the list names one, the refusal stands.
-func (a *Activities) confirm(ctx context.Context, r ReadRequest, refused *connectfi.Error) (connectfi.Application, error) {
+func (a *Activities) confirm(ctx context.Context, r ReadRequest, refused *connectfi.Error) (connectfi.Application,
+	error) {
 	if refused.EntityID != "" {
-		known, err := a.ConnectFi.Status(ctx, connectfi.StatusRequest{CustomerID: r.CustomerID, ApplicationID: refused.EntityID})
+		known, err := a.ConnectFi.Status(ctx, connectfi.StatusRequest{CustomerID: r.CustomerID,
+			ApplicationID: refused.EntityID})
 		other, isOther := errors.AsType[*connectfi.Error](err)
 		switch {
-		case err == nil && known.ApplicationID == refused.EntityID && known.Reference == r.Reference && known.CustomerID == r.CustomerID:
+		case err == nil && known.ApplicationID == refused.EntityID && known.Reference == r.Reference &&
+			known.CustomerID == r.CustomerID:
 			return known, nil
 		case isOther && other.Temporary():
 			return connectfi.Application{}, err

@@ -24,7 +24,8 @@ func (w *world) post(customer, reference string) (id string) {
 	w.t.Helper()
 	client, err := connectfi.New(connectfi.Config{BaseURL: w.url, Login: "l", Password: "p"})
 	require.NoError(w.t, err)
-	made, err := client.Identify(w.t.Context(), connectfi.IdentificationRequest{CustomerID: customer, Reference: reference})
+	made, err := client.Identify(w.t.Context(), connectfi.IdentificationRequest{CustomerID: customer,
+		Reference: reference})
 	require.NoError(w.t, err)
 	return made.ApplicationID
 }
@@ -33,18 +34,21 @@ func TestIdentifyTakesAnAbsentListForNone(t *testing.T) {
 	w := newWorld(t)
 	w.faults(map[string]any{"null_lists": 1})
 	for i := range 6 { // each form that the fault has
-		_, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: fmt.Sprint("A", i), CustomerID: w.customer("approve")})
+		_, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: fmt.Sprint("A", i),
+			CustomerID: w.customer("approve")})
 		require.NoError(t, err)
 	}
 }
 
-// A list that does not have the application yet makes the post; ConnectFi refuses it and says which one has the reference.
+// A list that does not have the application yet makes the post; ConnectFi refuses it and says which one has the
+// reference.
 func TestIdentifyAdoptsWhatReferenceExistsNames(t *testing.T) {
 	w := newWorld(t)
 	customer := w.customer("review")
 	id := w.post(customer, "A1")
 	w.faults(map[string]any{"late_lists": 1, "reference_exists": 1})
-	found, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer, Settle: 40 * time.Second})
+	found, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: customer,
+		Settle: 40 * time.Second})
 	require.NoError(t, err)
 	require.Equal(t, id, found.ApplicationID)
 	require.Equal(t, kyc.Status("waiting_review"), found.Status)
@@ -72,21 +76,27 @@ func (w *world) fake(answer func(path, body string) string) (calls *[]string) {
 	return calls
 }
 
-// The id in a referenceExists is a hint: only the application of this reference and customer is taken, and a list that knows better is asked.
+// The id in a referenceExists is a hint: only the application of this reference and customer is taken, and a list that
+// knows better is asked.
 func TestIdentifyConfirmsWhatReferenceExistsNames(t *testing.T) {
 	const none = `{"code":"0","data":{"applications":[]}}`
-	const mine = `{"applicationId":"iapp_1","customerId":"c","reference":"A1","status":"running","outcome":null,"entityApplications":[]}`
+	const mine = `{"applicationId":"iapp_1","customerId":"c","reference":"A1","status":"running","outcome":null,` +
+		`"entityApplications":[]}`
 	exists := func(context string) string { return `{"code":"referenceExists","context":` + context + `}` }
 	for name, c := range map[string]struct {
 		context, status, list string
 		want                  string // the application adopted, or the error's type
 	}{
-		"of this case":         {`{"entityId":"iapp_1"}`, `{"code":"0","data":` + mine + `}`, none, "iapp_1"},
-		"of another reference": {`{"entityId":"iapp_1"}`, `{"code":"0","data":` + strings.Replace(mine, "A1", "A2", 1) + `}`, none, "referenceExists"},
-		"of another customer":  {`{"entityId":"iapp_1"}`, `{"code":"0","data":` + strings.Replace(mine, `"c"`, `"d"`, 1) + `}`, none, "referenceExists"},
-		"of no reference":      {`{"entityId":"iapp_1"}`, `{"code":"0","data":{"applicationId":"iapp_1","status":"running"}}`, none, "referenceExists"},
-		"no application's id":  {`{"entityId":"cstap_1"}`, `{"code":"applicationNotFound"}`, none, "referenceExists"},
-		"unknown, but listed":  {`{"entityId":"cstap_1"}`, `{"code":"applicationNotFound"}`, `{"code":"0","data":{"applications":[` + mine + `]}}`, "iapp_1"},
+		"of this case": {`{"entityId":"iapp_1"}`, `{"code":"0","data":` + mine + `}`, none, "iapp_1"},
+		"of another reference": {`{"entityId":"iapp_1"}`, `{"code":"0","data":` + strings.Replace(mine, "A1", "A2", 1) + `}`,
+			none, "referenceExists"},
+		"of another customer": {`{"entityId":"iapp_1"}`, `{"code":"0","data":` + strings.Replace(mine, `"c"`, `"d"`, 1) +
+			`}`, none, "referenceExists"},
+		"of no reference": {`{"entityId":"iapp_1"}`, `{"code":"0","data":{"applicationId":"iapp_1","status":"running"}}`,
+			none, "referenceExists"},
+		"no application's id": {`{"entityId":"cstap_1"}`, `{"code":"applicationNotFound"}`, none, "referenceExists"},
+		"unknown, but listed": {`{"entityId":"cstap_1"}`, `{"code":"applicationNotFound"}`,
+			`{"code":"0","data":{"applications":[` + mine + `]}}`, "iapp_1"},
 		"nothing said, listed": {`{}`, ``, `{"code":"0","data":{"applications":[` + mine + `]}}`, "iapp_1"},
 		"nothing said":         {`null`, ``, none, "referenceExists"},
 		"status does not come": {`{"entityId":"iapp_1"}`, `{"code":"extAkepa"}`, none, "extAkepa"},
@@ -134,9 +144,13 @@ func TestIdentifyNarrowsAList(t *testing.T) {
 
 // What stays refused is told by its code, and never taken for "none found".
 func TestARefusedListIsNotNone(t *testing.T) {
-	for _, code := range []string{"greaterNumberOfRecords", "greaterMaximumNumberOfRecords", "badTimeFrameRequest", "invalidDateRange"} {
+	for _, code := range []string{"greaterNumberOfRecords", "greaterMaximumNumberOfRecords", "badTimeFrameRequest",
+		"invalidDateRange"} {
 		w := newWorld(t)
-		calls := w.fake(func(string, string) string { return `{"code":"` + code + `","context":{"maxNumberOfRecords":1000}}` })
+		calls := w.fake(func(string, string) string {
+			return `{"code":"` + code +
+				`","context":{"maxNumberOfRecords":1000}}`
+		})
 		_, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: "c"})
 		require.Equal(t, code, applicationError(t, err).Type())
 		require.True(t, applicationError(t, err).NonRetryable())
@@ -178,7 +192,8 @@ func TestANarrowedListHasNoGap(t *testing.T) {
 		}
 		earliest = from
 	}
-	require.WithinDuration(t, time.Now().Add(-101*24*time.Hour), earliest, time.Minute, "a day before the customer was made")
+	require.WithinDuration(t, time.Now().Add(-101*24*time.Hour), earliest, time.Minute,
+		"a day before the customer was made")
 }
 
 func window(t *testing.T, body string) (from, to time.Time, dated bool) {

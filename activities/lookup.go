@@ -47,7 +47,8 @@ func (a *Activities) lookUp(ctx context.Context, r ReadRequest) (found connectfi
 		}
 	}
 	if len(s.matches) > 1 {
-		activity.GetLogger(ctx).Warn("ConnectFi has several applications under one reference", "reference", r.Reference, "count", len(s.matches))
+		activity.GetLogger(ctx).Warn("ConnectFi has several applications under one reference", "reference", r.Reference,
+			"count", len(s.matches))
 	}
 	return found, ok, nil
 }
@@ -66,7 +67,8 @@ func (s *search) all(ctx context.Context) error {
 		if from.Before(first) {
 			from = first
 		}
-		err := s.pages(ctx, connectfi.ListRequest{DateCreateFrom: from.Format(time.RFC3339), DateCreateTo: to.Format(time.RFC3339)})
+		err := s.pages(ctx, connectfi.ListRequest{DateCreateFrom: from.Format(time.RFC3339),
+			DateCreateTo: to.Format(time.RFC3339)})
 		switch {
 		case err == nil:
 			to = from // which both have: what was made then must be in one of them

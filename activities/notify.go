@@ -83,7 +83,8 @@ func (a *Activities) Notify(ctx context.Context, r NotifyRequest) (NotifyResult,
 	if failed, ok := errors.AsType[*temporal.ApplicationError](err); ok {
 		answer = failed.Type()
 	}
-	activity.GetMetricsHandler(ctx).WithTags(map[string]string{"receiver": string(r.Receiver), "answer": statusClass(answer)}).Counter(countAttempts).Inc(1)
+	activity.GetMetricsHandler(ctx).WithTags(map[string]string{"receiver": string(r.Receiver),
+		"answer": statusClass(answer)}).Counter(countAttempts).Inc(1)
 	return result, err
 }
 

@@ -77,11 +77,15 @@ func (o *outside) verify() {
 
 const customer = "cstap_5WMvWpL6XzfkmntDJeeHm2"
 
-func notice(what kyc.NoticeType, stage kyc.Stage, status kyc.Status, outcome, entity kyc.Outcome) activities.NotifyRequest {
-	return activities.NotifyRequest{Reference: "extRefAk124", CustomerID: customer, Receiver: activities.ReceiverGlobal, Sequence: 1772355600000,
-		Notice: kyc.Notice{ID: "evt_49c668d1e1d0e3481d8a6eadabdba52b", Type: what, At: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC), Stage: stage,
+func notice(what kyc.NoticeType, stage kyc.Stage, status kyc.Status, outcome,
+	entity kyc.Outcome) activities.NotifyRequest {
+	return activities.NotifyRequest{Reference: "extRefAk124", CustomerID: customer, Receiver: activities.ReceiverGlobal,
+		Sequence: 1772355600000,
+		Notice: kyc.Notice{ID: "evt_49c668d1e1d0e3481d8a6eadabdba52b", Type: what, At: time.Date(2026, 3, 1, 9, 0, 0, 0,
+			time.UTC), Stage: stage,
 			Links: 2, Until: time.Now().Add(time.Hour).Truncate(time.Second),
-			Reading: kyc.Snapshot{ApplicationID: "iapp_6HdIlzPVvBdPRMOLVb7BGW", AggregatorID: "CLIENTID", Status: status, Outcome: outcome,
+			Reading: kyc.Snapshot{ApplicationID: "iapp_6HdIlzPVvBdPRMOLVb7BGW", AggregatorID: "CLIENTID", Status: status,
+				Outcome:  outcome,
 				Entities: []kyc.EntitySnapshot{{ID: customer, IsCustomer: true, Status: status, Outcome: entity}}}}}
 }
 
@@ -96,14 +100,16 @@ func TestTheEventForEverybodyIsThinAndSigned(t *testing.T) {
 	require.Equal(t, activities.NotifyResult{Attempts: 1, Answer: "200"}, result)
 	require.Equal(t, "evt_49c668d1e1d0e3481d8a6eadabdba52b", o.header.Get("webhook-id"))
 	require.Equal(t, `{"type":"case.approved","timestamp":"2026-03-01T09:00:00Z","data":{"reference":"extRefAk124",`+
-		`"applicationId":"iapp_6HdIlzPVvBdPRMOLVb7BGW","stage":"approved","customerType":"individual","sequence":1772355600000}}`, string(o.body))
+		`"applicationId":"iapp_6HdIlzPVvBdPRMOLVb7BGW","stage":"approved","customerType":"individual",`+
+		`"sequence":1772355600000}}`, string(o.body))
 	o.verify()
 
 	for _, what := range []kyc.NoticeType{kyc.NoticeDocuments, kyc.NoticeReminder} {
 		r := notice(what, kyc.AwaitingDocuments, "pending_step_up", "", "")
 		_, err = o.attempt(r)
 		require.NoError(t, err)
-		require.Contains(t, string(o.body), fmt.Sprintf(`"link":"https://kyc.example.com/verify/link/extRefAk124-2-%d"`, r.Notice.Until.Unix()))
+		require.Contains(t, string(o.body), fmt.Sprintf(`"link":"https://kyc.example.com/verify/link/extRefAk124-2-%d"`,
+			r.Notice.Until.Unix()))
 		r.Notice.Until = time.Now().Add(-time.Second)
 		_, err = o.attempt(r)
 		require.NoError(t, err)
@@ -176,22 +182,27 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 		least   time.Duration
 		most    time.Duration
 	}{
-		"taken":                   {answer: status(204, ""), taken: true, kind: "204"},
-		"taken, the last code":    {answer: status(299, ""), taken: true, kind: "299"},
-		"the next is not":         {answer: status(300, ""), kind: "300", least: 4 * time.Second, most: 6 * time.Second},
-		"broken":                  {answer: status(500, ""), kind: "500", least: 4 * time.Second, most: 6 * time.Second},
-		"not found":               {answer: status(404, ""), kind: "404", least: 4 * time.Second, most: 6 * time.Second},
-		"a redirect":              {answer: status(302, ""), kind: "302", least: 4 * time.Second, most: 6 * time.Second},
-		"not changed":             {answer: status(304, ""), kind: "304", least: 4 * time.Second, most: 6 * time.Second},
-		"gone":                    {answer: status(410, ""), kind: "410", lasting: true},
-		"too many":                {answer: status(429, "120"), kind: "429", least: 2 * time.Minute, most: 2 * time.Minute},
-		"too many, by a date":     {answer: status(429, httpDate(time.Hour)), kind: "429", least: 59 * time.Minute, most: time.Hour},
-		"away, asks for a year":   {answer: status(503, "31536000"), kind: "503", least: 24 * time.Hour, most: 24 * time.Hour},
-		"away, asks for nothing":  {answer: status(503, "0"), kind: "503", least: 4 * time.Second, most: 6 * time.Second},
-		"others may not ask":      {answer: status(500, "7200"), kind: "500", least: 4 * time.Second, most: 6 * time.Second},
-		"hangs":                   {answer: func(http.ResponseWriter) { hang(t) }, kind: activities.AnswerNone, least: 4 * time.Second, most: 6 * time.Second},
-		"breaks off":              {answer: func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, kind: activities.ResultUnreachable, least: 4 * time.Second, most: 6 * time.Second},
-		"an answer of 1 MB is ok": {answer: func(w http.ResponseWriter) { _, _ = w.Write(make([]byte, 1<<20)) }, taken: true, kind: "200"},
+		"taken":                {answer: status(204, ""), taken: true, kind: "204"},
+		"taken, the last code": {answer: status(299, ""), taken: true, kind: "299"},
+		"the next is not":      {answer: status(300, ""), kind: "300", least: 4 * time.Second, most: 6 * time.Second},
+		"broken":               {answer: status(500, ""), kind: "500", least: 4 * time.Second, most: 6 * time.Second},
+		"not found":            {answer: status(404, ""), kind: "404", least: 4 * time.Second, most: 6 * time.Second},
+		"a redirect":           {answer: status(302, ""), kind: "302", least: 4 * time.Second, most: 6 * time.Second},
+		"not changed":          {answer: status(304, ""), kind: "304", least: 4 * time.Second, most: 6 * time.Second},
+		"gone":                 {answer: status(410, ""), kind: "410", lasting: true},
+		"too many":             {answer: status(429, "120"), kind: "429", least: 2 * time.Minute, most: 2 * time.Minute},
+		"too many, by a date": {answer: status(429, httpDate(time.Hour)), kind: "429", least: 59 * time.Minute,
+			most: time.Hour},
+		"away, asks for a year": {answer: status(503, "31536000"), kind: "503", least: 24 * time.Hour,
+			most: 24 * time.Hour},
+		"away, asks for nothing": {answer: status(503, "0"), kind: "503", least: 4 * time.Second, most: 6 * time.Second},
+		"others may not ask":     {answer: status(500, "7200"), kind: "500", least: 4 * time.Second, most: 6 * time.Second},
+		"hangs": {answer: func(http.ResponseWriter) { hang(t) }, kind: activities.AnswerNone,
+			least: 4 * time.Second, most: 6 * time.Second},
+		"breaks off": {answer: func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
+			kind: activities.ResultUnreachable, least: 4 * time.Second, most: 6 * time.Second},
+		"an answer of 1 MB is ok": {answer: func(w http.ResponseWriter) { _, _ = w.Write(make([]byte, 1<<20)) }, taken: true,
+			kind: "200"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := newOutside(t, true)

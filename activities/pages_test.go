@@ -17,7 +17,8 @@ import (
 // apply makes an application at ConnectFi that no case of ours asked for.
 func (w *world) apply(customer, reference string) string {
 	w.t.Helper()
-	made, err := w.do.ConnectFi.Identify(w.t.Context(), connectfi.IdentificationRequest{CustomerID: customer, Reference: reference})
+	made, err := w.do.ConnectFi.Identify(w.t.Context(), connectfi.IdentificationRequest{CustomerID: customer,
+		Reference: reference})
 	require.NoError(w.t, err)
 	return made.ApplicationID
 }
@@ -41,7 +42,8 @@ func TestIdentifyFindsTheReferenceOnEveryPage(t *testing.T) {
 		ids = append(ids, w.apply(customer, fmt.Sprintf("B%d", n)))
 	}
 	for _, n := range []int{0, 199, 200, 399, 400} {
-		known, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: fmt.Sprintf("B%d", n), CustomerID: customer})
+		known, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: fmt.Sprintf("B%d", n),
+			CustomerID: customer})
 		require.NoError(t, err)
 		require.Equal(t, ids[n], known.ApplicationID, "the application at place %d of the list", n)
 	}
@@ -60,7 +62,8 @@ func TestIdentifyStopsAtAnEmptyPage(t *testing.T) {
 	b.change = func(call int, page *connectfi.ListPage) {
 		page.More, page.Applications = call < 5, []connectfi.Application{}
 	}
-	_, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1", CustomerID: w.customer("approve")})
+	_, err := run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "A1",
+		CustomerID: w.customer("approve")})
 	var refused *temporal.ApplicationError
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, activities.TypeNoAnswer, refused.Type())

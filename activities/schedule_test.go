@@ -36,7 +36,8 @@ func TestTheScheduleOfStandardWebhooks(t *testing.T) {
 
 // A receiver may answer with any status; there are few classes to count it in.
 func TestAnswersAreCountedInClasses(t *testing.T) {
-	for answer, counted := range map[string]string{"200": "2xx", "204": "2xx", "404": "4xx", "599": "5xx", "410": "410", AnswerNone: AnswerNone, ResultUnreachable: ResultUnreachable} {
+	for answer, counted := range map[string]string{"200": "2xx", "204": "2xx", "404": "4xx", "599": "5xx", "410": "410",
+		AnswerNone: AnswerNone, ResultUnreachable: ResultUnreachable} {
 		require.Equal(t, counted, statusClass(answer))
 	}
 }
@@ -56,7 +57,8 @@ func TestJitterIsATenth(t *testing.T) {
 
 // An attempt after the first waits half as much again as the one before, up to five minutes.
 func TestBackOff(t *testing.T) {
-	for attempt, seconds := range map[int32]float64{-3: 1, 0: 1, 1: 1, 2: 1.5, 3: 2.25, 7: 11.39, 15: 291.93, 16: 300, 1000: 300} {
+	for attempt, seconds := range map[int32]float64{-3: 1, 0: 1, 1: 1, 2: 1.5, 3: 2.25, 7: 11.39, 15: 291.93, 16: 300,
+		1000: 300} {
 		require.InDelta(t, seconds, backOff(attempt).Seconds(), seconds*0.11, "attempt %d", attempt)
 	}
 }
@@ -91,13 +93,19 @@ func TestARefusedReadIsNewsOnce(t *testing.T) {
 		lasting bool
 		pause   time.Duration
 	}{
-		"the one known":       {connectfi.CodeCustomerNotFound, 0, until.Add(-time.Hour), TypeUnchanged, false, 10 * time.Minute},
+		"the one known": {connectfi.CodeCustomerNotFound, 0, until.Add(-time.Hour), TypeUnchanged, false,
+			10 * time.Minute},
 		"the one known, last": {connectfi.CodeCustomerNotFound, 0, until, connectfi.CodeCustomerNotFound, true, time.Minute},
-		"another":             {connectfi.CodeApplicationNotFound, 0, until.Add(-time.Hour), connectfi.CodeApplicationNotFound, true, 10 * time.Minute},
-		"one that passes":     {connectfi.CodeExtAkepa, 0, until.Add(-time.Hour), connectfi.CodeExtAkepa, false, 10 * time.Minute},
-		"it asks for more":    {connectfi.CodeExtAkepa, 30 * time.Minute, until.Add(-time.Hour), connectfi.CodeExtAkepa, false, 30 * time.Minute},
-		"it asks for less":    {connectfi.CodeExtAkepa, time.Second, until.Add(-time.Hour), connectfi.CodeExtAkepa, false, 10 * time.Minute},
-		"passes, after Until": {connectfi.CodeExtAkepa, 0, until.Add(time.Second), connectfi.CodeExtAkepa, false, time.Minute},
+		"another": {connectfi.CodeApplicationNotFound, 0, until.Add(-time.Hour),
+			connectfi.CodeApplicationNotFound, true, 10 * time.Minute},
+		"one that passes": {connectfi.CodeExtAkepa, 0, until.Add(-time.Hour), connectfi.CodeExtAkepa, false,
+			10 * time.Minute},
+		"it asks for more": {connectfi.CodeExtAkepa, 30 * time.Minute, until.Add(-time.Hour), connectfi.CodeExtAkepa,
+			false, 30 * time.Minute},
+		"it asks for less": {connectfi.CodeExtAkepa, time.Second, until.Add(-time.Hour), connectfi.CodeExtAkepa, false,
+			10 * time.Minute},
+		"passes, after Until": {connectfi.CodeExtAkepa, 0, until.Add(time.Second), connectfi.CodeExtAkepa, false,
+			time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := r.readFailed(&connectfi.Error{Code: test.code, HTTPStatus: 400, Retry: test.retry}, 10*time.Minute, test.at)

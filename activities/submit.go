@@ -195,7 +195,8 @@ func (a *Activities) drop(ctx context.Context, s kyc.Submission) {
 	}
 	for _, image := range s.Images {
 		if err := a.Documents.DropImage(ctx, image.Key); err != nil {
-			activity.GetLogger(ctx).Warn("an image that ConnectFi has stays in the document store until it is swept", "error", err)
+			activity.GetLogger(ctx).Warn("an image that ConnectFi has stays in the document store until it is swept", "error",
+				err)
 		}
 	}
 }

@@ -30,11 +30,13 @@ import (
 func (w *world) submission(customer, application string) activities.SubmitRequest {
 	s := kyc.Submission{ID: "s1", Entity: customer, Type: "license"}
 	for _, side := range []kyc.Side{kyc.Front, kyc.Back} {
-		key, err := w.store.Put(w.t.Context(), "A1", bytes.NewReader(append([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"), side...)), "image/png")
+		key, err := w.store.Put(w.t.Context(), "A1", bytes.NewReader(append([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"),
+			side...)), "image/png")
 		require.NoError(w.t, err)
 		s.Images = append(s.Images, kyc.Image{Key: key, Side: side, Extension: "png"})
 	}
-	return activities.SubmitRequest{ReadRequest: activities.ReadRequest{Reference: "A1", CustomerID: customer, ApplicationID: application},
+	return activities.SubmitRequest{ReadRequest: activities.ReadRequest{Reference: "A1", CustomerID: customer,
+		ApplicationID: application},
 		Submission: s, Settle: time.Second}
 }
 
@@ -90,7 +92,8 @@ func unwritable(t *testing.T, folder string) (again func()) {
 // time, and once there is room the submission goes through with one document
 // for each image.
 func TestAStoreThatTakesNothingAsksNothing(t *testing.T) {
-	for name, refused := range map[string]string{"from the start": "", "once a document was generated": "/akepa/document/generate"} {
+	for name, refused := range map[string]string{"from the start": "",
+		"once a document was generated": "/akepa/document/generate"} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			customer := w.customer("step_up")
@@ -160,7 +163,8 @@ func TestALinkIsMadeAgainWithoutTheImages(t *testing.T) {
 	r := w.submission(customer, seen.ApplicationID)
 	_, err = run[kyc.Snapshot](w, w.do.SubmitDocuments, r)
 	require.NoError(t, err)
-	w.send("POST", "/sandbox/applications/"+seen.ApplicationID+"/status", map[string]string{"status": string(seen.Status)}, nil)
+	w.send("POST", "/sandbox/applications/"+seen.ApplicationID+"/status", map[string]string{"status": string(seen.Status)},
+		nil)
 	_, err = run[kyc.Snapshot](w, w.do.SubmitDocuments, r)
 	require.NoError(t, err)
 	require.Equal(t, 4, w.ledger().Attachments, "each side once more")
@@ -191,10 +195,12 @@ func (w *world) links(customer, application string, sides ...kyc.Side) activitie
 		document, err := w.do.ConnectFi.GenerateDocument(w.t.Context(), connectfi.GenerateRequest{
 			Workflow: "PERSONAL", Name: string(side), Extension: "png", Type: "license"})
 		require.NoError(w.t, err)
-		require.NoError(w.t, w.do.ConnectFi.UploadDocument(w.t.Context(), document.ID, "x.png", "image/png", bytes.NewReader([]byte("x"))))
+		require.NoError(w.t, w.do.ConnectFi.UploadDocument(w.t.Context(), document.ID, "x.png", "image/png",
+			bytes.NewReader([]byte("x"))))
 		s.Images = append(s.Images, kyc.Image{Document: document.ID, Side: side})
 	}
-	return activities.SubmitRequest{ReadRequest: activities.ReadRequest{Reference: "A1", CustomerID: customer, ApplicationID: application},
+	return activities.SubmitRequest{ReadRequest: activities.ReadRequest{Reference: "A1", CustomerID: customer,
+		ApplicationID: application},
 		Submission: s, Settle: time.Second}
 }
 

@@ -12,7 +12,8 @@ import (
 // An answer about another case decides nothing in this one.
 func TestAnAnswerAboutAnotherCaseIsNoNews(t *testing.T) {
 	asked := ReadRequest{Reference: "A1", CustomerID: "cstap_1", ApplicationID: "iapp_1"}
-	approved := connectfi.Application{ApplicationID: "iapp_1", CustomerID: "cstap_1", Reference: "A1", Status: "completed", Outcome: "Approved"}
+	approved := connectfi.Application{ApplicationID: "iapp_1", CustomerID: "cstap_1", Reference: "A1", Status: "completed",
+		Outcome: "Approved"}
 	for name, test := range map[string]struct {
 		change  func(*connectfi.Application)
 		foreign bool

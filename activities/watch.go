@@ -41,7 +41,8 @@ func (a *Activities) WatchStatus(ctx context.Context, r WatchRequest) (WatchResu
 	started, begun := activity.GetInfo(ctx).StartedTime, time.Now()
 	now := started
 	delay := clamp(now.Sub(r.Since), r.First, r.Max)
-	if early := r.LastRead.Add(delay).Sub(now); activity.GetInfo(ctx).Attempt == 1 && early > delay/4 && now.Before(r.Until) {
+	if early := r.LastRead.Add(delay).Sub(now); activity.GetInfo(ctx).Attempt == 1 && early > delay/4 &&
+		now.Before(r.Until) {
 		return WatchResult{}, pollAgain(r.pause(now, early))
 	}
 	news, err := a.read(ctx, r.ReadRequest)

@@ -24,7 +24,8 @@ func (c Client) CheckAccess(ctx context.Context) error {
 	if err := accessProblem("read cases", err); err != nil {
 		return err
 	}
-	if err := accessProblem("signal cases", c.Temporal.SignalWorkflow(ctx, noCase, "", workflows.SignalCallback, workflows.Callback{})); err != nil {
+	if err := accessProblem("signal cases", c.Temporal.SignalWorkflow(ctx, noCase, "", workflows.SignalCallback,
+		workflows.Callback{})); err != nil {
 		return err
 	}
 	return c.checkAttributes(ctx)
@@ -34,8 +35,10 @@ func (c Client) CheckAccess(ctx context.Context) error {
 // case: one that is missing is refused as an invalid argument. A visibility
 // that is unavailable keeps no program from taking callbacks.
 func (c Client) checkAttributes(ctx context.Context) error {
-	query := fmt.Sprintf("WorkflowType = '%s' AND %s = '' AND %s = '' AND %s = '' AND %s < '%s'", workflows.Type, workflows.AttributeStage.GetName(),
-		workflows.AttributeWaitingOn.GetName(), workflows.AttributeCustomerType.GetName(), workflows.AttributeDeadline.GetName(), time.Unix(0, 0).UTC().Format(time.RFC3339))
+	query := fmt.Sprintf("WorkflowType = '%s' AND %s = '' AND %s = '' AND %s = '' AND %s < '%s'", workflows.Type,
+		workflows.AttributeStage.GetName(),
+		workflows.AttributeWaitingOn.GetName(), workflows.AttributeCustomerType.GetName(),
+		workflows.AttributeDeadline.GetName(), time.Unix(0, 0).UTC().Format(time.RFC3339))
 	_, err := c.Temporal.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Query: query})
 	invalid, isInvalid := errors.AsType[*serviceerror.InvalidArgument](err)
 	_, isDenied := errors.AsType[*serviceerror.PermissionDenied](err)
@@ -60,7 +63,8 @@ func accessProblem(what string, err error) error {
 	case isNamespace:
 		return fmt.Errorf("Temporal has no namespace %q: run starter setup, or set TEMPORAL_NAMESPACE", namespace.Namespace)
 	case isDenied, serviceerror.ToStatus(err).Code().String() == "Unauthenticated":
-		return fmt.Errorf("Temporal does not let this program %s in its namespace: check TEMPORAL_API_KEY or the client certificate, and what they may do", what)
+		return fmt.Errorf("Temporal does not let this program %s in its namespace: check TEMPORAL_API_KEY or the client "+
+			"certificate, and what they may do", what)
 	}
 	return fmt.Errorf("Temporal does not let this program %s: %w", what, err)
 }

@@ -39,11 +39,13 @@ func (v *visibility) ask(query string) error {
 	return nil
 }
 
-func (v *visibility) CountWorkflow(_ context.Context, r *workflowservice.CountWorkflowExecutionsRequest) (*workflowservice.CountWorkflowExecutionsResponse, error) {
+func (v *visibility) CountWorkflow(_ context.Context,
+	r *workflowservice.CountWorkflowExecutionsRequest) (*workflowservice.CountWorkflowExecutionsResponse, error) {
 	return &workflowservice.CountWorkflowExecutionsResponse{Count: int64(len(v.queries) + 1)}, v.ask(r.Query)
 }
 
-func (v *visibility) ListWorkflow(_ context.Context, r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+func (v *visibility) ListWorkflow(_ context.Context,
+	r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
 	v.pages = append(v.pages, r.NextPageToken)
 	answer := &workflowservice.ListWorkflowExecutionsResponse{}
 	first := 2 * (len(v.pages) - 1)
@@ -63,8 +65,9 @@ func TestOpenCasesAreCounted(t *testing.T) {
 	now := time.Date(2026, 3, 1, 13, 0, 0, 0, time.FixedZone("", 3600))
 	openCases, err := cases.Client{Temporal: v}.OpenCaseCounts(t.Context(), now)
 	require.NoError(t, err)
-	require.Equal(t, cases.OpenCaseCounts{Stages: map[kyc.Stage]int64{kyc.Identifying: 1, kyc.Processing: 2, kyc.AwaitingDocuments: 3,
-		kyc.AwaitingData: 4, kyc.InReview: 5, kyc.Held: 6}, Overdue: 7, Stuck: 8}, openCases)
+	require.Equal(t, cases.OpenCaseCounts{Stages: map[kyc.Stage]int64{kyc.Identifying: 1, kyc.Processing: 2,
+		kyc.AwaitingDocuments: 3,
+		kyc.AwaitingData:      4, kyc.InReview: 5, kyc.Held: 6}, Overdue: 7, Stuck: 8}, openCases)
 	require.Equal(t, "WorkflowType = 'KYC' AND CloseTime IS NULL AND KycStage = 'identifying'", v.queries[0])
 	require.Equal(t, "WorkflowType = 'KYC' AND CloseTime IS NULL AND KycDeadline < '2026-03-01T11:00:00Z'", v.queries[6])
 	for fails := 1; fails <= 8; fails++ {
@@ -99,14 +102,17 @@ func TestEverythingOpenIsListed(t *testing.T) {
 		return nil
 	}), enough)
 	require.Equal(t, 3, listed)
-	err := cases.Client{Temporal: &visibility{open: 5, fails: 2}}.ListOpen(t.Context(), func(workflow.Execution) error { return nil })
+	err := cases.Client{Temporal: &visibility{open: 5, fails: 2}}.ListOpen(t.Context(),
+		func(workflow.Execution) error { return nil })
 	require.ErrorIs(t, err, cases.ErrUnavailable)
 }
 
 // DescribeWorkflowExecution tells of one run by how long its history is.
-func (v *visibility) DescribeWorkflowExecution(context.Context, string, string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+func (v *visibility) DescribeWorkflowExecution(context.Context, string,
+	string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
 	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{
-		Execution: &commonpb.WorkflowExecution{WorkflowId: "kyc-A1", RunId: "run-1"}, HistoryLength: int64(v.open)}}, v.ask("describe")
+			Execution: &commonpb.WorkflowExecution{WorkflowId: "kyc-A1", RunId: "run-1"}, HistoryLength: int64(v.open)}},
+		v.ask("describe")
 }
 
 // A page that follows a case sees by its revision that something happened.
@@ -130,7 +136,8 @@ type events struct {
 	fails bool
 }
 
-func (e *events) GetWorkflowHistory(context.Context, string, string, bool, enumspb.HistoryEventFilterType) client.HistoryEventIterator {
+func (e *events) GetWorkflowHistory(context.Context, string, string, bool,
+	enumspb.HistoryEventFilterType) client.HistoryEventIterator {
 	return e
 }
 func (e *events) HasNext() bool { return e.left > 0 || e.fails }
@@ -147,7 +154,8 @@ func TestAHistoryIsReadWhole(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, history.Events, 3)
 	require.EqualValues(t, 2, history.Events[0].EventId)
-	history, err = cases.Client{Temporal: &events{left: 3, fails: true}}.History(t.Context(), workflow.Execution{ID: "kyc-A1"})
+	history, err = cases.Client{Temporal: &events{left: 3, fails: true}}.History(t.Context(),
+		workflow.Execution{ID: "kyc-A1"})
 	require.ErrorIs(t, err, cases.ErrNotFound)
 	require.Nil(t, history, "half of one is none")
 }
@@ -155,7 +163,8 @@ func TestAHistoryIsReadWhole(t *testing.T) {
 // The page of the Temporal UI: of each entity what is known, and nothing where nothing is.
 func TestTheDetailsOfACase(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	v := kyc.View{Stage: kyc.AwaitingDocuments, WaitingOn: kyc.OnApplicant, Until: at.Add(time.Hour), OnDeadline: "it ends",
+	v := kyc.View{Stage: kyc.AwaitingDocuments, WaitingOn: kyc.OnApplicant, Until: at.Add(time.Hour),
+		OnDeadline: "it ends",
 		Entities: []kyc.EntityView{
 			{ID: "cstab_1", IsCustomer: true, Status: "completed", Outcome: "approved"},
 			{ID: "cstap_1", Status: "pending_step_up", Missing: []string{"a passport", "a licence"}},
@@ -167,6 +176,8 @@ func TestTheDetailsOfACase(t *testing.T) {
 		"- customer `cstab_1`: completed, approved",
 		"- representative `cstap_1`: pending_step_up — **missing:** a passport; a licence",
 		"- representative `cstap_2`: pending_step_up — its images are on their way to ConnectFi", "",
-		"| When (UTC) | What happened |", "|---|---|", "| 2026-03-01 12:00:00 | the case was started |", ""}, "\n"), workflows.Details(v))
-	require.Equal(t, "### Denied\n\n\n| When (UTC) | What happened |\n|---|---|\n", workflows.Details(kyc.View{Stage: kyc.Denied}))
+		"| When (UTC) | What happened |", "|---|---|", "| 2026-03-01 12:00:00 | the case was started |", ""}, "\n"),
+		workflows.Details(v))
+	require.Equal(t, "### Denied\n\n\n| When (UTC) | What happened |\n|---|---|\n",
+		workflows.Details(kyc.View{Stage: kyc.Denied}))
 }

@@ -55,12 +55,14 @@ func (c Client) StartAsync(ctx context.Context, o StartOptions, data converter.D
 // begins with the whole input, so the latest one does. It costs no action and
 // needs no worker, whether the case is running or closed.
 func (c Client) customer(ctx context.Context, reference string, data converter.DataConverter) (string, error) {
-	event, err := c.Temporal.GetWorkflowHistory(ctx, workflows.ID(reference), "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT).Next()
+	event, err := c.Temporal.GetWorkflowHistory(ctx, workflows.ID(reference), "", false,
+		enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT).Next()
 	if err != nil {
 		return "", translate(ctx, err)
 	}
 	var in workflows.Input
-	data = converter.WithDataConverterSerializationContext(data, converter.WorkflowSerializationContext{WorkflowID: workflows.ID(reference)})
+	data = converter.WithDataConverterSerializationContext(data,
+		converter.WorkflowSerializationContext{WorkflowID: workflows.ID(reference)})
 	if err := data.FromPayloads(event.GetWorkflowExecutionStartedEventAttributes().GetInput(), &in); err != nil {
 		return "", fmt.Errorf("the case exists, and whose it is cannot be read: %w", err)
 	}

@@ -30,7 +30,8 @@ type doorkeeper struct {
 	started []workflows.Input
 }
 
-func (d *doorkeeper) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOptions, kind any, args ...any) (client.WorkflowRun, error) {
+func (d *doorkeeper) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOptions, kind any,
+	args ...any) (client.WorkflowRun, error) {
 	if kind != workflows.Type {
 		return nil, errors.New("another type")
 	}
@@ -38,12 +39,15 @@ func (d *doorkeeper) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOp
 	return nil, d.err
 }
 
-func (d *doorkeeper) GetWorkflowHistory(context.Context, string, string, bool, enumspb.HistoryEventFilterType) client.HistoryEventIterator {
+func (d *doorkeeper) GetWorkflowHistory(context.Context, string, string, bool,
+	enumspb.HistoryEventFilterType) client.HistoryEventIterator {
 	return d
 }
 
-func (d *doorkeeper) DescribeWorkflowExecution(context.Context, string, string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
-	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{Status: d.status}}, nil
+func (d *doorkeeper) DescribeWorkflowExecution(context.Context, string,
+	string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{
+		Status: d.status}}, nil
 }
 
 func (d *doorkeeper) HasNext() bool { return true }
@@ -51,7 +55,8 @@ func (d *doorkeeper) HasNext() bool { return true }
 func (d *doorkeeper) Next() (*historypb.HistoryEvent, error) {
 	input, err := converter.GetDefaultDataConverter().ToPayloads(d.whose)
 	return &historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_WorkflowExecutionStartedEventAttributes{
-		WorkflowExecutionStartedEventAttributes: &historypb.WorkflowExecutionStartedEventAttributes{Input: input}}}, errors.Join(err, d.unheard)
+			WorkflowExecutionStartedEventAttributes: &historypb.WorkflowExecutionStartedEventAttributes{Input: input}}},
+		errors.Join(err, d.unheard)
 }
 
 func TestBegin(t *testing.T) {
@@ -63,19 +68,25 @@ func TestBegin(t *testing.T) {
 		refused  string
 		says     string
 	}{
-		"new":                 {},
-		"there":               {temporal: doorkeeper{err: exists, whose: workflows.Input{CustomerID: "cstap_1"}}, found: true},
-		"there, carried over": {temporal: doorkeeper{err: exists, whose: workflows.Input{CustomerID: "cstap_1", Carried: &workflows.State{}}}, found: true},
-		"there, and ended":    {temporal: doorkeeper{err: exists, status: enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, whose: workflows.Input{CustomerID: "cstap_1"}}, found: true, is: cases.ErrEnded},
-		"another customer's":  {temporal: doorkeeper{err: exists, whose: workflows.Input{CustomerID: "cstap_2"}}, found: true, refused: workflows.RefusedOtherCustomer},
-		"nobody knows whose":  {temporal: doorkeeper{err: exists, whose: 7}, says: "whose it is cannot be read"},
-		"gone meanwhile":      {temporal: doorkeeper{err: exists, unheard: serviceerror.NewNotFound("no such workflow")}, is: cases.ErrNotFound},
-		"Temporal is away":    {temporal: doorkeeper{err: serviceerror.NewUnavailable("try again")}, is: cases.ErrUnavailable},
-		"no answer":           {temporal: doorkeeper{err: serviceerror.NewDeadlineExceeded("late")}, is: cases.ErrNoAnswer},
+		"new": {},
+		"there": {temporal: doorkeeper{err: exists, whose: workflows.Input{CustomerID: "cstap_1"}},
+			found: true},
+		"there, carried over": {temporal: doorkeeper{err: exists, whose: workflows.Input{CustomerID: "cstap_1",
+			Carried: &workflows.State{}}}, found: true},
+		"there, and ended": {temporal: doorkeeper{err: exists, status: enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED,
+			whose: workflows.Input{CustomerID: "cstap_1"}}, found: true, is: cases.ErrEnded},
+		"another customer's": {temporal: doorkeeper{err: exists, whose: workflows.Input{CustomerID: "cstap_2"}}, found: true,
+			refused: workflows.RefusedOtherCustomer},
+		"nobody knows whose": {temporal: doorkeeper{err: exists, whose: 7}, says: "whose it is cannot be read"},
+		"gone meanwhile": {temporal: doorkeeper{err: exists, unheard: serviceerror.NewNotFound("no such workflow")},
+			is: cases.ErrNotFound},
+		"Temporal is away": {temporal: doorkeeper{err: serviceerror.NewUnavailable("try again")}, is: cases.ErrUnavailable},
+		"no answer":        {temporal: doorkeeper{err: serviceerror.NewDeadlineExceeded("late")}, is: cases.ErrNoAnswer},
 	} {
 		t.Run(name, func(t *testing.T) {
 			order := cases.StartOptions{Reference: "A1", CustomerID: "cstap_1", Notify: true, Policy: kyc.DefaultPolicy()}
-			found, err := cases.Client{Temporal: &test.temporal}.StartAsync(t.Context(), order, converter.GetDefaultDataConverter())
+			found, err := cases.Client{Temporal: &test.temporal}.StartAsync(t.Context(), order,
+				converter.GetDefaultDataConverter())
 			var refused *cases.RefusedError
 			switch {
 			case test.refused != "":
@@ -87,7 +98,8 @@ func TestBegin(t *testing.T) {
 				require.ErrorIs(t, err, test.is)
 			}
 			require.Equal(t, test.found, found)
-			require.Equal(t, []workflows.Input{{Reference: "A1", CustomerID: "cstap_1", Notify: true, Policy: kyc.DefaultPolicy()}}, test.temporal.started)
+			require.Equal(t, []workflows.Input{{Reference: "A1", CustomerID: "cstap_1", Notify: true,
+				Policy: kyc.DefaultPolicy()}}, test.temporal.started)
 			options := test.temporal.asked[0]
 			require.Equal(t, "kyc-A1", options.ID)
 			require.Equal(t, workflows.TaskQueue, options.TaskQueue)
@@ -100,7 +112,8 @@ func TestBegin(t *testing.T) {
 
 func TestBeginAsksNobodyForWhatNoCaseCanBe(t *testing.T) {
 	temporal := &doorkeeper{}
-	_, err := cases.Client{Temporal: temporal}.StartAsync(t.Context(), cases.StartOptions{Reference: "a_b", CustomerID: "cstap_1", Policy: kyc.DefaultPolicy()}, nil)
+	_, err := cases.Client{Temporal: temporal}.StartAsync(t.Context(), cases.StartOptions{Reference: "a_b",
+		CustomerID: "cstap_1", Policy: kyc.DefaultPolicy()}, nil)
 	var refused *cases.RefusedError
 	require.ErrorAs(t, err, &refused)
 	require.Equal(t, workflows.RefusedInvalid, refused.Type)

@@ -117,7 +117,8 @@ func (c Client) Show(ctx context.Context, reference string) (kyc.View, error) {
 	return view, err
 }
 
-func (c Client) shown(ctx context.Context, reference string, d *workflowservice.DescribeWorkflowExecutionResponse) (view kyc.View, err error) {
+func (c Client) shown(ctx context.Context, reference string,
+	d *workflowservice.DescribeWorkflowExecutionResponse) (view kyc.View, err error) {
 	info := d.GetWorkflowExecutionInfo()
 	switch state := RunStateOf(info.GetStatus()); {
 	case !state.Open():
@@ -265,7 +266,8 @@ func (c Client) ended(ctx context.Context, reference string, err error) error {
 }
 
 // closed is the result of a case that is not open any more.
-func (c Client) closed(ctx context.Context, reference string, info *workflowpb.WorkflowExecutionInfo) (kyc.View, error) {
+func (c Client) closed(ctx context.Context, reference string, info *workflowpb.WorkflowExecutionInfo) (kyc.View,
+	error) {
 	if state := RunStateOf(info.GetStatus()); state.Broken() {
 		return kyc.View{}, &EndedError{state}
 	}

@@ -28,7 +28,8 @@ type told struct {
 	view kyc.View
 }
 
-func (c told) DescribeWorkflowExecution(context.Context, string, string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+func (c told) DescribeWorkflowExecution(context.Context, string,
+	string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
 	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: c.info}, c.err
 }
 
@@ -37,7 +38,8 @@ func (c told) QueryWorkflow(context.Context, string, string, string, ...any) (co
 	return client.NewValue(payloads), err
 }
 
-func info(t *testing.T, status enumspb.WorkflowExecutionStatus, stage kyc.Stage, closed time.Time) *workflowpb.WorkflowExecutionInfo {
+func info(t *testing.T, status enumspb.WorkflowExecutionStatus, stage kyc.Stage,
+	closed time.Time) *workflowpb.WorkflowExecutionInfo {
 	t.Helper()
 	i := &workflowpb.WorkflowExecutionInfo{Status: status}
 	if !closed.IsZero() {
@@ -72,13 +74,15 @@ func TestStanding(t *testing.T) {
 		"denied":            {info: info(t, completed, kyc.Denied, noon), want: decided},
 		"expired":           {info: info(t, completed, kyc.Expired, noon), want: undecided},
 		"withdrawn":         {info: info(t, completed, kyc.Withdrawn, noon), want: undecided},
-		"terminated":        {info: info(t, enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, kyc.InReview, noon), want: undecided},
-		"terminated late":   {info: info(t, enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, kyc.Approved, noon), want: undecided},
-		"cancelled":         {info: info(t, enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, kyc.InReview, noon), want: undecided},
-		"failed":            {info: info(t, enumspb.WORKFLOW_EXECUTION_STATUS_FAILED, kyc.InReview, noon), want: undecided},
-		"timed out":         {info: info(t, enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT, "", noon), want: undecided},
-		"unknown":           {err: serviceerror.NewNotFound("no such workflow"), is: cases.ErrNotFound},
-		"Temporal is away":  {err: serviceerror.NewUnavailable("try again"), is: cases.ErrUnavailable},
+		"terminated": {info: info(t, enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, kyc.InReview, noon),
+			want: undecided},
+		"terminated late": {info: info(t, enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, kyc.Approved, noon),
+			want: undecided},
+		"cancelled":        {info: info(t, enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, kyc.InReview, noon), want: undecided},
+		"failed":           {info: info(t, enumspb.WORKFLOW_EXECUTION_STATUS_FAILED, kyc.InReview, noon), want: undecided},
+		"timed out":        {info: info(t, enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT, "", noon), want: undecided},
+		"unknown":          {err: serviceerror.NewNotFound("no such workflow"), is: cases.ErrNotFound},
+		"Temporal is away": {err: serviceerror.NewUnavailable("try again"), is: cases.ErrUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := cases.Client{Temporal: told{info: test.info, err: test.err}}.CloseState(t.Context(), "A1")
@@ -121,6 +125,7 @@ func TestSending(t *testing.T) {
 			require.Equal(t, test.want, got)
 		})
 	}
-	_, err := cases.Client{Temporal: told{err: serviceerror.NewUnavailable("try again")}}.HasPendingUploads(t.Context(), "A1")
+	_, err := cases.Client{Temporal: told{err: serviceerror.NewUnavailable("try again")}}.HasPendingUploads(t.Context(),
+		"A1")
 	require.ErrorIs(t, err, cases.ErrUnavailable)
 }

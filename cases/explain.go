@@ -89,5 +89,6 @@ func (c Client) polled(ctx context.Context) (bool, error) {
 // polled a moment ago, too.
 func waits(d *workflowservice.DescribeWorkflowExecutionResponse) bool {
 	task := d.GetPendingWorkflowTask()
-	return task.GetState() == enumspb.PENDING_WORKFLOW_TASK_STATE_SCHEDULED && time.Since(task.GetScheduledTime().AsTime()) > taskWaits
+	return task.GetState() == enumspb.PENDING_WORKFLOW_TASK_STATE_SCHEDULED &&
+		time.Since(task.GetScheduledTime().AsTime()) > taskWaits
 }

@@ -32,5 +32,6 @@ func reported(from time.Time, readings ...kyc.Snapshot) []kyc.Notice {
 }
 
 func terms() workflows.Terms {
-	return workflows.Terms{CustomerID: person, WebhookURL: "http://caller.example", Notify: true, Until: begin.Add(93 * day)}
+	return workflows.Terms{CustomerID: person, WebhookURL: "http://caller.example", Notify: true,
+		Until: begin.Add(93 * day)}
 }

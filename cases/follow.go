@@ -24,7 +24,8 @@ const watchActivity = "WatchStatus"
 // flight. It describes the case, which is no billed action and needs no worker,
 // and asks it, which is one, only where something has happened: once, as a
 // rule, and never where the case has closed.
-func (c Client) follow(ctx context.Context, reference string, view kyc.View, done func(kyc.View) bool) (kyc.View, error) {
+func (c Client) follow(ctx context.Context, reference string, view kyc.View, done func(kyc.View) bool) (kyc.View,
+	error) {
 	seen := "" // the revision that has nothing new to say
 	for pause := firstPause; !done(view) && !view.Stage.Final(); pause = min(pause*3/2, maxPause) {
 		select {

@@ -64,7 +64,8 @@ func (c *course) UpdateWorkflow(context.Context, client.UpdateWorkflowOptions) (
 	return handle{view: c.accepted}, nil
 }
 
-func (c *course) DescribeWorkflowExecution(context.Context, string, string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+func (c *course) DescribeWorkflowExecution(context.Context, string,
+	string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
 	m := c.now()
 	if m.err != nil {
 		return nil, m.err
@@ -73,7 +74,8 @@ func (c *course) DescribeWorkflowExecution(context.Context, string, string) (*wo
 	d := &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{
 		Status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, HistoryLength: m.length}}
 	if m.pending != "" {
-		d.PendingActivities = []*workflowpb.PendingActivityInfo{{ActivityType: &commonpb.ActivityType{Name: m.pending}, State: m.state}}
+		d.PendingActivities = []*workflowpb.PendingActivityInfo{{ActivityType: &commonpb.ActivityType{Name: m.pending},
+			State: m.state}}
 	}
 	if m.task {
 		d.PendingWorkflowTask = &workflowpb.PendingWorkflowTaskInfo{}
@@ -94,8 +96,10 @@ func TestTheOutcomeIsFollowedForOneQuery(t *testing.T) {
 	sent := kyc.View{Queued: 1, Timeline: []kyc.Entry{entry(kyc.EntrySubmitted)}}
 	second := kyc.View{Queued: 2, Timeline: []kyc.Entry{entry(kyc.EntrySubmitted), entry(kyc.EntrySubmitted)}}
 	through := kyc.View{Timeline: []kyc.Entry{entry(kyc.EntrySubmitted), entry(kyc.EntryHandedOver)}}
-	half := kyc.View{Queued: 1, Timeline: []kyc.Entry{entry(kyc.EntrySubmitted), entry(kyc.EntrySubmitted), entry(kyc.EntryRefused)}}
-	both := kyc.View{Timeline: []kyc.Entry{entry(kyc.EntrySubmitted), entry(kyc.EntrySubmitted), entry(kyc.EntryRefused), entry(kyc.EntryHandedOver)}}
+	half := kyc.View{Queued: 1, Timeline: []kyc.Entry{entry(kyc.EntrySubmitted), entry(kyc.EntrySubmitted),
+		entry(kyc.EntryRefused)}}
+	both := kyc.View{Timeline: []kyc.Entry{entry(kyc.EntrySubmitted), entry(kyc.EntrySubmitted), entry(kyc.EntryRefused),
+		entry(kyc.EntryHandedOver)}}
 	hinted, read := kyc.View{Hints: 3, Covered: 2}, kyc.View{Hints: 3, Covered: 3}
 	cancelRequested := enumspb.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED
 	for name, test := range map[string]struct {
@@ -108,18 +112,27 @@ func TestTheOutcomeIsFollowedForOneQuery(t *testing.T) {
 	}{
 		"through at once": {accepted: through, want: through},
 		"closed at once":  {accepted: kyc.View{Stage: kyc.Approved}, want: kyc.View{Stage: kyc.Approved}},
-		"documents": {accepted: sent, want: through, queries: 1, moments: []moment{{0, 10, "SubmitDocuments", 0, false, nil, sent},
+		"documents": {accepted: sent, want: through, queries: 1, moments: []moment{{0, 10, "SubmitDocuments", 0, false, nil,
+			sent},
 			{5 * time.Second, 13, "", 0, true, nil, sent}, {6 * time.Second, 16, "", 0, false, nil, through}}},
-		"documents behind others": {accepted: second, want: both, queries: 3, moments: []moment{{0, 10, "SubmitDocuments", 0, false, nil, second},
+		"documents behind others": {accepted: second, want: both, queries: 3, moments: []moment{{0, 10, "SubmitDocuments", 0,
+			false, nil, second},
 			{5 * time.Second, 16, "SubmitDocuments", 0, false, nil, half}, {9 * time.Second, 22, "", 0, false, nil, both}}},
-		"quicker than the first description": {accepted: sent, want: through, queries: 1, moments: []moment{{0, 16, "WatchStatus", 0, false, nil, through}}},
-		"Temporal stumbles": {accepted: sent, want: through, queries: 1, moments: []moment{{0, 10, "SubmitDocuments", 0, false, nil, sent},
-			{time.Second, 0, "", 0, false, serviceerror.NewUnavailable("later"), sent}, {6 * time.Second, 16, "", 0, false, nil, through}}},
-		"ConnectFi is away":      {accepted: sent, want: sent, err: cases.ErrUnanswered, moments: []moment{{0, 10, "SubmitDocuments", 0, false, nil, sent}}},
-		"a read within the task": {refresh: true, accepted: hinted, want: read, queries: 1, moments: []moment{{0, 10, "", 0, false, nil, read}}},
-		"a read after the watch": {refresh: true, accepted: hinted, want: read, queries: 1, moments: []moment{{0, 10, "WatchStatus", cancelRequested, false, nil, hinted},
-			{time.Second, 14, "", 0, true, nil, hinted}, {2 * time.Second, 18, "WatchStatus", 0, false, nil, read}}},
-		"a read that is tried again": {refresh: true, accepted: hinted, want: hinted, err: cases.ErrNoAnswer, moments: []moment{{0, 10, "ReadStatus", 0, false, nil, hinted}}},
+		"quicker than the first description": {accepted: sent, want: through, queries: 1,
+			moments: []moment{{0, 16, "WatchStatus", 0, false, nil, through}}},
+		"Temporal stumbles": {accepted: sent, want: through, queries: 1, moments: []moment{{0, 10, "SubmitDocuments", 0,
+			false, nil, sent},
+			{time.Second, 0, "", 0, false, serviceerror.NewUnavailable("later"), sent}, {6 * time.Second, 16, "", 0, false, nil,
+				through}}},
+		"ConnectFi is away": {accepted: sent, want: sent, err: cases.ErrUnanswered,
+			moments: []moment{{0, 10, "SubmitDocuments", 0, false, nil, sent}}},
+		"a read within the task": {refresh: true, accepted: hinted, want: read, queries: 1,
+			moments: []moment{{0, 10, "", 0, false, nil, read}}},
+		"a read after the watch": {refresh: true, accepted: hinted, want: read, queries: 1,
+			moments: []moment{{0, 10, "WatchStatus", cancelRequested, false, nil, hinted},
+				{time.Second, 14, "", 0, true, nil, hinted}, {2 * time.Second, 18, "WatchStatus", 0, false, nil, read}}},
+		"a read that is tried again": {refresh: true, accepted: hinted, want: hinted, err: cases.ErrNoAnswer,
+			moments: []moment{{0, 10, "ReadStatus", 0, false, nil, hinted}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -150,9 +163,11 @@ func TestTheOutcomeIsFollowedForOneQuery(t *testing.T) {
 // more than a second late.
 func TestAnOutcomeIsSeenSoon(t *testing.T) {
 	hinted, read := kyc.View{Hints: 1}, kyc.View{Hints: 1, Covered: 1}
-	for _, took := range []time.Duration{50 * time.Millisecond, 300 * time.Millisecond, 700 * time.Millisecond, 10 * time.Second} {
+	for _, took := range []time.Duration{50 * time.Millisecond, 300 * time.Millisecond, 700 * time.Millisecond,
+		10 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
-			c := &course{accepted: hinted, moments: []moment{{0, 10, "ReadStatus", 0, false, nil, hinted}, {took, 12, "", 0, false, nil, read}}}
+			c := &course{accepted: hinted, moments: []moment{{0, 10, "ReadStatus", 0, false, nil, hinted},
+				{took, 12, "", 0, false, nil, read}}}
 			got, err := cases.Client{Temporal: c}.Refresh(t.Context(), "A1")
 			require.NoError(t, err)
 			require.Equal(t, 1, got.Covered)

@@ -22,12 +22,14 @@ const openPage = 500
 func (c Client) ListOpen(ctx context.Context, each func(workflow.Execution) error) error {
 	query := fmt.Sprintf("WorkflowType IN ('%s', '%s') AND %s", workflows.Type, workflows.NotifyType, isOpen)
 	for page := []byte(nil); ; {
-		answer, err := c.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: query, PageSize: openPage, NextPageToken: page})
+		answer, err := c.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: query,
+			PageSize: openPage, NextPageToken: page})
 		if err != nil {
 			return translate(ctx, err)
 		}
 		for _, e := range answer.GetExecutions() {
-			if err := each(workflow.Execution{ID: e.GetExecution().GetWorkflowId(), RunID: e.GetExecution().GetRunId()}); err != nil {
+			if err := each(workflow.Execution{ID: e.GetExecution().GetWorkflowId(),
+				RunID: e.GetExecution().GetRunId()}); err != nil {
 				return err
 			}
 		}
@@ -41,7 +43,8 @@ func (c Client) ListOpen(ctx context.Context, each func(workflow.Execution) erro
 // latest. ErrNotFound if there is none. It costs no action and needs no worker.
 func (c Client) History(ctx context.Context, e workflow.Execution) (*historypb.History, error) {
 	history := &historypb.History{}
-	for events := c.Temporal.GetWorkflowHistory(ctx, e.ID, e.RunID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {
+	for events := c.Temporal.GetWorkflowHistory(ctx, e.ID, e.RunID, false,
+		enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {
 		event, err := events.Next()
 		if err != nil {
 			return nil, translate(ctx, err)

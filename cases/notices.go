@@ -75,7 +75,8 @@ func pending(events []workflows.Event, activities []*workflowpb.PendingActivityI
 // sends again what Resend would. open reports whether the case was open, so that
 // later events go there, too; of a closed case there are none. With nothing to
 // send again it is a *RefusedError for a closed case only.
-func (c Client) Redirect(ctx context.Context, reference, id, webhookURL string) (events []workflows.Event, open bool, err error) {
+func (c Client) Redirect(ctx context.Context, reference, id, webhookURL string) (events []workflows.Event, open bool,
+	err error) {
 	_, err = c.update(ctx, reference, workflows.UpdateWebhook, "", webhookURL)
 	if err != nil && !errors.Is(err, ErrEnded) && !isRefusal(err, workflows.RefusedEnded) {
 		return nil, false, err
@@ -138,7 +139,8 @@ func (c Client) resend(ctx context.Context, reference, id, webhookURL string) ([
 		ID: workflows.NotifyID(reference), TaskQueue: workflows.TaskQueue,
 		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
-		StaticSummary:                            workflows.NotifySummary(reference), StaticDetails: workflows.NotifyDetails(reference),
+		StaticSummary:                            workflows.NotifySummary(reference), StaticDetails: workflows.NotifyDetails(
+			reference),
 	}, workflows.NotifyType, ledger)
 	if _, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); ok {
 		return nil, fmt.Errorf("%w: somebody else has just sent events of this case again", ErrUnavailable)

@@ -28,8 +28,9 @@ import (
 // notifying is a Temporal that knows one notifier, or none, and perhaps its case.
 type notifying struct {
 	client.Client
-	status  enumspb.WorkflowExecutionStatus    // of the notifier; zero is none
-	runs    map[string]workflows.NotifierState // of notifiers that a list finds, by run; for those in asked it takes a worker
+	status enumspb.WorkflowExecutionStatus // of the notifier; zero is none
+	// of notifiers that a list finds, by run; for those in asked it takes a worker
+	runs    map[string]workflows.NotifierState
 	asked   []string
 	noCase  bool
 	pending []*workflowpb.PendingActivityInfo
@@ -39,7 +40,8 @@ type notifying struct {
 	busy    bool
 }
 
-func (n *notifying) DescribeWorkflowExecution(_ context.Context, id, _ string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+func (n *notifying) DescribeWorkflowExecution(_ context.Context, id,
+	_ string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
 	status := n.status
 	if id == "kyc-A1" && !n.noCase {
 		status = enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
@@ -51,7 +53,8 @@ func (n *notifying) DescribeWorkflowExecution(_ context.Context, id, _ string) (
 		WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{Status: status}, PendingActivities: n.pending}, nil
 }
 
-func (n *notifying) ListWorkflow(_ context.Context, r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+func (n *notifying) ListWorkflow(_ context.Context,
+	r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
 	answer := &workflowservice.ListWorkflowExecutionsResponse{}
 	if r.GetQuery() != "WorkflowId = 'kyc-notify-A1'" {
 		return answer, nil
@@ -63,7 +66,8 @@ func (n *notifying) ListWorkflow(_ context.Context, r *workflowservice.ListWorkf
 		}
 		started, _ := strconv.Atoi(run[:1])
 		answer.Executions = append(answer.Executions, &workflowpb.WorkflowExecutionInfo{Status: status,
-			Execution: &commonpb.WorkflowExecution{WorkflowId: "kyc-notify-A1", RunId: run}, StartTime: timestamppb.New(begin.Add(time.Duration(started) * time.Hour))})
+			Execution: &commonpb.WorkflowExecution{WorkflowId: "kyc-notify-A1", RunId: run},
+			StartTime: timestamppb.New(begin.Add(time.Duration(started) * time.Hour))})
 	}
 	return answer, nil
 }
@@ -105,7 +109,8 @@ func (n *notifying) GetWorkflow(_ context.Context, _, run string) client.Workflo
 	return ended{n: n, run: run}
 }
 
-func (n *notifying) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOptions, _ any, args ...any) (client.WorkflowRun, error) {
+func (n *notifying) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOptions, _ any,
+	args ...any) (client.WorkflowRun, error) {
 	if n.busy {
 		return nil, serviceerror.NewWorkflowExecutionAlreadyStarted("running", "", "")
 	}
@@ -118,8 +123,10 @@ func halfDone() workflows.NotifierState {
 	l := workflows.NotifierState{Reference: "A1", Terms: terms()}
 	n := reported(begin, single("waiting_review", ""), single("completed", "approved"))
 	l.Records = []workflows.Record{
-		{Number: 1, Notice: n[0], Receipts: []workflows.Delivery{{Receiver: activities.ReceiverGlobal, Attempts: 1, Answer: "200", DeliveredAt: begin}}},
-		{Number: 2, Notice: n[1], Receipts: []workflows.Delivery{{Receiver: activities.ReceiverGlobal, Attempts: 10, Answer: "500", GivenUpAt: begin}}},
+		{Number: 1, Notice: n[0], Receipts: []workflows.Delivery{{Receiver: activities.ReceiverGlobal, Attempts: 1,
+			Answer: "200", DeliveredAt: begin}}},
+		{Number: 2, Notice: n[1], Receipts: []workflows.Delivery{{Receiver: activities.ReceiverGlobal, Attempts: 10,
+			Answer: "500", GivenUpAt: begin}}},
 	}
 	l.Last, l.Count, l.Ended = n[1].ID, 2, true
 	return l
@@ -136,13 +143,16 @@ func TestNoticesOfACase(t *testing.T) {
 	ledger.Records[1].Receipts[0] = workflows.Delivery{Receiver: activities.ReceiverGlobal, Pending: true}
 	second := ledger.Records[1].Notice.ID
 	for _, delivery := range []string{second + "-all", second + "-all-3"} { // the first one, and the third
-		pending := &workflowpb.PendingActivityInfo{ActivityId: delivery, Attempt: 4, NextAttemptScheduleTime: timestamppb.New(next),
+		pending := &workflowpb.PendingActivityInfo{ActivityId: delivery, Attempt: 4,
+			NextAttemptScheduleTime: timestamppb.New(next),
 			LastFailure: &failurepb.Failure{FailureInfo: &failurepb.Failure_ApplicationFailureInfo{
 				ApplicationFailureInfo: &failurepb.ApplicationFailureInfo{Type: "503"}}}}
-		events, err = cases.Client{Temporal: &notifying{status: running, ledger: ledger, pending: []*workflowpb.PendingActivityInfo{pending}}}.
+		events, err = cases.Client{Temporal: &notifying{status: running, ledger: ledger,
+			pending: []*workflowpb.PendingActivityInfo{pending}}}.
 			Events(t.Context(), "A1")
 		require.NoError(t, err)
-		require.Equal(t, workflows.Delivery{Receiver: activities.ReceiverGlobal, Pending: true, Attempts: 3, Answer: "503", NextAt: next}, events[1].Receipts[0])
+		require.Equal(t, workflows.Delivery{Receiver: activities.ReceiverGlobal, Pending: true, Attempts: 3, Answer: "503",
+			NextAt: next}, events[1].Receipts[0])
 		require.Equal(t, ledger.Events()[0], events[0])
 	}
 
@@ -201,7 +211,8 @@ func TestRecallFindsWhatTheLatestNotifierKnew(t *testing.T) {
 		return ledger
 	}
 	require.Equal(t, workflows.NotifierState{Reference: "A1"}, recall(&notifying{}))
-	runs := map[string]workflows.NotifierState{"1 old": {Reference: "old"}, "2 carried": {Reference: "carried"}, "3 last": halfDone(), "9 own": {Reference: "own"}}
+	runs := map[string]workflows.NotifierState{"1 old": {Reference: "old"}, "2 carried": {Reference: "carried"},
+		"3 last": halfDone(), "9 own": {Reference: "own"}}
 	require.Equal(t, halfDone(), recall(&notifying{runs: runs}))
 	require.Equal(t, halfDone(), recall(&notifying{runs: runs, asked: []string{"3 last"}}), "it was terminated")
 	runs["4 terminated"] = waiting

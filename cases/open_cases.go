@@ -41,7 +41,8 @@ func (c Client) OpenCaseCounts(ctx context.Context, now time.Time) (OpenCaseCoun
 		openCases.Stages[stage] = n
 	}
 	var err error
-	openCases.Overdue, err = c.count(ctx, fmt.Sprintf("%s < '%s'", workflows.AttributeDeadline.GetName(), now.Add(-overdueGrace).UTC().Format(time.RFC3339)))
+	openCases.Overdue, err = c.count(ctx, fmt.Sprintf("%s < '%s'", workflows.AttributeDeadline.GetName(),
+		now.Add(-overdueGrace).UTC().Format(time.RFC3339)))
 	if err != nil {
 		return openCases, err
 	}

@@ -20,7 +20,8 @@ type redirecting struct {
 	url  []any
 }
 
-func (r *redirecting) UpdateWorkflow(ctx context.Context, o client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle, error) {
+func (r *redirecting) UpdateWorkflow(ctx context.Context, o client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle,
+	error) {
 	if o.UpdateName == workflows.UpdateWebhook && r.open {
 		r.url = o.Args
 		return done{}, nil

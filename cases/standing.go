@@ -35,7 +35,8 @@ const (
 // later is unknown, which counts as open: nothing is deleted because of it.
 func RunStateOf(status enumspb.WorkflowExecutionStatus) RunState {
 	switch status {
-	case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW: // the next run is the case
+	// the next run is the case
+	case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW:
 		return RunOpen
 	case enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED:
 		return RunPaused

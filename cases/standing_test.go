@@ -58,11 +58,13 @@ type closedRun struct {
 	first kyc.View
 }
 
-func (c closedRun) NewWithStartWorkflowOperation(client.StartWorkflowOptions, any, ...any) client.WithStartWorkflowOperation {
+func (c closedRun) NewWithStartWorkflowOperation(client.StartWorkflowOptions, any,
+	...any) client.WithStartWorkflowOperation {
 	return nil
 }
 
-func (c closedRun) UpdateWithStartWorkflow(context.Context, client.UpdateWithStartWorkflowOptions) (client.WorkflowUpdateHandle, error) {
+func (c closedRun) UpdateWithStartWorkflow(context.Context,
+	client.UpdateWithStartWorkflowOptions) (client.WorkflowUpdateHandle, error) {
 	return finished{view: c.first}, nil
 }
 
@@ -111,18 +113,21 @@ type silent struct {
 	listFails   error
 }
 
-func (s *silent) ListWorkflow(_ context.Context, r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+func (s *silent) ListWorkflow(_ context.Context,
+	r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
 	if want := "WorkflowType IN ('KYC', 'KYCNotify') AND CloseTime IS NULL AND TemporalReportedProblems IS NOT NULL"; r.Query != want {
 		return nil, serviceerror.NewInvalidArgument(r.Query)
 	}
 	answer := &workflowservice.ListWorkflowExecutionsResponse{}
 	for _, id := range s.listed[:min(len(s.listed), int(r.PageSize))] {
-		answer.Executions = append(answer.Executions, &workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{WorkflowId: id}})
+		answer.Executions = append(answer.Executions,
+			&workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{WorkflowId: id}})
 	}
 	return answer, s.listFails
 }
 
-func (s *silent) DescribeWorkflowExecution(context.Context, string, string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+func (s *silent) DescribeWorkflowExecution(context.Context, string,
+	string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
 	return s.description, nil
 }
 
@@ -134,7 +139,8 @@ func (s *silent) UpdateWorkflow(context.Context, client.UpdateWorkflowOptions) (
 	return nil, s.err
 }
 
-func (s *silent) DescribeTaskQueue(_ context.Context, queue string, kind enumspb.TaskQueueType) (*workflowservice.DescribeTaskQueueResponse, error) {
+func (s *silent) DescribeTaskQueue(_ context.Context, queue string,
+	kind enumspb.TaskQueueType) (*workflowservice.DescribeTaskQueueResponse, error) {
 	if queue != workflows.TaskQueue || kind != enumspb.TASK_QUEUE_TYPE_WORKFLOW {
 		return nil, serviceerror.NewInvalidArgument("another queue")
 	}
@@ -145,7 +151,8 @@ func (s *silent) DescribeTaskQueue(_ context.Context, queue string, kind enumspb
 	return d, nil
 }
 
-func (s *silent) GetWorkflowHistory(context.Context, string, string, bool, enumspb.HistoryEventFilterType) client.HistoryEventIterator {
+func (s *silent) GetWorkflowHistory(context.Context, string, string, bool,
+	enumspb.HistoryEventFilterType) client.HistoryEventIterator {
 	return &iterator{events: s.events}
 }
 
@@ -158,18 +165,22 @@ func (i *iterator) Next() (*historypb.HistoryEvent, error) {
 	return event, nil
 }
 
-func describedAs(status enumspb.WorkflowExecutionStatus, attempt int32, waits time.Duration, problems ...string) *workflowservice.DescribeWorkflowExecutionResponse {
+func describedAs(status enumspb.WorkflowExecutionStatus, attempt int32, waits time.Duration,
+	problems ...string) *workflowservice.DescribeWorkflowExecutionResponse {
 	i := &workflowpb.WorkflowExecutionInfo{Status: status, Execution: &commonpb.WorkflowExecution{WorkflowId: "kyc-A1"}}
 	if len(problems) > 0 {
 		payload, err := converter.GetDefaultDataConverter().ToPayload(problems)
 		if err != nil {
 			panic(err)
 		}
-		i.SearchAttributes = &commonpb.SearchAttributes{IndexedFields: map[string]*commonpb.Payload{"TemporalReportedProblems": payload}}
+		i.SearchAttributes = &commonpb.SearchAttributes{IndexedFields: map[string]*commonpb.Payload{
+			"TemporalReportedProblems": payload}}
 	}
-	d := &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: i, WorkflowExtendedInfo: &workflowpb.WorkflowExecutionExtendedInfo{}}
+	d := &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: i,
+		WorkflowExtendedInfo: &workflowpb.WorkflowExecutionExtendedInfo{}}
 	if attempt > 0 {
-		d.PendingWorkflowTask = &workflowpb.PendingWorkflowTaskInfo{State: enumspb.PENDING_WORKFLOW_TASK_STATE_SCHEDULED, Attempt: attempt,
+		d.PendingWorkflowTask = &workflowpb.PendingWorkflowTaskInfo{State: enumspb.PENDING_WORKFLOW_TASK_STATE_SCHEDULED,
+			Attempt:       attempt,
 			ScheduledTime: timestamppb.New(time.Now().Add(-waits))}
 	}
 	if status == enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED {
@@ -179,8 +190,9 @@ func describedAs(status enumspb.WorkflowExecutionStatus, attempt int32, waits ti
 }
 
 func taskFailed(cause enumspb.WorkflowTaskFailedCause, failure *failurepb.Failure) *historypb.HistoryEvent {
-	return &historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_WORKFLOW_TASK_FAILED, Attributes: &historypb.HistoryEvent_WorkflowTaskFailedEventAttributes{
-		WorkflowTaskFailedEventAttributes: &historypb.WorkflowTaskFailedEventAttributes{Cause: cause, Failure: failure}}}
+	return &historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_WORKFLOW_TASK_FAILED,
+		Attributes: &historypb.HistoryEvent_WorkflowTaskFailedEventAttributes{
+			WorkflowTaskFailedEventAttributes: &historypb.WorkflowTaskFailedEventAttributes{Cause: cause, Failure: failure}}}
 }
 
 // Whoever waits in vain is told what for.
@@ -198,20 +210,37 @@ func TestWhyACaseDoesNotAnswer(t *testing.T) {
 		not      error
 		stuck    cases.StuckCause
 	}{
-		"no worker":             {temporal: silent{err: late, description: describedAs(running, 0, 0)}, is: cases.ErrNoWorker},
-		"the last one is gone":  {temporal: silent{err: late, description: describedAs(running, 0, 0), polled: []time.Duration{2 * time.Minute}}, is: cases.ErrNoWorker},
-		"it died just now":      {temporal: silent{err: late, description: describedAs(running, 1, 9*time.Second), polled: now}, is: cases.ErrNoWorker},
-		"no poller, says Query": {temporal: silent{err: serviceerror.NewFailedPrecondition("no poller seen"), description: describedAs(running, 0, 0)}, is: cases.ErrNoWorker},
-		"ConnectFi is slow":     {temporal: silent{err: late, description: describedAs(running, 0, 0), polled: now}, is: cases.ErrBusy, not: cases.ErrNoWorker},
-		"Temporal is full":      {temporal: silent{err: serviceerror.NewResourceExhausted(enumspb.RESOURCE_EXHAUSTED_CAUSE_CONCURRENT_LIMIT, "limit"), description: describedAs(running, 0, 0)}, is: cases.ErrUnavailable, not: cases.ErrNoAnswer},
-		"paused":                {temporal: silent{err: serviceerror.NewFailedPrecondition("Workflow is paused."), description: describedAs(enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED, 0, 0)}, is: cases.ErrPaused},
-		"ended meanwhile":       {temporal: silent{err: late, description: describedAs(enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, 0, 0)}, is: cases.ErrEnded, not: cases.ErrNoAnswer},
-		"stuck, reported":       {temporal: silent{err: late, description: describedAs(running, 7, 0, "category=WorkflowTaskFailed", panicked), polled: now}, stuck: cases.StuckPanic},
-		"stuck, not yet":        {temporal: silent{err: serviceerror.NewWorkflowNotReady("failed state"), description: describedAs(running, 3, 0), polled: now, events: []*historypb.HistoryEvent{taskFailed(unhandled, nil)}}, stuck: cases.StuckPanic},
-		"nondeterministic":      {temporal: silent{err: late, description: describedAs(running, 3, 0, "cause=WorkflowTaskFailedCauseNonDeterministicError"), polled: now}, stuck: cases.StuckNonDeterminism},
-		"stuck, and times out":  {temporal: silent{err: late, description: describedAs(running, 9, 0, "category=WorkflowTaskTimedOut", "cause=WorkflowTaskTimedOutCauseStartToClose")}, stuck: cases.StuckTimeout},
-		"one attempt was lost":  {temporal: silent{err: late, description: describedAs(running, 2, 0), polled: now}, is: cases.ErrBusy},
-		"mended since":          {temporal: silent{err: late, description: describedAs(running, 0, 0), polled: now, events: []*historypb.HistoryEvent{taskFailed(unhandled, nil)}}, is: cases.ErrBusy},
+		"no worker": {temporal: silent{err: late, description: describedAs(running, 0, 0)},
+			is: cases.ErrNoWorker},
+		"the last one is gone": {temporal: silent{err: late, description: describedAs(running, 0, 0),
+			polled: []time.Duration{2 * time.Minute}}, is: cases.ErrNoWorker},
+		"it died just now": {temporal: silent{err: late, description: describedAs(running, 1, 9*time.Second),
+			polled: now}, is: cases.ErrNoWorker},
+		"no poller, says Query": {temporal: silent{err: serviceerror.NewFailedPrecondition("no poller seen"),
+			description: describedAs(running, 0, 0)}, is: cases.ErrNoWorker},
+		"ConnectFi is slow": {temporal: silent{err: late, description: describedAs(running, 0, 0), polled: now},
+			is: cases.ErrBusy, not: cases.ErrNoWorker},
+		"Temporal is full": {temporal: silent{err: serviceerror.NewResourceExhausted(
+			enumspb.RESOURCE_EXHAUSTED_CAUSE_CONCURRENT_LIMIT, "limit"), description: describedAs(running, 0, 0)},
+			is: cases.ErrUnavailable, not: cases.ErrNoAnswer},
+		"paused": {temporal: silent{err: serviceerror.NewFailedPrecondition("Workflow is paused."),
+			description: describedAs(enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED, 0, 0)}, is: cases.ErrPaused},
+		"ended meanwhile": {temporal: silent{err: late,
+			description: describedAs(enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, 0, 0)}, is: cases.ErrEnded,
+			not: cases.ErrNoAnswer},
+		"stuck, reported": {temporal: silent{err: late, description: describedAs(running, 7, 0,
+			"category=WorkflowTaskFailed", panicked), polled: now}, stuck: cases.StuckPanic},
+		"stuck, not yet": {temporal: silent{err: serviceerror.NewWorkflowNotReady("failed state"),
+			description: describedAs(running, 3, 0), polled: now, events: []*historypb.HistoryEvent{taskFailed(unhandled, nil)}},
+			stuck: cases.StuckPanic},
+		"nondeterministic": {temporal: silent{err: late, description: describedAs(running, 3, 0,
+			"cause=WorkflowTaskFailedCauseNonDeterministicError"), polled: now}, stuck: cases.StuckNonDeterminism},
+		"stuck, and times out": {temporal: silent{err: late, description: describedAs(running, 9, 0,
+			"category=WorkflowTaskTimedOut", "cause=WorkflowTaskTimedOutCauseStartToClose")}, stuck: cases.StuckTimeout},
+		"one attempt was lost": {temporal: silent{err: late, description: describedAs(running, 2, 0), polled: now},
+			is: cases.ErrBusy},
+		"mended since": {temporal: silent{err: late, description: describedAs(running, 0, 0), polled: now,
+			events: []*historypb.HistoryEvent{taskFailed(unhandled, nil)}}, is: cases.ErrBusy},
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.temporal.polled = append([]time.Duration{}, test.temporal.polled...)
@@ -266,9 +295,11 @@ func TestAMissingKeyIsToldFromAPanic(t *testing.T) {
 		_ = data.FromPayload(payload, &to)
 	}()
 	require.Contains(t, text, "key")
-	failure := converter.WithFailureConverterSerializationContext(without.Converters().Failures, here).ErrorToFailure(fmt.Errorf("%s", text))
+	failure := converter.WithFailureConverterSerializationContext(without.Converters().Failures,
+		here).ErrorToFailure(fmt.Errorf("%s", text))
 	require.NotContains(t, failure.GetMessage(), "key", "it is sealed")
-	events := []*historypb.HistoryEvent{taskFailed(enumspb.WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE, failure)}
+	events := []*historypb.HistoryEvent{taskFailed(enumspb.WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE,
+		failure)}
 	temporal := &silent{description: describedAs(enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, 8, 0), events: events}
 	stuck, err := cases.Client{Temporal: temporal}.Stuck(t.Context(), "kyc-A1")
 	require.NoError(t, err)
@@ -285,14 +316,16 @@ func TestAMissingKeyIsToldFromAPanic(t *testing.T) {
 // Everything that is stuck is listed, with the cause and the way on; what has
 // gone on since visibility heard of it is not.
 func TestEverythingStuckIsListed(t *testing.T) {
-	temporal := &silent{listed: []string{"kyc-A1", "kyc-notify-A2", "kyc-A3"}, description: describedAs(enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, 6, 0),
-		events: []*historypb.HistoryEvent{taskFailed(enumspb.WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR, nil)}}
+	temporal := &silent{listed: []string{"kyc-A1", "kyc-notify-A2", "kyc-A3"},
+		description: describedAs(enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, 6, 0),
+		events:      []*historypb.HistoryEvent{taskFailed(enumspb.WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR, nil)}}
 	caseClient := cases.Client{Temporal: temporal}
 	runs, more, err := caseClient.AllStuck(t.Context(), 2)
 	require.NoError(t, err)
 	require.True(t, more)
 	require.Len(t, runs, 2)
-	require.Equal(t, "kyc-notify-A2 is stuck (attempt 6): the worker's build would have done something else than its history says", runs[1].Error())
+	require.Equal(t, "kyc-notify-A2 is stuck (attempt 6): the worker's build would have done something else than its "+
+		"history says", runs[1].Error())
 	require.Contains(t, runs[0].WayOn(), "starter replay A1,")
 	require.Contains(t, runs[1].WayOn(), "starter replay A2,", "which replays its notifier, too")
 	runs, more, err = caseClient.AllStuck(t.Context(), 3)

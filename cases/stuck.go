@@ -26,8 +26,9 @@ const (
 	StuckNonDeterminism StuckCause = "nondeterminism" // this build would have done something else than the history says
 	StuckNoKey          StuckCause = "no_key"         // the worker lacks the key of a payload
 	StuckPanic          StuckCause = "panic"          // workflow code panics
-	StuckTimeout        StuckCause = "timeout"        // no worker finishes the task in time: it dies over it, or never ends
-	StuckOther          StuckCause = "other"
+	// no worker finishes the task in time: it dies over it, or never ends
+	StuckTimeout StuckCause = "timeout"
+	StuckOther   StuckCause = "other"
 )
 
 // StuckCauses lists them all.
@@ -54,9 +55,11 @@ func (s StuckCause) WayOn(reference string) string {
 	case StuckNoKey:
 		return "the whole KYC_KEYSET for the worker; starter replay " + reference + " says whether this one opens all of it"
 	case StuckNonDeterminism:
-		return "starter replay " + reference + ", with the starter of the worker's build: it names the event; roll back or mend (docs/operations.md)"
+		return "starter replay " + reference +
+			", with the starter of the worker's build: it names the event; roll back or mend (docs/operations.md)"
 	case StuckTimeout:
-		return "starter replay " + reference + ", with the starter of the worker's build: it says whether the case ever ends; then the worker's log"
+		return "starter replay " + reference +
+			", with the starter of the worker's build: it says whether the case ever ends; then the worker's log"
 	}
 	return "starter replay " + reference + ", then the worker's log for the panic"
 }
@@ -78,7 +81,8 @@ const (
 	// takes away when one succeeds. Older servers know no such attribute.
 	reportedProblems = "TemporalReportedProblems"
 	// isStuck finds what has it.
-	isStuck = "WorkflowType IN ('" + workflows.Type + "', '" + workflows.NotifyType + "') AND " + isOpen + " AND " + reportedProblems + " IS NOT NULL"
+	isStuck = "WorkflowType IN ('" + workflows.Type + "', '" + workflows.NotifyType + "') AND " + isOpen + " AND " +
+		reportedProblems + " IS NOT NULL"
 	// failsAfter is the attempt at which a task counts as stuck before that: one
 	// attempt is lost with every worker that is stopped.
 	failsAfter = 3
@@ -141,7 +145,8 @@ func (s StuckRun) Error() string {
 
 // WayOn is what an operator does about it.
 func (s StuckRun) WayOn() string {
-	return s.Cause.WayOn(strings.TrimPrefix(strings.TrimPrefix(s.Execution.GetWorkflowId(), workflows.NotifyID("")), workflows.ID("")))
+	return s.Cause.WayOn(strings.TrimPrefix(strings.TrimPrefix(s.Execution.GetWorkflowId(), workflows.NotifyID("")),
+		workflows.ID("")))
 }
 
 // ErrNotReported comes from a server before 1.30, which does not say who is stuck.
@@ -151,7 +156,8 @@ var ErrNotReported = errors.New("this Temporal does not report stuck workflows: 
 // times in a row, as visibility has them: at most limit of them, and whether
 // there are more. It needs no worker and costs no action.
 func (c Client) AllStuck(ctx context.Context, limit int) (runs []StuckRun, more bool, err error) {
-	found, err := c.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: isStuck, PageSize: int32(limit + 1)})
+	found, err := c.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: isStuck,
+		PageSize: int32(limit + 1)})
 	_, isOlder := errors.AsType[*serviceerror.InvalidArgument](err)
 	switch {
 	case isOlder:
@@ -194,7 +200,8 @@ func (c Client) stuck(ctx context.Context, d *workflowservice.DescribeWorkflowEx
 // failed; empty if it cannot be read. Temporal writes an event for the first
 // attempt only, and for each that comes after something happened.
 func (c Client) lastFailure(ctx context.Context, e *commonpb.WorkflowExecution) (cause StuckCause) {
-	events := c.Temporal.GetWorkflowHistory(ctx, e.GetWorkflowId(), e.GetRunId(), false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	events := c.Temporal.GetWorkflowHistory(ctx, e.GetWorkflowId(), e.GetRunId(), false,
+		enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
 		event, err := events.Next()
 		if err != nil {
@@ -215,13 +222,15 @@ func (c Client) lastFailure(ctx context.Context, e *commonpb.WorkflowExecution) 
 func (c Client) failureCause(id string, failed *historypb.WorkflowTaskFailedEventAttributes) StuckCause {
 	text := failed.GetFailure().GetMessage()
 	if c.Failures != nil {
-		sealed := converter.WithFailureConverterSerializationContext(c.Failures, converter.WorkflowSerializationContext{WorkflowID: id})
+		sealed := converter.WithFailureConverterSerializationContext(c.Failures,
+			converter.WorkflowSerializationContext{WorkflowID: id})
 		if opened := sealed.FailureToError(failed.GetFailure()); opened != nil {
 			text = fmt.Sprint(opened)
 		}
 	}
 	switch {
-	case failed.GetCause() == enumspb.WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR, strings.Contains(text, "[TMPRL1100]"):
+	case failed.GetCause() == enumspb.WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR, strings.Contains(text,
+		"[TMPRL1100]"):
 		return StuckNonDeterminism
 	case strings.Contains(text, waitsForKey):
 		return StuckNoKey

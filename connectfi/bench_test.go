@@ -40,7 +40,8 @@ func client(t testing.TB, handle http.HandlerFunc) *connectfi.Client {
 
 func at(t testing.TB, url string, through *http.Client) *connectfi.Client {
 	t.Helper()
-	c, err := connectfi.New(connectfi.Config{BaseURL: url, Login: "login", Password: "secret-password", HTTP: through, Timeout: 20 * time.Second})
+	c, err := connectfi.New(connectfi.Config{BaseURL: url, Login: "login", Password: "secret-password", HTTP: through,
+		Timeout: 20 * time.Second})
 	require.NoError(t, err)
 	return c
 }
@@ -53,7 +54,8 @@ func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)),
+		Request: r}, nil
 }
 
 // over speaks through w, which is asked for tokens too.

@@ -120,7 +120,11 @@ func TestWhatIsSentOnceMore(t *testing.T) {
 func TestAClientWaitsFifteenSecondsIfNobodySaysOtherwise(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, err := connectfi.New(connectfi.Config{BaseURL: "http://connectfi.test", Login: "l", Password: "p",
-			HTTP: &http.Client{Transport: wire(func(r *http.Request) (int, string, error) { <-r.Context().Done(); return 0, "", r.Context().Err() })}})
+			HTTP: &http.Client{Transport: wire(func(r *http.Request) (int, string, error) {
+				<-r.Context().Done()
+				return 0, "",
+					r.Context().Err()
+			})}})
 		require.NoError(t, err)
 		begun := time.Now()
 		_, err = c.Status(t.Context(), ask)

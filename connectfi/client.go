@@ -64,7 +64,8 @@ func New(config Config) (*Client, error) {
 	}
 	login := Login{config.Login, config.Password}
 	for _, p := range (TokenRequest{User: login}).Validate() {
-		errs = append(errs, fmt.Errorf("ConnectFi's credentials: %s %s", strings.TrimPrefix(p.InstancePath, "/user/"), p.Message))
+		errs = append(errs, fmt.Errorf("ConnectFi's credentials: %s %s", strings.TrimPrefix(p.InstancePath, "/user/"),
+			p.Message))
 	}
 	if config.Timeout < 0 {
 		errs = append(errs, errors.New("the timeout of a request to ConnectFi must not be negative"))
@@ -72,7 +73,8 @@ func New(config Config) (*Client, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	c := &Client{base: strings.TrimRight(config.BaseURL, "/"), login: login, timeout: config.Timeout, watch: config.Observe}
+	c := &Client{base: strings.TrimRight(config.BaseURL, "/"), login: login, timeout: config.Timeout,
+		watch: config.Observe}
 	if c.timeout == 0 {
 		c.timeout = defaultTimeout
 	}

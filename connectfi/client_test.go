@@ -59,11 +59,18 @@ func TestAnswersThatCannotBeUsed(t *testing.T) {
 		"a number as code":    body(`{"code":0,"data":{}}`),
 		"a sentence as code":  status(400, `{"code":"Jane Doe is unknown"}`),
 		"success as 500":      status(500, callback),
-		"redirect":            func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/Jane", http.StatusFound) },
-		"5xx, unlisted code":  status(500, `{"code":"internalError","message":"Jane"}`),
+		"redirect": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/Jane",
+				http.StatusFound)
+		},
+		"5xx, unlisted code": status(500, `{"code":"internalError","message":"Jane"}`),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := client(t, func(w http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body); answer(w, r) }).Status(t.Context(), ask)
+			_, err := client(t, func(w http.ResponseWriter, r *http.Request) {
+				io.Copy(io.Discard, r.Body)
+				answer(w,
+					r)
+			}).Status(t.Context(), ask)
 			bad := failure(t, err)
 			require.False(t, bad.Answered(), "it may have been carried out")
 			require.True(t, bad.Temporary())
@@ -91,7 +98,8 @@ func TestNobodyThere(t *testing.T) {
 }
 
 func TestASilentServer(t *testing.T) {
-	for name, timeout := range map[string]time.Duration{"the client's timeout": time.Minute, "the caller's": 5 * time.Second} {
+	for name, timeout := range map[string]time.Duration{"the client's timeout": time.Minute,
+		"the caller's": 5 * time.Second} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := over(t, func(r *http.Request) (int, string, error) {
@@ -134,9 +142,11 @@ func TestNoRedirectIsFollowed(t *testing.T) {
 
 func TestToleratedAnswers(t *testing.T) {
 	for name, answer := range map[string]http.HandlerFunc{
-		"unknown fields and status": body(`{"code":"0","new":1,"data":{"applicationId":"a","status":"pending_action","extra":[1]}}`),
-		"201":                       status(201, `{"code":"0","data":{"applicationId":"a","status":"pending_action"}}`),
-		"nulls":                     body(`{"code":"0","data":{"applicationId":"a","status":"pending_action","outcome":null,"entityApplications":null}}`),
+		"unknown fields and status": body(
+			`{"code":"0","new":1,"data":{"applicationId":"a","status":"pending_action","extra":[1]}}`),
+		"201": status(201, `{"code":"0","data":{"applicationId":"a","status":"pending_action"}}`),
+		"nulls": body(`{"code":"0","data":{"applicationId":"a","status":"pending_action","outcome":null,` +
+			`"entityApplications":null}}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, err := client(t, answer).Status(t.Context(), ask)
@@ -150,7 +160,9 @@ func TestToleratedAnswers(t *testing.T) {
 // A list misread as empty would make a second application.
 func TestAListIsNeverMisreadAsEmpty(t *testing.T) {
 	for name, data := range map[string]string{
-		"another name": `{"records":[{"applicationId":"a","reference":"r"}]}`, "bare": `[]`, "more": `{"applications":[],"more":true}`, "another name beside null": `{"applications":null,"data":[{}]}`, "an object": `{"page":{"records":[]}}`,
+		"another name": `{"records":[{"applicationId":"a","reference":"r"}]}`, "bare": `[]`,
+		"more": `{"applications":[],"more":true}`, "another name beside null": `{"applications":null,"data":[{}]}`,
+		"an object":    `{"page":{"records":[]}}`,
 		"no reference": `{"applications":[{"applicationId":"a"}]}`, "no id": `{"applications":[{"reference":"r"}]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -160,10 +172,12 @@ func TestAListIsNeverMisreadAsEmpty(t *testing.T) {
 	}
 }
 
-// How ConnectFi writes an empty list was not seen (A): a customer without applications must not keep its first case from starting.
+// How ConnectFi writes an empty list was not seen (A): a customer without applications must not keep its first case
+// from starting.
 func TestAnEmptyListMayBeNullOrLeftOut(t *testing.T) {
 	for name, data := range map[string]string{
-		"empty": `,"data":{"applications":[]}`, "null": `,"data":{"applications":null,"more":false}`, "left out": `,"data":{}`, "null data": `,"data":null`, "no data": ``,
+		"empty": `,"data":{"applications":[]}`, "null": `,"data":{"applications":null,"more":false}`,
+		"left out": `,"data":{}`, "null data": `,"data":null`, "no data": ``,
 		"other words": `,"data":{"total":0,"customerId":"c","filters":[ ]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -177,9 +191,12 @@ func TestAnEmptyListMayBeNullOrLeftOut(t *testing.T) {
 // The errors page prints the context of referenceExists (C); older ones print other things.
 func TestReferenceExistsNamesAnEntity(t *testing.T) {
 	for context, want := range map[string]string{
-		`{"reference":"r","entityId":"iapp_AwXROkAVhfKmkhXjOTmuK"}`: "iapp_AwXROkAVhfKmkhXjOTmuK", `{"entityId":"Jane Doe"}`: "", `{"entityId":7}`: "", `"undefined"`: "", `[]`: "", `null`: "",
+		`{"reference":"r","entityId":"iapp_AwXROkAVhfKmkhXjOTmuK"}`: "iapp_AwXROkAVhfKmkhXjOTmuK",
+		`{"entityId":"Jane Doe"}`:                                   "", `{"entityId":7}`: "", `"undefined"`: "", `[]`: "",
+		`null`: "",
 	} {
-		_, err := client(t, status(400, `{"code":"referenceExists","context":`+context+`}`)).Identify(t.Context(), connectfi.IdentificationRequest{CustomerID: "c", Reference: "r"})
+		_, err := client(t, status(400, `{"code":"referenceExists","context":`+context+`}`)).Identify(t.Context(),
+			connectfi.IdentificationRequest{CustomerID: "c", Reference: "r"})
 		require.Equal(t, want, failure(t, err).EntityID, context)
 	}
 	_, err := client(t, status(400, `{"code":"customerExists","context":{"entityId":"iapp_1"}}`)).Status(t.Context(), ask)
@@ -188,10 +205,12 @@ func TestReferenceExistsNamesAnEntity(t *testing.T) {
 
 func TestAnAnswerWithoutItsIDIsNone(t *testing.T) {
 	c := client(t, body(`{"code":"0","data":{},"requestId":"135520d078d411eeb5658f28ab5fe311"}`))
-	_, err := c.GenerateDocument(t.Context(), connectfi.GenerateRequest{Workflow: "PERSONAL", Name: "n", Extension: "jpg", Type: "license"})
+	_, err := c.GenerateDocument(t.Context(), connectfi.GenerateRequest{Workflow: "PERSONAL", Name: "n", Extension: "jpg",
+		Type: "license"})
 	require.ErrorContains(t, err, "it lacks a document id")
 	require.Equal(t, "135520d078d411eeb5658f28ab5fe311", failure(t, err).RequestID)
-	_, err = c.InitCustomer(t.Context(), connectfi.CustomerRequest{CustomerReference: "r", CustomerType: "individual", Customer: []byte(`{}`)})
+	_, err = c.InitCustomer(t.Context(), connectfi.CustomerRequest{CustomerReference: "r", CustomerType: "individual",
+		Customer: []byte(`{}`)})
 	require.ErrorContains(t, err, "it lacks a customer id")
 }
 
@@ -222,16 +241,20 @@ func TestInvalidRequestsAreNotSent(t *testing.T) {
 		return c.UploadDocument(t.Context(), id, "f", kind, io.LimitReader(zeros{}, size))
 	}
 	_, identify := c.Identify(t.Context(), connectfi.IdentificationRequest{Reference: "UNIQUE_REFERENCE_ID"})
-	_, generate := c.GenerateDocument(t.Context(), connectfi.GenerateRequest{Workflow: "X", Name: "<", Extension: "pdf", Type: "selfie"})
+	_, generate := c.GenerateDocument(t.Context(), connectfi.GenerateRequest{Workflow: "X", Name: "<", Extension: "pdf",
+		Type: "selfie"})
 	_, update := c.Update(t.Context(), connectfi.UpdateRequest{})
 	_, list := c.List(t.Context(), connectfi.ListRequest{CustomerID: "c", NumberOfRecords: 1001, SkipRecords: -1})
-	_, customer := c.InitCustomer(t.Context(), connectfi.CustomerRequest{CustomerReference: "r", CustomerType: "individual", Customer: []byte(`{Jane`)})
+	_, customer := c.InitCustomer(t.Context(), connectfi.CustomerRequest{CustomerReference: "r",
+		CustomerType: "individual", Customer: []byte(`{Jane`)})
 	for name, test := range map[string]struct {
 		err      error
 		problems int
 	}{
-		"identification": {identify, 3}, "generate": {generate, 4}, "update": {update, 7}, "list": {list, 2}, "customer": {customer, 1},
-		"document id and type": {upload("../x", "image/png\r\nX-Jane: 1", 1), 2}, "image too large": {upload("doc_1", "image/png", 26<<20), 1},
+		"identification": {identify, 3}, "generate": {generate, 4}, "update": {update, 7}, "list": {list, 2},
+		"customer":             {customer, 1},
+		"document id and type": {upload("../x", "image/png\r\nX-Jane: 1", 1), 2}, "image too large": {upload("doc_1",
+			"image/png", 26<<20), 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var invalid *connectfi.InvalidError
@@ -252,7 +275,8 @@ func TestConfigurationIsCheckedAtOnce(t *testing.T) {
 	for _, part := range []string{"base URL", "login", "password", "timeout"} {
 		require.ErrorContains(t, err, part)
 	}
-	for _, url := range []string{"", "connectfi", "http://", "http://:80", "://", "https://user:pass@x", "https://x?a=b", "https://x?", "https://x#", "https://x/%zz"} {
+	for _, url := range []string{"", "connectfi", "http://", "http://:80", "://", "https://user:pass@x", "https://x?a=b",
+		"https://x?", "https://x#", "https://x/%zz"} {
 		_, err := connectfi.New(connectfi.Config{BaseURL: url, Login: "l", Password: "p"})
 		require.ErrorContains(t, err, "the base URL", url)
 		require.NotContains(t, err.Error(), "pass@")

@@ -73,8 +73,9 @@ func TestS_Identification_TheRepresentativeStandsBeforeTheCustomer(t *testing.T)
 
 func TestD_Identification_TheExampleReferenceBreaksThePagesOwnPattern(t *testing.T) {
 	r := into[connectfi.IdentificationRequest](t, printed(t, "identification_example_request"))
-	require.Equal(t, []connectfi.Problem{{InstancePath: "/reference", SchemaPath: "#/properties/reference/pattern", Keyword: "pattern",
-		Params: map[string]any{"pattern": "^[0-9a-zA-Z]+$"}, Message: `must match pattern "^[0-9a-zA-Z]+$"`}}, r.Validate())
+	require.Equal(t, []connectfi.Problem{{InstancePath: "/reference", SchemaPath: "#/properties/reference/pattern",
+		Keyword: "pattern",
+		Params:  map[string]any{"pattern": "^[0-9a-zA-Z]+$"}, Message: `must match pattern "^[0-9a-zA-Z]+$"`}}, r.Validate())
 	r.Reference = "extRefApp100"
 	require.Empty(t, r.Validate())
 }
@@ -85,24 +86,33 @@ func TestS_Identification_Schema(t *testing.T) {
 		change func(*connectfi.IdentificationRequest)
 		broken string // path and keywords; "" if nothing is
 	}{
-		"as it is":                {func(*connectfi.IdentificationRequest) {}, ""},
-		"reference of 32":         {func(r *connectfi.IdentificationRequest) { r.Reference = strings.Repeat("a", 32) }, ""},
-		"reference of 33":         {func(r *connectfi.IdentificationRequest) { r.Reference = strings.Repeat("a", 33) }, "/reference maxLength"},
-		"no reference":            {func(r *connectfi.IdentificationRequest) { r.Reference = "" }, "/reference minLength /reference pattern"},
-		"reference with a line":   {func(r *connectfi.IdentificationRequest) { r.Reference = "A1\n" }, "/reference pattern"},
-		"reference beyond ASCII":  {func(r *connectfi.IdentificationRequest) { r.Reference = "ä" }, "/reference pattern"},
-		"reference with _":        {func(r *connectfi.IdentificationRequest) { r.Reference = "A_1" }, "/reference pattern"},
-		"customer id of 36":       {func(r *connectfi.IdentificationRequest) { r.CustomerID = strings.Repeat("a", 36) }, ""},
-		"customer id of 37":       {func(r *connectfi.IdentificationRequest) { r.CustomerID = strings.Repeat("a", 37) }, "/customerId maxLength"},
+		"as it is":        {func(*connectfi.IdentificationRequest) {}, ""},
+		"reference of 32": {func(r *connectfi.IdentificationRequest) { r.Reference = strings.Repeat("a", 32) }, ""},
+		"reference of 33": {func(r *connectfi.IdentificationRequest) { r.Reference = strings.Repeat("a", 33) },
+			"/reference maxLength"},
+		"no reference": {func(r *connectfi.IdentificationRequest) { r.Reference = "" },
+			"/reference minLength /reference pattern"},
+		"reference with a line":  {func(r *connectfi.IdentificationRequest) { r.Reference = "A1\n" }, "/reference pattern"},
+		"reference beyond ASCII": {func(r *connectfi.IdentificationRequest) { r.Reference = "ä" }, "/reference pattern"},
+		"reference with _":       {func(r *connectfi.IdentificationRequest) { r.Reference = "A_1" }, "/reference pattern"},
+		"customer id of 36":      {func(r *connectfi.IdentificationRequest) { r.CustomerID = strings.Repeat("a", 36) }, ""},
+		"customer id of 37": {func(r *connectfi.IdentificationRequest) { r.CustomerID = strings.Repeat("a", 37) },
+			"/customerId maxLength"},
 		"customer id with a dash": {func(r *connectfi.IdentificationRequest) { r.CustomerID = "a-b" }, "/customerId pattern"},
 		"no webhookUrl":           {func(r *connectfi.IdentificationRequest) { r.WebhookURL = "" }, ""},
 		"webhookUrl of 500":       {func(r *connectfi.IdentificationRequest) { r.WebhookURL = strings.Repeat("ä", 500) }, ""},
-		"webhookUrl of 501":       {func(r *connectfi.IdentificationRequest) { r.WebhookURL = strings.Repeat("ä", 501) }, "/webhookUrl maxLength"},
-		"webhookUrl with <":       {func(r *connectfi.IdentificationRequest) { r.WebhookURL = "https://a/<" }, "/webhookUrl pattern"},
-		"webhookUrl with >":       {func(r *connectfi.IdentificationRequest) { r.WebhookURL = "https://a/>" }, "/webhookUrl pattern"},
-		"webhookUrl, two lines":   {func(r *connectfi.IdentificationRequest) { r.WebhookURL = "https://a/\n" }, "/webhookUrl pattern"},
-		"webhookUrl, LS":          {func(r *connectfi.IdentificationRequest) { r.WebhookURL = "https://a/\u2028" }, "/webhookUrl pattern"},
-		"webhookUrl, NEL":         {func(r *connectfi.IdentificationRequest) { r.WebhookURL = "https://a/\u0085" }, ""}, // no line terminator of ECMAScript's
+		"webhookUrl of 501": {func(r *connectfi.IdentificationRequest) { r.WebhookURL = strings.Repeat("ä", 501) },
+			"/webhookUrl maxLength"},
+		"webhookUrl with <": {func(r *connectfi.IdentificationRequest) { r.WebhookURL = "https://a/<" },
+			"/webhookUrl pattern"},
+		"webhookUrl with >": {func(r *connectfi.IdentificationRequest) { r.WebhookURL = "https://a/>" },
+			"/webhookUrl pattern"},
+		"webhookUrl, two lines": {func(r *connectfi.IdentificationRequest) { r.WebhookURL = "https://a/\n" },
+			"/webhookUrl pattern"},
+		"webhookUrl, LS": {func(r *connectfi.IdentificationRequest) { r.WebhookURL = "https://a/\u2028" },
+			"/webhookUrl pattern"},
+		// no line terminator of ECMAScript's
+		"webhookUrl, NEL": {func(r *connectfi.IdentificationRequest) { r.WebhookURL = "https://a/\u0085" }, ""},
 		"all of it": {func(r *connectfi.IdentificationRequest) { r.Reference, r.CustomerID, r.WebhookURL = "_", "-", ">" },
 			"/reference pattern /customerId pattern /webhookUrl pattern"},
 	} {
@@ -158,10 +168,12 @@ func TestC_GetToken_Schema(t *testing.T) {
 	for name, test := range map[string]struct{ login, password, broken string }{
 		"good": {"a_1", "p w", ""}, "long": {strings.Repeat("a", 36), strings.Repeat("ä", 50), ""},
 		"too long": {strings.Repeat("a", 37), strings.Repeat("p", 51), "/user/login maxLength /user/password maxLength"},
-		"empty":    {"", "", "/user/login minLength /user/login pattern /user/password minLength"}, "a dash": {"a-b", "p", "/user/login pattern"},
+		"empty":    {"", "", "/user/login minLength /user/login pattern /user/password minLength"}, "a dash": {"a-b", "p",
+			"/user/login pattern"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, test.broken, told(connectfi.TokenRequest{User: connectfi.Login{Login: test.login, Password: test.password}}.Validate()))
+			require.Equal(t, test.broken, told(connectfi.TokenRequest{User: connectfi.Login{Login: test.login,
+				Password: test.password}}.Validate()))
 		})
 	}
 }
@@ -172,13 +184,18 @@ func TestC_StatusListCustomer_WireAndSchema(t *testing.T) {
 		wire    string
 		broken  string
 	}{
-		"status":           {ask, `{"customerId":"c","applicationId":"a"}`, ""},
-		"status, both ids": {connectfi.StatusRequest{CustomerID: "-", ApplicationID: "-"}, `{"customerId":"-","applicationId":"-"}`, "/customerId pattern /applicationId pattern"},
-		"list":             {connectfi.ListRequest{CustomerID: "c"}, `{"customerId":"c"}`, ""},
-		"list, a page":     {connectfi.ListRequest{CustomerID: "c", NumberOfRecords: 1000, SkipRecords: 5}, `{"customerId":"c","numberOfRecords":1000,"skipRecords":5}`, ""},
-		"list, too many":   {connectfi.ListRequest{CustomerID: "c", NumberOfRecords: 1001}, `{"customerId":"c","numberOfRecords":1001}`, "/numberOfRecords maximum"},
-		"list, negative":   {connectfi.ListRequest{CustomerID: "c", NumberOfRecords: -1, SkipRecords: -1}, `{"customerId":"c","numberOfRecords":-1,"skipRecords":-1}`, "/numberOfRecords minimum /skipRecords minimum"},
-		"customer": {connectfi.CustomerRequest{CustomerReference: "r", CustomerType: "individual", Customer: []byte(`{"firstName":"F"}`)},
+		"status": {ask, `{"customerId":"c","applicationId":"a"}`, ""},
+		"status, both ids": {connectfi.StatusRequest{CustomerID: "-", ApplicationID: "-"},
+			`{"customerId":"-","applicationId":"-"}`, "/customerId pattern /applicationId pattern"},
+		"list": {connectfi.ListRequest{CustomerID: "c"}, `{"customerId":"c"}`, ""},
+		"list, a page": {connectfi.ListRequest{CustomerID: "c", NumberOfRecords: 1000, SkipRecords: 5},
+			`{"customerId":"c","numberOfRecords":1000,"skipRecords":5}`, ""},
+		"list, too many": {connectfi.ListRequest{CustomerID: "c", NumberOfRecords: 1001},
+			`{"customerId":"c","numberOfRecords":1001}`, "/numberOfRecords maximum"},
+		"list, negative": {connectfi.ListRequest{CustomerID: "c", NumberOfRecords: -1, SkipRecords: -1},
+			`{"customerId":"c","numberOfRecords":-1,"skipRecords":-1}`, "/numberOfRecords minimum /skipRecords minimum"},
+		"customer": {connectfi.CustomerRequest{CustomerReference: "r", CustomerType: "individual",
+			Customer: []byte(`{"firstName":"F"}`)},
 			`{"customerReference":"r","customerType":"individual","customer":{"firstName":"F"}}`, ""},
 		"customer, nothing": {connectfi.CustomerRequest{}, `{"customerReference":"","customerType":"","customer":null}`,
 			"/customerReference minLength /customerReference pattern /customerType enum  required"},
@@ -193,7 +210,8 @@ func TestC_StatusListCustomer_WireAndSchema(t *testing.T) {
 }
 
 func TestC_List_MoreIsTrueWhenMoreRemain(t *testing.T) {
-	page, err := client(t, body(`{"code":"0","data":{"applications":[{"applicationId":"a","reference":"r","status":"running"}],"more":true}}`)).
+	page, err := client(t, body(`{"code":"0","data":{"applications":[{"applicationId":"a","reference":"r",`+
+		`"status":"running"}],"more":true}}`)).
 		List(t.Context(), connectfi.ListRequest{CustomerID: "c"})
 	require.NoError(t, err)
 	require.True(t, page.More)
@@ -202,8 +220,9 @@ func TestC_List_MoreIsTrueWhenMoreRemain(t *testing.T) {
 
 func TestC_GenerateDocument_Schema(t *testing.T) {
 	ok := connectfi.GenerateRequest{Workflow: "PERSONAL", Name: "licence, front", Extension: "jpg", Type: "license"}
-	for _, kind := range strings.Fields("contract license passport utility other internal identification_card residence_permit " +
-		"canada_provincial_id indigenous_card paystub bank_statement w2 1099 1120 1065 t1 t4") {
+	for _, kind := range strings.Fields(
+		"contract license passport utility other internal identification_card residence_permit " +
+			"canada_provincial_id indigenous_card paystub bank_statement w2 1099 1120 1065 t1 t4") {
 		r := ok
 		r.Type = kind
 		require.Empty(t, r.Validate(), kind)
@@ -213,12 +232,15 @@ func TestC_GenerateDocument_Schema(t *testing.T) {
 		broken string
 	}{
 		"business, png": {func(r *connectfi.GenerateRequest) { r.Workflow, r.Extension = "BUSINESS", "png" }, ""},
-		"lower case":    {func(r *connectfi.GenerateRequest) { r.Workflow, r.Extension, r.Type = "personal", "JPG", "License" }, "/workflow enum /extension enum /type enum"},
-		"name of 51":    {func(r *connectfi.GenerateRequest) { r.Name = strings.Repeat("ä", 51) }, "/name maxLength"},
-		"no name":       {func(r *connectfi.GenerateRequest) { r.Name = "" }, "/name minLength"},
-		"name with <":   {func(r *connectfi.GenerateRequest) { r.Name = "<" }, "/name pattern"},
-		"note of 500":   {func(r *connectfi.GenerateRequest) { r.Note = strings.Repeat("n", 500) }, ""},
-		"note of 501":   {func(r *connectfi.GenerateRequest) { r.Note = strings.Repeat("n", 501) }, "/note maxLength"},
+		"lower case": {func(r *connectfi.GenerateRequest) {
+			r.Workflow, r.Extension, r.Type = "personal", "JPG",
+				"License"
+		}, "/workflow enum /extension enum /type enum"},
+		"name of 51":  {func(r *connectfi.GenerateRequest) { r.Name = strings.Repeat("ä", 51) }, "/name maxLength"},
+		"no name":     {func(r *connectfi.GenerateRequest) { r.Name = "" }, "/name minLength"},
+		"name with <": {func(r *connectfi.GenerateRequest) { r.Name = "<" }, "/name pattern"},
+		"note of 500": {func(r *connectfi.GenerateRequest) { r.Note = strings.Repeat("n", 500) }, ""},
+		"note of 501": {func(r *connectfi.GenerateRequest) { r.Note = strings.Repeat("n", 501) }, "/note maxLength"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := ok
@@ -229,11 +251,13 @@ func TestC_GenerateDocument_Schema(t *testing.T) {
 }
 
 func TestC_UploadDocument_IsMultipartWithTheFieldFile(t *testing.T) {
-	for name, data := range map[string]string{"data": `,"data":{"id":"doc_1"}`, "no data (A)": ``, "null (A)": `,"data":null`} {
+	for name, data := range map[string]string{"data": `,"data":{"id":"doc_1"}`, "no data (A)": ``,
+		"null (A)": `,"data":null`} {
 		t.Run(name, func(t *testing.T) {
 			c := client(t, func(w http.ResponseWriter, r *http.Request) {
 				file, header, err := r.FormFile("file")
-				if err != nil || r.URL.Path != "/akepa/document/upload/doc_1" || header.Filename != `fr"ont.png` || header.Header.Get("Content-Type") != "image/png" {
+				if err != nil || r.URL.Path != "/akepa/document/upload/doc_1" || header.Filename != `fr"ont.png` ||
+					header.Header.Get("Content-Type") != "image/png" {
 					t.Errorf("%v %s %v", err, r.URL.Path, header)
 					return
 				}
@@ -273,7 +297,8 @@ func TestC_Errors_AreJudgedByCode(t *testing.T) {
 		"unauthorized": {401, true}, "somethingNew": {400, true}, "tooMany": {429, true},
 	} {
 		t.Run(code, func(t *testing.T) {
-			_, err := client(t, status(test.status, `{"requestId":"x","code":"`+code+`","message":"Jane Doe","context":{"name":"Jane Doe"}}`)).Status(t.Context(), ask)
+			_, err := client(t, status(test.status, `{"requestId":"x","code":"`+code+
+				`","message":"Jane Doe","context":{"name":"Jane Doe"}}`)).Status(t.Context(), ask)
 			refused := failure(t, err)
 			require.Equal(t, code, refused.Code)
 			require.Equal(t, test.status, refused.HTTPStatus)
@@ -286,7 +311,8 @@ func TestC_Errors_AreJudgedByCode(t *testing.T) {
 func TestC_Errors_ContextAndMessageAreEachSometimesAbsent(t *testing.T) {
 	for name, code := range map[string]string{
 		"error_unauthorized": connectfi.CodeUnauthorized, "error_customer_not_found": connectfi.CodeCustomerNotFound,
-		"error_application_not_found": connectfi.CodeApplicationNotFound, "error_status_application_entity": connectfi.CodeStatusApplicationEntity,
+		"error_application_not_found":     connectfi.CodeApplicationNotFound,
+		"error_status_application_entity": connectfi.CodeStatusApplicationEntity,
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := client(t, status(400, string(printed(t, name)))).Status(t.Context(), ask)
@@ -305,8 +331,9 @@ func TestC_Errors_ARequestValidateErrorCarriesARawAjvList(t *testing.T) {
 		{InstancePath: "/reference", Keyword: "pattern", Params: map[string]any{"pattern": nil}},
 	}, failure(t, err).Problems, "no value and no message")
 	for name, context := range map[string]string{
-		"a path with a value": `[{"instancePath":"/Jane Doe","keyword":"type"}]`, "a sentence": `[{"instancePath":"","keyword":"Jane Doe"}]`,
-		"an object": `{"name":"Jane"}`, "other things": `[1,"Jane"]`, "nulls": `[null]`,
+		"a path with a value": `[{"instancePath":"/Jane Doe","keyword":"type"}]`,
+		"a sentence":          `[{"instancePath":"","keyword":"Jane Doe"}]`,
+		"an object":           `{"name":"Jane"}`, "other things": `[1,"Jane"]`, "nulls": `[null]`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := client(t, status(400, `{"code":"requestValidateError","context":`+context+`}`)).Status(t.Context(), ask)
@@ -314,7 +341,8 @@ func TestC_Errors_ARequestValidateErrorCarriesARawAjvList(t *testing.T) {
 		})
 	}
 	many := strings.Repeat(`{"instancePath":"/a","keyword":"type"},`, 99)
-	_, err = client(t, status(400, `{"code":"requestValidateError","context":[`+strings.TrimSuffix(many, ",")+`]}`)).Status(t.Context(), ask)
+	_, err = client(t, status(400, `{"code":"requestValidateError","context":[`+strings.TrimSuffix(many, ",")+
+		`]}`)).Status(t.Context(), ask)
 	require.Len(t, failure(t, err).Problems, 50)
 }
 
@@ -325,13 +353,16 @@ func TestC_Callback_IsTheSameEnvelope(t *testing.T) {
 	require.Equal(t, "extRefAk124", a.Reference)
 	require.Equal(t, connectfi.Outcome("Approved"), a.Outcome, "capital here")
 	require.Equal(t, connectfi.Outcome("approved"), a.EntityApplications[0].Outcome, "and small there: kept as they come")
-	for _, hint := range []string{`{"applicationId":"a"}`, `{"reference":"r"}`, `{"applicationId":"a","status":"of tomorrow","new":1}`} {
+	for _, hint := range []string{`{"applicationId":"a"}`, `{"reference":"r"}`,
+		`{"applicationId":"a","status":"of tomorrow","new":1}`} {
 		_, _, err := connectfi.ParseCallback([]byte(`{"code":"0","data":` + hint + `}`))
 		require.NoError(t, err, "a hint says enough if it says about what")
 	}
 	for name, body := range map[string]string{
-		"nothing": ``, "not JSON": `Jane`, "a list": `[]`, "null": `null`, "no code": `{"data":{"applicationId":"a"}}`, "no data": `{"code":"0"}`,
-		"data of nothing": `{"code":"0","data":{}}`, "an error": string(printed(t, "error_customer_not_found")), "two": `{"code":"0","data":{"reference":"r"}}{}`,
+		"nothing": ``, "not JSON": `Jane`, "a list": `[]`, "null": `null`, "no code": `{"data":{"applicationId":"a"}}`,
+		"no data":         `{"code":"0"}`,
+		"data of nothing": `{"code":"0","data":{}}`, "an error": string(printed(t, "error_customer_not_found")),
+		"two": `{"code":"0","data":{"reference":"r"}}{}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := connectfi.ParseCallback([]byte(body))
@@ -358,12 +389,14 @@ func TestD_Ids_CarryTheTimeTheyWereMade(t *testing.T) {
 	require.NoError(t, err)
 	called, err := connectfi.RequestIDTime(requestID)
 	require.NoError(t, err)
-	require.Equal(t, 6, int(called.Sub(made).Hours()/24), "the printed callback came six days after its application was made")
+	require.Equal(t, 6, int(called.Sub(made).Hours()/24),
+		"the printed callback came six days after its application was made")
 }
 
 func TestD_Ids_AreMadeOfTheDocumentedForm(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 600, time.UTC)
-	for _, prefix := range []string{connectfi.PrefixIndividual, connectfi.PrefixBusiness, connectfi.PrefixApplication, connectfi.PrefixDocument} {
+	for _, prefix := range []string{connectfi.PrefixIndividual, connectfi.PrefixBusiness, connectfi.PrefixApplication,
+		connectfi.PrefixDocument} {
 		id := connectfi.NewID(prefix, now)
 		require.Regexp(t, "^"+prefix+"[0-9a-zA-Z]{20,22}$", id)
 		at, err := connectfi.IDTime(id)
@@ -376,7 +409,9 @@ func TestD_Ids_AreMadeOfTheDocumentedForm(t *testing.T) {
 	at, err := connectfi.RequestIDTime(requestID)
 	require.NoError(t, err)
 	require.Equal(t, now, at)
-	for _, bad := range []string{"", "x", "cstap_", "cstap_!", "cstap_1", "cstap_+reGTr3k8vpAu8uFV7EdiN", "cstap_-reGTr3k8vpAu8uFV7EdiN", "cstap_0" + "6reGTr3k8vpAu8uFV7EdiN", "6reGTr3k8vpAu8uFV7EdiN", "cstap_" + strings.Repeat("Z", 22), "cstap_" + strings.Repeat("Z", 1<<20)} {
+	for _, bad := range []string{"", "x", "cstap_", "cstap_!", "cstap_1", "cstap_+reGTr3k8vpAu8uFV7EdiN",
+		"cstap_-reGTr3k8vpAu8uFV7EdiN", "cstap_0" + "6reGTr3k8vpAu8uFV7EdiN", "6reGTr3k8vpAu8uFV7EdiN", "cstap_" +
+			strings.Repeat("Z", 22), "cstap_" + strings.Repeat("Z", 1<<20)} {
 		_, err := connectfi.IDTime(bad)
 		require.Error(t, err)
 	}

@@ -54,8 +54,9 @@ type Error struct {
 	RequestID  string        // ConnectFi's, if it said one
 	Retry      time.Duration // how long ConnectFi asked to wait, or zero
 	Problems   []Problem     // what a requestValidateError complains of: no values, no messages
-	EntityID   string        // what a referenceExists says has the reference: a hint to confirm, perhaps an application's id (A)
-	cause      error
+	// what a referenceExists says has the reference: a hint to confirm, perhaps an application's id (A)
+	EntityID string
+	cause    error
 }
 
 func (e *Error) Error() string {
@@ -113,7 +114,8 @@ const (
 
 // Endings lists every word that Ending has.
 func Endings() []string {
-	words := []string{EndingOK, EndingOther, EndingUnreadable, EndingNoAnswer, ResultCanceled, CodeUnauthorized, CodeExtAkepa}
+	words := []string{EndingOK, EndingOther, EndingUnreadable, EndingNoAnswer, ResultCanceled, CodeUnauthorized,
+		CodeExtAkepa}
 	return slices.Concat(words, slices.Sorted(maps.Keys(permanent)))
 }
 

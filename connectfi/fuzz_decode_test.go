@@ -14,21 +14,26 @@ import (
 // decodable is every request that comes in at an edge.
 var decodable = []func(*testing.T, []byte){
 	decodes[connectfi.IdentificationRequest], decodes[connectfi.StatusRequest], decodes[connectfi.ListRequest],
-	decodes[connectfi.GenerateRequest], decodes[connectfi.UpdateRequest], decodes[connectfi.CustomerRequest], decodes[connectfi.TokenRequest],
+	decodes[connectfi.GenerateRequest], decodes[connectfi.UpdateRequest], decodes[connectfi.CustomerRequest],
+	decodes[connectfi.TokenRequest],
 }
 
 // FuzzDecode: a request is read the way Ajv would read what JSON.parse makes of
 // it, and what is wrong with another is told in Ajv's form.
 func FuzzDecode(f *testing.F) {
-	for _, name := range []string{"identification_individual_request", "identification_business_request", "identification_example_request"} {
+	for _, name := range []string{"identification_individual_request", "identification_business_request",
+		"identification_example_request"} {
 		f.Add(byte(0), printed(f, name))
 	}
 	for kind, body := range []string{
 		`{"customerId":"c","reference":"r","syncMode":null,"webhookUrl":"https://a.example/?b=1","extra":{"a":[]}}`,
-		`{"customerId":"c","applicationId":"iapp_1"}`, `{"customerId":"c","numberOfRecords":1000,"skipRecords":0,"dateCreateFrom":"2026-01-01"}`,
+		`{"customerId":"c","applicationId":"iapp_1"}`, `{"customerId":"c","numberOfRecords":1000,"skipRecords":0,` +
+			`"dateCreateFrom":"2026-01-01"}`,
 		`{"workflow":"PERSONAL","name":"n","extension":"jpg","type":"w2","note":null}`,
-		`{"applicationId":"a","customerId":"c","entityId":"e","documents":[{"documentId":"d","side":"front"},{"documentId":"d","side":"back"}]}`,
-		`{"customerReference":"r","customerType":"business","customer":{"lastName":"WaitReview"}}`, `{"user":{"login":"l","password":"p"}}`,
+		`{"applicationId":"a","customerId":"c","entityId":"e","documents":[{"documentId":"d","side":"front"},` +
+			`{"documentId":"d","side":"back"}]}`,
+		`{"customerReference":"r","customerType":"business","customer":{"lastName":"WaitReview"}}`, `{"user":{"login":"l",` +
+			`"password":"p"}}`,
 	} {
 		f.Add(byte(kind), []byte(body))
 	}

@@ -41,7 +41,8 @@ func FuzzParseCallback(f *testing.F) {
 // ownWords is all that an error may say, whatever came.
 var ownWords = regexp.MustCompile(`^ConnectFi(` +
 	` refused /[a-z/-]+ with code [0-9a-zA-Z]{1,64} \(HTTP \d+\)` +
-	`|'s answer to /[a-z/-]+ cannot be used \(HTTP \d+\): it (is not ConnectFi's envelope|lacks an? [a-z' ]+|says success with a status that does not|is larger than 1 MiB)` +
+	`|'s answer to /[a-z/-]+ cannot be used \(HTTP \d+\): it (is not ConnectFi's envelope|lacks an? [a-z' ]+|says ` +
+	`success with a status that does not|is larger than 1 MiB)` +
 	`|'s answer to /[a-z/-]+ cannot be used \(HTTP \d+\): its data cannot be read)$`)
 
 // calls are everything that the client asks of ConnectFi, each saying whether
@@ -65,7 +66,8 @@ var calls = []func(*testing.T, *connectfi.Client) (whole bool, err error){
 		return page.Applications != nil, err
 	},
 	func(t *testing.T, c *connectfi.Client) (bool, error) {
-		d, err := c.GenerateDocument(t.Context(), connectfi.GenerateRequest{Workflow: "PERSONAL", Name: "n", Extension: "jpg", Type: "license"})
+		d, err := c.GenerateDocument(t.Context(), connectfi.GenerateRequest{Workflow: "PERSONAL", Name: "n", Extension: "jpg",
+			Type: "license"})
 		return d.ID != "", err
 	},
 	func(t *testing.T, c *connectfi.Client) (bool, error) {
@@ -77,7 +79,8 @@ var calls = []func(*testing.T, *connectfi.Client) (whole bool, err error){
 		return a.ApplicationID != "" && a.Status != "", err
 	},
 	func(t *testing.T, c *connectfi.Client) (bool, error) {
-		made, err := c.InitCustomer(t.Context(), connectfi.CustomerRequest{CustomerReference: "r", CustomerType: "individual", Customer: json.RawMessage(`{}`)})
+		made, err := c.InitCustomer(t.Context(), connectfi.CustomerRequest{CustomerReference: "r", CustomerType: "individual",
+			Customer: json.RawMessage(`{}`)})
 		return made.CustomerID != "", err
 	},
 }
@@ -94,16 +97,19 @@ func (f far) RoundTrip(r *http.Request) (*http.Response, error) {
 // FuzzAnswer: whatever ConnectFi answers to whatever it was asked, the token
 // included, is either of use or an error in our own words.
 func FuzzAnswer(f *testing.F) {
-	for _, name := range []string{"identification_business", "error_request_validate", "error_customer_not_found", "error_unauthorized"} {
+	for _, name := range []string{"identification_business", "error_request_validate", "error_customer_not_found",
+		"error_unauthorized"} {
 		f.Add(byte(0), false, 200, "", printed(f, name))
 		f.Add(byte(1), false, 400, "120", printed(f, name))
 	}
 	f.Add(byte(0), false, 502, "Sun, 01 Mar 2026 09:30:00 GMT", []byte(`<html>`))
-	f.Add(byte(2), false, 200, "", []byte(`{"code":"0","data":{"applications":[{"applicationId":"iapp_1","reference":"r"}],"more":true}}`))
+	f.Add(byte(2), false, 200, "",
+		[]byte(`{"code":"0","data":{"applications":[{"applicationId":"iapp_1","reference":"r"}],"more":true}}`))
 	f.Add(byte(3), false, 200, "", []byte(`{"code":"0","data":{"id":"doc_1"}}`))
 	f.Add(byte(4), true, 200, "", []byte(longLived))
 	f.Add(byte(5), false, 200, "", []byte(`{"code":"0","data":[null]}`))
-	f.Add(byte(6), false, 400, "-1", []byte(`{"code":"requestValidateError","context":[{"instancePath":"/a b","keyword":"k","params":{"":1}},null,1]}`))
+	f.Add(byte(6), false, 400, "-1",
+		[]byte(`{"code":"requestValidateError","context":[{"instancePath":"/a b","keyword":"k","params":{"":1}},null,1]}`))
 	for call := range calls {
 		f.Add(byte(call), false, 200, "", []byte(`{"code":"0","data":{"applications":[{"applicationId":"iapp_1"}]}}`))
 	}

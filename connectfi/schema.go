@@ -130,7 +130,8 @@ func (c *schemaCheck) checkObject(raw json.RawMessage, t reflect.Type, path stri
 	}
 	slices.Sort(unknown)
 	for _, name := range unknown {
-		*c = append(*c, NewProblem(path, "additionalProperties", "additionalProperty", name, "must NOT have additional properties"))
+		*c = append(*c, NewProblem(path, "additionalProperties", "additionalProperty", name,
+			"must NOT have additional properties"))
 	}
 }
 

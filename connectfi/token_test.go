@@ -140,8 +140,10 @@ func TestTokenIsRenewedBeforeItExpires(t *testing.T) {
 		expiry func() string
 		kept   time.Duration
 	}{
-		"an hour": {in(time.Hour), time.Hour - 30*time.Second}, "half of a short life": {in(10 * time.Second), 5 * time.Second},
-		"over already": {in(-time.Hour), time.Second}, "unreadable (A)": {is("tomorrow"), 5 * time.Minute}, "missing (A)": {is(""), 5 * time.Minute},
+		"an hour": {in(time.Hour), time.Hour - 30*time.Second}, "half of a short life": {in(10 * time.Second),
+			5 * time.Second},
+		"over already": {in(-time.Hour), time.Second}, "unreadable (A)": {is("tomorrow"), 5 * time.Minute},
+		"missing (A)": {is(""), 5 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

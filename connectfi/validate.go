@@ -42,16 +42,19 @@ type rule struct {
 }
 
 var (
-	ruleReference = rule{min: 1, max: 32, pattern: regexp.MustCompile(`^[0-9a-zA-Z]+$`), displayPattern: "^[0-9a-zA-Z]+$"}   // common-reference (S)
-	ruleID        = rule{min: 1, max: 36, pattern: regexp.MustCompile(`^[0-9a-zA-Z_]+$`), displayPattern: "^[0-9a-zA-Z_]+$"} // common-id (S)
-	ruleWebhook   = rule{max: 500, pattern: plain, displayPattern: printedPlain}                                             // common-commonStr500 (S)
-	ruleName      = rule{min: 1, max: 50, pattern: plain, displayPattern: printedPlain}                                      // without <> (C); that it is this pattern is assumed (A)
-	ruleNote      = rule{max: 500}                                                                                           // (C)
-	ruleWorkflow  = rule{oneOf: []string{"BUSINESS", "PERSONAL"}}                                                            // (C)
-	ruleSuffix    = rule{oneOf: []string{"jpg", "png"}}                                                                      // (C)
-	ruleSide      = rule{oneOf: []string{"front", "back"}}                                                                   // (A)
-	ruleKind      = rule{oneOf: []string{"individual", "business"}}                                                          // C, A
-	ruleType      = rule{oneOf: DocumentTypes}                                                                               // (C)
+	// common-reference (S)
+	ruleReference = rule{min: 1, max: 32, pattern: regexp.MustCompile(`^[0-9a-zA-Z]+$`), displayPattern: "^[0-9a-zA-Z]+$"}
+	// common-id (S)
+	ruleID      = rule{min: 1, max: 36, pattern: regexp.MustCompile(`^[0-9a-zA-Z_]+$`), displayPattern: "^[0-9a-zA-Z_]+$"}
+	ruleWebhook = rule{max: 500, pattern: plain, displayPattern: printedPlain} // common-commonStr500 (S)
+	// without <> (C); that it is this pattern is assumed (A)
+	ruleName     = rule{min: 1, max: 50, pattern: plain, displayPattern: printedPlain}
+	ruleNote     = rule{max: 500}                                  // (C)
+	ruleWorkflow = rule{oneOf: []string{"BUSINESS", "PERSONAL"}}   // (C)
+	ruleSuffix   = rule{oneOf: []string{"jpg", "png"}}             // (C)
+	ruleSide     = rule{oneOf: []string{"front", "back"}}          // (A)
+	ruleKind     = rule{oneOf: []string{"individual", "business"}} // C, A
+	ruleType     = rule{oneOf: DocumentTypes}                      // (C)
 )
 
 // The page's look-ahead is not in Go's regexp; this is the same language (D): a
@@ -101,7 +104,8 @@ func (c *checker) text(path, value string, r rule) {
 		c.add(path, "maxLength", map[string]any{"limit": r.max}, fmt.Sprintf("must NOT have more than %d characters", r.max))
 	}
 	if r.pattern != nil && !r.pattern.MatchString(value) {
-		c.add(path, "pattern", map[string]any{"pattern": r.displayPattern}, fmt.Sprintf("must match pattern %q", r.displayPattern))
+		c.add(path, "pattern", map[string]any{"pattern": r.displayPattern}, fmt.Sprintf("must match pattern %q",
+			r.displayPattern))
 	}
 }
 
@@ -179,7 +183,8 @@ func (r CustomerRequest) Validate() []Problem {
 // Validate checks the documented schema (C).
 func (r TokenRequest) Validate() []Problem {
 	var c checker
-	c.text("/user/login", r.User.Login, rule{min: 1, max: 36, pattern: ruleID.pattern, displayPattern: ruleID.displayPattern})
+	c.text("/user/login", r.User.Login, rule{min: 1, max: 36, pattern: ruleID.pattern,
+		displayPattern: ruleID.displayPattern})
 	c.text("/user/password", r.User.Password, rule{min: 1, max: 50})
 	return c
 }

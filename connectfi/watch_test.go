@@ -54,13 +54,15 @@ func TestEveryExchangeIsWatched(t *testing.T) {
 	require.NoError(t, c.UploadDocument(t.Context(), "doc_one", "f", "image/png", http.NoBody))
 	_, err = c.List(t.Context(), connectfi.ListRequest{CustomerID: "c"})
 	require.Error(t, err)
-	_, err = c.Update(t.Context(), connectfi.UpdateRequest{ApplicationID: "a", CustomerID: "c", EntityID: "e", Documents: []connectfi.DocumentLink{{DocumentID: "d", Side: "front"}}})
+	_, err = c.Update(t.Context(), connectfi.UpdateRequest{ApplicationID: "a", CustomerID: "c", EntityID: "e",
+		Documents: []connectfi.DocumentLink{{DocumentID: "d", Side: "front"}}})
 	require.Error(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = c.List(ctx, connectfi.ListRequest{CustomerID: "c"})
 	require.Error(t, err)
-	require.Equal(t, []string{"/auth/get-token ok", "/akepa/status unauthorized", "/auth/get-token ok", "/akepa/status extAkepa", "/akepa/document/upload ok",
+	require.Equal(t, []string{"/auth/get-token ok", "/akepa/status unauthorized", "/auth/get-token ok",
+		"/akepa/status extAkepa", "/akepa/document/upload ok",
 		"/akepa/list unreadable", "/akepa/update other", "/akepa/list calledOff"}, told)
 	require.Equal(t, len(told), within, "each is made with the watch's context")
 	server.Close()

@@ -74,11 +74,13 @@ func TestDockerfile(t *testing.T) {
 	}
 	module := read(t, "go.mod")
 	version := regexp.MustCompile(`(?m)^go (\S+)$`).FindStringSubmatch(module)[1]
-	require.Regexp(t, "^golang:"+regexp.QuoteMeta(version)+`-alpine\d+\.\d+$`, stages["build"], "the image builds with the Go of go.mod")
+	require.Regexp(t, "^golang:"+regexp.QuoteMeta(version)+`-alpine\d+\.\d+$`, stages["build"],
+		"the image builds with the Go of go.mod")
 	require.Equal(t, "scratch", stages["base"])
 	for _, program := range []string{"worker", "webhook", "starter", "sandbox"} {
 		require.Equal(t, "base", stages[program])
-		require.Contains(t, dockerfile, "COPY --from=build /out/bin/"+program+" /"+program+"\nENTRYPOINT [\"/"+program+"\"]\n")
+		require.Contains(t, dockerfile, "COPY --from=build /out/bin/"+program+" /"+program+"\nENTRYPOINT [\"/"+program+
+			"\"]\n")
 		require.Contains(t, dockerfile, " ./"+program)
 	}
 	require.Len(t, stages, 6, "a stage nobody builds")
@@ -86,7 +88,8 @@ func TestDockerfile(t *testing.T) {
 
 	// The linker ignores a variable that is not there without a word.
 	stamped := regexp.MustCompile(`-X (\S+)\.(\w+)=`).FindStringSubmatch(dockerfile)
-	directory, ok := strings.CutPrefix(stamped[1], regexp.MustCompile(`(?m)^module (\S+)$`).FindStringSubmatch(module)[1]+"/")
+	directory, ok := strings.CutPrefix(stamped[1], regexp.MustCompile(`(?m)^module (\S+)$`).FindStringSubmatch(module)[1]+
+		"/")
 	require.True(t, ok, "%s is not in this module", stamped[1])
 	files, err := filepath.Glob(filepath.Join(root, directory, "*.go"))
 	require.NoError(t, err)

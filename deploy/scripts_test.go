@@ -63,7 +63,8 @@ func run(t *testing.T, script string, environment ...string) outcome {
 }
 
 var (
-	database = []string{"SQL_PLUGIN=postgres12_pgx", "SQL_HOST=postgres", "SQL_PORT=5432", "SQL_USER=temporal", "SQL_PASSWORD=hunter2"}
+	database = []string{"SQL_PLUGIN=postgres12_pgx", "SQL_HOST=postgres", "SQL_PORT=5432", "SQL_USER=temporal",
+		"SQL_PASSWORD=hunter2"}
 
 	schemaCalls = []string{
 		"temporal-sql-tool --database temporal create-database",

@@ -28,28 +28,38 @@ func TestBoundsOfAPolicy(t *testing.T) {
 		change func(*kyc.Policy)
 		says   string
 	}{
-		"documents, the least":           {func(p *kyc.Policy) { p.Documents = nanosecond }, ""},
-		"no documents":                   {func(p *kyc.Policy) { p.Documents = 0 }, "policy: documents must be more than zero"},
-		"a case, the least":              {func(p *kyc.Policy) { p.Case = nanosecond }, ""},
-		"no case":                        {func(p *kyc.Policy) { p.Case = 0 }, "policy: case must be more than zero"},
-		"a case of 400 days":             {func(p *kyc.Policy) { p.Case = longest }, ""},
-		"and more":                       {func(p *kyc.Policy) { p.Case = longest + nanosecond }, "policy: case must not be more than 9600h (400 days)"},
-		"no first read":                  {func(p *kyc.Policy) { p.ReadFirst = 0 }, "policy: read_first must be more than zero"},
-		"one pace":                       {func(p *kyc.Policy) { p.ReadMax = p.ReadFirst }, ""},
-		"the last faster than the first": {func(p *kyc.Policy) { p.ReadMax = p.ReadFirst - nanosecond }, "policy: read_max must not be less than read_first"},
-		"documents never read":           {func(p *kyc.Policy) { p.ReadDocuments = 0 }, "policy: read_documents must be more than zero"},
-		"documents read once a day":      {func(p *kyc.Policy) { p.ReadDocuments = kyc.Duration(day) }, ""},
-		"and less often":                 {func(p *kyc.Policy) { p.ReadDocuments = kyc.Duration(day) + nanosecond }, "policy: read_documents must not be more than 24h"},
-		"no time to settle":              {func(p *kyc.Policy) { p.Settle = 0 }, ""},
-		"less":                           {func(p *kyc.Policy) { p.Settle = -nanosecond }, "policy: settle must not be negative"},
-		"no reminders":                   {func(p *kyc.Policy) { p.Reminders = nil }, ""},
-		"a reminder at once":             {func(p *kyc.Policy) { p.Reminders = []kyc.Duration{nanosecond} }, ""},
-		"sooner":                         {func(p *kyc.Policy) { p.Reminders = []kyc.Duration{0} }, "policy: reminders must be more than zero and in rising order"},
-		"rising reminders":               {func(p *kyc.Policy) { p.Reminders = []kyc.Duration{1, 2, 3} }, ""},
-		"two at the same time":           {func(p *kyc.Policy) { p.Reminders = []kyc.Duration{1, 2, 2} }, "policy: reminders must be more than zero and in rising order"},
-		"falling ones":                   {func(p *kyc.Policy) { p.Reminders = []kyc.Duration{2, 1} }, "policy: reminders must be more than zero and in rising order"},
+		"documents, the least": {func(p *kyc.Policy) { p.Documents = nanosecond }, ""},
+		"no documents": {func(p *kyc.Policy) { p.Documents = 0 },
+			"policy: documents must be more than zero"},
+		"a case, the least":  {func(p *kyc.Policy) { p.Case = nanosecond }, ""},
+		"no case":            {func(p *kyc.Policy) { p.Case = 0 }, "policy: case must be more than zero"},
+		"a case of 400 days": {func(p *kyc.Policy) { p.Case = longest }, ""},
+		"and more": {func(p *kyc.Policy) { p.Case = longest + nanosecond },
+			"policy: case must not be more than 9600h (400 days)"},
+		"no first read": {func(p *kyc.Policy) { p.ReadFirst = 0 },
+			"policy: read_first must be more than zero"},
+		"one pace": {func(p *kyc.Policy) { p.ReadMax = p.ReadFirst }, ""},
+		"the last faster than the first": {func(p *kyc.Policy) { p.ReadMax = p.ReadFirst - nanosecond },
+			"policy: read_max must not be less than read_first"},
+		"documents never read": {func(p *kyc.Policy) { p.ReadDocuments = 0 },
+			"policy: read_documents must be more than zero"},
+		"documents read once a day": {func(p *kyc.Policy) { p.ReadDocuments = kyc.Duration(day) }, ""},
+		"and less often": {func(p *kyc.Policy) { p.ReadDocuments = kyc.Duration(day) + nanosecond },
+			"policy: read_documents must not be more than 24h"},
+		"no time to settle":  {func(p *kyc.Policy) { p.Settle = 0 }, ""},
+		"less":               {func(p *kyc.Policy) { p.Settle = -nanosecond }, "policy: settle must not be negative"},
+		"no reminders":       {func(p *kyc.Policy) { p.Reminders = nil }, ""},
+		"a reminder at once": {func(p *kyc.Policy) { p.Reminders = []kyc.Duration{nanosecond} }, ""},
+		"sooner": {func(p *kyc.Policy) { p.Reminders = []kyc.Duration{0} },
+			"policy: reminders must be more than zero and in rising order"},
+		"rising reminders": {func(p *kyc.Policy) { p.Reminders = []kyc.Duration{1, 2, 3} }, ""},
+		"two at the same time": {func(p *kyc.Policy) { p.Reminders = []kyc.Duration{1, 2, 2} },
+			"policy: reminders must be more than zero and in rising order"},
+		"falling ones": {func(p *kyc.Policy) { p.Reminders = []kyc.Duration{2, 1} },
+			"policy: reminders must be more than zero and in rising order"},
 		"everything at once": {func(p *kyc.Policy) { *p = kyc.Policy{} }, "policy: documents must be more than zero\n" +
-			"policy: case must be more than zero\npolicy: read_first must be more than zero\npolicy: read_max must be more than zero\n" +
+			"policy: case must be more than zero\npolicy: read_first must be more than zero\npolicy: read_max must be more " +
+			"than zero\n" +
 			"policy: read_documents must be more than zero"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -64,7 +74,8 @@ func TestBoundsOfAPolicy(t *testing.T) {
 	}
 }
 
-// A word of ConnectFi's in a sentence of ours: letters, digits, _ and - as they are, the rest hidden, and at most 48 of it.
+// A word of ConnectFi's in a sentence of ours: letters, digits, _ and - as they are, the rest hidden, and at most 48
+// of it.
 func TestAWordOfConnectFisIsShownHarmlessly(t *testing.T) {
 	long := strings.Repeat("a", 48)
 	for word, shown := range map[string]string{
@@ -94,7 +105,8 @@ func TestTheFirstStrangeEntityIsNamed(t *testing.T) {
 func TestTheTypeOfACustomerIsItsPrefix(t *testing.T) {
 	for id, want := range map[string]kyc.CustomerType{
 		"cstap_1": kyc.Individual, "cstab_1": kyc.Business, "cstap_": kyc.UnknownCustomer, "cstab_": kyc.UnknownCustomer,
-		"": kyc.UnknownCustomer, "cstap": kyc.UnknownCustomer, "cstax_1": kyc.UnknownCustomer, "xcstap_1": kyc.UnknownCustomer, "CSTAP_1": kyc.UnknownCustomer,
+		"": kyc.UnknownCustomer, "cstap": kyc.UnknownCustomer, "cstax_1": kyc.UnknownCustomer,
+		"xcstap_1": kyc.UnknownCustomer, "CSTAP_1": kyc.UnknownCustomer,
 	} {
 		require.Equal(t, want, kyc.CustomerTypeOf(id), id)
 	}
@@ -114,14 +126,19 @@ func TestASubmissionSaysWhatItLacks(t *testing.T) {
 		change func(*kyc.Submission)
 		says   string
 	}{
-		"nothing":           {func(*kyc.Submission) {}, ""},
-		"its id":            {func(s *kyc.Submission) { s.ID = "" }, "the submission has no id"},
-		"a consent":         {func(s *kyc.Submission) { s.Consent = consent(64, start) }, ""},
-		"a shorter hash":    {func(s *kyc.Submission) { s.Consent = consent(63, start) }, "a consent needs the hash of its text and its time"},
-		"a longer one":      {func(s *kyc.Submission) { s.Consent = consent(65, start) }, "a consent needs the hash of its text and its time"},
-		"its time":          {func(s *kyc.Submission) { s.Consent = consent(64, time.Time{}) }, "a consent needs the hash of its text and its time"},
-		"a key":             {func(s *kyc.Submission) { *s = image(func(i *kyc.Image) { i.Key = "" }) }, "an image has no key"},
-		"another extension": {func(s *kyc.Submission) { *s = image(func(i *kyc.Image) { i.Extension = "gif" }) }, `an image must be jpg or png, not "gif"`},
+		"nothing":   {func(*kyc.Submission) {}, ""},
+		"its id":    {func(s *kyc.Submission) { s.ID = "" }, "the submission has no id"},
+		"a consent": {func(s *kyc.Submission) { s.Consent = consent(64, start) }, ""},
+		"a shorter hash": {func(s *kyc.Submission) { s.Consent = consent(63, start) },
+			"a consent needs the hash of its text and its time"},
+		"a longer one": {func(s *kyc.Submission) { s.Consent = consent(65, start) },
+			"a consent needs the hash of its text and its time"},
+		"its time": {func(s *kyc.Submission) { s.Consent = consent(64, time.Time{}) },
+			"a consent needs the hash of its text and its time"},
+		"a key": {func(s *kyc.Submission) { *s = image(func(i *kyc.Image) { i.Key = "" }) },
+			"an image has no key"},
+		"another extension": {func(s *kyc.Submission) { *s = image(func(i *kyc.Image) { i.Extension = "gif" }) },
+			`an image must be jpg or png, not "gif"`},
 		"a side": {func(s *kyc.Submission) { *s = image(func(i *kyc.Image) { i.Side = kyc.Back }) },
 			"the back is there twice\nthe front of the license is missing"},
 		"another side": {func(s *kyc.Submission) { *s = image(func(i *kyc.Image) { i.Side = "left" }) },

@@ -10,8 +10,9 @@ import (
 // are exported so that it can be carried between runs of a workflow; only
 // Apply changes them.
 type Case struct {
-	Reference     string    `json:"reference"`
-	Identity      string    `json:"identity,omitempty"` // tells this case from an earlier one under its reference: set it before the first event
+	Reference string `json:"reference"`
+	// tells this case from an earlier one under its reference: set it before the first event
+	Identity      string    `json:"identity,omitempty"`
 	CustomerID    string    `json:"customerId"`
 	Policy        Policy    `json:"policy"`
 	StartedAt     time.Time `json:"startedAt"`
@@ -120,7 +121,8 @@ func (c *Case) change(reading Snapshot, at time.Time) {
 		c.note(Entry{At: at, What: EntryWanted, Entity: id})
 	}
 	for _, e := range reading.Entities {
-		if e.Status.kind() == completed && !slices.ContainsFunc(before.Entities, func(b EntitySnapshot) bool { return b == e }) {
+		if e.Status.kind() == completed && !slices.ContainsFunc(before.Entities,
+			func(b EntitySnapshot) bool { return b == e }) {
 			c.note(Entry{At: at, What: EntryEntityDone, Entity: e.ID, Note: string(e.Outcome)})
 		}
 	}

@@ -62,12 +62,16 @@ func TestEveryStatusHasItsStage(t *testing.T) {
 		{"unlisted status of an entity", reading("running", "", entity(person, "error", "")), kyc.Held, kyc.OnOperator},
 		{"completed without outcome", single("completed", ""), kyc.Held, kyc.OnOperator},
 		{"completed with an unlisted outcome", single("completed", "maybe"), kyc.Held, kyc.OnOperator},
-		{"approved, an entity denied", reading("completed", "Approved", approvedPerson, entity(rep, "completed", "denied")), kyc.Held, kyc.OnOperator},
-		{"approved, an entity unfinished", reading("completed", "Approved", approvedPerson, entity(rep, "pending_step_up", "")), kyc.Held, kyc.OnOperator},
+		{"approved, an entity denied", reading("completed", "Approved", approvedPerson, entity(rep, "completed", "denied")),
+			kyc.Held, kyc.OnOperator},
+		{"approved, an entity unfinished", reading("completed", "Approved", approvedPerson, entity(rep, "pending_step_up",
+			"")), kyc.Held, kyc.OnOperator},
 		{"approved, no entity at all", reading("completed", "Approved"), kyc.Held, kyc.OnOperator},
-		{"approved, the customer not named", reading("completed", "Approved", entity(rep, "completed", "approved")), kyc.Held, kyc.OnOperator},
+		{"approved, the customer not named", reading("completed", "Approved", entity(rep, "completed", "approved")), kyc.Held,
+			kyc.OnOperator},
 		{"the representative first, as the page prints it", reading("pending_step_up", "",
-			entity(rep, "pending_step_up", ""), entity(business, "completed", "approved")), kyc.AwaitingDocuments, kyc.OnApplicant},
+			entity(rep, "pending_step_up", ""), entity(business, "completed", "approved")), kyc.AwaitingDocuments,
+			kyc.OnApplicant},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -126,7 +130,8 @@ func TestNothingOutlivesTheCase(t *testing.T) {
 func TestLateEntityAsksAnew(t *testing.T) {
 	c := kyc.New("B1", business, kyc.DefaultPolicy(), start)
 	answered(&c, 0, reading("pending_step_up", "", entity(business, "pending_step_up", "")))
-	answered(&c, 20*day, reading("pending_step_up", "", entity(rep, "pending_step_up", ""), entity(business, "pending_step_up", "")))
+	answered(&c, 20*day, reading("pending_step_up", "", entity(rep, "pending_step_up", ""),
+		entity(business, "pending_step_up", "")))
 	require.Equal(t, start.Add(50*day), c.Until())
 	require.Equal(t, business, c.View().Entities[0].ID, "the customer stands first")
 	require.Equal(t, []string{"documents of the business"}, c.View().Entities[0].Missing)

@@ -20,17 +20,21 @@ func TestSubmissionsOfBothKinds(t *testing.T) {
 		images []kyc.Image
 		says   string
 	}{
-		"a licence":                    {"license", []kyc.Image{here(kyc.Front), here(kyc.Back)}, ""},
-		"half a licence":               {"license", []kyc.Image{here(kyc.Front)}, "the back of the license is missing"},
-		"half a licence at ConnectFi":  {"", []kyc.Image{there("doc_1", kyc.Front)}, ""},
-		"a licence at ConnectFi":       {"", []kyc.Image{there("doc_1", kyc.Front), there("doc_2", kyc.Back)}, ""},
-		"two documents at ConnectFi":   {"", []kyc.Image{there("doc_1", kyc.Front), there("doc_2", kyc.Front)}, ""},
-		"one document twice":           {"", []kyc.Image{there("doc_1", kyc.Front), there("doc_1", kyc.Back)}, "a document is there twice"},
-		"a side of no kind":            {"", []kyc.Image{there("doc_1", "left")}, `no side "left"`},
-		"a type where it is known":     {"license", []kyc.Image{there("doc_1", kyc.Front)}, "is known there"},
-		"some here, some there":        {"", []kyc.Image{there("doc_1", kyc.Front), here(kyc.Back)}, "either here or at ConnectFi"},
-		"some there, some here":        {"license", []kyc.Image{here(kyc.Front), there("doc_1", kyc.Back)}, "either here or at ConnectFi"},
-		"one in two places":            {"", []kyc.Image{{Document: "doc_1", Key: "k", Side: kyc.Front}}, "either here or at ConnectFi"},
+		"a licence":                   {"license", []kyc.Image{here(kyc.Front), here(kyc.Back)}, ""},
+		"half a licence":              {"license", []kyc.Image{here(kyc.Front)}, "the back of the license is missing"},
+		"half a licence at ConnectFi": {"", []kyc.Image{there("doc_1", kyc.Front)}, ""},
+		"a licence at ConnectFi":      {"", []kyc.Image{there("doc_1", kyc.Front), there("doc_2", kyc.Back)}, ""},
+		"two documents at ConnectFi":  {"", []kyc.Image{there("doc_1", kyc.Front), there("doc_2", kyc.Front)}, ""},
+		"one document twice": {"", []kyc.Image{there("doc_1", kyc.Front), there("doc_1", kyc.Back)},
+			"a document is there twice"},
+		"a side of no kind":        {"", []kyc.Image{there("doc_1", "left")}, `no side "left"`},
+		"a type where it is known": {"license", []kyc.Image{there("doc_1", kyc.Front)}, "is known there"},
+		"some here, some there": {"", []kyc.Image{there("doc_1", kyc.Front), here(kyc.Back)},
+			"either here or at ConnectFi"},
+		"some there, some here": {"license", []kyc.Image{here(kyc.Front), there("doc_1", kyc.Back)},
+			"either here or at ConnectFi"},
+		"one in two places": {"", []kyc.Image{{Document: "doc_1", Key: "k", Side: kyc.Front}},
+			"either here or at ConnectFi"},
 		"nothing":                      {"", nil, "no document type"},
 		"nothing of what is said here": {"license", nil, "is missing"},
 	} {
@@ -54,7 +58,8 @@ func TestLinksMayWaitInLine(t *testing.T) {
 	}
 	c.Apply(kyc.Submitted{At: start, Submission: link("1")})
 	require.NoError(t, c.CheckSubmission(link("2")), "each is ConnectFi's to judge")
-	image := kyc.Submission{ID: "3", Entity: "cstap_1", Type: "passport", Images: []kyc.Image{{Key: "k", Side: kyc.Front, Extension: "jpg"}}}
+	image := kyc.Submission{ID: "3", Entity: "cstap_1", Type: "passport", Images: []kyc.Image{{Key: "k", Side: kyc.Front,
+		Extension: "jpg"}}}
 	require.ErrorIs(t, c.CheckSubmission(image), kyc.ErrDocumentsNotRequested)
 	last := c.Timeline[len(c.Timeline)-1]
 	require.Equal(t, "document images of cstap_1 came in (documents at ConnectFi)", last.String())
@@ -66,7 +71,8 @@ func TestTheSameImagesAgain(t *testing.T) {
 	sums := map[kyc.Side][sha256.Size]byte{kyc.Front: {1}, kyc.Back: {2}}
 	v := kyc.View{Timeline: []kyc.Entry{{What: kyc.EntryStarted}, {What: kyc.EntryWanted, Entity: "e1"}}}
 	first := v.SubmissionID("e1", "license", sums)
-	v.Timeline = append(v.Timeline, kyc.Entry{What: kyc.EntrySubmitted, Entity: "e1"}, kyc.Entry{What: kyc.EntryHandedOver, Entity: "e1"}, kyc.Entry{What: kyc.EntryWanted, Entity: "e2"})
+	v.Timeline = append(v.Timeline, kyc.Entry{What: kyc.EntrySubmitted, Entity: "e1"}, kyc.Entry{What: kyc.EntryHandedOver,
+		Entity: "e1"}, kyc.Entry{What: kyc.EntryWanted, Entity: "e2"})
 	require.Equal(t, first, v.SubmissionID("e1", "license", sums), "a repetition, though others were asked meanwhile")
 	for _, again := range []string{kyc.EntryWanted, kyc.EntryStillWanted, kyc.EntryRefused} {
 		v := kyc.View{Timeline: append(slices.Clone(v.Timeline), kyc.Entry{What: again, Entity: "e1"})}

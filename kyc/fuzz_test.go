@@ -15,9 +15,11 @@ import (
 // a case can live by it; one that is not says in lines of its own what is wrong.
 func FuzzParsePolicy(f *testing.F) {
 	for _, text := range []string{"", "{}", "null",
-		`{"documents":"720h","reminders":["72h","168h","336h","672h"],"case":"2160h","read_first":"1m","read_max":"6h","settle":"30s"}`, `{"read_documents":"1h"}`, `{"read_documents":"25h"}`, `{"read_documents":"0s"}`,
+		`{"documents":"720h","reminders":["72h","168h","336h","672h"],"case":"2160h","read_first":"1m","read_max":"6h",` +
+			`"settle":"30s"}`, `{"read_documents":"1h"}`, `{"read_documents":"25h"}`, `{"read_documents":"0s"}`,
 		`{"documents":"1ns","reminders":[],"case":"9600h","settle":"0s"}`, `{"documents":"2562047h","reminders":["2562047h"]}`,
-		`{"documents":48}`, `{"documents":"9700h","case":"9601h"}`, `{"read_first":"7h"}`, `{"document":"48h"}`, `{"reminders":["2h","1h"]}`, `{} {}`, `{"reminders":null}`,
+		`{"documents":48}`, `{"documents":"9700h","case":"9601h"}`, `{"read_first":"7h"}`, `{"document":"48h"}`,
+		`{"reminders":["2h","1h"]}`, `{} {}`, `{"reminders":null}`,
 	} {
 		f.Add(text)
 	}

@@ -13,9 +13,11 @@ import (
 func TestConsentIsToldWithTheImages(t *testing.T) {
 	c := kyc.New("A1", "cstap_1", kyc.DefaultPolicy(), time.Now())
 	wants := kyc.EntitySnapshot{ID: "cstap_1", IsCustomer: true, Status: "pending_step_up"}
-	c.Apply(kyc.StatusReceived{At: time.Now(), Reading: kyc.Snapshot{ApplicationID: "iapp_1", Status: "pending_step_up", Entities: []kyc.EntitySnapshot{wants}}})
+	c.Apply(kyc.StatusReceived{At: time.Now(), Reading: kyc.Snapshot{ApplicationID: "iapp_1", Status: "pending_step_up",
+		Entities: []kyc.EntitySnapshot{wants}}})
 	agreed := time.Now().Add(-time.Minute)
-	s := kyc.Submission{ID: "s1", Entity: "cstap_1", Type: "passport", Images: []kyc.Image{{Key: "k", Side: kyc.Front, Extension: "jpg"}},
+	s := kyc.Submission{ID: "s1", Entity: "cstap_1", Type: "passport", Images: []kyc.Image{{Key: "k", Side: kyc.Front,
+		Extension: "jpg"}},
 		Consent: &kyc.Consent{Text: strings.Repeat("0f", 32), Language: "en", At: agreed}}
 	require.NoError(t, c.CheckSubmission(s))
 	c.Apply(kyc.Submitted{At: time.Now(), Submission: s})

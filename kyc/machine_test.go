@@ -52,7 +52,8 @@ func (m *machine) end(t *rapid.T) {
 	if m.asked = nil; need.Submission != nil {
 		submission = need.Submission.ID
 	}
-	step := map[kyc.Action]string{kyc.ActionIdentify: kyc.StepIdentification, kyc.ActionSubmit: kyc.StepDocuments}[need.Action]
+	step := map[kyc.Action]string{kyc.ActionIdentify: kyc.StepIdentification,
+		kyc.ActionSubmit: kyc.StepDocuments}[need.Action]
 	if step == "" {
 		step = kyc.StepStatus
 	}
@@ -72,7 +73,8 @@ func (m *machine) end(t *rapid.T) {
 
 func (m *machine) hint(t *rapid.T) {
 	by := rapid.SampledFrom([]string{kyc.HintCallback, kyc.HintRefresh}).Draw(t, "by")
-	m.apply(kyc.ChangeHinted{At: m.now, By: by, ID: rapid.StringMatching(`[a-e]?`).Draw(t, "id"), ApplicationID: rapid.SampledFrom([]string{"", "iapp_1", "iapp_2"}).Draw(t, "application")})
+	m.apply(kyc.ChangeHinted{At: m.now, By: by, ID: rapid.StringMatching(`[a-e]?`).Draw(t, "id"),
+		ApplicationID: rapid.SampledFrom([]string{"", "iapp_1", "iapp_2"}).Draw(t, "application")})
 }
 
 func (m *machine) send(*rapid.T) {
@@ -151,7 +153,8 @@ func (m *machine) check(t *rapid.T) {
 		require.False(t, need.At.IsZero(), "whoever waits waits until some hour")
 		require.False(t, need.At.After(end))
 		require.Equal(t, c.Until(), c.View().Until)
-		if later := *c; need.Action == kyc.ActionWait && !need.At.After(m.now) { // its hour came while something was under way
+		// its hour came while something was under way
+		if later := *c; need.Action == kyc.ActionWait && !need.At.After(m.now) {
 			later.Apply(kyc.TimerFired{At: m.now})
 			next := later.Next(m.now)
 			require.True(t, next.Action != kyc.ActionWait || next.At.After(m.now), "waiting makes progress")
@@ -176,7 +179,8 @@ func TestACaseWhateverHappens(t *testing.T) {
 		policy.ReadMax = max(policy.ReadMax, policy.ReadFirst)
 		m := &machine{c: kyc.New("A1", person, policy, start), quiet: kyc.New("A1", person, policy, start), now: start}
 		t.Repeat(map[string]func(*rapid.T){
-			"": m.check, "ask": m.ask, "ask again": m.ask, "end": m.end, "hint": m.hint, "send": m.send, "wait": m.wait, "carry": m.carry,
+			"": m.check, "ask": m.ask, "ask again": m.ask, "end": m.end, "hint": m.hint, "send": m.send, "wait": m.wait,
+			"carry":  m.carry,
 			"revoke": func(*rapid.T) { m.apply(kyc.LinksRevoked{At: m.now}) },
 			"withdraw": func(t *rapid.T) {
 				if rapid.IntRange(0, 9).Draw(t, "really") == 0 {

@@ -38,8 +38,10 @@ const (
 )
 
 // noticeForStage says which notice a stage that began is.
-var noticeForStage = map[Stage]NoticeType{AwaitingDocuments: NoticeDocuments, InReview: NoticeReview, AwaitingData: NoticeData,
-	Held: NoticeHeld, Approved: NoticeApproved, Denied: NoticeDenied, Expired: NoticeExpired, Withdrawn: NoticeWithdrawn}
+var noticeForStage = map[Stage]NoticeType{AwaitingDocuments: NoticeDocuments, InReview: NoticeReview,
+	AwaitingData: NoticeData,
+	Held:         NoticeHeld, Approved: NoticeApproved, Denied: NoticeDenied, Expired: NoticeExpired,
+	Withdrawn: NoticeWithdrawn}
 
 // Final reports whether this is the last notice of its case.
 func (n Notice) Final() bool { return n.Stage.Final() }

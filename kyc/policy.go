@@ -31,13 +31,16 @@ func (d *Duration) UnmarshalJSON(b []byte) error {
 // Policy is how patient a case is. It is pinned when the case starts: changing
 // it later changes new cases only.
 type Policy struct {
-	Documents     Duration   `json:"documents"`               // how long document images are waited for, from each request
-	Reminders     []Duration `json:"reminders"`               // after which times, from each request, the applicant is reminded
-	Case          Duration   `json:"case"`                    // the longest a case may last
-	ReadFirst     Duration   `json:"read_first"`              // the first status read after a change; it doubles with the age …
-	ReadMax       Duration   `json:"read_max"`                // … up to this
-	ReadDocuments Duration   `json:"read_documents,omitzero"` // while documents are wanted, the longest between two status reads
-	Settle        Duration   `json:"settle"`                  // how long a post whose answer was lost is left to settle
+	Documents Duration `json:"documents"` // how long document images are waited for, from each request
+	// after which times, from each request, the applicant is reminded
+	Reminders []Duration `json:"reminders"`
+	Case      Duration   `json:"case"` // the longest a case may last
+	// the first status read after a change; it doubles with the age …
+	ReadFirst Duration `json:"read_first"`
+	ReadMax   Duration `json:"read_max"` // … up to this
+	// while documents are wanted, the longest between two status reads
+	ReadDocuments Duration `json:"read_documents,omitzero"`
+	Settle        Duration `json:"settle"` // how long a post whose answer was lost is left to settle
 }
 
 const day = 24 * time.Hour

@@ -156,7 +156,8 @@ func TestEveryOpenCaseHasANextNeedAndAnHour(t *testing.T) {
 				}
 				switch rapid.IntRange(0, 5).Draw(t, "fate") {
 				case 0:
-					c.Apply(kyc.RequestRejected{At: now, Step: kyc.StepStatus, Code: "x", Covers: need.UpToHint, Submission: submission})
+					c.Apply(kyc.RequestRejected{At: now, Step: kyc.StepStatus, Code: "x", Covers: need.UpToHint,
+						Submission: submission})
 				default:
 					c.Apply(kyc.StatusReceived{At: now, Reading: drawReading(t), Covers: need.UpToHint, Submission: submission})
 				}

@@ -73,11 +73,12 @@ func (k statusClass) stage() Stage {
 // Snapshot is one answer of ConnectFi about an application, in this package's
 // words. It is what drives a case.
 type Snapshot struct {
-	ApplicationID string           `json:"applicationId"`
-	AggregatorID  string           `json:"aggregatorId,omitempty"` // of whoever has the account at ConnectFi; it decides nothing
-	Status        Status           `json:"status"`
-	Outcome       Outcome          `json:"outcome,omitempty"`
-	Entities      []EntitySnapshot `json:"entities,omitempty"`
+	ApplicationID string `json:"applicationId"`
+	// of whoever has the account at ConnectFi; it decides nothing
+	AggregatorID string           `json:"aggregatorId,omitempty"`
+	Status       Status           `json:"status"`
+	Outcome      Outcome          `json:"outcome,omitempty"`
+	Entities     []EntitySnapshot `json:"entities,omitempty"`
 }
 
 // EntitySnapshot is what an answer says of one person or business.

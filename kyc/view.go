@@ -22,16 +22,18 @@ type View struct {
 	Reason        string       `json:"reason,omitempty"`  // why it is held, or how it ended
 	Ground        string       `json:"ground,omitempty"`  // why it is held: one of HoldReasons
 	Refusal       *Refusal     `json:"refusal,omitempty"` // ConnectFi's last no, until something changes
-	Queued        int          `json:"queued,omitempty"`  // submissions on their way to ConnectFi, also of entities it no longer names
-	Entities      []EntityView `json:"entities"`          // the customer first, then in the order of their ids
-	Timeline      []Entry      `json:"timeline"`          // oldest first
-	StartedAt     time.Time    `json:"startedAt"`
-	EndedAt       time.Time    `json:"endedAt,omitzero"`
-	Links         int          `json:"links"`             // how often links to the applicant's page were revoked: a link carries the number it was made under
-	Hints         int          `json:"hints,omitempty"`   // how often something hinted at a change
-	Covered       int          `json:"covered,omitempty"` // how many of these an answer of ConnectFi's covers
-	Version       int          `json:"version"`           // rises with every change
-	Webhook       string       `json:"webhook,omitempty"` // a sum of the address that the caller hears at; empty for none
+	// submissions on their way to ConnectFi, also of entities it no longer names
+	Queued    int          `json:"queued,omitempty"`
+	Entities  []EntityView `json:"entities"` // the customer first, then in the order of their ids
+	Timeline  []Entry      `json:"timeline"` // oldest first
+	StartedAt time.Time    `json:"startedAt"`
+	EndedAt   time.Time    `json:"endedAt,omitzero"`
+	// how often links to the applicant's page were revoked: a link carries the number it was made under
+	Links   int    `json:"links"`
+	Hints   int    `json:"hints,omitempty"`   // how often something hinted at a change
+	Covered int    `json:"covered,omitempty"` // how many of these an answer of ConnectFi's covers
+	Version int    `json:"version"`           // rises with every change
+	Webhook string `json:"webhook,omitempty"` // a sum of the address that the caller hears at; empty for none
 }
 
 // ResetAt says that an operator reset the case in Temporal at this time. The case
@@ -65,9 +67,12 @@ type Refusal struct {
 func (c *Case) View() View {
 	v := View{
 		Reference: c.Reference, CustomerID: c.CustomerID, CustomerType: CustomerTypeOf(c.CustomerID),
-		ApplicationID: c.ApplicationID, AggregatorID: c.Reading.AggregatorID, Status: c.Reading.Status, RawOutcome: c.Reading.Outcome, Stage: c.Stage, WaitingOn: c.Stage.WaitingOn(),
-		Reason: c.Reason, Ground: c.HoldReason(), Refusal: c.Refusal, StartedAt: c.StartedAt, EndedAt: c.EndedAt, Links: c.LinkEpoch,
-		Hints: c.HintsReceived, Covered: c.Answered, Version: c.Version, Queued: len(c.Queue), Timeline: slices.Clone(c.Timeline), Entities: []EntityView{},
+		ApplicationID: c.ApplicationID, AggregatorID: c.Reading.AggregatorID, Status: c.Reading.Status,
+		RawOutcome: c.Reading.Outcome, Stage: c.Stage, WaitingOn: c.Stage.WaitingOn(),
+		Reason: c.Reason, Ground: c.HoldReason(), Refusal: c.Refusal, StartedAt: c.StartedAt, EndedAt: c.EndedAt,
+		Links: c.LinkEpoch,
+		Hints: c.HintsReceived, Covered: c.Answered, Version: c.Version, Queued: len(c.Queue),
+		Timeline: slices.Clone(c.Timeline), Entities: []EntityView{},
 	}
 	switch c.Stage {
 	case Approved:
@@ -113,7 +118,8 @@ func (c *Case) missingDocuments(e EntitySnapshot, customer CustomerType) []strin
 
 // dataWanted says who can change what of a customer [Customer/API/Update] (C).
 // Which data is wanted, no visible field says.
-const dataWanted = "data that ConnectFi does not name: you can change e-mail, addresses and phones with its POST /customer/update; " +
+const dataWanted = "data that ConnectFi does not name: you can change e-mail, addresses and phones with its POST " +
+	"/customer/update; " +
 	"a wrong name, birth date, SSN or FEIN only PayGears can change"
 
 // Headline says in one line where the case stands.

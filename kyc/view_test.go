@@ -50,7 +50,8 @@ func TestACompletedEntityIsToldOnce(t *testing.T) {
 		{team("pending_step_up", "completed", "pending_step_up"), []string{business, "cstap_1"}},
 		{team("waiting_review", "completed", "waiting_review"), []string{business, "cstap_1"}},
 		{team("waiting_review", "waiting_review", "completed"), []string{business, "cstap_1", "cstap_2"}},
-		{team("waiting_review", "completed", "completed"), []string{business, "cstap_1", "cstap_2", "cstap_1"}}, // it was taken back
+		// it was taken back
+		{team("waiting_review", "completed", "completed"), []string{business, "cstap_1", "cstap_2", "cstap_1"}},
 	} {
 		answered(&c, time.Duration(i)*time.Hour, step.reading)
 		require.Equal(t, step.done, lines(c, kyc.EntryEntityDone), "%d", i)
@@ -111,13 +112,16 @@ func TestTheWordsOfAView(t *testing.T) {
 	v = c.View()
 	require.Equal(t, "Awaiting data: ConnectFi needs more, or other data, of the customer", v.Headline())
 	require.Equal(t, "the status is read once more; the case expires if nothing was decided", v.OnDeadline)
-	require.Equal(t, []string{"data that ConnectFi does not name: you can change e-mail, addresses and phones with its POST /customer/update; " +
+	require.Equal(t, []string{"data that ConnectFi does not name: you can change e-mail, addresses and phones with its " +
+		"POST /customer/update; " +
 		"a wrong name, birth date, SSN or FEIN only PayGears can change"}, v.Entities[0].Missing)
 	answered(&c, time.Hour, single("pending_step_up", ""))
-	require.Equal(t, []string{"an identity document: front and back of a driving licence, or a passport"}, c.View().Entities[0].Missing)
+	require.Equal(t, []string{"an identity document: front and back of a driving licence, or a passport"},
+		c.View().Entities[0].Missing)
 	answered(&c, 2*time.Hour, single("strange", ""))
 	v = c.View()
-	require.Equal(t, "Held for an operator: ConnectFi answers the status “strange”, which its pages do not list", v.Headline())
+	require.Equal(t, "Held for an operator: ConnectFi answers the status “strange”, which its pages do not list",
+		v.Headline())
 	require.Equal(t, []string{}, v.Entities[0].Missing)
 	answered(&c, 90*day, single("waiting_review", ""))
 	v = c.View()

@@ -110,7 +110,8 @@ func TestARefusalWhileHeld(t *testing.T) {
 	require.Len(t, lines(c, string(kyc.Held)), 3)
 }
 
-// A reminder is for an applicant who can act: in no stage but awaiting_documents, and not while documents are on their way.
+// A reminder is for an applicant who can act: in no stage but awaiting_documents, and not while documents are on their
+// way.
 func TestNoReminderOutsideOfAwaitingDocuments(t *testing.T) {
 	reminded := func(c kyc.Case) int { return len(lines(c, kyc.EntryReminder)) }
 	for name, r := range map[string]kyc.Snapshot{
@@ -155,9 +156,11 @@ func TestAVersionRisesOnceForEachLine(t *testing.T) {
 		{kyc.StatusReceived{At: start, Reading: single("running", "")}, 2, "identified, and a stage"},
 		{kyc.StatusReceived{At: start, Reading: single("running", "")}, 0, "the same"},
 		{kyc.StatusReceived{At: start, Reading: single("waiting_review", "")}, 1, "another stage"},
-		{kyc.StatusReceived{At: start, Reading: single("pending_journey_application_review", "")}, 1, "another word, and no line"},
+		{kyc.StatusReceived{At: start, Reading: single("pending_journey_application_review", "")}, 1,
+			"another word, and no line"},
 		{kyc.StatusReceived{At: start, Reading: single("pending_step_up", "")}, 2, "a stage, and an entity that is wanted"},
-		{kyc.StatusReceived{At: start, Reading: reading("pending_step_up", "", entity(person, "pending_step_up", ""), entity(rep, "pending_step_up", ""))}, 1, "another one is wanted"},
+		{kyc.StatusReceived{At: start, Reading: reading("pending_step_up", "", entity(person, "pending_step_up", ""),
+			entity(rep, "pending_step_up", ""))}, 1, "another one is wanted"},
 		{kyc.ChangeHinted{At: start, By: kyc.HintCallback}, 1, "a callback"},
 		{kyc.ChangeHinted{At: start, By: kyc.HintCallback}, 1, "another, in the same line"},
 		{kyc.LinksRevoked{At: start}, 1, "links revoked"},

@@ -49,7 +49,8 @@ func run(s settings) error {
 		return err
 	}
 	log := telemetry.Logger(os.Stderr, s.Log)
-	sandbox, err := simulator.New(simulator.Config{Login: s.Login, Password: s.Password, Seed: s.Seed, Delay: s.Delay, Logger: log})
+	sandbox, err := simulator.New(simulator.Config{Login: s.Login, Password: s.Password, Seed: s.Seed, Delay: s.Delay,
+		Logger: log})
 	if err != nil {
 		return err
 	}

@@ -71,7 +71,8 @@ func TestAClosedTerminalAndABrokenLogPipe(t *testing.T) {
 
 	// A change of status that nobody can be called about makes it write to its log.
 	base := "http://" + address
-	made, err := http.Post(base+"/sandbox/customers", "application/json", strings.NewReader(`{"type":"individual","scenario":"running","count":1}`))
+	made, err := http.Post(base+"/sandbox/customers", "application/json",
+		strings.NewReader(`{"type":"individual","scenario":"running","count":1}`))
 	require.NoError(t, err)
 	var customers struct {
 		CustomerIDs []string `json:"customerIds"`
@@ -80,7 +81,8 @@ func TestAClosedTerminalAndABrokenLogPipe(t *testing.T) {
 	require.NoError(t, made.Body.Close())
 	client, err := connectfi.New(connectfi.Config{BaseURL: base, Login: "l", Password: "p"})
 	require.NoError(t, err)
-	_, err = client.Identify(t.Context(), connectfi.IdentificationRequest{CustomerID: customers.CustomerIDs[0], Reference: "A1", WebhookURL: "x"})
+	_, err = client.Identify(t.Context(), connectfi.IdentificationRequest{CustomerID: customers.CustomerIDs[0],
+		Reference: "A1", WebhookURL: "x"})
 	require.NoError(t, err)
 	require.Never(t, func() bool {
 		response, err := http.Get(base + "/healthz")

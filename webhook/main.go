@@ -26,8 +26,8 @@ func main() {
 	gin.SetMode(gin.ReleaseMode)
 	var s settings
 	parser := kong.Must(&s, kong.Name("webhook"), kong.Vars{"version": telemetry.Version},
-		kong.Description("Takes ConnectFi's callbacks and applicants' images, and answers ConnectFi's API. Temporal is found by TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, "+
-			"TEMPORAL_TLS… and profiles."),
+		kong.Description("Takes ConnectFi's callbacks and applicants' images, and answers ConnectFi's API. Temporal is "+
+			"found by TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS… and profiles."),
 		config.Flags(os.LookupEnv))
 	_, err := parser.Parse(httpserver.NormalizeFlags(os.Args[1:]))
 	parser.FatalIfErrorf(err)
@@ -69,8 +69,8 @@ func run(s settings) (err error) {
 		return err
 	}
 	temporal, err := temporalclient.Dial(ctx, temporalclient.Options{
-		Lookup: os.LookupEnv, Environ: os.Environ, Converters: keyset.Converters(), Logger: log, Metrics: metrics.Temporal(), Interceptors: metrics.Interceptors(),
-		Certificate: metrics.Certificate})
+		Lookup: os.LookupEnv, Environ: os.Environ, Converters: keyset.Converters(), Logger: log,
+		Metrics: metrics.Temporal(), Interceptors: metrics.Interceptors(), Certificate: metrics.Certificate})
 	if err != nil {
 		return err
 	}
@@ -80,8 +80,7 @@ func run(s settings) (err error) {
 		return err
 	}
 	config.Cases, config.Applicants, config.API.Orders = caseClient, caseClient, caseClient
-	config.Documents, config.Keys, config.Logger, config.Telemetry = documents, keys, log, metrics
-	config.Codec = codec
+	config.Documents, config.Keys, config.Logger, config.Telemetry, config.Codec = documents, keys, log, metrics, codec
 	config.Ready = func(ctx context.Context) error { return temporalclient.Ready(ctx, temporal) }
 	server, err := intake.New(config)
 	if err != nil {
@@ -95,6 +94,7 @@ func run(s settings) (err error) {
 	if err != nil {
 		return errors.Join(fmt.Errorf("KYC_ADMIN_LISTEN: %w", err), public.Close())
 	}
-	log.Info("the webhook is up", "version", telemetry.Version, "public", public.Addr().String(), "admin", admin.Addr().String(), "tls", config.TLS != nil)
+	log.Info("the webhook is up", "version", telemetry.Version, "public", public.Addr().String(),
+		"admin", admin.Addr().String(), "tls", config.TLS != nil)
 	return server.Serve(ctx, public, admin)
 }

@@ -28,7 +28,8 @@ func TestStories(t *testing.T) {
 // what is printed in a story is an example, which no service starts with.
 func draw(story *testscript.Env) error {
 	keyset, err := encryption.NewKeyset()
-	for name, secret := range map[string]string{"keyset": keyset, "link_keys": linktoken.NewKey() + "\n" + linktoken.NewKey(), "api_tokens": linktoken.NewKey()} {
+	for name, secret := range map[string]string{"keyset": keyset, "link_keys": linktoken.NewKey() + "\n" +
+		linktoken.NewKey(), "api_tokens": linktoken.NewKey()} {
 		err = errors.Join(err, os.WriteFile(filepath.Join(story.WorkDir, name), []byte(secret+"\n"), 0o600))
 	}
 	story.Setenv("DRAWN", linktoken.NewKey())
@@ -49,7 +50,8 @@ func TestNothingTellsWhatAVariableHolds(t *testing.T) {
 	for _, args := range [][]string{{"--help"}, {"--nonsense"}, {"nonsense"}, {"--listen"}, {"--check=MAYBE"}, {}} {
 		var s settings
 		var out strings.Builder
-		parser, err := kong.New(&s, kong.Name("webhook"), kong.Vars{"version": "v"}, kong.Writers(&out, &out), kong.Exit(func(int) {}), config.Flags(config.Map(held)))
+		parser, err := kong.New(&s, kong.Name("webhook"), kong.Vars{"version": "v"}, kong.Writers(&out, &out),
+			kong.Exit(func(int) {}), config.Flags(config.Map(held)))
 		require.NoError(t, err)
 		if _, err := parser.Parse(args); err != nil {
 			out.WriteString(err.Error())

@@ -245,9 +245,11 @@ func TestAWebhookWithEverythingTurnedOn(t *testing.T) {
 	}
 	token, password := linktoken.NewKey(), linktoken.NewKey()
 	for name, value := range map[string]string{
-		"KYC_TLS_CERT": block("CERTIFICATE", pair.TLS.Certificates[0].Certificate[0]), "KYC_TLS_KEY": block("PRIVATE KEY", private),
+		"KYC_TLS_CERT": block("CERTIFICATE", pair.TLS.Certificates[0].Certificate[0]), "KYC_TLS_KEY": block("PRIVATE KEY",
+			private),
 		"KYC_API_LOGINS": "backend:" + password, "CONNECTFI_BASE_URL": "http://127.0.0.1:1", "CONNECTFI_LOGIN": "l",
-		"CONNECTFI_PASSWORD": linktoken.NewKey(), "KYC_CODEC_ORIGINS": "https://temporal.example:8233", "KYC_CODEC_TOKENS": token,
+		"CONNECTFI_PASSWORD": linktoken.NewKey(), "KYC_CODEC_ORIGINS": "https://temporal.example:8233",
+		"KYC_CODEC_TOKENS": token,
 	} {
 		t.Setenv(name, value)
 	}
@@ -264,7 +266,8 @@ func TestAWebhookWithEverythingTurnedOn(t *testing.T) {
 	code, none := login("something else")
 	require.NotEqual(t, http.StatusOK, code)
 	require.Empty(t, none.Data.Token)
-	code, body := asked(t, pair.Client(), http.MethodPost, "https://"+public+"/akepa/status", "{}", "Content-Type", "application/json",
+	code, body := asked(t, pair.Client(), http.MethodPost, "https://"+public+"/akepa/status", "{}", "Content-Type",
+		"application/json",
 		"x-connectfi-token", session.Data.Token)
 	require.Equal(t, http.StatusBadRequest, code)
 	require.Contains(t, body, "requestValidateError")

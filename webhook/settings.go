@@ -54,11 +54,13 @@ func (s *settings) Validate() error {
 	if s.Check {
 		return nil
 	}
-	wanted := []httpserver.Variable{{Name: "KYC_PUBLIC_URL", Value: s.PublicURL}, {Name: "KYC_LINK_KEYS", Value: s.LinkKeys},
+	wanted := []httpserver.Variable{{Name: "KYC_PUBLIC_URL", Value: s.PublicURL}, {Name: "KYC_LINK_KEYS",
+		Value: s.LinkKeys},
 		{Name: "KYC_DOCUMENTS", Value: s.Documents}, {Name: "KYC_KEYSET", Value: s.Keyset}}
 	if s.APITokens != "" || s.APILogins != "" {
 		wanted = append(wanted, httpserver.Variable{Name: "CONNECTFI_BASE_URL", Value: s.ConnectFi},
-			httpserver.Variable{Name: "CONNECTFI_LOGIN", Value: s.Login}, httpserver.Variable{Name: "CONNECTFI_PASSWORD", Value: s.Password})
+			httpserver.Variable{Name: "CONNECTFI_LOGIN", Value: s.Login}, httpserver.Variable{Name: "CONNECTFI_PASSWORD",
+				Value: s.Password})
 	}
 	if err := httpserver.Missing(wanted...); err != nil {
 		return err
@@ -72,7 +74,8 @@ func (s *settings) Validate() error {
 // strong refuses secrets that anybody could guess.
 func (s *settings) strong() error {
 	return cmp.Or(
-		config.CheckStrength("KYC_LINK_KEYS", s.LinkKeys, 0), strongCredentials(s.APITokens, s.APILogins), config.CheckStrength("KYC_CODEC_TOKENS", s.CodecTokens, 0),
+		config.CheckStrength("KYC_LINK_KEYS", s.LinkKeys, 0), strongCredentials(s.APITokens, s.APILogins),
+		config.CheckStrength("KYC_CODEC_TOKENS", s.CodecTokens, 0),
 		config.CheckNotPublished("KYC_KEYSET", s.Keyset), config.CheckNotPublished("CONNECTFI_PASSWORD", s.Password))
 }
 
@@ -84,12 +87,14 @@ func strongCredentials(tokens, logins string) error {
 			passwords = append(passwords, password)
 		}
 	}
-	return cmp.Or(config.CheckStrength("KYC_API_TOKENS", tokens, 0), config.CheckStrength("KYC_API_LOGINS", strings.Join(passwords, ","), 12))
+	return cmp.Or(config.CheckStrength("KYC_API_TOKENS", tokens, 0), config.CheckStrength("KYC_API_LOGINS",
+		strings.Join(passwords, ","), 12))
 }
 
 // edge is what the variables say of the edge, but for the cases behind it.
 // Certificate and credentials are read again where they come from files.
-func (s *settings) edge(lookup config.Lookup, metrics *telemetry.Telemetry, log *slog.Logger) (c intake.Config, err error) {
+func (s *settings) edge(lookup config.Lookup, metrics *telemetry.Telemetry, log *slog.Logger) (c intake.Config,
+	err error) {
 	if _, err = weburl.ParseBase(s.PublicURL); err != nil {
 		return c, fmt.Errorf("KYC_PUBLIC_URL: %w", err)
 	}
@@ -105,7 +110,8 @@ func (s *settings) edge(lookup config.Lookup, metrics *telemetry.Telemetry, log 
 }
 
 // certificate is that of KYC_LISTEN; nil for plain HTTP.
-func (s *settings) certificate(lookup config.Lookup, metrics *telemetry.Telemetry, log *slog.Logger) (*tls.Config, error) {
+func (s *settings) certificate(lookup config.Lookup, metrics *telemetry.Telemetry, log *slog.Logger) (*tls.Config,
+	error) {
 	certificate, key := lookup.Reread("KYC_TLS_CERT", s.TLSCert), lookup.Reread("KYC_TLS_KEY", s.TLSKey)
 	config, ends, err := httpserver.RenewedCertificate(func() (string, string, error) {
 		chain, err := certificate()
@@ -148,7 +154,8 @@ func (s *settings) codec(keyset encryption.Keyset, log *slog.Logger) (http.Handl
 	list := func(text string) []string {
 		return strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(", \r\n", r) })
 	}
-	endpoint, err := codecserver.Handler("/codec", codecserver.Config{Keyset: keyset, Origins: list(s.Origins), Tokens: list(s.CodecTokens), Logger: log})
+	endpoint, err := codecserver.Handler("/codec", codecserver.Config{Keyset: keyset, Origins: list(s.Origins),
+		Tokens: list(s.CodecTokens), Logger: log})
 	if err != nil {
 		return nil, fmt.Errorf("KYC_CODEC_ORIGINS, KYC_CODEC_TOKENS: %w", err)
 	}
@@ -167,7 +174,8 @@ func (s *settings) api(lookup config.Lookup, watch telemetry.Watch, log *slog.Lo
 		return intake.API{}, nil
 	}
 	api.Notify = s.NotifyURL != ""
-	api.ConnectFi, err = connectfi.New(connectfi.Config{BaseURL: s.ConnectFi, Login: s.Login, Password: s.Password, Observe: watch})
+	api.ConnectFi, err = connectfi.New(connectfi.Config{BaseURL: s.ConnectFi, Login: s.Login, Password: s.Password,
+		Observe: watch})
 	if err != nil {
 		return api, fmt.Errorf("CONNECTFI_BASE_URL, CONNECTFI_LOGIN, CONNECTFI_PASSWORD: %w", err)
 	}

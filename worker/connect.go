@@ -12,7 +12,8 @@ import (
 
 // connect dials Temporal and sees to it that the credentials allow what a
 // worker does. carrier is the client that runs workflows, on the same connection.
-func connect(ctx context.Context, options temporalclient.Options, keyset encryption.Keyset) (temporal, workerClient client.Client, err error) {
+func connect(ctx context.Context, options temporalclient.Options, keyset encryption.Keyset) (temporal,
+	workerClient client.Client, err error) {
 	running := options
 	options.Converters, options.Interceptors = keyset.Converters(), nil
 	if temporal, err = temporalclient.Dial(ctx, options); err != nil {

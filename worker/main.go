@@ -61,7 +61,8 @@ func run(s settings) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, metrics.Shutdown(context.WithoutCancel(ctx))) }()
-	provider, err := connectfi.New(connectfi.Config{BaseURL: s.BaseURL, Login: s.Login, Password: s.Password, Observe: metrics.ObserveCalls("connectfi")})
+	provider, err := connectfi.New(connectfi.Config{BaseURL: s.BaseURL, Login: s.Login, Password: s.Password,
+		Observe: metrics.ObserveCalls("connectfi")})
 	if err != nil {
 		return err
 	}
@@ -70,16 +71,19 @@ func run(s settings) (err error) {
 		return fmt.Errorf("KYC_DOCUMENTS: %w", err)
 	}
 	defer func() { err = errors.Join(err, documents.Close()) }()
-	temporal, workerClient, err := connect(ctx, temporalclient.Options{Lookup: os.LookupEnv, Environ: os.Environ, Logger: log,
+	temporal, workerClient, err := connect(ctx, temporalclient.Options{Lookup: os.LookupEnv, Environ: os.Environ,
+		Logger:  log,
 		Metrics: metrics.Temporal(), Interceptors: metrics.Interceptors(), Certificate: metrics.Certificate}, keyset)
 	if err != nil {
 		return err
 	}
 	defer temporal.Close()
 	defer workerClient.Close()
-	worker, err := taskqueue.New(taskqueue.Config{Temporal: temporal, WorkerClient: workerClient, ConnectFi: provider, Documents: documents,
-		Keys: keys, CallbackURL: s.CallbackURL, PublicURL: s.PublicURL, NotifyURL: s.NotifyURL, NotifySecrets: secrets, NotifyPrivate: s.Private,
-		Grace: s.Grace, SweepEvery: s.Sweep, Deployment: s.Deployment, ReadsPerSecond: s.Reads,
+	worker, err := taskqueue.New(taskqueue.Config{Temporal: temporal, WorkerClient: workerClient, ConnectFi: provider,
+		Documents: documents,
+		Keys:      keys, CallbackURL: s.CallbackURL, PublicURL: s.PublicURL, NotifyURL: s.NotifyURL, NotifySecrets: secrets,
+		NotifyPrivate: s.Private,
+		Grace:         s.Grace, SweepEvery: s.Sweep, Deployment: s.Deployment, ReadsPerSecond: s.Reads,
 		CachedCases: cmp.Or(s.Cached, taskqueue.CacheSize(debug.SetMemoryLimit(-1))), Logger: log, Telemetry: metrics})
 	if err != nil {
 		return err

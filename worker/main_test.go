@@ -50,7 +50,8 @@ func TestNothingTellsWhatAVariableHolds(t *testing.T) {
 	for _, args := range [][]string{{"--help"}, {"--nonsense"}, {"nonsense"}, {"--listen"}, {"--check=MAYBE"}, {}} {
 		var s settings
 		var out strings.Builder
-		parser, err := kong.New(&s, kong.Name("worker"), kong.Vars{"version": "v"}, kong.Writers(&out, &out), kong.Exit(func(int) {}), config.Flags(config.Map(held)))
+		parser, err := kong.New(&s, kong.Name("worker"), kong.Vars{"version": "v"}, kong.Writers(&out, &out),
+			kong.Exit(func(int) {}), config.Flags(config.Map(held)))
 		require.NoError(t, err)
 		if _, err := parser.Parse(args); err != nil {
 			out.WriteString(err.Error())

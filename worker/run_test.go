@@ -130,7 +130,8 @@ func started(t *testing.T, f *temporal) (admin string) {
 		"TEMPORAL_CONFIG_FILE": os.DevNull, "TEMPORAL_ADDRESS": ln.Addr().String(), "TEMPORAL_NAMESPACE": "cases",
 		"CONNECTFI_BASE_URL": "http://127.0.0.1:1", "CONNECTFI_LOGIN": "l", "CONNECTFI_PASSWORD": linktoken.NewKey(),
 		"KYC_PUBLIC_URL": "http://127.0.0.1:8080", "KYC_LINK_KEYS": linktoken.NewKey(), "KYC_KEYSET": keyset,
-		"KYC_DOCUMENTS": "file://" + filepath.ToSlash(t.TempDir()), "KYC_NOTIFY_SECRET": delivery.NewSecret(), "KYC_ADMIN_LISTEN": admin,
+		"KYC_DOCUMENTS": "file://" + filepath.ToSlash(t.TempDir()), "KYC_NOTIFY_SECRET": delivery.NewSecret(),
+		"KYC_ADMIN_LISTEN": admin,
 	} {
 		t.Setenv(name, value)
 	}

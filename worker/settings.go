@@ -57,13 +57,18 @@ func (s *settings) Validate() error {
 		return errors.New("KYC_CACHED_CASES must be more than 0")
 	}
 	if err := httpserver.Missing(
-		httpserver.Variable{Name: "CONNECTFI_BASE_URL", Value: s.BaseURL}, httpserver.Variable{Name: "CONNECTFI_LOGIN", Value: s.Login},
-		httpserver.Variable{Name: "CONNECTFI_PASSWORD", Value: s.Password}, httpserver.Variable{Name: "KYC_PUBLIC_URL", Value: s.PublicURL},
-		httpserver.Variable{Name: "KYC_LINK_KEYS", Value: s.LinkKeys}, httpserver.Variable{Name: "KYC_DOCUMENTS", Value: s.Documents},
-		httpserver.Variable{Name: "KYC_KEYSET", Value: s.Keyset}, httpserver.Variable{Name: "KYC_NOTIFY_SECRET", Value: s.Secrets}); err != nil {
+		httpserver.Variable{Name: "CONNECTFI_BASE_URL", Value: s.BaseURL}, httpserver.Variable{Name: "CONNECTFI_LOGIN",
+			Value: s.Login},
+		httpserver.Variable{Name: "CONNECTFI_PASSWORD", Value: s.Password}, httpserver.Variable{Name: "KYC_PUBLIC_URL",
+			Value: s.PublicURL},
+		httpserver.Variable{Name: "KYC_LINK_KEYS", Value: s.LinkKeys}, httpserver.Variable{Name: "KYC_DOCUMENTS",
+			Value: s.Documents},
+		httpserver.Variable{Name: "KYC_KEYSET", Value: s.Keyset}, httpserver.Variable{Name: "KYC_NOTIFY_SECRET",
+			Value: s.Secrets}); err != nil {
 		return err
 	}
-	for _, one := range []httpserver.Variable{{Name: "KYC_PUBLIC_URL", Value: s.PublicURL}, {Name: "KYC_CALLBACK_URL", Value: s.CallbackURL}} {
+	for _, one := range []httpserver.Variable{{Name: "KYC_PUBLIC_URL", Value: s.PublicURL}, {Name: "KYC_CALLBACK_URL",
+		Value: s.CallbackURL}} {
 		if _, err := weburl.ParseBase(one.Value); err != nil {
 			return fmt.Errorf("%s: %w", one.Name, err)
 		}

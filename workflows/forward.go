@@ -44,7 +44,8 @@ func (f *caseWorkflow) startOrSignalNotifier(ctx workflow.Context, notices []kyc
 	c := f.kycCase()
 	ctx, _ = workflow.NewDisconnectedContext(ctx) // a cancelled case has its last word, too
 	report := Report{After: f.state.Reported, Notices: notices, Terms: Terms{Case: c.Identity, CustomerID: c.CustomerID,
-		WebhookURL: f.in.WebhookURL, Notify: f.in.Notify, Until: c.StartedAt.Add(time.Duration(c.Policy.Case) + 3*finalReadGrace)}}
+		WebhookURL: f.in.WebhookURL, Notify: f.in.Notify,
+		Until: c.StartedAt.Add(time.Duration(c.Policy.Case) + 3*finalReadGrace)}}
 	for range 3 {
 		if f.state.Notifier {
 			if workflow.SignalExternalWorkflow(ctx, NotifyID(c.Reference), "", SignalNotices, report).Get(ctx, nil) == nil {

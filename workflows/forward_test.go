@@ -40,7 +40,8 @@ func listening(t *testing.T, stay func(ctx workflow.Context) error) (story, *han
 		return l, stay(ctx)
 	}
 	return newStory(t, func(env *testsuite.TestWorkflowEnvironment) {
-		env.RegisterWorkflowWithOptions(notifier, workflow.RegisterOptions{Name: workflows.NotifyType, DisableAlreadyRegisteredCheck: true})
+		env.RegisterWorkflowWithOptions(notifier, workflow.RegisterOptions{Name: workflows.NotifyType,
+			DisableAlreadyRegisteredCheck: true})
 	}), h
 }
 
@@ -74,9 +75,11 @@ func TestAStartThatNamesAnotherWebhookIsRefused(t *testing.T) {
 	var same, none, other *answer
 	s.after(time.Second, func() {
 		sum := sha256.Sum256([]byte("http://caller.example"))
-		same = s.update(workflows.UpdateStart, "start-same", workflows.StartRequest{CustomerID: person, Webhook: hex.EncodeToString(sum[:8])})
+		same = s.update(workflows.UpdateStart, "start-same", workflows.StartRequest{CustomerID: person,
+			Webhook: hex.EncodeToString(sum[:8])})
 		none = s.update(workflows.UpdateStart, "start-none", workflows.StartRequest{CustomerID: person})
-		other = s.update(workflows.UpdateStart, "start-other", workflows.StartRequest{CustomerID: person, Webhook: "0011223344556677"})
+		other = s.update(workflows.UpdateStart, "start-other", workflows.StartRequest{CustomerID: person,
+			Webhook: "0011223344556677"})
 	})
 	s.runWith(workflows.Input{WebhookURL: "http://caller.example"})
 	require.NoError(t, same.err)
@@ -93,7 +96,8 @@ func TestAChangedWebhookIsReported(t *testing.T) {
 		changed = s.update(workflows.UpdateWebhook, "w1", "http://other.example")
 		empty = s.update(workflows.UpdateWebhook, "w2", "")
 		sum := sha256.Sum256([]byte("http://caller.example"))
-		old = s.update(workflows.UpdateStart, "start-old", workflows.StartRequest{CustomerID: person, Webhook: hex.EncodeToString(sum[:8])})
+		old = s.update(workflows.UpdateStart, "start-old", workflows.StartRequest{CustomerID: person,
+			Webhook: hex.EncodeToString(sum[:8])})
 	})
 	view := s.runWith(workflows.Input{WebhookURL: "http://caller.example"})
 	require.NoError(t, changed.err)
@@ -115,9 +119,10 @@ func TestACaseHandsItsNoticesOn(t *testing.T) {
 		first   bool
 		signals int
 	}{
-		"to both":         {workflows.Input{Notify: true, WebhookURL: "http://caller.example"}, true, 3},
-		"to all":          {workflows.Input{Notify: true}, true, 3},
-		"to the caller":   {workflows.Input{WebhookURL: "http://caller.example"}, true, 2}, // no reminder; the end all the same
+		"to both": {workflows.Input{Notify: true, WebhookURL: "http://caller.example"}, true, 3},
+		"to all":  {workflows.Input{Notify: true}, true, 3},
+		// no reminder; the end all the same
+		"to the caller":   {workflows.Input{WebhookURL: "http://caller.example"}, true, 2},
 		"where none hear": {workflows.Input{}, false, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -174,10 +179,12 @@ func TestACancelledCaseHasItsLastWord(t *testing.T) {
 func TestACaseDoesNotCloseBeforeItsLastWordIsTaken(t *testing.T) {
 	s, _ := listening(t, forLong)
 	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("completed", "approved"), nil).Once()
-	s.OnSignalExternalWorkflow(mock.Anything, workflows.NotifyID("A1"), mock.Anything, workflows.SignalNotices, mock.Anything).Return(errors.New("not taken"))
+	s.OnSignalExternalWorkflow(mock.Anything, workflows.NotifyID("A1"), mock.Anything, workflows.SignalNotices,
+		mock.Anything).Return(errors.New("not taken"))
 	var tries []time.Time
 	var taken workflows.NotifierState
-	s.OnWorkflow(workflows.NotifyType, mock.Anything, mock.Anything).Return(func(_ workflow.Context, l workflows.NotifierState) (workflows.NotifierState, error) {
+	s.OnWorkflow(workflows.NotifyType, mock.Anything, mock.Anything).Return(func(_ workflow.Context,
+		l workflows.NotifierState) (workflows.NotifierState, error) {
 		if tries = append(tries, s.Now()); len(tries) <= 6 {
 			return l, testsuite.ErrMockStartChildWorkflowFailed
 		}
@@ -218,7 +225,8 @@ func TestNoticesGoOnAfterContinueAsNew(t *testing.T) {
 		s.SetContinueAsNewSuggested(true)
 		s.callback("r1")
 	})
-	s.ExecuteWorkflow(workflows.Type, workflows.Input{Reference: "A1", CustomerID: person, Notify: true, Policy: kyc.DefaultPolicy()})
+	s.ExecuteWorkflow(workflows.Type, workflows.Input{Reference: "A1", CustomerID: person, Notify: true,
+		Policy: kyc.DefaultPolicy()})
 	var next *workflow.ContinueAsNewError
 	require.ErrorAs(t, s.GetWorkflowError(), &next)
 	require.Len(t, h.started, 1)

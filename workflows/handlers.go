@@ -16,13 +16,17 @@ import (
 func (f *caseWorkflow) registerHandlers(ctx workflow.Context) error {
 	err := workflow.SetQueryHandlerWithOptions(ctx, QueryCase,
 		func() (kyc.View, error) { return f.view(), nil },
-		workflow.QueryHandlerOptions{Description: "the case: stage, entities, what is missing, waiting for whom, until when, timeline"})
+		workflow.QueryHandlerOptions{Description: "the case: stage, entities, what is missing, waiting for whom, until " +
+			"when, timeline"})
 	return errors.Join(err,
 		update(ctx, UpdateStart, "the first status, once it is known", f.handleStart, f.checkStart),
-		update(ctx, UpdateSubmit, "document images of one entity; answers once the case has taken them", f.handleSubmit, f.checkSubmission),
+		update(ctx, UpdateSubmit, "document images of one entity; answers once the case has taken them", f.handleSubmit,
+			f.checkSubmission),
 		update(ctx, UpdateRefresh, "read the status now; answers before it was read", f.handleRefresh, f.checkOpen),
-		update(ctx, UpdateRevoke, "make every link to the applicant's page useless that was given out before", f.handleRevokeLinks, f.checkOpen),
-		update(ctx, UpdateWebhook, "send the caller's events to another webhookUrl from now on", f.webhookChanged, f.checkWebhook),
+		update(ctx, UpdateRevoke, "make every link to the applicant's page useless that was given out before",
+			f.handleRevokeLinks, f.checkOpen),
+		update(ctx, UpdateWebhook, "send the caller's events to another webhookUrl from now on", f.webhookChanged,
+			f.checkWebhook),
 		update(ctx, UpdateWithdraw, "end the case without a decision", f.handleWithdraw, f.checkOpen))
 }
 

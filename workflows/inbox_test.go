@@ -32,10 +32,13 @@ func drawnKeyset(t *testing.T) encryption.Keyset {
 func TestTheInboxWhateverComes(t *testing.T) {
 	keyset := drawnKeyset(t)
 	rapid.Check(t, func(t *rapid.T) {
-		l := newLab(t, keyset, rapid.SampledFrom([]string{"approve", "deny", "step_up", "step_up", "step_up_review", "step_up_review", "step_up_review", "step_up_review", "review", "data_request", "unknown_status", "back_and_forth"}).Draw(t, "scenario"))
+		l := newLab(t, keyset, rapid.SampledFrom([]string{"approve", "deny", "step_up", "step_up", "step_up_review",
+			"step_up_review", "step_up_review", "step_up_review", "review", "data_request", "unknown_status",
+			"back_and_forth"}).Draw(t, "scenario"))
 		defer l.close()
 		fault := rapid.SampledFrom([]string{"", "", "before", "after", "after", "busy"})
-		l.faults = map[bool][]string{false: rapid.SliceOfN(fault, 0, 8).Draw(t, "faults"), true: rapid.SliceOfN(fault, 0, 16).Draw(t, "faults of documents")}
+		l.faults = map[bool][]string{false: rapid.SliceOfN(fault, 0, 8).Draw(t, "faults"), true: rapid.SliceOfN(fault, 0,
+			16).Draw(t, "faults of documents")}
 		l.lost = rapid.IntRange(0, 2).Draw(t, "links whose answer is lost")
 		var (
 			answers   []*answer
@@ -52,9 +55,15 @@ func TestTheInboxWhateverComes(t *testing.T) {
 			return a
 		}
 		do := map[string]func(i int){
-			"callback":  func(i int) { l.SignalWorkflow(workflows.SignalCallback, workflows.Callback{RequestID: fmt.Sprint(i)}) },
+			"callback": func(i int) {
+				l.SignalWorkflow(workflows.SignalCallback,
+					workflows.Callback{RequestID: fmt.Sprint(i)})
+			},
 			"duplicate": func(int) { l.SignalWorkflow(workflows.SignalCallback, workflows.Callback{RequestID: "same"}) },
-			"foreign":   func(int) { l.SignalWorkflow(workflows.SignalCallback, workflows.Callback{ApplicationID: "iapp_other"}) },
+			"foreign": func(int) {
+				l.SignalWorkflow(workflows.SignalCallback,
+					workflows.Callback{ApplicationID: "iapp_other"})
+			},
 			"start": func(i int) {
 				update(workflows.UpdateStart, fmt.Sprint("start", i), workflows.StartRequest{CustomerID: l.customer})
 			},
@@ -72,10 +81,12 @@ func TestTheInboxWhateverComes(t *testing.T) {
 			"review":   func(int) { l.move("waiting_review", "") },
 			"want":     func(int) { again = true; l.move("pending_step_up", "") },
 		}
-		names := []string{"callback", "callback", "duplicate", "foreign", "start", "refresh", "refresh", "revoke", "submit", "submit", "submit",
+		names := []string{"callback", "callback", "duplicate", "foreign", "start", "refresh", "refresh", "revoke", "submit",
+			"submit", "submit",
 			"approve", "deny", "review", "want", "withdraw"}
 		coming := rapid.SliceOfN(rapid.SampledFrom(names), 0, 12).Draw(t, "what comes")
-		if opening := rapid.SampledFrom([][]string{nil, {"submit"}, {"submit", "withdraw"}}).Draw(t, "first of all"); opening != nil {
+		if opening := rapid.SampledFrom([][]string{nil, {"submit"}, {"submit", "withdraw"}}).Draw(t,
+			"first of all"); opening != nil {
 			coming, after = append(opening, coming...), time.Hour // ConnectFi has had its time to want something
 		}
 		for i, name := range coming {
@@ -104,7 +115,8 @@ func TestTheInboxWhateverComes(t *testing.T) {
 		switch v.Stage {
 		case kyc.Approved, kyc.Denied:
 			require.Equal(t, connectfi.StatusCompleted, theirs.Status)
-			require.True(t, strings.EqualFold(string(v.Outcome), string(theirs.Outcome)), "we say %s and ConnectFi %s", v.Outcome, theirs.Outcome)
+			require.True(t, strings.EqualFold(string(v.Outcome), string(theirs.Outcome)), "we say %s and ConnectFi %s",
+				v.Outcome, theirs.Outcome)
 		case kyc.Expired:
 			require.NotEqual(t, connectfi.StatusCompleted, theirs.Status, "the last look would have seen it")
 		default:

@@ -18,5 +18,6 @@ type State struct {
 	Case     kyc.Case `json:"case"`
 	Notifier bool     `json:"notifier,omitempty"` // a notifier was started: later notices go by signal
 	Reported string   `json:"reported,omitempty"` // the id of the last notice that a notifier has
-	WasReset bool     `json:"wasReset,omitempty"` // an earlier run was reset: there may be notices that this case does not know of
+	// an earlier run was reset: there may be notices that this case does not know of
+	WasReset bool `json:"wasReset,omitempty"`
 }

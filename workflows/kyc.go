@@ -138,7 +138,8 @@ func (f *caseWorkflow) readInbox(ctx workflow.Context) {
 func (f *caseWorkflow) dispatch(ctx workflow.Context, need kyc.NextStep) {
 	switch {
 	case f.pending.running():
-		if f.pending.need.Action == kyc.ActionPollStatus && (need.Action != kyc.ActionPollStatus || f.shouldContinueAsNew(ctx)) {
+		if f.pending.need.Action == kyc.ActionPollStatus && (need.Action != kyc.ActionPollStatus ||
+			f.shouldContinueAsNew(ctx)) {
 			f.pending.cancel()
 		}
 	case need.Action == kyc.ActionWait:

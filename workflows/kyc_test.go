@@ -122,7 +122,8 @@ func TestDecidedAtOnce(t *testing.T) {
 func TestReviewEndsByCallbackAndOneRead(t *testing.T) {
 	s := newStory(t)
 	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("waiting_review", ""), nil).Once()
-	s.OnActivity(do.ReadStatus, mock.Anything, activities.ReadRequest{Reference: "A1", CustomerID: person, ApplicationID: "iapp_1"}).
+	s.OnActivity(do.ReadStatus, mock.Anything, activities.ReadRequest{Reference: "A1", CustomerID: person,
+		ApplicationID: "iapp_1"}).
 		Return(single("completed", "approved"), nil).Once()
 	s.after(30*time.Second, func() {
 		for range 10 {
@@ -132,7 +133,8 @@ func TestReviewEndsByCallbackAndOneRead(t *testing.T) {
 	})
 	view := s.run()
 	require.Equal(t, kyc.Approved, view.Stage)
-	require.Equal(t, []string{"started", "identified", "in_review", "callback", "approved", "entity_completed"}, whats(view))
+	require.Equal(t, []string{"started", "identified", "in_review", "callback", "approved", "entity_completed"},
+		whats(view))
 }
 
 func TestLostCallbackIsCoveredByTheWatch(t *testing.T) {
@@ -171,7 +173,8 @@ func TestDocumentsAreRemindedOfAndExpire(t *testing.T) {
 	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("pending_step_up", ""), nil).Once()
 	s.OnActivity(do.WatchStatus, mock.Anything, mock.MatchedBy(func(r activities.WatchRequest) bool {
 		return r.First == r.Max && r.Max > 21*time.Hour && r.Max < 22*time.Hour // and a tenth by chance is a day
-	})).Return(activities.WatchResult{Reading: single("pending_step_up", ""), Last: true}, nil).Times(5) // before each reminder and at the end
+		// before each reminder and at the end
+	})).Return(activities.WatchResult{Reading: single("pending_step_up", ""), Last: true}, nil).Times(5)
 	view := s.run()
 	require.Equal(t, []string{"started", "identified", "awaiting_documents", "documents_wanted",
 		"reminder", "reminder", "reminder", "reminder", "expired"}, whats(view))
@@ -213,7 +216,8 @@ func requireRefused(t *testing.T, a *answer, kind string) {
 func TestLinksAreMadeOneAfterTheOther(t *testing.T) {
 	s := newStory(t)
 	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("pending_step_up", ""), nil).Once()
-	for id, reading := range map[string]kyc.Snapshot{"front": single("pending_step_up", ""), "back": single("completed", "approved")} {
+	for id, reading := range map[string]kyc.Snapshot{"front": single("pending_step_up", ""), "back": single("completed",
+		"approved")} {
 		s.OnActivity(do.SubmitDocuments, mock.Anything, mock.MatchedBy(func(r activities.SubmitRequest) bool {
 			return r.Submission.ID == id && r.Submission.Images[0].Document == "doc_"+id
 		})).After(time.Minute).Return(reading, nil).Once()
@@ -272,7 +276,8 @@ func TestLastingRefusalHoldsAndRefreshTriesAgain(t *testing.T) {
 	})
 	require.Equal(t, kyc.Approved, s.run().Stage)
 	require.NoError(t, refresh.err)
-	require.Equal(t, []int{1, 0}, []int{refresh.view.Hints, refresh.view.Covered}, "whoever wants the outcome follows the case")
+	require.Equal(t, []int{1, 0}, []int{refresh.view.Hints, refresh.view.Covered},
+		"whoever wants the outcome follows the case")
 }
 
 func TestCancellationFromTheTemporalUIWithdraws(t *testing.T) {
@@ -296,7 +301,8 @@ func TestSignalsBehindTheDecisionAreRead(t *testing.T) {
 // A long history is left behind in every open stage, and the next run goes on
 // from the state alone.
 func TestContinueAsNewInEveryStage(t *testing.T) {
-	for status, stage := range map[kyc.Status]kyc.Stage{"pending_step_up": kyc.AwaitingDocuments, "running": kyc.Processing,
+	for status, stage := range map[kyc.Status]kyc.Stage{"pending_step_up": kyc.AwaitingDocuments,
+		"running":        kyc.Processing,
 		"waiting_review": kyc.InReview, "data_request": kyc.AwaitingData, "strange": kyc.Held} {
 		t.Run(string(stage), func(t *testing.T) {
 			s := newStory(t)

@@ -85,7 +85,8 @@ type (
 	}
 )
 
-func (s *server) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+func (s *server) InterceptActivity(_ context.Context,
+	next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
 	i := &inbound{now: s.now}
 	i.Next = next
 	return i
@@ -103,7 +104,8 @@ func (o *outbound) GetInfo(ctx context.Context) activity.Info {
 	return info
 }
 
-func (s *server) InterceptWorkflow(_ workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
+func (s *server) InterceptWorkflow(_ workflow.Context,
+	next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
 	f := &flowIn{commands: s.commands, timers: s.timers}
 	f.Next = next
 	return f
@@ -124,7 +126,8 @@ func (o *flowOut) ExecuteActivity(ctx workflow.Context, name string, args ...any
 	return o.WorkflowOutboundInterceptorBase.ExecuteActivity(workflow.WithRetryPolicy(ctx, policy), name, args...)
 }
 
-func (o *flowOut) NewTimerWithOptions(ctx workflow.Context, d time.Duration, options workflow.TimerOptions) workflow.Future {
+func (o *flowOut) NewTimerWithOptions(ctx workflow.Context, d time.Duration,
+	options workflow.TimerOptions) workflow.Future {
 	*o.commands++
 	*o.timers++
 	return o.WorkflowOutboundInterceptorBase.NewTimerWithOptions(ctx, d, options)
@@ -178,13 +181,16 @@ func (l *lab) script(method, path string, body, answer any) int {
 func newLab(t require.TestingT, keyset encryption.Keyset, scenario string) *lab {
 	l := &lab{t: t}
 	var err error
-	l.sandbox, err = simulator.New(simulator.Config{Seed: 1, Delay: time.Hour, CallbackClient: &http.Client{Transport: nowhere{}}})
+	l.sandbox, err = simulator.New(simulator.Config{Seed: 1, Delay: time.Hour,
+		CallbackClient: &http.Client{Transport: nowhere{}}})
 	require.NoError(t, err)
 	l.store, err = docstore.Open(context.Background(), "mem://", keyset)
 	require.NoError(t, err)
-	client, err := connectfi.New(connectfi.Config{BaseURL: "http://connectfi.test", Login: "l", Password: "p", HTTP: &http.Client{Transport: l}})
+	client, err := connectfi.New(connectfi.Config{BaseURL: "http://connectfi.test", Login: "l", Password: "p",
+		HTTP: &http.Client{Transport: l}})
 	require.NoError(t, err)
-	l.do = activities.New(activities.Config{ConnectFi: client, Documents: l.store, CallbackURL: func(string) string { return "http://kyc.test" }})
+	l.do = activities.New(activities.Config{ConnectFi: client, Documents: l.store,
+		CallbackURL: func(string) string { return "http://kyc.test" }})
 	var made struct {
 		CustomerIDs []string `json:"customerIds"`
 	}
@@ -202,7 +208,8 @@ func (l *lab) begin(at time.Time) {
 	workflows.Register(l)
 	l.RegisterActivity(l.do)
 	l.OnUpsertTypedSearchAttributes(mock.Anything).Return(nil).Maybe()
-	l.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&server{now: l.Now, commands: &l.commands, timers: &l.timers}}})
+	l.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&server{now: l.Now,
+		commands: &l.commands, timers: &l.timers}}})
 	l.commands, l.timers = 0, 0
 	l.SetStartTime(at)
 	l.SetTestTimeout(5 * time.Second)
@@ -217,7 +224,8 @@ func (l *lab) close() {
 func (l *lab) submission(id string) kyc.Submission {
 	s := kyc.Submission{ID: id, Entity: l.customer, Type: "license"}
 	for _, side := range []kyc.Side{kyc.Front, kyc.Back} {
-		key, err := l.store.Put(context.Background(), "A1", strings.NewReader("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"+id+string(side)), "image/png")
+		key, err := l.store.Put(context.Background(), "A1", strings.NewReader("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"+
+			id+string(side)), "image/png")
 		require.NoError(l.t, err)
 		s.Images = append(s.Images, kyc.Image{Key: key, Side: side, Extension: "png"})
 	}
@@ -237,6 +245,7 @@ func (l *lab) application() (one simulator.ApplicationEntry) {
 // move puts the application somewhere else at ConnectFi, unless it was decided.
 func (l *lab) move(status connectfi.Status, outcome connectfi.Outcome) {
 	if a := l.application(); a.ApplicationID != "" && a.Status != connectfi.StatusCompleted {
-		l.script(http.MethodPost, "/sandbox/applications/"+a.ApplicationID+"/status", map[string]any{"status": status, "outcome": outcome}, nil)
+		l.script(http.MethodPost, "/sandbox/applications/"+a.ApplicationID+"/status", map[string]any{"status": status,
+			"outcome": outcome}, nil)
 	}
 }

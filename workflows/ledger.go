@@ -57,13 +57,15 @@ type Record struct {
 
 // Delivery is what became of a notice at one receiver.
 type Delivery struct {
-	Receiver    activities.Receiver `json:"receiver"`
-	Pending     bool                `json:"wanted,omitempty"` // it is to be delivered, or being delivered
-	Attempts    int                 `json:"attempts"`         // in all; of a delivery that was called off, those of its successor
-	Answer      string              `json:"answer,omitempty"` // the last one: a status code, or one of activities' words
-	DeliveredAt time.Time           `json:"deliveredAt,omitzero"`
-	GivenUpAt   time.Time           `json:"givenUpAt,omitzero"`
-	NextAt      time.Time           `json:"nextAt,omitzero"` // of the next attempt, while it waits for one: Client.Notices finds it out
+	Receiver activities.Receiver `json:"receiver"`
+	Pending  bool                `json:"wanted,omitempty"` // it is to be delivered, or being delivered
+	// in all; of a delivery that was called off, those of its successor
+	Attempts    int       `json:"attempts"`
+	Answer      string    `json:"answer,omitempty"` // the last one: a status code, or one of activities' words
+	DeliveredAt time.Time `json:"deliveredAt,omitzero"`
+	GivenUpAt   time.Time `json:"givenUpAt,omitzero"`
+	// of the next attempt, while it waits for one: Client.Notices finds it out
+	NextAt time.Time `json:"nextAt,omitzero"`
 }
 
 // Event is a notice as the outside was told of it.
@@ -316,7 +318,8 @@ func (l *NotifierState) Events() []Event {
 	all := []Event{}
 	for _, r := range l.Records {
 		n := r.Notice
-		all = append(all, Event{Number: r.Number, Sequence: r.Sequence, ID: n.ID, Type: n.Type, At: n.At, Stage: n.Stage, Receipts: slices.Clone(r.Receipts)})
+		all = append(all, Event{Number: r.Number, Sequence: r.Sequence, ID: n.ID, Type: n.Type, At: n.At, Stage: n.Stage,
+			Receipts: slices.Clone(r.Receipts)})
 	}
 	return all
 }

@@ -136,7 +136,8 @@ func TestTheDetailsOfANotifier(t *testing.T) {
 	at := begin.Add(time.Minute)
 	require.Equal(t, "| When (UTC) | Event | Receiver | State |\n|---|---|---|---|\n"+
 		"| 2026-03-01 09:00:00 | case.approved `evt_1` | all | on its way; \"Pending activities\" tells its attempts |\n"+
-		"| 2026-03-01 09:00:00 | case.approved `evt_1` | caller | **given up** at 2026-03-01 09:01:00 after 10 attempts: 500 |\n"+
+		"| 2026-03-01 09:00:00 | case.approved `evt_1` | caller | **given up** at 2026-03-01 09:01:00 after 10 attempts: "+
+		"500 |\n"+
 		"| 2026-03-01 09:00:00 | case.denied `evt_2` | all | delivered at 2026-03-01 09:01:00, attempt 2: 204 |\n",
 		workflows.EventDetails([]workflows.Event{
 			{ID: "evt_1", Type: kyc.NoticeApproved, At: begin, Receipts: []workflows.Delivery{{Receiver: "all",

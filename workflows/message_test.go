@@ -23,7 +23,8 @@ func TestEverySignalIsAHint(t *testing.T) {
 		return converter.NewRawValue(&commonpb.Payload{Data: []byte(text),
 			Metadata: map[string][]byte{converter.MetadataEncoding: []byte("json/plain"), workflows.MetadataPlaintext: nil}})
 	}
-	all := []any{workflows.Callback{RequestID: "r1"}, workflows.Callback{RequestID: "r1"}, nil, "text", 7, []string{"a"}, []byte{0},
+	all := []any{workflows.Callback{RequestID: "r1"}, workflows.Callback{RequestID: "r1"}, nil, "text", 7, []string{"a"},
+		[]byte{0},
 		map[string]any{"requestId": []int{1}}, typed(`{"requestId":"same"}`), typed(`{"requestId":"same"}`), typed(`{`)}
 	s := newStory(t)
 	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("waiting_review", ""), nil).Once()
@@ -45,8 +46,9 @@ func TestANotifierBelievesItsCaseAlone(t *testing.T) {
 	notices := lived("waiting_review", "completed")
 	forged := `{"notices":[{"id":"evt_A1_9","type":"case.denied","stage":"denied"}]}`
 	p.RegisterDelayedCallback(func() {
-		for _, input := range []any{nil, "text", map[string]any{}, converter.NewRawValue(&commonpb.Payload{Data: []byte(forged),
-			Metadata: map[string][]byte{converter.MetadataEncoding: []byte("json/plain"), workflows.MetadataPlaintext: nil}})} {
+		for _, input := range []any{nil, "text", map[string]any{},
+			converter.NewRawValue(&commonpb.Payload{Data: []byte(forged),
+				Metadata: map[string][]byte{converter.MetadataEncoding: []byte("json/plain"), workflows.MetadataPlaintext: nil}})} {
 			p.SignalWorkflow(workflows.SignalNotices, input)
 		}
 	}, time.Second)

@@ -59,7 +59,8 @@ func says(t *testing.T, scraped string, lines ...string) {
 func TestACallbackAndItsDecisionAreMeasured(t *testing.T) {
 	s, scrape := measured(t)
 	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("waiting_review", ""), nil).Once()
-	s.OnActivity(do.ReadStatus, mock.Anything, mock.Anything).After(4*time.Second).Return(single("completed", "approved"), nil).Once()
+	s.OnActivity(do.ReadStatus, mock.Anything, mock.Anything).After(4*time.Second).Return(single("completed", "approved"),
+		nil).Once()
 	s.after(30*time.Second, func() { s.callback("r1"); s.callback("r1") })
 	s.after(32*time.Second, func() { s.callback("r2") }) // while the read is under way
 	s.run()
@@ -75,7 +76,8 @@ func TestACallbackAndItsDecisionAreMeasured(t *testing.T) {
 func TestALostCallbackIsCounted(t *testing.T) {
 	s, scrape := measured(t)
 	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("waiting_review", ""), nil).Once()
-	s.OnActivity(do.WatchStatus, mock.Anything, mock.Anything).Return(activities.WatchResult{Reading: single("completed", "approved")}, nil).Once()
+	s.OnActivity(do.WatchStatus, mock.Anything, mock.Anything).Return(activities.WatchResult{Reading: single("completed",
+		"approved")}, nil).Once()
 	s.run()
 	scraped := scrape()
 	says(t, scraped, "kyc_callbacks_lost_total 1")
@@ -87,10 +89,12 @@ func TestALostCallbackIsCounted(t *testing.T) {
 func TestNothingNewIsNothingLost(t *testing.T) {
 	s, scrape := measured(t)
 	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("waiting_review", ""), nil).Once()
-	s.OnActivity(do.WatchStatus, mock.Anything, mock.Anything).Return(activities.WatchResult{Reading: single("waiting_review", ""), Last: true}, nil).Once()
+	s.OnActivity(do.WatchStatus, mock.Anything,
+		mock.Anything).Return(activities.WatchResult{Reading: single("waiting_review", ""), Last: true}, nil).Once()
 	require.Equal(t, kyc.Expired, s.run().Stage)
 	require.NotContains(t, scrape(), "kyc_callbacks_lost_total")
-	says(t, scrape(), `kyc_cases_ended_total{stage="expired"} 1`, `kyc_stage_duration_seconds_sum{stage="in_review"} 7.776e+06`)
+	says(t, scrape(), `kyc_cases_ended_total{stage="expired"} 1`,
+		`kyc_stage_duration_seconds_sum{stage="in_review"} 7.776e+06`)
 }
 
 func TestARefusalIsCountedByItsCodeAndIsNoLostCallback(t *testing.T) {
@@ -101,7 +105,8 @@ func TestARefusalIsCountedByItsCodeAndIsNoLostCallback(t *testing.T) {
 	s.after(time.Minute, func() { s.update(workflows.UpdateRevoke, "") }) // nothing that holds it anew
 	s.after(time.Hour, func() { s.update(workflows.UpdateRefresh, "") })
 	require.Equal(t, kyc.Approved, s.run().Stage)
-	says(t, scrape(), `kyc_cases_held_total{code="customerNotFound",reason="refused"} 1`, `kyc_stage_duration_seconds_sum{stage="held"} 3600`)
+	says(t, scrape(), `kyc_cases_held_total{code="customerNotFound",reason="refused"} 1`,
+		`kyc_stage_duration_seconds_sum{stage="held"} 3600`)
 	require.NotContains(t, scrape(), "kyc_callbacks_lost_total")
 }
 
@@ -111,12 +116,15 @@ func TestAStatusThatIsToldAgainIsNoLostCallback(t *testing.T) {
 	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("waiting_review", ""), nil).Once()
 	no := temporal.NewNonRetryableApplicationError("no", "applicationNotFound", nil)
 	s.OnActivity(do.ReadStatus, mock.Anything, mock.Anything).Return(kyc.Snapshot{}, no).Once()
-	s.OnActivity(do.WatchStatus, mock.Anything, mock.Anything).Return(activities.WatchResult{Reading: single("waiting_review", "")}, nil).Once()
+	s.OnActivity(do.WatchStatus, mock.Anything,
+		mock.Anything).Return(activities.WatchResult{Reading: single("waiting_review", "")}, nil).Once()
 	s.after(10*time.Second, func() { s.callback("r1") })
 	s.after(2*time.Minute, func() { s.update(workflows.UpdateWithdraw, "") })
-	s.OnActivity(do.WatchStatus, mock.Anything, mock.Anything).Return(activities.WatchResult{}, temporal.NewCanceledError()).Maybe()
+	s.OnActivity(do.WatchStatus, mock.Anything, mock.Anything).Return(activities.WatchResult{},
+		temporal.NewCanceledError()).Maybe()
 	require.Equal(t, kyc.Withdrawn, s.run().Stage)
-	says(t, scrape(), `kyc_cases_held_total{code="applicationNotFound",reason="refused"} 1`, `kyc_stage_duration_seconds_sum{stage="held"} 60`)
+	says(t, scrape(), `kyc_cases_held_total{code="applicationNotFound",reason="refused"} 1`,
+		`kyc_stage_duration_seconds_sum{stage="held"} 60`)
 	require.NotContains(t, scrape(), "kyc_callbacks_lost_total")
 }
 
@@ -130,19 +138,23 @@ func TestDocumentsAndWhatHoldsACaseAreCounted(t *testing.T) {
 	s.after(time.Minute, func() { s.update(workflows.UpdateSubmit, "s1", licence("s1")) })
 	s.after(2*time.Minute, func() { s.update(workflows.UpdateSubmit, "s2", licence("s2")) })
 	s.after(3*time.Minute, func() { s.update(workflows.UpdateWithdraw, "") })
-	s.OnActivity(do.WatchStatus, mock.Anything, mock.Anything).Return(activities.WatchResult{}, temporal.NewCanceledError()).Maybe()
+	s.OnActivity(do.WatchStatus, mock.Anything, mock.Anything).Return(activities.WatchResult{},
+		temporal.NewCanceledError()).Maybe()
 	require.Equal(t, kyc.Withdrawn, s.run().Stage)
 	says(t, scrape(), `kyc_documents_refused_total{code="documentNotFound"} 1`, "kyc_documents_handed_over_total 2",
-		`kyc_cases_held_total{code="none",reason="unlisted_status"} 1`, `kyc_stage_duration_seconds_sum{stage="awaiting_documents"} 120`)
+		`kyc_cases_held_total{code="none",reason="unlisted_status"} 1`,
+		`kyc_stage_duration_seconds_sum{stage="awaiting_documents"} 120`)
 }
 
 // A case that cannot hand on its last word stays for a minute, and hears what comes in it.
 func TestACallbackBehindTheDecisionIsCounted(t *testing.T) {
 	s, scrape := measured(t)
 	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("completed", "approved"), nil).Once()
-	s.OnSignalExternalWorkflow(mock.Anything, workflows.NotifyID("A1"), mock.Anything, workflows.SignalNotices, mock.Anything).Return(errors.New("not taken"))
+	s.OnSignalExternalWorkflow(mock.Anything, workflows.NotifyID("A1"), mock.Anything, workflows.SignalNotices,
+		mock.Anything).Return(errors.New("not taken"))
 	tries := 0
-	s.OnWorkflow(workflows.NotifyType, mock.Anything, mock.Anything).Return(func(_ workflow.Context, l workflows.NotifierState) (workflows.NotifierState, error) {
+	s.OnWorkflow(workflows.NotifyType, mock.Anything, mock.Anything).Return(func(_ workflow.Context,
+		l workflows.NotifierState) (workflows.NotifierState, error) {
 		if tries++; tries <= 3 {
 			return l, testsuite.ErrMockStartChildWorkflowFailed
 		}
@@ -160,11 +172,14 @@ func TestAnnouncedSeriesAreThoseThatAreCounted(t *testing.T) {
 	require.NoError(t, err)
 	handler := metrics.Temporal()
 	workflows.InitMetrics(handler)
-	handler.WithTags(map[string]string{"namespace": "default", "task_queue": "kyc", "workflow_type": "KYC", "stage": "denied"}).Counter("kyc_cases_ended").Inc(1)
+	handler.WithTags(map[string]string{"namespace": "default", "task_queue": "kyc", "workflow_type": "KYC",
+		"stage": "denied"}).Counter("kyc_cases_ended").Inc(1)
 	w := httptest.NewRecorder()
 	metrics.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
-	says(t, ours(w.Body.String()), "kyc_callbacks_lost_total 0", "kyc_callbacks_late_total 0", `kyc_cases_ended_total{stage="denied"} 1`,
-		`kyc_cases_held_total{code="none",reason="contradictory_approval"} 0`, `kyc_notifications_total{receiver="all",result="given_up"} 0`, `kyc_documents_refused_total{code="imageMissing"} 0`)
+	says(t, ours(w.Body.String()), "kyc_callbacks_lost_total 0", "kyc_callbacks_late_total 0",
+		`kyc_cases_ended_total{stage="denied"} 1`,
+		`kyc_cases_held_total{code="none",reason="contradictory_approval"} 0`,
+		`kyc_notifications_total{receiver="all",result="given_up"} 0`, `kyc_documents_refused_total{code="imageMissing"} 0`)
 }
 
 // A change that no callback announced is a lost one, also after another that was announced; and of what a callback
@@ -176,7 +191,8 @@ func TestEachChangeHasItsOwnCallback(t *testing.T) {
 		status := kyc.Status("completed")
 		if outcome == "" {
 			status = "running"
-			s.OnActivity(do.WatchStatus, mock.Anything, mock.Anything).Return(activities.WatchResult{Reading: single("completed", "approved")}, nil).Once()
+			s.OnActivity(do.WatchStatus, mock.Anything, mock.Anything).Return(activities.WatchResult{Reading: single("completed",
+				"approved")}, nil).Once()
 		}
 		s.OnActivity(do.ReadStatus, mock.Anything, mock.Anything).Return(single(status, outcome), nil).Once()
 		s.after(30*time.Second, func() { s.callback("r1") })

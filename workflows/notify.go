@@ -26,18 +26,23 @@ const (
 func NotifyID(reference string) string { return "kyc-notify-" + reference }
 
 // KYCNotify delivers the notices of one case: one after the other to each
-// receiver, every receiver by itself. The last one overtakes what is not taken. It outlives its case, which is closed at
-// its decision, and ends once the final notice was delivered or given up.
+// receiver, every receiver by itself. The last one overtakes what is not taken. It outlives its case, which is closed
+// at its decision, and ends once the final notice was delivered or given up.
 func KYCNotify(ctx workflow.Context, ledger NotifierState) (NotifierState, error) {
 	ctx, cancelled := uncancelled(ctx)
-	n := &notifier{NotifierState: ledger, cancelled: cancelled, inbox: workflow.GetSignalChannel(ctx, SignalNotices), sent: map[string]int{},
+	n := &notifier{NotifierState: ledger, cancelled: cancelled, inbox: workflow.GetSignalChannel(ctx, SignalNotices),
+		sent: map[string]int{},
 		lanes: []*receiverQueue{{receiver: activities.ReceiverGlobal}, {receiver: activities.ReceiverCaller},
 			{receiver: activities.ReceiverGlobal, fast: true}, {receiver: activities.ReceiverCaller, fast: true}}}
 	err := workflow.SetQueryHandlerWithOptions(ctx, QueryEvents, func() ([]Event, error) { return n.Events(), nil },
 		workflow.QueryHandlerOptions{Description: "what was sent, to whom, how often, and what was answered"})
-	err = errors.Join(err, workflow.SetQueryHandlerWithOptions(ctx, QueryLedger, func() (NotifierState, error) { return n.NotifierState, nil },
+	err = errors.Join(err, workflow.SetQueryHandlerWithOptions(ctx, QueryLedger, func() (NotifierState,
+		error) {
+		return n.NotifierState, nil
+	},
 		workflow.QueryHandlerOptions{Description: "all that the notifier knows, for a successor"}))
-	err = errors.Join(err, update(ctx, UpdateResend, "send an event again, or every event that was not delivered, at once and with the same id",
+	err = errors.Join(err, update(ctx, UpdateResend,
+		"send an event again, or every event that was not delivered, at once and with the same id",
 		n.resent, n.checkResend))
 	if err != nil {
 		return NotifierState{}, err
@@ -134,7 +139,8 @@ func (n *notifier) setEnd(ctx workflow.Context) {
 	}
 	n.end.cancel()
 	ctx, stop := workflow.WithCancel(ctx)
-	n.end = deadlineTimer{at: n.Until, stop: stop, future: workflow.NewTimerWithOptions(ctx, n.Until.Sub(workflow.Now(ctx)),
+	n.end = deadlineTimer{at: n.Until, stop: stop, future: workflow.NewTimerWithOptions(ctx,
+		n.Until.Sub(workflow.Now(ctx)),
 		workflow.TimerOptions{Summary: "No event comes after " + n.Until.UTC().Format(time.RFC3339)})}
 }
 
@@ -251,7 +257,8 @@ func (n *notifier) send(ctx workflow.Context, l *receiverQueue, record Record) {
 	if record.Terms != nil {
 		terms = *record.Terms
 	}
-	request := activities.NotifyRequest{Reference: n.Reference, CustomerID: terms.CustomerID, Receiver: l.receiver, Notice: notice, Sequence: record.Sequence}
+	request := activities.NotifyRequest{Reference: n.Reference, CustomerID: terms.CustomerID, Receiver: l.receiver,
+		Notice: notice, Sequence: record.Sequence}
 	if l.receiver == activities.ReceiverCaller {
 		request.WebhookURL = terms.WebhookURL
 	}
@@ -261,8 +268,9 @@ func (n *notifier) send(ctx workflow.Context, l *receiverQueue, record Record) {
 		// An attempt that is under way is waited for: its answer counts.
 		WaitForCancellation: true,
 		// The delay comes with the error; this serves attempts that died with their worker.
-		RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Minute, MaximumInterval: time.Hour, MaximumAttempts: activities.NotifyAttempts},
-		Summary:     fmt.Sprintf("%s to %s", notice.Type, l.receiver),
+		RetryPolicy: &temporal.RetryPolicy{InitialInterval: time.Minute, MaximumInterval: time.Hour,
+			MaximumAttempts: activities.NotifyAttempts},
+		Summary: fmt.Sprintf("%s to %s", notice.Type, l.receiver),
 	}))
 	l.id, l.future = notice.ID, workflow.ExecuteActivity(ctx, do.Notify, request)
 }
@@ -331,5 +339,6 @@ func (n *notifier) publish(ctx workflow.Context) {
 func NotifySummary(reference string) string { return "Events of KYC " + reference }
 
 func NotifyDetails(reference string) string {
-	return fmt.Sprintf("Delivers the events of the case `%s` to whoever wants to hear of it; \"Current details\" says what became of each.", reference)
+	return fmt.Sprintf("Delivers the events of the case `%s` to whoever wants to hear of it; \"Current details\" says "+
+		"what became of each.", reference)
 }

@@ -85,7 +85,8 @@ func both() workflows.NotifierState {
 }
 
 func terms() workflows.Terms {
-	return workflows.Terms{CustomerID: person, WebhookURL: "http://caller.example", Notify: true, Until: begin.Add(93 * day)}
+	return workflows.Terms{CustomerID: person, WebhookURL: "http://caller.example", Notify: true,
+		Until: begin.Add(93 * day)}
 }
 
 // run hands over the notices, one a minute, and answers with the ledger at the end.
@@ -95,7 +96,8 @@ func (p *post) run(l workflows.NotifierState, notices ...kyc.Notice) workflows.N
 	for i, n := range notices {
 		report := workflows.Report{Terms: l.Terms, After: after, Notices: []kyc.Notice{n}}
 		after = n.ID
-		p.RegisterDelayedCallback(func() { p.SignalWorkflow(workflows.SignalNotices, report) }, time.Duration(i+1)*time.Minute)
+		p.RegisterDelayedCallback(func() { p.SignalWorkflow(workflows.SignalNotices, report) },
+			time.Duration(i+1)*time.Minute)
 	}
 	p.ExecuteWorkflow(workflows.NotifyType, l)
 	require.True(p.t, p.IsWorkflowCompleted())
@@ -138,7 +140,8 @@ func TestEveryReceiverHearsEverythingOnceAndInOrder(t *testing.T) {
 			p := newPost(t)
 			p.answer = down(until)
 			// The other receiver does not wait for the one that is down.
-			p.RegisterDelayedCallback(func() { require.Equal(t, ids(notices), p.took[activities.ReceiverCaller]) }, 10*time.Minute)
+			p.RegisterDelayedCallback(func() { require.Equal(t, ids(notices), p.took[activities.ReceiverCaller]) },
+				10*time.Minute)
 			end := p.run(both(), notices...)
 			require.Equal(t, ids(notices), p.took[activities.ReceiverGlobal])
 			require.Equal(t, ids(notices), p.took[activities.ReceiverCaller])
@@ -170,7 +173,8 @@ func TestADeadReceiverIsGivenUpNoticeByNotice(t *testing.T) {
 		require.False(t, r.GivenUpAt.IsZero())
 	}
 	require.Equal(t, ids(notices), p.took[activities.ReceiverCaller])
-	require.Equal(t, 75*time.Hour+36*time.Minute+5*time.Second, receipt(end, notices[0].ID, activities.ReceiverGlobal).GivenUpAt.Sub(begin))
+	require.Equal(t, 75*time.Hour+36*time.Minute+5*time.Second, receipt(end, notices[0].ID,
+		activities.ReceiverGlobal).GivenUpAt.Sub(begin))
 }
 
 func TestGoneIsTheEndForThisReceiverAlone(t *testing.T) {
@@ -183,7 +187,8 @@ func TestGoneIsTheEndForThisReceiverAlone(t *testing.T) {
 	}
 	notices := lived("waiting_review", "pending_step_up", "completed")
 	end := p.run(both(), notices...)
-	require.Equal(t, map[string]int{notices[0].ID + " caller": 1, notices[0].ID + " all": 1, notices[1].ID + " all": 1, notices[2].ID + " all": 1}, p.calls)
+	require.Equal(t, map[string]int{notices[0].ID + " caller": 1, notices[0].ID + " all": 1, notices[1].ID + " all": 1,
+		notices[2].ID + " all": 1}, p.calls)
 	for _, n := range notices {
 		require.Equal(t, "410", receipt(end, n.ID, activities.ReceiverCaller).Answer)
 		require.False(t, receipt(end, n.ID, activities.ReceiverCaller).GivenUpAt.IsZero())
@@ -202,16 +207,18 @@ func TestWhoHearsWhat(t *testing.T) {
 		ledger      workflows.NotifierState
 		all, caller int
 	}{
-		"both":   {both(), 3, 1},
-		"all":    {workflows.NotifierState{Reference: "A1", Terms: workflows.Terms{Notify: true, Until: begin.Add(day)}}, 3, 0},
-		"caller": {workflows.NotifierState{Reference: "A1", Terms: workflows.Terms{WebhookURL: "http://caller.example", Until: begin.Add(day)}}, 0, 1},
+		"both": {both(), 3, 1},
+		"all":  {workflows.NotifierState{Reference: "A1", Terms: workflows.Terms{Notify: true, Until: begin.Add(day)}}, 3, 0},
+		"caller": {workflows.NotifierState{Reference: "A1", Terms: workflows.Terms{WebhookURL: "http://caller.example",
+			Until: begin.Add(day)}}, 0, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPost(t)
 			end := p.run(test.ledger, notices...)
 			require.Len(t, end.Events(), max(test.all, test.caller), "what nobody hears is no event")
 			require.Len(t, p.took[activities.ReceiverGlobal], test.all)
-			require.Len(t, p.took[activities.ReceiverCaller], test.caller, "reminders and withdrawals change no status of ConnectFi's")
+			require.Len(t, p.took[activities.ReceiverCaller], test.caller,
+				"reminders and withdrawals change no status of ConnectFi's")
 		})
 	}
 }
@@ -267,7 +274,8 @@ func TestResendDoesNotWaitForTheSchedule(t *testing.T) {
 	require.Len(t, again.events, 2)
 	require.Equal(t, ids(notices), p.took[activities.ReceiverGlobal])
 	require.Equal(t, ids(notices), p.took[activities.ReceiverCaller], "what was delivered is not sent again")
-	require.Equal(t, 21*time.Hour, receipt(end, notices[0].ID, activities.ReceiverGlobal).DeliveredAt.Sub(begin).Round(time.Hour))
+	require.Equal(t, 21*time.Hour, receipt(end, notices[0].ID, activities.ReceiverGlobal).DeliveredAt.Sub(begin).Round(
+		time.Hour))
 }
 
 func TestResendOfOneEventSendsTheSameEvent(t *testing.T) {
@@ -315,7 +323,8 @@ func TestANotifierContinuesAsNew(t *testing.T) {
 	notices := lived("waiting_review", "pending_step_up", "completed")
 	p.RegisterDelayedCallback(func() {
 		p.SetContinueAsNewSuggested(true)
-		p.SignalWorkflow(workflows.SignalNotices, workflows.Report{Terms: terms(), After: notices[0].ID, Notices: notices[1:2]})
+		p.SignalWorkflow(workflows.SignalNotices, workflows.Report{Terms: terms(), After: notices[0].ID,
+			Notices: notices[1:2]})
 	}, time.Hour)
 	p.RegisterDelayedCallback(func() {
 		p.SignalWorkflow(workflows.SignalNotices, workflows.Report{Terms: terms(), Notices: notices[:1]})

@@ -30,7 +30,10 @@ func (n *notifier) next(l *receiverQueue) *Record {
 
 // carried reports whether a delivery is on a lane.
 func (n *notifier) carried(notice string, receiver activities.Receiver) bool {
-	return slices.ContainsFunc(n.lanes, func(l *receiverQueue) bool { return l.busy() && l.id == notice && l.receiver == receiver })
+	return slices.ContainsFunc(n.lanes, func(l *receiverQueue) bool {
+		return l.busy() && l.id == notice &&
+			l.receiver == receiver
+	})
 }
 
 // overtakeAfter is how long a final notice waits for its turn: long enough for a

@@ -27,7 +27,8 @@ func TestADecisionOvertakesWhatIsNotTaken(t *testing.T) {
 	end := p.run(both(), notices...)
 	for _, receiver := range []activities.Receiver{activities.ReceiverGlobal, activities.ReceiverCaller} {
 		require.Equal(t, []string{notices[2].ID, notices[1].ID}, p.took[receiver])
-		require.Equal(t, 4*time.Minute, receipt(end, notices[2].ID, receiver).DeliveredAt.Sub(begin), "it waited a minute for its turn")
+		require.Equal(t, 4*time.Minute, receipt(end, notices[2].ID, receiver).DeliveredAt.Sub(begin),
+			"it waited a minute for its turn")
 		refused := receipt(end, notices[0].ID, receiver)
 		require.Equal(t, 10, refused.Attempts)
 		require.Equal(t, 75*time.Hour+36*time.Minute+5*time.Second, refused.GivenUpAt.Sub(begin), "its schedule is its own")

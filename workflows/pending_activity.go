@@ -42,13 +42,15 @@ func (f *caseWorkflow) start(ctx workflow.Context, need kyc.NextStep) pendingAct
 	}
 	switch need.Action {
 	case kyc.ActionIdentify:
-		request := activities.IdentifyRequest{Reference: c.Reference, CustomerID: c.CustomerID, SyncMode: f.in.SyncMode, Settle: settle}
+		request := activities.IdentifyRequest{Reference: c.Reference, CustomerID: c.CustomerID, SyncMode: f.in.SyncMode,
+			Settle: settle}
 		if wasReset(ctx) {
 			request.Unsettled = attemptTakes + settle
 		}
 		return run(do.Identify, request)
 	case kyc.ActionSubmit:
-		return run(do.SubmitDocuments, activities.SubmitRequest{ReadRequest: read, Submission: *need.Submission, Settle: settle})
+		return run(do.SubmitDocuments, activities.SubmitRequest{ReadRequest: read, Submission: *need.Submission,
+			Settle: settle})
 	case kyc.ActionPollStatus:
 		first, longest := c.ReadEvery()
 		request := activities.WatchRequest{ReadRequest: read, Seen: c.Reading.Fingerprint(),
@@ -133,7 +135,8 @@ func (f *caseWorkflow) options(ctx workflow.Context, need kyc.NextStep) workflow
 	case kyc.ActionPollStatus:
 		o.TaskQueue = ReadsQueue
 		o.WaitForCancellation = true
-		o.RetryPolicy = &temporal.RetryPolicy{InitialInterval: time.Duration(policy.ReadFirst), MaximumInterval: time.Duration(policy.ReadMax)}
+		o.RetryPolicy = &temporal.RetryPolicy{InitialInterval: time.Duration(policy.ReadFirst),
+			MaximumInterval: time.Duration(policy.ReadMax)}
 		o.Summary = "Watch the status at ConnectFi until " + need.At.UTC().Format(time.RFC3339)
 	}
 	o.RetryPolicy.MaximumInterval = max(o.RetryPolicy.MaximumInterval, o.RetryPolicy.InitialInterval)
@@ -174,7 +177,8 @@ func (e *pendingActivity) result(ctx workflow.Context) kyc.Event {
 	case err == nil:
 		return kyc.StatusReceived{At: now, Reading: result.Reading, Covers: done.need.UpToHint, Submission: submission}
 	case isRefused && refused.NonRetryable():
-		return kyc.RequestRejected{At: now, Step: step, Code: refused.Type(), Covers: done.need.UpToHint, Submission: submission}
+		return kyc.RequestRejected{At: now, Step: step, Code: refused.Type(), Covers: done.need.UpToHint,
+			Submission: submission}
 	case isCalled, done.cancelRequested:
 		return nil
 	}
@@ -204,5 +208,6 @@ func (a *deadlineTimer) set(ctx workflow.Context, at time.Time, stage kyc.Stage)
 	a.cancel()
 	ctx, stop := workflow.WithCancel(ctx)
 	*a = deadlineTimer{at: at, stop: stop, future: workflow.NewTimerWithOptions(ctx, at.Sub(workflow.Now(ctx)),
-		workflow.TimerOptions{Summary: fmt.Sprintf("Next look at the case, %s, at %s", stage, at.UTC().Format(time.RFC3339))})}
+		workflow.TimerOptions{Summary: fmt.Sprintf("Next look at the case, %s, at %s", stage,
+			at.UTC().Format(time.RFC3339))})}
 }

@@ -20,17 +20,20 @@ import (
 // there is an activity's, after the pause that the failure asks for; a lasting
 // no is an answer.
 func TestAReadIsTriedWithinTheTaskFirst(t *testing.T) {
-	busy := temporal.NewApplicationErrorWithOptions("busy", "rateLimit", temporal.ApplicationErrorOptions{NextRetryDelay: 20 * time.Second})
+	busy := temporal.NewApplicationErrorWithOptions("busy", "rateLimit",
+		temporal.ApplicationErrorOptions{NextRetryDelay: 20 * time.Second})
 	for name, test := range map[string]struct {
 		first error
 		reads []string // where they took place
 		pause time.Duration
 		stage kyc.Stage
 	}{
-		"it answers":       {nil, []string{"within"}, 0, kyc.Approved},
-		"it is busy":       {busy, []string{"within", "activity"}, 20 * time.Second, kyc.Approved},
-		"it takes long":    {temporal.NewTimeoutError(enumspb.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE, nil), []string{"within", "activity"}, 0, kyc.Approved},
-		"it says no":       {temporal.NewNonRetryableApplicationError("no", "customerNotFound", nil), []string{"within"}, 0, kyc.Withdrawn},
+		"it answers": {nil, []string{"within"}, 0, kyc.Approved},
+		"it is busy": {busy, []string{"within", "activity"}, 20 * time.Second, kyc.Approved},
+		"it takes long": {temporal.NewTimeoutError(enumspb.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE, nil),
+			[]string{"within", "activity"}, 0, kyc.Approved},
+		"it says no": {temporal.NewNonRetryableApplicationError("no", "customerNotFound", nil), []string{"within"}, 0,
+			kyc.Withdrawn},
 		"it says nonsense": {context.DeadlineExceeded, []string{"within", "activity"}, 0, kyc.Approved},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -39,7 +42,8 @@ func TestAReadIsTriedWithinTheTaskFirst(t *testing.T) {
 			s.OnActivity(do.WatchStatus, mock.Anything, mock.Anything).Return(activities.WatchResult{}, busy).Maybe()
 			var reads []string
 			var at []time.Time
-			s.OnActivity(do.ReadStatus, mock.Anything, mock.Anything).Return(func(ctx context.Context, _ activities.ReadRequest) (kyc.Snapshot, error) {
+			s.OnActivity(do.ReadStatus, mock.Anything, mock.Anything).Return(func(ctx context.Context,
+				_ activities.ReadRequest) (kyc.Snapshot, error) {
 				at = append(at, s.Now())
 				if !activity.GetInfo(ctx).IsLocalActivity {
 					reads = append(reads, "activity")
@@ -62,7 +66,8 @@ func TestAWithdrawalEndsARead(t *testing.T) {
 	s := newStory(t)
 	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("waiting_review", ""), nil).Once()
 	s.OnActivity(do.ReadStatus, mock.Anything, mock.Anything).Return(kyc.Snapshot{},
-		temporal.NewApplicationErrorWithOptions("busy", "rateLimit", temporal.ApplicationErrorOptions{NextRetryDelay: time.Hour})).Once()
+		temporal.NewApplicationErrorWithOptions("busy", "rateLimit",
+			temporal.ApplicationErrorOptions{NextRetryDelay: time.Hour})).Once()
 	s.after(30*time.Second, func() { s.callback("r1") })
 	s.after(time.Minute, func() { s.update("withdraw", "w") })
 	view := s.run()
@@ -80,11 +85,13 @@ func TestAPollKnowsTheRefusedStatus(t *testing.T) {
 			c.Apply(kyc.StatusReceived{At: s.Now(), Reading: single("waiting_review", "")})
 			c.Refusal = &kyc.Refusal{Step: step, Code: "applicationNotFound"}
 			var told []string
-			s.OnActivity(do.WatchStatus, mock.Anything, mock.Anything).Return(func(_ context.Context, r activities.WatchRequest) (activities.WatchResult, error) {
+			s.OnActivity(do.WatchStatus, mock.Anything, mock.Anything).Return(func(_ context.Context,
+				r activities.WatchRequest) (activities.WatchResult, error) {
 				told = append(told, r.Refusal)
 				return activities.WatchResult{Reading: single("completed", "approved")}, nil
 			})
-			s.ExecuteWorkflow(workflows.Type, workflows.Input{Reference: "A1", CustomerID: person, Policy: kyc.DefaultPolicy(), Carried: &workflows.State{Case: c}})
+			s.ExecuteWorkflow(workflows.Type, workflows.Input{Reference: "A1", CustomerID: person, Policy: kyc.DefaultPolicy(),
+				Carried: &workflows.State{Case: c}})
 			require.NoError(t, s.GetWorkflowError())
 			require.Equal(t, []string{want}, told)
 		})

@@ -84,7 +84,8 @@ func Details(v kyc.View) string {
 // a slash at its end. The tab belongs to one run: after a reset or a long history
 // the case has another.
 func DetailsPage(ui, namespace string, e *commonpb.WorkflowExecution) string {
-	return ui + "/namespaces/" + url.PathEscape(namespace) + "/workflows/" + url.PathEscape(e.GetWorkflowId()) + "/" + url.PathEscape(e.GetRunId()) + "/user-metadata"
+	return ui + "/namespaces/" + url.PathEscape(namespace) + "/workflows/" + url.PathEscape(e.GetWorkflowId()) + "/" +
+		url.PathEscape(e.GetRunId()) + "/user-metadata"
 }
 
 func when(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }

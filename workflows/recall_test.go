@@ -31,7 +31,8 @@ func (p *post) report(in time.Duration, r workflows.Report) {
 // know is not sent again, and nothing else is left out.
 func TestAResetCaseReportsOnlyWhatIsNew(t *testing.T) {
 	told := lived("pending_step_up", "waiting_review", "pending_step_up", "waiting_review")
-	review, documents, approved := single("waiting_review", ""), single("pending_step_up", ""), single("completed", "approved")
+	review, documents, approved := single("waiting_review", ""), single("pending_step_up", ""), single("completed",
+		"approved")
 	for name, test := range map[string]struct {
 		learned []kyc.Snapshot
 		sent    int // of these, the latest
@@ -62,7 +63,8 @@ func TestAResetCaseReportsOnlyWhatIsNew(t *testing.T) {
 // A decided case that is reset may hold an answer of ConnectFi's in its history that
 // the decision has overtaken: nothing of what follows is news, unless it ends otherwise.
 func TestADecidedCaseThatIsResetReportsNothingAgain(t *testing.T) {
-	review, approved, denied := single("waiting_review", ""), single("completed", "approved"), single("completed", "Denied")
+	review, approved, denied := single("waiting_review", ""), single("completed", "approved"), single("completed",
+		"Denied")
 	told := lived("pending_step_up", "waiting_review", "completed")
 	for name, test := range map[string]struct {
 		learned []kyc.Snapshot
@@ -167,11 +169,13 @@ func TestEachCaseReportsToItsOwnCaller(t *testing.T) {
 		return 0
 	}
 	first, second := lived("waiting_review"), rerun(time.Hour, single("completed", "approved"))
-	other := workflows.Terms{Case: "another run", CustomerID: "cstap_other", WebhookURL: "http://other.example", Until: begin.Add(100 * day)}
+	other := workflows.Terms{Case: "another run", CustomerID: "cstap_other", WebhookURL: "http://other.example",
+		Until: begin.Add(100 * day)}
 	p.report(time.Hour, workflows.Report{Terms: other, Notices: second})
 	p.RegisterDelayedCallback(func() { p.resend("1") }, 90*time.Minute) // a delivery that begins under the second case
 	end := p.run(both(), first...)
-	require.Equal(t, map[string]string{first[0].ID: "http://caller.example " + person, second[0].ID: "http://other.example cstap_other"}, addresses)
+	require.Equal(t, map[string]string{first[0].ID: "http://caller.example " + person,
+		second[0].ID: "http://other.example cstap_other"}, addresses)
 	require.Equal(t, ids(first), p.took[activities.ReceiverGlobal], "the second one has no receiver of all")
 	require.Len(t, end.Events(), 2)
 }

@@ -84,7 +84,8 @@ func deliver(t *testing.T, timeout time.Duration, receivers map[activities.Recei
 	s, secret := newStreet(t), delivery.NewSecret()
 	secrets, err := delivery.ParseSecrets(secret)
 	require.NoError(t, err)
-	sender, err := delivery.New(delivery.Config{Secrets: secrets, AllowPrivate: !receivers[activities.ReceiverCaller].forbidden, Timeout: timeout})
+	sender, err := delivery.New(delivery.Config{Secrets: secrets,
+		AllowPrivate: !receivers[activities.ReceiverCaller].forbidden, Timeout: timeout})
 	require.NoError(t, err)
 	url := map[activities.Receiver]string{}
 	for who, r := range receivers {

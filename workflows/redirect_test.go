@@ -53,7 +53,8 @@ func TestAnAddressIsChangedWithNothingToSendAgain(t *testing.T) {
 		return 0
 	}
 	changed := &eventsAnswer{}
-	p.RegisterDelayedCallback(func() { p.UpdateWorkflow(workflows.UpdateResend, "", changed, "", elsewhere) }, 90*time.Second)
+	p.RegisterDelayedCallback(func() { p.UpdateWorkflow(workflows.UpdateResend, "", changed, "", elsewhere) },
+		90*time.Second)
 	l := both()
 	notices := lived("waiting_review", "completed")
 	p.RegisterDelayedCallback(func() {
@@ -81,7 +82,8 @@ func TestAnEndedNotifierGoesOnToTheNewAddress(t *testing.T) {
 	}
 	end = again.run(ledger)
 	require.Equal(t, ids(notices[1:]), again.took[activities.ReceiverCaller])
-	require.False(t, receipt(end, notices[1].ID, activities.ReceiverCaller).DeliveredAt.IsZero(), "a new address has not said that it wants nothing more")
+	require.False(t, receipt(end, notices[1].ID, activities.ReceiverCaller).DeliveredAt.IsZero(),
+		"a new address has not said that it wants nothing more")
 }
 
 // A caller that had no address hears of an event that is named, if it is one of

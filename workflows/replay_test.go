@@ -40,12 +40,14 @@ func TestAnIncompatibleChangeIsCaught(t *testing.T) {
 			}
 			return workflows.KYC(ctx, in)
 		}, workflow.RegisterOptions{Name: workflows.Type})
-		replayer.RegisterWorkflowWithOptions(func(ctx workflow.Context, ledger workflows.NotifierState) (workflows.NotifierState, error) {
+		replayer.RegisterWorkflowWithOptions(func(ctx workflow.Context, ledger workflows.NotifierState) (
+			workflows.NotifierState, error) {
 			return ledger, nil // which delivers nothing
 		}, workflow.RegisterOptions{Name: workflows.NotifyType})
 		started := history.Events[0].GetWorkflowExecutionStartedEventAttributes()
 		require.Error(t, replayer.ReplayWorkflowHistoryWithOptions(nil, history, worker.ReplayWorkflowHistoryOptions{
-			OriginalExecution: workflow.Execution{ID: started.GetWorkflowId(), RunID: started.GetOriginalExecutionRunId()}}), path)
+			OriginalExecution: workflow.Execution{ID: started.GetWorkflowId(), RunID: started.GetOriginalExecutionRunId()}}),
+			path)
 	}
 }
 
@@ -62,7 +64,8 @@ func TestGoldenHistoriesCoverThePaths(t *testing.T) {
 			}
 		}
 	}
-	for _, e := range []enumspb.EventType{enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED,
+	for _, e := range []enumspb.EventType{enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED,
+		enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED,
 		enumspb.EVENT_TYPE_TIMER_FIRED, enumspb.EVENT_TYPE_TIMER_CANCELED, enumspb.EVENT_TYPE_ACTIVITY_TASK_FAILED,
 		enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW, enumspb.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED,
 		enumspb.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED, enumspb.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,

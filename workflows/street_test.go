@@ -46,7 +46,8 @@ type street struct {
 
 func newStreet(t *testing.T) *street {
 	var suite testsuite.WorkflowTestSuite
-	s := &street{post: &post{TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), t: t}, tried: map[activities.Receiver][]try{},
+	s := &street{post: &post{TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), t: t},
+		tried: map[activities.Receiver][]try{},
 		heard: map[activities.Receiver][]try{}, dialled: map[activities.Receiver]bool{}}
 	workflows.Register(s)
 	s.SetStartTime(begin)
@@ -133,8 +134,10 @@ type witness struct {
 	street *street
 }
 
-func (w *witness) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
-	return &witness{ActivityInboundInterceptorBase: interceptor.ActivityInboundInterceptorBase{Next: next}, street: w.street}
+func (w *witness) InterceptActivity(_ context.Context,
+	next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+	return &witness{ActivityInboundInterceptorBase: interceptor.ActivityInboundInterceptorBase{Next: next},
+		street: w.street}
 }
 
 func (w *witness) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {

@@ -157,7 +157,8 @@ func TestACaseGoesByDurationsAndUTC(t *testing.T) {
 			require.Equal(t, kyc.Expired, v.Stage)
 			require.Contains(t, details, "until** "+test.until)
 			require.Contains(t, details, "| "+test.start.UTC().Format("2006-01-02 15:04:05")+" | the case was started |")
-			require.Equal(t, []time.Duration{3 * day, 7 * day, 14 * day, 28 * day, 30 * day}, ages(v, kyc.EntryReminder, string(kyc.Expired)))
+			require.Equal(t, []time.Duration{3 * day, 7 * day, 14 * day, 28 * day, 30 * day}, ages(v, kyc.EntryReminder,
+				string(kyc.Expired)))
 		})
 	}
 }

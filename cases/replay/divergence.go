@@ -13,8 +13,9 @@ import (
 // NonDeterminismError says where this build would do something else than a history
 // says it was done.
 type NonDeterminismError struct {
-	Event  *historypb.HistoryEvent // the first that this build would not have written, or what it would have added something to
-	Reason string                  // one line, with nothing in it that was ever encrypted
+	// the first that this build would not have written, or what it would have added something to
+	Event  *historypb.HistoryEvent
+	Reason string // one line, with nothing in it that was ever encrypted
 }
 
 func (e *NonDeterminismError) Error() string {
@@ -64,7 +65,8 @@ func (r Replayer) firstDivergence(events []*historypb.HistoryEvent, whole error)
 }
 
 // attributeName is what tells an event or a command from others of its type.
-var attributeName = regexp.MustCompile(`\b(?:(?:ActivityType|WorkflowType):\(Name:|TimerId:|MarkerName:|SignalName:)([^,()]+)`)
+var attributeName = regexp.MustCompile(
+	`\b(?:(?:ActivityType|WorkflowType):\(Name:|TimerId:|MarkerName:|SignalName:)([^,()]+)`)
 
 // summarize is the first line of what the SDK says, with the name of an activity or
 // the like in place of all its attributes, which are in brackets.

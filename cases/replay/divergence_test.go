@@ -20,7 +20,8 @@ func TestOpenHistoriesReplay(t *testing.T) {
 	for path, history := range all {
 		for i, event := range history.Events[1:] {
 			switch event.GetEventType() {
-			case enumspb.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED, enumspb.EVENT_TYPE_WORKFLOW_TASK_STARTED, enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+			case enumspb.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED, enumspb.EVENT_TYPE_WORKFLOW_TASK_STARTED,
+				enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
 				cut := &historypb.History{Events: history.Events[:i+1]}
 				require.NoError(t, replay.Replayer(keyset.WorkerConverters()).Replay(cut), "%s up to event %d", path, i+1)
 			}
@@ -50,7 +51,8 @@ func TestTheDivergenceIsNamed(t *testing.T) {
 				var divergence *replay.NonDeterminismError
 				require.ErrorAs(t, replayer.Replay(h), &divergence, "%s event %d", path, event.GetEventId())
 				require.Equal(t, event.GetEventId(), divergence.Event.GetEventId(), "%s: %v", path, divergence)
-				require.Contains(t, divergence.Reason, "history event is ActivityTaskScheduled Other, replay command is ScheduleActivityTask "+name)
+				require.Contains(t, divergence.Reason,
+					"history event is ActivityTaskScheduled Other, replay command is ScheduleActivityTask "+name)
 			}
 		}
 	}
@@ -77,18 +79,22 @@ func TestHowHistoriesPart(t *testing.T) {
 		says  string
 	}{
 		{"a timer is another", func(h *historypb.History) { h.Events[12].GetTimerStartedEventAttributes().TimerId = "other" },
-			"event 13, TimerStarted: [TMPRL1100] During replay, a matching Timer command was expected in history event position other."},
+			"event 13, TimerStarted: [TMPRL1100] During replay, a matching Timer command was expected in history event " +
+				"position other."},
 		{"something was not done", func(h *historypb.History) { // the last thing of what was decided with event 32
 			h.Events = h.Events[:34]
 		}, "event 32, WorkflowTaskCompleted: [TMPRL1100] nondeterministic workflow: extra replay command for CancelTimer"},
 		{"something was done that nobody would do", func(h *historypb.History) {
 			h.Events[34] = &historypb.HistoryEvent{EventId: 35, EventType: enumspb.EVENT_TYPE_TIMER_STARTED,
-				Attributes: &historypb.HistoryEvent_TimerStartedEventAttributes{TimerStartedEventAttributes: &historypb.TimerStartedEventAttributes{TimerId: "35", WorkflowTaskCompletedEventId: 32}}}
+				Attributes: &historypb.HistoryEvent_TimerStartedEventAttributes{
+					TimerStartedEventAttributes: &historypb.TimerStartedEventAttributes{TimerId: "35",
+						WorkflowTaskCompletedEventId: 32}}}
 		}, "event 35, TimerStarted: [TMPRL1100] During replay, a matching Timer command was expected"},
 		{"a read was an activity", func(h *historypb.History) { // as it was before reads were tried within the task
 			h.Events[32] = &historypb.HistoryEvent{EventId: 33, EventType: enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED,
-				Attributes: &historypb.HistoryEvent_ActivityTaskScheduledEventAttributes{ActivityTaskScheduledEventAttributes: &historypb.ActivityTaskScheduledEventAttributes{
-					ActivityId: "33", WorkflowTaskCompletedEventId: 32, ActivityType: &commonpb.ActivityType{Name: "ReadStatus"}}}}
+				Attributes: &historypb.HistoryEvent_ActivityTaskScheduledEventAttributes{
+					ActivityTaskScheduledEventAttributes: &historypb.ActivityTaskScheduledEventAttributes{
+						ActivityId: "33", WorkflowTaskCompletedEventId: 32, ActivityType: &commonpb.ActivityType{Name: "ReadStatus"}}}}
 		}, "event 33, ActivityTaskScheduled: [TMPRL1100]"},
 		{"its end is another", func(h *historypb.History) {
 			h.Events[35].EventType = enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW

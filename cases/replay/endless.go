@@ -39,8 +39,10 @@ func newStepLimit(events int) *stepLimit {
 	return &stepLimit{steps: stepsAtFirst + stepsPerEvent*events, until: time.Now().Add(replayWithin)}
 }
 
-func (l *stepLimit) InterceptWorkflow(_ workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
-	return &limitedInbound{WorkflowInboundInterceptorBase: interceptor.WorkflowInboundInterceptorBase{Next: next}, limit: l}
+func (l *stepLimit) InterceptWorkflow(_ workflow.Context,
+	next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
+	return &limitedInbound{WorkflowInboundInterceptorBase: interceptor.WorkflowInboundInterceptorBase{Next: next},
+		limit: l}
 }
 
 // step is taken by one coroutine at a time.
@@ -82,7 +84,8 @@ func (o *limitedOutbound) NewTimer(ctx workflow.Context, d time.Duration) workfl
 	return o.Next.NewTimer(ctx, d)
 }
 
-func (o *limitedOutbound) NewTimerWithOptions(ctx workflow.Context, d time.Duration, options workflow.TimerOptions) workflow.Future {
+func (o *limitedOutbound) NewTimerWithOptions(ctx workflow.Context, d time.Duration,
+	options workflow.TimerOptions) workflow.Future {
 	o.limit.step()
 	return o.Next.NewTimerWithOptions(ctx, d, options)
 }

@@ -71,7 +71,8 @@ func (r Replayer) replay(events []*historypb.HistoryEvent) error {
 }
 
 func (r Replayer) replayAs(events []*historypb.HistoryEvent, register func(worker.WorkflowRegistry)) error {
-	replayer, err := worker.NewWorkflowReplayerWithOptions(worker.WorkflowReplayerOptions{DataConverter: r.Data, FailureConverter: r.Failures,
+	replayer, err := worker.NewWorkflowReplayerWithOptions(worker.WorkflowReplayerOptions{DataConverter: r.Data,
+		FailureConverter:         r.Failures,
 		DisableDeadlockDetection: true, // a busy machine is no deadlock
 		Interceptors:             []interceptor.WorkerInterceptor{newStepLimit(len(events))}})
 	if err != nil {
@@ -80,6 +81,8 @@ func (r Replayer) replayAs(events []*historypb.HistoryEvent, register func(worke
 	register(replayer)
 	// Payloads open in their own workflow only, so it has to be said which it was.
 	started := events[0].GetWorkflowExecutionStartedEventAttributes()
-	return replayer.ReplayWorkflowHistoryWithOptions(log.NewStructuredLogger(slog.New(slog.DiscardHandler)), &historypb.History{Events: events},
-		worker.ReplayWorkflowHistoryOptions{OriginalExecution: workflow.Execution{ID: started.GetWorkflowId(), RunID: started.GetOriginalExecutionRunId()}})
+	return replayer.ReplayWorkflowHistoryWithOptions(log.NewStructuredLogger(slog.New(slog.DiscardHandler)),
+		&historypb.History{Events: events},
+		worker.ReplayWorkflowHistoryOptions{OriginalExecution: workflow.Execution{ID: started.GetWorkflowId(),
+			RunID: started.GetOriginalExecutionRunId()}})
 }

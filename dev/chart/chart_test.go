@@ -150,7 +150,8 @@ func TestHelmHasNothingAgainstIt(t *testing.T) {
 func TestTheScalerKnowsWhatItIsTold(t *testing.T) {
 	schemas, err := loadSchemas(t.Context())
 	require.NoError(t, err)
-	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(schemas.keda, "pkg", "scalers", "temporal_scaler.go"), nil, parser.SkipObjectResolution)
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(schemas.keda, "pkg", "scalers", "temporal_scaler.go"),
+		nil, parser.SkipObjectResolution)
 	require.NoError(t, err)
 	known := map[string]string{}
 	ast.Inspect(file, func(node ast.Node) bool {
@@ -222,8 +223,9 @@ func TestValuesThatCannotWorkAreRefused(t *testing.T) {
 		"config.trustedProxies must be set where the ingress is on": "ingress: {enabled: true, host: verify.example.com}",
 		"jobs.promote promotes a version of worker.deployment":      "jobs: {promote: {enabled: true}}",
 		"codec.origins must be set where the codec endpoint is on":  "codec: {enabled: true}",
-		"KEDA speaks TLS to Temporal only with":                     "{temporal: {tls: true}, worker: {keda: {enabled: true}}}",
-		"ingress.host must be set where the ingress is on":          "ingress: {enabled: true}",
+		"KEDA speaks TLS to Temporal only with": "{temporal: {tls: true}, worker: {keda: {enabled: " +
+			"true}}}",
+		"ingress.host must be set where the ingress is on": "ingress: {enabled: true}",
 	} {
 		t.Run(says, func(t *testing.T) {
 			_, err := render(chart, plain, with(t, values))

@@ -67,7 +67,8 @@ func TestImagesAreOfThisRelease(t *testing.T) {
 		for name, pod := range pods(t, r) {
 			c := pod.Spec.Containers[0]
 			require.Len(t, pod.Spec.Containers, 1, name)
-			require.Regexp(t, `(^|/)`+c.Name+`(:`+regexp.QuoteMeta(r.version)+`|@sha256:[0-9a-f]{64}|:0\.0\.9|:0\.0\.8-rc\.1|:20260131|:20251231)$`, c.Image, name)
+			require.Regexp(t, `(^|/)`+c.Name+`(:`+regexp.QuoteMeta(r.version)+
+				`|@sha256:[0-9a-f]{64}|:0\.0\.9|:0\.0\.8-rc\.1|:20260131|:20251231)$`, c.Image, name)
 			require.DirExists(t, filepath.Join(root, c.Name), "the image of a program of ours")
 		}
 	})
@@ -89,7 +90,8 @@ func TestVariablesAreKnownAndNoSecrets(t *testing.T) {
 			for _, variable := range c.Env {
 				require.False(t, once[variable.Name], "%s has %s twice", name, variable.Name)
 				once[variable.Name] = true
-				if slices.Contains([]string{"GOMEMLIMIT", "GRPC_ENABLE_TXT_SERVICE_CONFIG", "AWS_REGION", "SSL_CERT_DIR"}, variable.Name) {
+				if slices.Contains([]string{"GOMEMLIMIT", "GRPC_ENABLE_TXT_SERVICE_CONFIG", "AWS_REGION", "SSL_CERT_DIR"},
+					variable.Name) {
 					continue // of Go's runtime, gRPC's, and of the sets' extraEnv
 				}
 				base, byFile := strings.CutSuffix(variable.Name, "_FILE")
@@ -104,7 +106,8 @@ func TestVariablesAreKnownAndNoSecrets(t *testing.T) {
 				}
 				require.Nil(t, variable.ValueFrom, variable.Name)
 				require.NotEmpty(t, variable.Value, variable.Name)
-				require.Equal(t, byFile, secret[base], "%s of %s: a secret comes by file, and nothing else does", variable.Name, name)
+				require.Equal(t, byFile, secret[base], "%s of %s: a secret comes by file, and nothing else does", variable.Name,
+					name)
 				seen[base] = true
 			}
 		}
@@ -113,7 +116,8 @@ func TestVariablesAreKnownAndNoSecrets(t *testing.T) {
 	for _, program := range []string{"worker", "webhook"} {
 		known, _ := variables(t, program)
 		for _, variable := range known {
-			require.True(t, seen[variable], "%s of the %s cannot be set: give it a value, or name it here with the reason", variable, program)
+			require.True(t, seen[variable], "%s of the %s cannot be set: give it a value, or name it here with the reason",
+				variable, program)
 		}
 	}
 }
@@ -124,7 +128,8 @@ func variables(t *testing.T, program string) (known []string, secret map[string]
 	ours := regexp.MustCompile(`^(KYC|CONNECTFI)_[A-Z_]+$`)
 	// Where no placeholder says so: a login is half of a password, and the starter's flags are no variables.
 	secret = map[string]bool{"CONNECTFI_LOGIN": true, "KYC_KEYSET": true, "KYC_TLS_CERT": true}
-	require.NoError(t, filepath.WalkDir(filepath.Join(root, program), func(file string, entry fs.DirEntry, err error) error {
+	require.NoError(t, filepath.WalkDir(filepath.Join(root, program), func(file string, entry fs.DirEntry,
+		err error) error {
 		if err != nil || entry.IsDir() || filepath.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") {
 			return err
 		}
@@ -217,7 +222,8 @@ func TestSecretsAreFilesThatAreThere(t *testing.T) {
 			}
 			for _, variable := range c.Env {
 				if strings.HasPrefix(variable.Value, "/") && variable.Name != "SSL_CERT_DIR" { // of the sets' extraEnv
-					require.True(t, there[variable.Value], "%s of %s names %s, which is not there", variable.Name, name, variable.Value)
+					require.True(t, there[variable.Value], "%s of %s names %s, which is not there", variable.Name, name,
+						variable.Value)
 					delete(there, variable.Value)
 				}
 			}
@@ -301,7 +307,8 @@ func TestTheWebhookHasTheMemoryThatIsAddedUp(t *testing.T) {
 		require.NoError(t, err)
 		require.Less(t, soft<<20, c.Resources.Limits.Memory().Value(), "room for what is not Go's")
 		if c.Name == "webhook" {
-			require.Contains(t, text(t, "docs", "reliability.md"), "`GOMEMLIMIT` is "+limit+" and the container has "+strconv.FormatInt(c.Resources.Limits.Memory().Value()>>20, 10)+"m")
+			require.Contains(t, text(t, "docs", "reliability.md"), "`GOMEMLIMIT` is "+limit+" and the container has "+
+				strconv.FormatInt(c.Resources.Limits.Memory().Value()>>20, 10)+"m")
 		}
 	}
 }

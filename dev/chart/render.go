@@ -62,7 +62,8 @@ func render(directory string, files ...string) (*release, error) {
 		return nil, err
 	}
 	capabilities.KubeVersion = *kube
-	all, err := util.ToRenderValues(chart, values, common.ReleaseOptions{Name: releaseName, Namespace: namespace, IsInstall: true, Revision: 1}, capabilities)
+	all, err := util.ToRenderValues(chart, values, common.ReleaseOptions{Name: releaseName, Namespace: namespace,
+		IsInstall: true, Revision: 1}, capabilities)
 	if err != nil {
 		return nil, err
 	}

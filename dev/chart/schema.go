@@ -40,7 +40,8 @@ func loadSchemas(ctx context.Context) (*schemas, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, group := range []string{"api__v1", "apis__apps__v1", "apis__autoscaling__v2", "apis__batch__v1", "apis__networking.k8s.io__v1", "apis__policy__v1"} {
+	for _, group := range []string{"api__v1", "apis__apps__v1", "apis__autoscaling__v2", "apis__batch__v1",
+		"apis__networking.k8s.io__v1", "apis__policy__v1"} {
 		if err := s.openAPI(filepath.Join(kubernetes, "api", "openapi-spec", "v3", group+"_openapi.json")); err != nil {
 			return nil, err
 		}
@@ -53,8 +54,10 @@ func loadSchemas(ctx context.Context) (*schemas, error) {
 		return nil, err
 	}
 	const operator = "example/prometheus-operator-crd/monitoring.coreos.com_"
-	for _, file := range []string{filepath.Join(s.keda, "config/crd/bases/keda.sh_scaledobjects.yaml"), filepath.Join(s.keda, "config/crd/bases/keda.sh_triggerauthentications.yaml"),
-		filepath.Join(prometheus, operator+"servicemonitors.yaml"), filepath.Join(prometheus, operator+"prometheusrules.yaml")} {
+	for _, file := range []string{filepath.Join(s.keda, "config/crd/bases/keda.sh_scaledobjects.yaml"),
+		filepath.Join(s.keda, "config/crd/bases/keda.sh_triggerauthentications.yaml"),
+		filepath.Join(prometheus, operator+"servicemonitors.yaml"), filepath.Join(prometheus, operator+
+			"prometheusrules.yaml")} {
 		if err := s.definition(file); err != nil {
 			return nil, err
 		}
@@ -134,7 +137,8 @@ func (s *schemas) definition(file string) error {
 		if err := compiler.AddResource(at, schema); err != nil {
 			return err
 		}
-		if s.kinds[fmt.Sprintf("%s/%s %s", definition.Spec.Group, version.Name, definition.Spec.Names.Kind)], err = compiler.Compile(at); err != nil {
+		if s.kinds[fmt.Sprintf("%s/%s %s", definition.Spec.Group, version.Name, definition.Spec.Names.Kind)],
+			err = compiler.Compile(at); err != nil {
 			return err
 		}
 	}
@@ -147,7 +151,8 @@ func closed(schema any) {
 	switch schema := schema.(type) {
 	case map[string]any:
 		_, open := schema["additionalProperties"]
-		if _, names := schema["properties"].(map[string]any); names && !open && schema["x-kubernetes-preserve-unknown-fields"] != true {
+		if _, names := schema["properties"].(map[string]any); names && !open &&
+			schema["x-kubernetes-preserve-unknown-fields"] != true {
 			schema["additionalProperties"] = false
 		}
 		for _, part := range schema {

@@ -56,7 +56,8 @@ func TestSelectorsChooseWhomTheyMean(t *testing.T) {
 			require.False(t, *account.AutomountServiceAccountToken)
 		}
 		for _, d := range typed[appsv1.Deployment](t, r) {
-			require.Equal(t, []string{d.Name}, chosen(t, r, *d.Spec.Selector), "a Deployment that takes another's pods for its own ends them")
+			require.Equal(t, []string{d.Name}, chosen(t, r, *d.Spec.Selector),
+				"a Deployment that takes another's pods for its own ends them")
 			if d.Spec.Template.Spec.Containers[0].Name != "sandbox" {
 				require.Equal(t, 1, guarded[d.Name], "%s has no disruption budget", d.Name)
 				for _, spread := range d.Spec.Template.Spec.TopologySpreadConstraints {
@@ -66,7 +67,8 @@ func TestSelectorsChooseWhomTheyMean(t *testing.T) {
 			}
 		}
 		for name, pod := range all {
-			require.True(t, accounts[pod.Spec.ServiceAccountName], "%s runs as %s, which is nobody", name, pod.Spec.ServiceAccountName)
+			require.True(t, accounts[pod.Spec.ServiceAccountName], "%s runs as %s, which is nobody", name,
+				pod.Spec.ServiceAccountName)
 		}
 	})
 }
@@ -80,7 +82,8 @@ func TestServicesLeadSomewhere(t *testing.T) {
 			names := chosen(t, r, metav1.LabelSelector{MatchLabels: service.Spec.Selector})
 			require.NotEmpty(t, names, service.Name)
 			for _, name := range names {
-				require.True(t, listens(all[name], service.Spec.Ports[0].TargetPort), "%s has no port %s", name, service.Spec.Ports[0].TargetPort.String())
+				require.True(t, listens(all[name], service.Spec.Ports[0].TargetPort), "%s has no port %s", name,
+					service.Spec.Ports[0].TargetPort.String())
 				require.Contains(t, name, strings.TrimSuffix(service.Name, "-admin"))
 			}
 			if service.Spec.Ports[0].TargetPort.StrVal == "admin" {
@@ -144,7 +147,8 @@ func TestNetworkPoliciesLetInWhoMustComeIn(t *testing.T) {
 						require.NotEmpty(t, rule.From, "everybody would reach the admin port of %s", name)
 					}
 				}
-				require.Equal(t, all[name].Spec.Containers[0].Name == "webhook" || all[name].Spec.Containers[0].Name == "sandbox", public, name)
+				require.Equal(t, all[name].Spec.Containers[0].Name == "webhook" || all[name].Spec.Containers[0].Name == "sandbox",
+					public, name)
 			}
 			if len(policy.Spec.Egress) > 0 {
 				require.Contains(t, policy.Spec.PolicyTypes, networkingv1.PolicyTypeEgress)
@@ -229,8 +233,10 @@ func TestJobsComeInTheirOrder(t *testing.T) {
 	r := made(t, sets["cloud"]...)
 	hooks := map[string][2]string{}
 	for _, job := range typed[batchv1.Job](t, r) {
-		hooks[strings.TrimPrefix(job.Name, "prod-durable-kyc-")] = [2]string{job.Annotations["helm.sh/hook"], job.Annotations["helm.sh/hook-weight"]}
-		require.Equal(t, "before-hook-creation,hook-succeeded", job.Annotations["helm.sh/hook-delete-policy"], "what failed must stay to be read")
+		hooks[strings.TrimPrefix(job.Name, "prod-durable-kyc-")] = [2]string{job.Annotations["helm.sh/hook"],
+			job.Annotations["helm.sh/hook-weight"]}
+		require.Equal(t, "before-hook-creation,hook-succeeded", job.Annotations["helm.sh/hook-delete-policy"],
+			"what failed must stay to be read")
 		require.Equal(t, corev1.RestartPolicyNever, job.Spec.Template.Spec.RestartPolicy)
 		require.NotNil(t, job.Spec.ActiveDeadlineSeconds)
 	}
@@ -241,7 +247,8 @@ func TestJobsComeInTheirOrder(t *testing.T) {
 	}, hooks)
 	for _, account := range typed[corev1.ServiceAccount](t, r) {
 		if strings.HasSuffix(account.Name, "-jobs") {
-			require.Equal(t, "pre-install,pre-upgrade", account.Annotations["helm.sh/hook"], "it must be there before the jobs are")
+			require.Equal(t, "pre-install,pre-upgrade", account.Annotations["helm.sh/hook"],
+				"it must be there before the jobs are")
 			require.Equal(t, "-10", account.Annotations["helm.sh/hook-weight"])
 		}
 	}
@@ -252,6 +259,7 @@ func TestNotesSayWhatIsLeftToDo(t *testing.T) {
 	require.Contains(t, made(t, plain).notes, "`starter setup` makes what is missing")
 	require.NotContains(t, made(t, sets["cloud"]...).notes, "starter setup")
 	require.Contains(t, made(t, plain, with(t, "worker: {deployment: kyc}")).notes, "starter setup --promote 0.1.0")
-	require.Contains(t, made(t, plain, with(t, "config: {documents: 'file:///documents'}")).notes, "WARNING: config.documents")
+	require.Contains(t, made(t, plain, with(t, "config: {documents: 'file:///documents'}")).notes,
+		"WARNING: config.documents")
 	require.Contains(t, made(t, sets["trial"]...).notes, "nobody's identity is checked")
 }

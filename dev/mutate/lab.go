@@ -116,8 +116,8 @@ func (l *lab) sites(file string) (all []*site) {
 
 var compileError = regexp.MustCompile(`(?m)^(?:\./)?(\S+\.go):(\d+):(?:\d+:)? `)
 
-// buildAll builds the tests with all mutants in them. What does not compile, such as a call in place of a constant or the
-// difference of two texts, is left for a build of its own.
+// buildAll builds the tests with all mutants in them. What does not compile, such as a call in place of a constant or
+// the difference of two texts, is left for a build of its own.
 func (l *lab) buildAll(ctx context.Context) (string, error) {
 	name, err := exec.CommandContext(ctx, "go", "list", "-f", "{{.Name}}", "./"+l.pkg).Output()
 	if err != nil {
@@ -152,7 +152,8 @@ func (l *lab) leave(out []byte) (any bool) {
 		line, _ := strconv.Atoi(string(found[2]))
 		for _, m := range l.mutants {
 			s := m.site
-			if filepath.Base(s.file) == filepath.Base(string(found[1])) && s.lines[0] <= line && line <= s.lines[1] && !s.unchanged {
+			if filepath.Base(s.file) == filepath.Base(string(found[1])) && s.lines[0] <= line && line <= s.lines[1] &&
+				!s.unchanged {
 				s.unchanged, any = true, true
 			}
 		}
@@ -170,12 +171,14 @@ func (l *lab) restore() error {
 }
 
 func (l *lab) build(ctx context.Context, binary string) ([]byte, error) {
-	command := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-gcflags=-e", "-ldflags=-s -w", "-o", binary, "./"+l.pkg)
+	command := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off", "-gcflags=-e", "-ldflags=-s -w", "-o", binary,
+		"./"+l.pkg)
 	command.Dir = l.tree
 	return command.CombinedOutput()
 }
 
-// baseline runs the tests without a mutant. Drawn tests draw the same each time, so that a mutant's fate does not change.
+// baseline runs the tests without a mutant. Drawn tests draw the same each time, so that a mutant's fate does not
+// change.
 func (l *lab) baseline(ctx context.Context, binary string) error {
 	l.usual = 5 * time.Minute
 	for _, flags := range [][]string{{"-rapid.seed=1", "-rapid.nofailfile"}, nil} {
@@ -251,11 +254,13 @@ func (l *lab) tryAlone(ctx context.Context, m *mutant, number int) status {
 }
 
 // test runs a test binary in its package's folder, with one mutant switched on. work is the processor's time it took.
-func (l *lab) test(ctx context.Context, binary string, number, timeout int) (out []byte, work time.Duration, err error) {
+func (l *lab) test(ctx context.Context, binary string, number, timeout int) (out []byte, work time.Duration,
+	err error) {
 	limit := l.usual*time.Duration(l.slack*timeout) + l.grace
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, context.DeadlineExceeded)
 	defer cancel()
-	command := exec.CommandContext(ctx, binary, append([]string{"-test.failfast", "-test.paniconexit0", "-test.timeout=0"}, l.flags...)...)
+	command := exec.CommandContext(ctx, binary, append([]string{"-test.failfast", "-test.paniconexit0", "-test.timeout=0"},
+		l.flags...)...)
 	command.Dir = filepath.Join(l.tree, l.pkg)
 	command.Env = append(os.Environ(), fmt.Sprintf("MUTANT=%d", number))
 	command.WaitDelay = time.Second

@@ -22,7 +22,8 @@ func (i id) place() string {
 	return strings.Join([]string{i.file, i.function, i.mutation, strconv.Itoa(i.number)}, " ")
 }
 
-// readList reads the mutants that may live: of each its place, its line and, in what follows up to an empty line, the reason.
+// readList reads the mutants that may live: of each its place, its line and, in what follows up to an empty line, the
+// reason.
 func readList(name string) (map[id]bool, error) {
 	text, err := os.ReadFile(name)
 	if err != nil {
@@ -58,7 +59,8 @@ func check(out io.Writer, pkg string, mutants []*mutant, allowed map[id]bool, al
 			continue
 		}
 		if found[m.id] = allowed[m.id]; !allowed[m.id] {
-			errs = append(errs, fmt.Errorf("%s and is not on the list (line %d):\n%s\n| %s", m.status, m.line, m.id.place(), m.id.text))
+			errs = append(errs, fmt.Errorf("%s and is not on the list (line %d):\n%s\n| %s", m.status, m.line, m.id.place(),
+				m.id.text))
 		}
 	}
 	tried := len(mutants) - count[uncompiled]

@@ -1,5 +1,6 @@
 // Command mutate changes one operator of a package at a time, runs the package's own tests, and holds what they do not
-// notice against living.txt, the list of the mutants that may live. docs/testing.md says how it is used and why it is ours.
+// notice against living.txt, the list of the mutants that may live. docs/testing.md says how it is used and why it is
+// ours.
 package main
 
 import (
@@ -26,8 +27,11 @@ func main() {
 
 func mutate(ctx context.Context) error {
 	workers := flag.Int("workers", 2, "mutants tried at once")
-	slack := flag.Int("timeout", 5, "how many times as long as the tests take a mutant may take; one that takes longer is tried once more, with four times that")
-	only := flag.String("only", "", "only the mutants in these lines, such as kyc/case.go:12,kyc/next.go:40: for work on a test")
+	slack := flag.Int("timeout", 5,
+		"how many times as long as the tests take a mutant may take; one that takes longer is tried once more, with four "+
+			"times that")
+	only := flag.String("only", "",
+		"only the mutants in these lines, such as kyc/case.go:12,kyc/next.go:40: for work on a test")
 	flag.Parse()
 	allowed, err := readList("dev/mutate/living.txt")
 	if err != nil {

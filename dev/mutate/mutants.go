@@ -117,7 +117,8 @@ func findIn(name string, text []byte) (all []*mutant, err error) {
 	for _, s := range sites {
 		line := set.Position(file.FileStart + token.Pos(s.at)).Line
 		for _, operator := range operators[s.operator] {
-			i := id{name, functionAt(set, file, line), s.operator.String() + "→" + operator.String(), 0, strings.TrimSpace(lines[line-1])}
+			i := id{name, functionAt(set, file, line), s.operator.String() + "→" + operator.String(), 0,
+				strings.TrimSpace(lines[line-1])}
 			seen[i]++
 			numbered := i
 			numbered.number = seen[i]

@@ -44,7 +44,8 @@ func TestAMutantIsKnownByItsLineAndNotItsNumber(t *testing.T) {
 		{"a/a.go", "first", "<→<=", 1, "if a < b {"}, {"a/a.go", "first", "<→>=", 1, "if a < b {"},
 		{"a/a.go", "first", "==→!=", 1, "return a == b"},
 		{"a/a.go", "first", "<→<=", 2, "if a < b {"}, {"a/a.go", "first", "<→>=", 2, "if a < b {"},
-		{"a/a.go", "first", "==→!=", 1, "return a == 0 && b == 0"}, {"a/a.go", "first", "==→!=", 2, "return a == 0 && b == 0"},
+		{"a/a.go", "first", "==→!=", 1, "return a == 0 && b == 0"}, {"a/a.go", "first", "==→!=", 2,
+			"return a == 0 && b == 0"},
 	}, found)
 	require.Equal(t, found, ids(t, strings.Replace(source, "func", "// A line more.\nfunc", 1)))
 }
@@ -52,7 +53,8 @@ func TestAMutantIsKnownByItsLineAndNotItsNumber(t *testing.T) {
 func TestTheListIsRead(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "living.txt")
 	for what, test := range map[string]struct{ text, says string }{
-		"good":         {"# What this is.\n# In two lines.\n\na/a.go first <→<= 2\n| if a < b {\nBecause.\nAnd more.\n\na/a.go - *→/ 1\n| const wait = 2 * 3\nBecause.\n", ""},
+		"good": {"# What this is.\n# In two lines.\n\na/a.go first <→<= 2\n| if a < b {\nBecause.\nAnd " +
+			"more.\n\na/a.go - *→/ 1\n| const wait = 2 * 3\nBecause.\n", ""},
 		"no reason":    {"a/a.go first <→<= 2\n| if a < b {\n", "a place, a line and a reason"},
 		"no line":      {"a/a.go first <→<= 2\nBecause.\nAnd more.\n", "a place, a line and a reason"},
 		"no number":    {"a/a.go first <→<= two\n| if a < b {\nBecause.\n", "invalid syntax"},
@@ -63,7 +65,8 @@ func TestTheListIsRead(t *testing.T) {
 			allowed, err := readList(name)
 			if test.says == "" {
 				require.NoError(t, err)
-				require.Equal(t, map[id]bool{{"a/a.go", "first", "<→<=", 2, "if a < b {"}: true, {"a/a.go", "-", "*→/", 1, "const wait = 2 * 3"}: true}, allowed)
+				require.Equal(t, map[id]bool{{"a/a.go", "first", "<→<=", 2, "if a < b {"}: true, {"a/a.go", "-", "*→/", 1,
+					"const wait = 2 * 3"}: true}, allowed)
 				return
 			}
 			require.ErrorContains(t, err, test.says)
@@ -87,11 +90,14 @@ func TestWhatPasses(t *testing.T) {
 		part    bool // of the package's lines
 		says    string
 	}{
-		"all but the listed one":        {many(19, killed, one(lived, listed)), false, ""},
-		"one that does not end":         {many(19, killed, one(timedOut, listed)), false, ""},
-		"another that does not end":     {many(40, killed, one(lived, listed), one(timedOut, other)), false, "is not on the list"},
-		"another lives":                 {many(40, killed, one(lived, listed), one(lived, other)), false, "is not on the list"},
-		"another was never tried":       {many(40, killed, one(lived, listed), one(unattempted, other)), false, "is not on the list"},
+		"all but the listed one": {many(19, killed, one(lived, listed)), false, ""},
+		"one that does not end":  {many(19, killed, one(timedOut, listed)), false, ""},
+		"another that does not end": {many(40, killed, one(lived, listed), one(timedOut, other)), false,
+			"is not on the list"},
+		"another lives": {many(40, killed, one(lived, listed), one(lived, other)), false,
+			"is not on the list"},
+		"another was never tried": {many(40, killed, one(lived, listed), one(unattempted, other)), false,
+			"is not on the list"},
 		"too few":                       {many(18, killed, one(lived, listed)), false, "94.7 %"},
 		"what does not compile is none": {many(18, killed, many(40, uncompiled, one(lived, listed))...), false, "94.7 %"},
 		"the listed one dies":           {many(19, killed, one(killed, listed)), false, "does not live"},
@@ -163,11 +169,13 @@ func TestFirst(t *testing.T) {
 }
 `
 
-// What every kind of mutant comes to: one that no test sees, one that does not end and one that does not compile among them.
+// What every kind of mutant comes to: one that no test sees, one that does not end and one that does not compile among
+// them.
 func TestEveryMutantIsTried(t *testing.T) {
 	t.Chdir(t.TempDir())
 	require.NoError(t, exec.CommandContext(t.Context(), "git", "init", "-q").Run())
-	for name, text := range map[string]string{"go.mod": "module a.test\n\ngo 1.26\n", "a/a.go": tried, "a/a_test.go": tests} {
+	for name, text := range map[string]string{"go.mod": "module a.test\n\ngo 1.26\n", "a/a.go": tried,
+		"a/a_test.go": tests} {
 		require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o700))
 		require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
 	}

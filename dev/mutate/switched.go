@@ -50,7 +50,10 @@ func (w writer) write(out *bytes.Buffer, from, to int, sites []*site) {
 // part is one operand as it is written.
 func (w writer) part(span [2]int, inner []*site) string {
 	var out bytes.Buffer
-	w.write(&out, span[0], span[1], slices.DeleteFunc(slices.Clone(inner), func(s *site) bool { return s.from < span[0] || s.to > span[1] }))
+	w.write(&out, span[0], span[1], slices.DeleteFunc(slices.Clone(inner), func(s *site) bool {
+		return s.from < span[0] ||
+			s.to > span[1]
+	}))
 	return out.String()
 }
 
@@ -71,7 +74,8 @@ func (w writer) writeSite(out *bytes.Buffer, s *site, inner []*site) {
 			return
 		}
 		length := len(s.operator.String())
-		fmt.Fprintf(out, "%s(%d, %s%s,%s%s)", arithmetic[s.operator], s.mutants[0], x, between(s.x[1], s.at), between(s.at+length, s.y[0]), y)
+		fmt.Fprintf(out, "%s(%d, %s%s,%s%s)", arithmetic[s.operator], s.mutants[0], x, between(s.x[1], s.at),
+			between(s.at+length, s.y[0]), y)
 	default: // a comparison: exactly one of these is evaluated
 		var all, none []string
 		for _, n := range s.mutants {
@@ -82,7 +86,8 @@ func (w writer) writeSite(out *bytes.Buffer, s *site, inner []*site) {
 	}
 }
 
-var arithmetic = map[token.Token]string{token.ADD: "mutantAdd", token.SUB: "mutantSubtract", token.MUL: "mutantMultiply",
+var arithmetic = map[token.Token]string{token.ADD: "mutantAdd", token.SUB: "mutantSubtract",
+	token.MUL: "mutantMultiply",
 	token.QUO: "mutantDivide", token.REM: "mutantRemainder"}
 
 // helpers is the file that is added to the package.

@@ -34,7 +34,10 @@ func pack(to string, entries []entry) (err error) {
 		return err
 	}
 	archive := tar.NewWriter(zipped)
-	for _, e := range slices.SortedFunc(slices.Values(entries), func(a, b entry) int { return strings.Compare(a.name, b.name) }) {
+	for _, e := range slices.SortedFunc(slices.Values(entries), func(a, b entry) int {
+		return strings.Compare(a.name,
+			b.name)
+	}) {
 		if err := add(archive, e); err != nil {
 			return err
 		}
@@ -52,7 +55,8 @@ func add(archive *tar.Writer, e entry) error {
 	if err != nil {
 		return err
 	}
-	if err := archive.WriteHeader(&tar.Header{Name: e.name, Mode: e.mode, Size: info.Size(), ModTime: time.Unix(0, 0), Format: tar.FormatUSTAR}); err != nil {
+	if err := archive.WriteHeader(&tar.Header{Name: e.name, Mode: e.mode, Size: info.Size(), ModTime: time.Unix(0, 0),
+		Format: tar.FormatUSTAR}); err != nil {
 		return err
 	}
 	_, err = io.Copy(archive, file)

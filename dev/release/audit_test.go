@@ -19,7 +19,8 @@ func TestAuditTellsWhatItDidNotCheck(t *testing.T) {
 	}{
 		{"clean", database(t, "NeverDeclared"), 0, "audit: no known vulnerability is called\n"},
 		{"vulnerable", database(t, "NewBOMEncoder"), 1, "audit: known vulnerabilities are called: see above\n"},
-		{"unreachable", "http://127.0.0.1:1", 2, "audit: the vulnerability database http://127.0.0.1:1 cannot be reached, so nothing was checked\n"},
+		{"unreachable", "http://127.0.0.1:1", 2,
+			"audit: the vulnerability database http://127.0.0.1:1 cannot be reached, so nothing was checked\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			audit := exec.CommandContext(t.Context(), filepath.Join(root, "dev", "audit.sh"))

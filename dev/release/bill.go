@@ -16,18 +16,22 @@ import (
 // usual for this writes its own checksum into it, which does as well.
 func (r release) bill(linked map[string][]module, licences map[string]string) ([]byte, error) {
 	bill := cdx.NewBOM()
-	product := cdx.Component{BOMRef: "durable-kyc", Type: cdx.ComponentTypeApplication, Name: "durable-kyc", Version: r.version}
+	product := cdx.Component{BOMRef: "durable-kyc", Type: cdx.ComponentTypeApplication, Name: "durable-kyc",
+		Version: r.version}
 	bill.Metadata = &cdx.Metadata{Component: &product}
 	standard := "pkg:golang/std@" + runtime.Version()
-	components := []cdx.Component{{BOMRef: standard, PackageURL: standard, Type: cdx.ComponentTypeLibrary, Name: "std", Version: runtime.Version(), Licenses: named("BSD-3-Clause")}}
+	components := []cdx.Component{{BOMRef: standard, PackageURL: standard, Type: cdx.ComponentTypeLibrary, Name: "std",
+		Version: runtime.Version(), Licenses: named("BSD-3-Clause")}}
 	dependencies := []cdx.Dependency{{Ref: product.BOMRef, Dependencies: &programs}}
 	all := map[string]cdx.Component{}
 	for _, program := range programs {
-		components = append(components, cdx.Component{BOMRef: program, Type: cdx.ComponentTypeApplication, Name: program, Version: r.version})
+		components = append(components, cdx.Component{BOMRef: program, Type: cdx.ComponentTypeApplication, Name: program,
+			Version: r.version})
 		needs := []string{standard}
 		for _, m := range linked[program] {
 			needs = append(needs, m.url())
-			all[m.url()] = cdx.Component{BOMRef: m.url(), PackageURL: m.url(), Type: cdx.ComponentTypeLibrary, Name: m.Path, Version: m.Version,
+			all[m.url()] = cdx.Component{BOMRef: m.url(), PackageURL: m.url(), Type: cdx.ComponentTypeLibrary, Name: m.Path,
+				Version: m.Version,
 				// go.sum's checksum, which is of a list of files and of no file.
 				Properties: &[]cdx.Property{{Name: "go.sum", Value: m.Sum}}, Licenses: named(licences[m.Path])}
 		}

@@ -48,7 +48,8 @@ func checkVersion(source, version string) (warning string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if !strings.Contains(string(chart), "\nversion: "+version+"\n") || !strings.Contains(string(chart), "\nappVersion: \""+version+"\"\n") {
+	if !strings.Contains(string(chart), "\nversion: "+version+"\n") || !strings.Contains(string(chart), "\nappVersion: \""+
+		version+"\"\n") {
 		return "", fmt.Errorf("deploy/helm/Chart.yaml is not of %s: set version and appVersion", version)
 	}
 	if !regexp.MustCompile(`^\d{4}-\d\d-\d\d$`).Match(heading[1]) {
@@ -107,7 +108,8 @@ func (r release) make(ctx context.Context, platforms []string) error {
 			}
 		}
 		for _, program := range programs {
-			files = append(files, entry{name + "/" + program, filepath.Join(work, strings.ReplaceAll(platform, "/", "_"), program), 0o755})
+			files = append(files, entry{name + "/" + program, filepath.Join(work, strings.ReplaceAll(platform, "/", "_"),
+				program), 0o755})
 		}
 		if err := pack(filepath.Join(r.out, name+".tar.gz"), files); err != nil {
 			return err
@@ -130,13 +132,15 @@ func (r release) build(ctx context.Context, platform, directory string, programs
 	if !ok {
 		return fmt.Errorf("%q is no platform such as linux/amd64", platform)
 	}
-	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -X " + stamp + "=" + r.version, "-o", directory + string(filepath.Separator)}
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -X " + stamp + "=" + r.version, "-o",
+		directory + string(filepath.Separator)}
 	for _, program := range programs {
 		args = append(args, "./"+program)
 	}
 	command := exec.CommandContext(ctx, "go", args...)
 	command.Dir = r.source
-	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+system, "GOARCH="+processor, "GOFLAGS=", "GOEXPERIMENT=", "GOAMD64=v1", "GOARM64=v8.0",
+	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+system, "GOARCH="+processor, "GOFLAGS=", "GOEXPERIMENT=",
+		"GOAMD64=v1", "GOARM64=v8.0",
 		"GOFIPS140=off", "GOWORK=off", "GOTOOLCHAIN=local")
 	if said, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, said)

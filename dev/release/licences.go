@@ -68,7 +68,8 @@ func linked(ctx context.Context, source string) ([]module, error) {
 	for platform := range strings.SplitSeq(platforms, ",") {
 		system, processor, _ := strings.Cut(platform, "/")
 		command := exec.CommandContext(ctx, "go", args...)
-		command.Dir, command.Env = source, append(os.Environ(), "GOFLAGS=", "GOOS="+system, "GOARCH="+processor, "CGO_ENABLED=0")
+		command.Dir, command.Env = source, append(os.Environ(), "GOFLAGS=", "GOOS="+system, "GOARCH="+processor,
+			"CGO_ENABLED=0")
 		output, err := command.Output()
 		if err != nil {
 			return nil, err
@@ -85,7 +86,8 @@ func linked(ctx context.Context, source string) ([]module, error) {
 // unstated are the modules that come without a licence, each in the version that
 // was looked at, and why we have it all the same. A release says NOASSERTION.
 var unstated = map[string]string{
-	"github.com/nexus-rpc/nexus-proto-annotations@v0.1.0": "generated constants that go.temporal.io/api imports; what else nexus-rpc gives away is under MIT",
+	"github.com/nexus-rpc/nexus-proto-annotations@v0.1.0": "generated constants that go.temporal.io/api imports; what " +
+		"else nexus-rpc gives away is under MIT",
 }
 
 // noAssertion is SPDX's word for it.
@@ -221,9 +223,11 @@ func table(all []library) string {
 		by[l.licence] = append(by[l.licence], l.Path)
 	}
 	var page strings.Builder
-	page.WriteString("# Licences\n\nThe modules that are linked into the four programs, besides Go's own library (BSD-3-Clause), by licence.\n" +
+	page.WriteString("# Licences\n\nThe modules that are linked into the four programs, besides Go's own library " +
+		"(BSD-3-Clause), by licence.\n" +
 		"A release contains all the texts, in `THIRD_PARTY_LICENSES`.\n" +
-		"`cd dev/release && go run . -licences ../../docs/licences.md` writes this page; a test compares.\n\n| licence | modules |\n| --- | --- |\n")
+		"`cd dev/release && go run . -licences ../../docs/licences.md` writes this page; a test compares.\n\n| licence | " +
+		"modules |\n| --- | --- |\n")
 	for _, is := range slices.Sorted(maps.Keys(by)) {
 		fmt.Fprintf(&page, "| %s | %s |\n", is, strings.Join(by[is], ", "))
 	}
@@ -241,10 +245,12 @@ func notices(ctx context.Context, all []library) ([]byte, error) {
 		return nil, err
 	}
 	if _, there := own["LICENSE"]; !there {
-		return nil, fmt.Errorf("the Go in %s has no LICENSE: build the release with one that has", strings.TrimSpace(string(root)))
+		return nil, fmt.Errorf("the Go in %s has no LICENSE: build the release with one that has",
+			strings.TrimSpace(string(root)))
 	}
 	var page bytes.Buffer
-	for _, l := range append([]library{{module: module{Path: "Go's library", Version: runtime.Version()}, licence: "BSD-3-Clause", texts: own}}, all...) {
+	for _, l := range append([]library{{module: module{Path: "Go's library", Version: runtime.Version()},
+		licence: "BSD-3-Clause", texts: own}}, all...) {
 		fmt.Fprintf(&page, "%s\n%s %s (%s)\n", strings.Repeat("=", 80), l.Path, l.Version, l.licence)
 		for _, name := range slices.Sorted(maps.Keys(l.texts)) {
 			fmt.Fprintf(&page, "\n--- %s\n\n%s\n", name, strings.TrimSpace(l.texts[name]))

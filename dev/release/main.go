@@ -28,7 +28,8 @@ func main() {
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("release", flag.ContinueOnError)
-	version := flags.String("version", "", "what is released, such as 1.4.0: CHANGELOG.md and Chart.yaml must say the same")
+	version := flags.String("version", "",
+		"what is released, such as 1.4.0: CHANGELOG.md and Chart.yaml must say the same")
 	source := flags.String("source", "../..", "the root of the repository")
 	directory := flags.String("out", "../../dist", "where it goes; what was there is replaced")
 	chosen := flags.String("platforms", platforms, "separated by commas")

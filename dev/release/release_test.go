@@ -36,7 +36,8 @@ func TestEveryLibraryMayBeLinked(t *testing.T) {
 	all, err := libraries(t.Context(), root, modules) // which refuses what is not permitted
 	require.NoError(t, err)
 	require.Greater(t, len(all), 50)
-	require.Equal(t, read(t, "docs", "licences.md"), table(all), "cd dev/release && go run . -licences ../../docs/licences.md")
+	require.Equal(t, read(t, "docs", "licences.md"), table(all),
+		"cd dev/release && go run . -licences ../../docs/licences.md")
 }
 
 func TestLicencesAreToldApart(t *testing.T) {
@@ -136,7 +137,8 @@ func TestTheBillIsOne(t *testing.T) {
 		require.NoError(t, err)
 		document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 		require.NoError(t, err)
-		require.NoError(t, compiler.AddResource("http://cyclonedx.org/schema/"+strings.Replace(name, "schemax", "schema", 1), document))
+		require.NoError(t, compiler.AddResource("http://cyclonedx.org/schema/"+strings.Replace(name, "schemax", "schema", 1),
+			document))
 	}
 	schema, err := compiler.Compile("http://cyclonedx.org/schema/bom-1.6.schema.json")
 	require.NoError(t, err)
@@ -157,10 +159,11 @@ func TestAVersionIsAnnounced(t *testing.T) {
 	}
 	const chart = "name: x\nversion: 1.2.3\nappVersion: \"1.2.3\"\n"
 	for says, c := range map[string][3]string{
-		"":                                    {"## [1.2.3] - 2026-01-02\n", chart, "1.2.3"},
-		"is no version":                       {"## [1.2.3] - 2026-01-02\n", chart, "v1.2.3"},
-		"CHANGELOG.md has nothing of 1.2.3":   {"## [1.2.2] - 2026-01-02\n", chart, "1.2.3"},
-		"deploy/helm/Chart.yaml is not of 1.": {"## [1.2.3] - 2026-01-02\n", strings.Replace(chart, "n: 1.2.3", "n: 1.2.2", 1), "1.2.3"},
+		"":                                  {"## [1.2.3] - 2026-01-02\n", chart, "1.2.3"},
+		"is no version":                     {"## [1.2.3] - 2026-01-02\n", chart, "v1.2.3"},
+		"CHANGELOG.md has nothing of 1.2.3": {"## [1.2.2] - 2026-01-02\n", chart, "1.2.3"},
+		"deploy/helm/Chart.yaml is not of 1.": {"## [1.2.3] - 2026-01-02\n", strings.Replace(chart, "n: 1.2.3", "n: 1.2.2",
+			1), "1.2.3"},
 	} {
 		warning, err := checkVersion(tree(c[0], c[1]), c[2])
 		require.Empty(t, warning)
@@ -194,7 +197,8 @@ func TestBuildsAreReproducible(t *testing.T) {
 	require.NoError(t, release{version: "1.2.3", source: root}.build(t.Context(), platform, here, few))
 
 	copied := filepath.Join(t.TempDir(), "another", "name")
-	files := exec.CommandContext(t.Context(), "git", "ls-files", "-z", "*.go", "go.mod", "go.sum", "webhook", "sandbox", "starter", "internal")
+	files := exec.CommandContext(t.Context(), "git", "ls-files", "-z", "*.go", "go.mod", "go.sum", "webhook", "sandbox",
+		"starter", "internal")
 	files.Dir = root
 	list, err := files.Output()
 	require.NoError(t, err)
@@ -208,7 +212,8 @@ func TestBuildsAreReproducible(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(copied, file), content, 0o600))
 	}
 	// In a repository of its own, whose commit is another one.
-	for _, args := range [][]string{{"init", "-q"}, {"-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-q", "--allow-empty", "-m", "x"}} {
+	for _, args := range [][]string{{"init", "-q"}, {"-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "-q",
+		"--allow-empty", "-m", "x"}} {
 		git := exec.CommandContext(t.Context(), "git", args...)
 		git.Dir = copied
 		said, err := git.CombinedOutput()

@@ -26,7 +26,8 @@ func api(t *testing.T) *connectfi.Client {
 func licence(t *testing.T, client *connectfi.Client, seed string) (links []connectfi.DocumentLink) {
 	t.Helper()
 	for _, side := range []string{"front", "back"} {
-		d, err := client.GenerateDocument(t.Context(), connectfi.GenerateRequest{Workflow: "PERSONAL", Name: side, Extension: "png", Type: "license"})
+		d, err := client.GenerateDocument(t.Context(), connectfi.GenerateRequest{Workflow: "PERSONAL", Name: side,
+			Extension: "png", Type: "license"})
 		require.NoError(t, err)
 		picture, err := imagecheck.Specimen(seed, side)
 		require.NoError(t, err)
@@ -40,11 +41,13 @@ func licence(t *testing.T, client *connectfi.Client, seed string) (links []conne
 func TestABackendThatChangedOneURL(t *testing.T) {
 	t.Parallel()
 	client, customer := api(t), customers(t, "individual", "step_up", 1)[0]
-	a, err := client.Identify(t.Context(), connectfi.IdentificationRequest{CustomerID: customer, Reference: letters("api" + customer[6:26])})
+	a, err := client.Identify(t.Context(), connectfi.IdentificationRequest{CustomerID: customer, Reference: letters("api" +
+		customer[6:26])})
 	require.NoError(t, err)
 	require.Equal(t, connectfi.StatusPendingStepUp, a.Status)
 	links := licence(t, client, a.Reference)
-	update := connectfi.UpdateRequest{ApplicationID: a.ApplicationID, CustomerID: customer, EntityID: customer, Documents: links[:1]}
+	update := connectfi.UpdateRequest{ApplicationID: a.ApplicationID, CustomerID: customer, EntityID: customer,
+		Documents: links[:1]}
 	after, err := client.Update(t.Context(), update)
 	require.NoError(t, err)
 	require.Equal(t, connectfi.StatusPendingStepUp, after.Status, "one side alone (C)")
@@ -56,11 +59,13 @@ func TestABackendThatChangedOneURL(t *testing.T) {
 	now, err := client.Status(t.Context(), connectfi.StatusRequest{CustomerID: customer, ApplicationID: a.ApplicationID})
 	require.NoError(t, err)
 	require.Equal(t, after, now)
-	again, err := client.Identify(t.Context(), connectfi.IdentificationRequest{CustomerID: customer, Reference: a.Reference})
+	again, err := client.Identify(t.Context(), connectfi.IdentificationRequest{CustomerID: customer,
+		Reference: a.Reference})
 	require.NoError(t, err)
 	require.Equal(t, now, again, "the same request, after the decision")
 	made := ledger(t, a.Reference)
-	require.Equal(t, entry{Reference: a.Reference, Applications: 1, Documents: 2, Attachments: 2, Callbacks: made.Callbacks}, made)
+	require.Equal(t, entry{Reference: a.Reference, Applications: 1, Documents: 2, Attachments: 2,
+		Callbacks: made.Callbacks}, made)
 }
 
 // Any number of identical requests at once make one application, and get one answer.

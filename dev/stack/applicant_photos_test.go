@@ -133,7 +133,8 @@ func TestWhatTheBrowserShowsIsTaken(t *testing.T) {
 func TestInAnOldBrowser(t *testing.T) {
 	v := individual(t, "shownOld", "step_up")
 	ctx := browser(t, 390, 844)
-	_, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: `
+	_, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument,
+		page.AddScriptToEvaluateOnNewDocumentParams{Source: `
 		delete HTMLFormElement.prototype.requestSubmit;
 		const send = XMLHttpRequest.prototype.send;
 		XMLHttpRequest.prototype.send = function (body) { // the first one is lost
@@ -182,7 +183,8 @@ func TestAPhotoThatChangedIsAskedForAgain(t *testing.T) {
 		require.NoError(t, change())
 		a.sends()
 		a.sees("The photo was changed or moved after you chose it.")
-		a.waitsFor(`document.querySelectorAll("figure.preview").length === 1 && !document.querySelector(".retry") && document.activeElement.name === "front"`)
+		a.waitsFor(`document.querySelectorAll("figure.preview").length === 1 && !document.querySelector(".retry") && ` +
+			`document.activeElement.name === "front"`)
 		path = a.file("front.jpg", front)
 		a.picks("front", path)
 	}

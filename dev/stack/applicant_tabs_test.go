@@ -40,7 +40,8 @@ func twoWanted(t *testing.T, reference string) (v kyc.View, people []string) {
 	var made struct {
 		CustomerIDs []string `json:"customerIds"`
 	}
-	sandbox(t, http.MethodPost, "/sandbox/customers", map[string]any{"type": "business", "scenario": "step_up", "representatives": 2}, &made)
+	sandbox(t, http.MethodPost, "/sandbox/customers", map[string]any{"type": "business", "scenario": "step_up",
+		"representatives": 2}, &made)
 	v = begin(t, reference, made.CustomerIDs[0], patient())
 	people = wantingAll(v)
 	require.Len(t, people, 2)
@@ -102,14 +103,16 @@ func TestTheSameLinkInTwoTabs(t *testing.T) {
 func TestBlockedCookies(t *testing.T) {
 	v := individual(t, "tabsNoCookies", "step_up")
 	profile := t.TempDir()
-	settings, err := json.Marshal(map[string]any{"profile": map[string]any{"default_content_setting_values": map[string]int{"cookies": 2}}})
+	settings, err := json.Marshal(
+		map[string]any{"profile": map[string]any{"default_content_setting_values": map[string]int{"cookies": 2}}})
 	require.NoError(t, err)
 	require.NoError(t, os.MkdirAll(filepath.Join(profile, "Default"), 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(profile, "Default", "Preferences"), settings, 0o600))
 	a := applicant{t, browser(t, 390, 844, chromedp.UserDataDir(profile)), t.TempDir()}
 	for range 2 {
 		a.does(chromedp.Navigate(linkTo(t, v, "")))
-		a.does(chromedp.Click(chromedp.CSS("form.start button")), chromedp.WaitVisible(chromedp.CSS("main[data-page=message]")))
+		a.does(chromedp.Click(chromedp.CSS("form.start button")),
+			chromedp.WaitVisible(chromedp.CSS("main[data-page=message]")))
 		a.sees("Your browser blocks cookies")
 	}
 }
@@ -119,12 +122,14 @@ func TestMangledAddresses(t *testing.T) {
 	v := individual(t, "tabsMangled", "step_up")
 	link := linkTo(t, v, "")
 	a := applicant{t, browser(t, 390, 844), t.TempDir()}
-	for _, address := range []string{link + ".", link + ")/", link + "%E2%80%8B", link[:len(link)-20] + "=\r\n" + link[len(link)-20:], link + "=3D"} {
+	for _, address := range []string{link + ".", link + ")/", link + "%E2%80%8B", link[:len(link)-20] + "=\r\n" +
+		link[len(link)-20:], link + "=3D"} {
 		a.does(chromedp.Navigate(address))
 		a.sees("Show who you are")
 		a.does(chromedp.Click(chromedp.CSS("form.start button")), chromedp.WaitVisible(chromedp.CSS("form.upload")))
 	}
-	for address, says := range map[string]string{"/verify": "There is no such page", "/verify/link/": "This link does not work",
+	for address, says := range map[string]string{"/verify": "There is no such page",
+		"/verify/link/":  "This link does not work",
 		"/VERIFY/link/x": "There is no such page", "//verify/x": "There is no such page"} {
 		a.does(chromedp.Navigate(one.webhook + address))
 		a.sees(says)

@@ -78,7 +78,9 @@ func (a applicant) licence(seed string) map[string]string {
 
 // focused describes what has the focus.
 func (a applicant) focused() string {
-	what, err := chromedp.Run(a.ctx, chromedp.Evaluate[string](`(document.activeElement.getAttribute("role") || document.activeElement.localName) + " " + document.activeElement.innerText`))
+	what, err := chromedp.Run(a.ctx,
+		chromedp.Evaluate[string](`(document.activeElement.getAttribute("role") || document.activeElement.localName) + " " `+
+			`+ document.activeElement.innerText`))
 	require.NoError(a.t, err)
 	return what
 }
@@ -87,16 +89,19 @@ func (a applicant) focused() string {
 // has a name, and no picture is without one.
 func (a applicant) accessible() {
 	a.t.Helper()
-	unnamed, err := chromedp.Run(a.ctx, chromedp.Evaluate[[]string](`[...document.querySelectorAll("input:not([type=hidden]), button, select, textarea, a[href]")]
+	unnamed, err := chromedp.Run(a.ctx,
+		chromedp.Evaluate[[]string](`[...document.querySelectorAll("input:not([type=hidden]), button, select, textarea, a[href]")]
 		.filter(e => e.checkVisibility())
 		.filter(e => !((e.labels && [...e.labels].some(l => l.innerText.trim())) || e.innerText.trim() || e.getAttribute("aria-label")))
 		.map(e => e.outerHTML)`))
 	require.NoError(a.t, err)
 	require.Empty(a.t, unnamed, "controls without a name")
-	wide, err := chromedp.Run(a.ctx, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > document.documentElement.clientWidth`))
+	wide, err := chromedp.Run(a.ctx,
+		chromedp.Evaluate[bool](`document.documentElement.scrollWidth > document.documentElement.clientWidth`))
 	require.NoError(a.t, err)
 	require.False(a.t, wide, "it must be scrolled sideways")
-	small, err := chromedp.Run(a.ctx, chromedp.Evaluate[[]string](`[...document.querySelectorAll("button, .choice label, .agree label")]
+	small, err := chromedp.Run(a.ctx,
+		chromedp.Evaluate[[]string](`[...document.querySelectorAll("button, .choice label, .agree label")]
 		.filter(e => e.checkVisibility()).filter(e => e.getBoundingClientRect().height < 44).map(e => e.outerHTML)`))
 	require.NoError(a.t, err)
 	require.Empty(a.t, small, "too small for a thumb")
@@ -147,7 +152,8 @@ func TestTwoRepresentatives(t *testing.T) {
 	var made struct {
 		CustomerIDs []string `json:"customerIds"`
 	}
-	sandbox(t, http.MethodPost, "/sandbox/customers", map[string]any{"type": "business", "scenario": "step_up", "representatives": 2}, &made)
+	sandbox(t, http.MethodPost, "/sandbox/customers", map[string]any{"type": "business", "scenario": "step_up",
+		"representatives": 2}, &made)
 	v := begin(t, "browserbusiness", made.CustomerIDs[0], patient())
 	var people []string
 	for _, e := range v.Entities {
@@ -202,7 +208,9 @@ func TestRefusalAndRetry(t *testing.T) {
 	require.Contains(t, a.focused(), "alert", "the error is announced")
 	a.accessible()
 	picture(t, a.ctx, "applicant-refused-phone.png")
-	kept, err := chromedp.Run(a.ctx, chromedp.Evaluate[bool](`!!document.querySelector("input[name=draft]") && document.querySelector(".side.front").hasAttribute("data-kept")`))
+	kept, err := chromedp.Run(a.ctx,
+		chromedp.Evaluate[bool](`!!document.querySelector("input[name=draft]") && `+
+			`document.querySelector(".side.front").hasAttribute("data-kept")`))
 	require.NoError(t, err)
 	require.True(t, kept, "the front is there already")
 	a.does(chromedp.SetUploadFiles(chromedp.CSS("input[type=file][name=back]"), []string{photos["back"]}))
@@ -234,7 +242,10 @@ func TestBackFromReviewTheSamePageAsksAgain(t *testing.T) {
 		a.agrees()
 		a.sends()
 		if round == 0 {
-			until(t, v.Reference, func(v kyc.View) bool { return strings.Count(strings.Join(whats(v), " "), "documents_wanted") == 2 })
+			until(t, v.Reference, func(v kyc.View) bool {
+				return strings.Count(strings.Join(whats(v), " "),
+					"documents_wanted") == 2
+			})
 			a.does(chromedp.Navigate(one.webhook+"/verify/case"), chromedp.WaitVisible(chromedp.CSS("form.upload")))
 			a.sees("Please send photos again")
 		}
@@ -248,7 +259,8 @@ func TestBackFromReviewTheSamePageAsksAgain(t *testing.T) {
 func TestWithoutAScriptInSpanish(t *testing.T) {
 	v := individual(t, "browserplain", "step_up")
 	ctx := browser(t, 390, 844)
-	_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled,
+		emulation.SetScriptExecutionDisabledParams{Value: true})
 	require.NoError(t, err)
 	a := applicant{t, ctx, t.TempDir()}
 	a.does(chromedp.Navigate(linkTo(t, v, "") + "?lang=es"))

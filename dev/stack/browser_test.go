@@ -41,7 +41,8 @@ func browser(t *testing.T, width, height int64, more ...chromedp.ExecAllocatorOp
 }
 
 // said is everything the page says. The Temporal UI renders Markdown in frames.
-const said = `[document, ...[...document.querySelectorAll("iframe")].map(f => f.contentDocument)].map(d => d?.body?.innerText).join("\n")`
+const said = `[document, ...[...document.querySelectorAll("iframe")].map(f => f.contentDocument)].map(d => ` +
+	`d?.body?.innerText).join("\n")`
 
 // shows waits until the page says this, wherever.
 func shows(t *testing.T, ctx context.Context, text string) {
@@ -78,7 +79,8 @@ func TestTheTemporalUIShowsACaseAsAFile(t *testing.T) {
 	page, _, _ = strings.Cut(page, "\n")
 	require.True(t, strings.HasPrefix(page, one.ui.URL+"/namespaces/default/workflows/kyc-onTheDesk1/"), page)
 	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(page)))
-	for _, text := range []string{"Awaiting documents of the applicant", "Waiting for applicant", v.Until.UTC().Format("2006-01-02 15:04:05"),
+	for _, text := range []string{"Awaiting documents of the applicant", "Waiting for applicant",
+		v.Until.UTC().Format("2006-01-02 15:04:05"),
 		"ConnectFi wants document images of " + wanting(v), "missing:"} {
 		shows(t, ctx, text)
 	}

@@ -43,9 +43,12 @@ func TestWhatACaseCosts(t *testing.T) {
 		{name: "straight through", kind: "individual", scenario: "approve", budget: budget{3, 2, 12, 2500}},
 		{name: "review", kind: "individual", scenario: "review", act: review, budget: budget{7, 4, 25, 4096}},
 		{name: "step-up", kind: "individual", scenario: "step_up", act: stepUp, budget: budget{7, 4, 26, 5300}},
-		{name: "business of 1", kind: "business", scenario: "step_up", representatives: 1, act: stepUp, budget: budget{7, 4, 26, 5500}},
-		{name: "business of 3", kind: "business", scenario: "step_up", representatives: 3, act: stepUp, budget: budget{11, 8, 48, 11 << 10}},
-		{name: "business of 20", kind: "business", scenario: "step_up", representatives: 20, act: stepUp, budget: budget{45, 42, 235, 73 << 10}},
+		{name: "business of 1", kind: "business", scenario: "step_up", representatives: 1, act: stepUp,
+			budget: budget{7, 4, 26, 5500}},
+		{name: "business of 3", kind: "business", scenario: "step_up", representatives: 3, act: stepUp,
+			budget: budget{11, 8, 48, 11 << 10}},
+		{name: "business of 20", kind: "business", scenario: "step_up", representatives: 20, act: stepUp,
+			budget: budget{45, 42, 235, 73 << 10}},
 	} {
 		t.Run(path.name, func(t *testing.T) {
 			if path.scenario != "review" { // our own call tells it: a callback, which may come first, would be a signal more
@@ -55,7 +58,8 @@ func TestWhatACaseCosts(t *testing.T) {
 			var made struct{ CustomerIDs []string }
 			sandbox(t, http.MethodPost, "/sandbox/customers", order, &made)
 			reference := fmt.Sprintf("cost%s%s%d", path.kind, letters(path.scenario), path.representatives)
-			_, err := one.cases.StartAsync(t.Context(), cases.StartOptions{Reference: reference, CustomerID: made.CustomerIDs[0], Policy: kyc.DefaultPolicy()}, keyset.Converters().Data)
+			_, err := one.cases.StartAsync(t.Context(), cases.StartOptions{Reference: reference, CustomerID: made.CustomerIDs[0],
+				Policy: kyc.DefaultPolicy()}, keyset.Converters().Data)
 			require.NoError(t, err)
 			if path.act != nil {
 				path.act(t, until(t, reference, func(v kyc.View) bool { return v.ApplicationID != "" }))

@@ -59,12 +59,14 @@ func TestCancellationWithdrawsAtEveryMoment(t *testing.T) {
 	resting := patient() // a timer is pending: the first read is an hour away
 	resting.ReadFirst, resting.ReadMax = kyc.Duration(time.Hour), kyc.Duration(time.Hour)
 	open := func(t *testing.T, reference, kind, scenario string, policy kyc.Policy) kyc.View {
-		v, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: reference, CustomerID: customers(t, kind, scenario, 1)[0], Notify: true, Policy: policy})
+		v, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: reference, CustomerID: customers(t, kind,
+			scenario, 1)[0], Notify: true, Policy: policy})
 		require.NoError(t, err)
 		return v
 	}
 	polled := func(t *testing.T, reference string) {
-		require.Eventually(t, func() bool { return attempts(t, reference, "WatchStatus") > 1 }, 20*time.Second, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return attempts(t, reference, "WatchStatus") > 1 }, 20*time.Second,
+			50*time.Millisecond)
 	}
 	for _, kind := range []string{"individual", "business"} {
 		for _, scenario := range []string{"step_up", "review", "data_request", "unknown_status"} {
@@ -91,10 +93,12 @@ func TestCancellationWithdrawsAtEveryMoment(t *testing.T) {
 		sending := open(t, "cancelSending1", "business", "step_up", resting)
 		faults(t, map[string]any{"ext_akepa": 1.0})
 		submitAsync(t, sending)
-		require.Eventually(t, func() bool { return attempts(t, sending.Reference, "SubmitDocuments") > 1 }, 20*time.Second, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return attempts(t, sending.Reference, "SubmitDocuments") > 1 }, 20*time.Second,
+			50*time.Millisecond)
 		cancelled(t, receiver, sending.Reference)
 		asked := waitingStart(t, "cancelIdentifying1")
-		require.Eventually(t, func() bool { return attempts(t, "cancelIdentifying1", "Identify") > 1 }, 20*time.Second, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return attempts(t, "cancelIdentifying1", "Identify") > 1 }, 20*time.Second,
+			50*time.Millisecond)
 		cancelled(t, receiver, "cancelIdentifying1")
 		require.Equal(t, kyc.Withdrawn, (<-asked).Stage, "who waits for the first status is answered")
 	})
@@ -130,7 +134,8 @@ func cancelled(t *testing.T, receiver *told, reference string) {
 		}
 	}
 	require.Equal(t, 1, n, "one cancellation is one withdrawal: %v", whats(v))
-	require.Eventually(t, func() bool { return receiver.heard(reference, kyc.NoticeWithdrawn) == 1 }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return receiver.heard(reference, kyc.NoticeWithdrawn) == 1 }, 20*time.Second,
+		50*time.Millisecond)
 	failures(t, workflows.ID(reference), 0)
 }
 
@@ -141,7 +146,8 @@ func failures(t *testing.T, id string, want int) {
 	require.NoError(t, err)
 	n := 0
 	for _, e := range lived.Events {
-		if kind := e.GetEventType(); kind == enumspb.EVENT_TYPE_WORKFLOW_TASK_FAILED || kind == enumspb.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT {
+		if kind := e.GetEventType(); kind == enumspb.EVENT_TYPE_WORKFLOW_TASK_FAILED ||
+			kind == enumspb.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT {
 			n++
 		}
 	}
@@ -177,7 +183,8 @@ func sent(entity string) kyc.Submission {
 }
 
 func waitingStart(t *testing.T, reference string) <-chan kyc.View {
-	order := cases.StartOptions{Reference: reference, CustomerID: customers(t, "individual", "step_up", 1)[0], Notify: true, Policy: patient()}
+	order := cases.StartOptions{Reference: reference, CustomerID: customers(t, "individual", "step_up", 1)[0],
+		Notify: true, Policy: patient()}
 	answer := make(chan kyc.View, 1)
 	go func() {
 		v, _ := one.cases.Start(t.Context(), order)
@@ -199,10 +206,12 @@ func TestACancelledNotifierGivesUpAndAnotherFollows(t *testing.T) {
 	broken := newTold(t, http.StatusInternalServerError)
 	beside(t, options{work: t.TempDir(), notify: broken.URL})
 	policy := patient()
-	v, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: "cancelNotifier1", CustomerID: customers(t, "individual", "step_up", 1)[0], Notify: true, Policy: policy})
+	v, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: "cancelNotifier1", CustomerID: customers(t,
+		"individual", "step_up", 1)[0], Notify: true, Policy: policy})
 	require.NoError(t, err)
 	id := workflows.NotifyID(v.Reference)
-	require.Eventually(t, func() bool { return broken.heard(v.Reference, kyc.NoticeDocuments) > 0 }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return broken.heard(v.Reference, kyc.NoticeDocuments) > 0 }, 20*time.Second,
+		50*time.Millisecond)
 	require.NoError(t, one.client.CancelWorkflow(t.Context(), id, ""))
 	require.Eventually(t, func() bool {
 		d, err := one.client.DescribeWorkflowExecution(t.Context(), id, "")
@@ -211,5 +220,6 @@ func TestACancelledNotifierGivesUpAndAnotherFollows(t *testing.T) {
 	failures(t, id, 0)
 	_, err = one.cases.Withdraw(t.Context(), v.Reference)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return broken.heard(v.Reference, kyc.NoticeWithdrawn) > 0 }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return broken.heard(v.Reference, kyc.NoticeWithdrawn) > 0 }, 20*time.Second,
+		50*time.Millisecond)
 }

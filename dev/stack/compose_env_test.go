@@ -50,7 +50,8 @@ func variables(t *testing.T, directory string) []string {
 	t.Helper()
 	ours := regexp.MustCompile(`^(KYC|CONNECTFI)_[A-Z_]+$`)
 	var names []string
-	require.NoError(t, filepath.WalkDir(directory+string(filepath.Separator), func(path string, entry fs.DirEntry, err error) error {
+	require.NoError(t, filepath.WalkDir(directory+string(filepath.Separator), func(path string, entry fs.DirEntry,
+		err error) error {
 		if err != nil || entry.IsDir() || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
 			return err
 		}
@@ -78,7 +79,8 @@ func variables(t *testing.T, directory string) []string {
 // The server's own loader reads the variables compose gives it.
 func TestComposeConfiguresTheTemporalServer(t *testing.T) {
 	services := compose(t).Services
-	temporal, postgres, schema := services["temporal"], environment(t, services["postgres"]), environment(t, services["schema"])
+	temporal, postgres, schema := services["temporal"], environment(t, services["postgres"]), environment(t,
+		services["schema"])
 	for name, value := range environment(t, temporal) {
 		t.Setenv(name, value)
 	}
@@ -136,7 +138,8 @@ func TestComposeServicesFindEachOther(t *testing.T) {
 	require.True(t, share(services["temporal"].Networks, services["postgres"].Networks))
 	require.True(t, compose(t).Networks["database"].Internal)
 	for name := range programs {
-		require.False(t, share(services[name].Networks, services["postgres"].Networks), "%s has no business with the database", name)
+		require.False(t, share(services[name].Networks, services["postgres"].Networks),
+			"%s has no business with the database", name)
 	}
 }
 

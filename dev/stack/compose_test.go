@@ -23,7 +23,8 @@ var root = filepath.Join("..", "..")
 
 // programs are the services that run a binary of ours, and which one.
 var programs = map[string]string{
-	"namespace": "starter", "keys": "starter", "sandbox": "sandbox", "worker": "worker", "webhook": "webhook", "demo": "starter",
+	"namespace": "starter", "keys": "starter", "sandbox": "sandbox", "worker": "worker", "webhook": "webhook",
+	"demo": "starter",
 }
 
 // jobs are the services that end by themselves.
@@ -42,7 +43,8 @@ func compose(t *testing.T) *types.Project {
 // nothing is set.
 func composed(t *testing.T, profiles ...string) *types.Project {
 	t.Helper()
-	options, err := cli.NewProjectOptions([]string{filepath.Join(root, "docker-compose.yml")}, cli.WithName("kyc"), cli.WithProfiles(profiles))
+	options, err := cli.NewProjectOptions([]string{filepath.Join(root, "docker-compose.yml")}, cli.WithName("kyc"),
+		cli.WithProfiles(profiles))
 	require.NoError(t, err)
 	project, err := options.LoadProject(context.Background())
 	require.NoError(t, err)
@@ -62,7 +64,8 @@ func TestComposeRunsWithoutTheSandbox(t *testing.T) {
 		}
 	}
 	require.Contains(t, composed(t, "sandbox").Services, "demo")
-	require.Contains(t, project.Services["keys"].Environment, "CONNECTFI_LOGIN", "ConnectFi's own login reaches the secrets by this job")
+	require.Contains(t, project.Services["keys"].Environment, "CONNECTFI_LOGIN",
+		"ConnectFi's own login reaches the secrets by this job")
 }
 
 // environment is what a service is given; nothing is passed through from
@@ -106,7 +109,8 @@ func TestComposeServicesArePinnedAndConfined(t *testing.T) {
 				require.Equal(t, "65532:65532", service.User)
 			} else {
 				require.Nil(t, service.Build)
-				require.Contains(t, []string{"postgres", "temporal", "nobody", "grafana"}, service.User, "the user its image makes for it")
+				require.Contains(t, []string{"postgres", "temporal", "nobody", "grafana"}, service.User,
+					"the user its image makes for it")
 			}
 			require.True(t, service.ReadOnly, "read-only root")
 			require.Equal(t, []string{"ALL"}, service.CapDrop)
@@ -130,7 +134,8 @@ func TestComposeRunsTheTemporalWeTest(t *testing.T) {
 		"ui":       "github.com/temporalio/ui-server/v2",
 	} {
 		_, tag, _ := strings.Cut(services[service].Image, ":")
-		require.True(t, strings.Contains(module, path+" v"+tag+"\n"), "%s runs %s, dev/stack/go.mod another release", service, tag)
+		require.True(t, strings.Contains(module, path+" v"+tag+"\n"), "%s runs %s, dev/stack/go.mod another release", service,
+			tag)
 	}
 	require.Equal(t, embedded.PostgresPlugin, environment(t, services["temporal"])["DB"])
 	require.Equal(t, embedded.PostgresPlugin, environment(t, services["schema"])["SQL_PLUGIN"])
@@ -144,7 +149,8 @@ func TestComposePublishesTheAddressesOfTheReadme(t *testing.T) {
 		}
 	}
 	require.Equal(t, map[string]string{
-		"7233": "temporal:7233", "8233": "ui:8080", "8080": "webhook:8080", "8081": "webhook:8081", "8082": "worker:8082", "8090": "sandbox:8090",
+		"7233": "temporal:7233", "8233": "ui:8080", "8080": "webhook:8080", "8081": "webhook:8081", "8082": "worker:8082",
+		"8090": "sandbox:8090",
 		"9090": "prometheus:9090", "3000": "grafana:3000",
 	}, published)
 }
@@ -170,7 +176,8 @@ func TestComposePortsAreChangedByVariables(t *testing.T) {
 		want = append(want, strconv.Itoa(20000+i))
 		given = append(given, variable+"="+want[i])
 	}
-	options, err := cli.NewProjectOptions([]string{filepath.Join(root, "docker-compose.yml")}, cli.WithName("kyc"), cli.WithProfiles([]string{"*"}),
+	options, err := cli.NewProjectOptions([]string{filepath.Join(root, "docker-compose.yml")}, cli.WithName("kyc"),
+		cli.WithProfiles([]string{"*"}),
 		cli.WithEnv(given))
 	require.NoError(t, err)
 	project, err := options.LoadProject(t.Context())
@@ -190,12 +197,14 @@ func TestComposePortsAreChangedByVariables(t *testing.T) {
 // is refused.
 func TestTheSchemaJobNamesAKeptPassword(t *testing.T) {
 	tools := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(tools, "temporal-sql-tool"), []byte("#!/bin/sh\necho 'password authentication failed' >&2\nexit 1\n"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(tools, "temporal-sql-tool"),
+		[]byte("#!/bin/sh\necho 'password authentication failed' >&2\nexit 1\n"), 0o755))
 	job := exec.Command("/bin/sh", filepath.Join(root, "deploy", "temporal", "schema.sh"))
 	job.Env = []string{"PATH=" + tools + ":/usr/bin:/bin", "SQL_HOST=postgres", "SQL_PASSWORD=new", "TRIES=1"}
 	said, err := job.CombinedOutput()
 	require.Error(t, err)
-	require.Contains(t, string(said), "the volume keeps the password it was made with: set TEMPORAL_DB_PASSWORD to that one, or change it there")
+	require.Contains(t, string(said),
+		"the volume keeps the password it was made with: set TEMPORAL_DB_PASSWORD to that one, or change it there")
 }
 
 func TestComposeKnowsWhoIsUp(t *testing.T) {
@@ -280,7 +289,8 @@ func TestComposeMounts(t *testing.T) {
 			for variable, value := range environment(t, service) {
 				path, isBucket := strings.CutPrefix(value, "file://")
 				if isBucket || strings.HasSuffix(variable, "_FILE") {
-					require.True(t, slices.ContainsFunc(mounted, func(m string) bool { return path == m || filepath.Dir(path) == m }), variable)
+					require.True(t, slices.ContainsFunc(mounted, func(m string) bool { return path == m || filepath.Dir(path) == m }),
+						variable)
 				}
 			}
 			if len(service.Entrypoint) > 0 {
@@ -307,10 +317,13 @@ func TestComposeObserves(t *testing.T) {
 	for _, volume := range append(services["prometheus"].Volumes, services["grafana"].Volumes...) {
 		mounted[volume.Target] = volume.Source
 	}
-	for file, dir := range map[string]string{"alerts.yaml": "/etc/prometheus", "prometheus.yml": "/etc/prometheus", "kyc.json": "/etc/grafana/dashboards"} {
+	for file, dir := range map[string]string{"alerts.yaml": "/etc/prometheus", "prometheus.yml": "/etc/prometheus",
+		"kyc.json": "/etc/grafana/dashboards"} {
 		require.FileExists(t, filepath.Join(mounted[dir], file))
 	}
 	require.Contains(t, scraped, "/etc/prometheus/alerts.yaml")
-	require.Contains(t, text(t, "deploy", "observability", "grafana", "dashboards", "kyc.yaml"), "path: /etc/grafana/dashboards\n")
-	require.Contains(t, text(t, "deploy", "observability", "grafana", "datasources", "kyc.yaml"), "url: http://prometheus:9090\n")
+	require.Contains(t, text(t, "deploy", "observability", "grafana", "dashboards", "kyc.yaml"),
+		"path: /etc/grafana/dashboards\n")
+	require.Contains(t, text(t, "deploy", "observability", "grafana", "datasources", "kyc.yaml"),
+		"url: http://prometheus:9090\n")
 }

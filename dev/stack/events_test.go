@@ -44,14 +44,16 @@ func TestTheCallersURLHearsOfEveryChange(t *testing.T) {
 		}
 	}))
 	defer receiver.Close()
-	v, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: "heard1", CustomerID: customers(t, "individual", "step_up_review", 1)[0],
+	v, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: "heard1", CustomerID: customers(t, "individual",
+		"step_up_review", 1)[0],
 		WebhookURL: receiver.URL, Policy: patient()})
 	require.NoError(t, err)
 	stepUp(t, v)
 	v = until(t, v.Reference, inStage(kyc.InReview))
 	decide(t, v, "approved")
 	until(t, v.Reference, final)
-	require.Eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return len(states) == 3 }, 30*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return len(states) == 3 }, 30*time.Second,
+		50*time.Millisecond)
 	mu.Lock()
 	defer mu.Unlock()
 	require.Equal(t, []string{"pending_step_up", "waiting_review", "completed"}, states)
@@ -100,7 +102,8 @@ func TestTheReceiverOfAllHearsOfEveryCase(t *testing.T) {
 	defer receiver.Close()
 	beside(t, options{work: t.TempDir(), notify: receiver.URL})
 	want := map[string][]string{
-		"approve": {"approved"}, "deny": {"denied"}, "step_up": {"documents_requested", "approved"}, "review": {"in_review", "approved"},
+		"approve": {"approved"}, "deny": {"denied"}, "step_up": {"documents_requested", "approved"}, "review": {"in_review",
+			"approved"},
 		"step_up_review": {"documents_requested", "in_review", "denied"}, "data_request": {"data_requested", "approved"},
 		"running": {"approved"}, "unknown_status": {"held", "withdrawn"},
 	}
@@ -110,13 +113,15 @@ func TestTheReceiverOfAllHearsOfEveryCase(t *testing.T) {
 			continue
 		}
 		// A backend starts it through the webhook, and hears nothing itself.
-		_, err := api(t).Identify(t.Context(), connectfi.IdentificationRequest{CustomerID: customers(t, "individual", s.name, 1)[0], Reference: reference})
+		_, err := api(t).Identify(t.Context(), connectfi.IdentificationRequest{CustomerID: customers(t, "individual", s.name,
+			1)[0], Reference: reference})
 		require.NoError(t, err)
 		if v := until(t, reference, func(v kyc.View) bool { return v.Stage != kyc.Identifying }); s.act != nil {
 			s.act(t, v)
 		}
 	}
-	_, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: "allforgotten", CustomerID: customers(t, "individual", "step_up", 1)[0],
+	_, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: "allforgotten", CustomerID: customers(t,
+		"individual", "step_up", 1)[0],
 		Notify: true, Policy: hurried()})
 	require.NoError(t, err)
 	want["forgotten"] = []string{"documents_requested", "reminder", "expired"}
@@ -148,7 +153,8 @@ func TestTheReceiverOfAllHearsOfEveryCase(t *testing.T) {
 // it, however that attempt ends: refused, or cut off with its worker. And what
 // was delivered then can be asked for once more.
 func TestAnEventIsSentAgainWhileAnAttemptIsUnderWay(t *testing.T) {
-	for name, first := range map[string]int{"the attempt is refused": http.StatusInternalServerError, "the attempt is taken": http.StatusOK} {
+	for name, first := range map[string]int{"the attempt is refused": http.StatusInternalServerError,
+		"the attempt is taken": http.StatusOK} {
 		t.Run(name, func(t *testing.T) {
 			var (
 				begun   = make(chan struct{})
@@ -164,7 +170,8 @@ func TestAnEventIsSentAgainWhileAnAttemptIsUnderWay(t *testing.T) {
 			}))
 			defer receiver.Close()
 			reference := "again" + fmt.Sprint(first)
-			_, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: reference, CustomerID: customers(t, "individual", "review", 1)[0],
+			_, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: reference, CustomerID: customers(t,
+				"individual", "review", 1)[0],
 				WebhookURL: receiver.URL, Policy: patient()})
 			require.NoError(t, err)
 			<-begun
@@ -179,7 +186,8 @@ func TestAnEventIsSentAgainWhileAnAttemptIsUnderWay(t *testing.T) {
 			before := heard.Load()
 			_, err = one.cases.Resend(t.Context(), reference, "1")
 			require.NoError(t, err)
-			require.Eventually(t, func() bool { return heard.Load() > before && delivered() }, 20*time.Second, 50*time.Millisecond)
+			require.Eventually(t, func() bool { return heard.Load() > before && delivered() }, 20*time.Second,
+				50*time.Millisecond)
 			_, err = one.cases.Withdraw(t.Context(), reference)
 			require.NoError(t, err)
 		})

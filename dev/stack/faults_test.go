@@ -48,11 +48,13 @@ func TestACallbackDuringALook(t *testing.T) {
 	until(t, v.Reference, inStage(kyc.InReview))
 	faults(t, map[string]any{"slow": "2s"})
 	busy(t, v.Reference, "WatchStatus")
-	require.NoError(t, one.cases.Callback(t.Context(), v.Reference, workflows.Callback{RequestID: "early", ApplicationID: v.ApplicationID}))
+	require.NoError(t, one.cases.Callback(t.Context(), v.Reference, workflows.Callback{RequestID: "early",
+		ApplicationID: v.ApplicationID}))
 	until(t, v.Reference, func(v kyc.View) bool { return slices.Contains(whats(v), kyc.HintCallback) })
 	require.Eventually(t, func() bool { // the watch has ended, and so has the read of the callback
 		lived, err := one.cases.History(t.Context(), workflow.Execution{ID: workflows.ID(v.Reference)})
-		return err == nil && slices.ContainsFunc(lived.Events, func(e *historypb.HistoryEvent) bool { return e.GetMarkerRecordedEventAttributes() != nil })
+		return err == nil && slices.ContainsFunc(lived.Events,
+			func(e *historypb.HistoryEvent) bool { return e.GetMarkerRecordedEventAttributes() != nil })
 	}, 20*time.Second, 100*time.Millisecond)
 	faultless(one.sandbox)
 	decide(t, v, "approved")

@@ -23,13 +23,17 @@ import (
 // costs nothing, and names the event in the history of a build that does
 // something else.
 func TestTheReplayCheckBeforeADeploy(t *testing.T) {
-	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }))
+	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter,
+		_ *http.Request) {
+		w.WriteHeader(http.StatusInternalServerError)
+	}))
 	defer broken.Close()
 	own := beside(t, options{work: t.TempDir(), notify: broken.URL, longHistory: 40})
 	for scenario, stage := range map[string]kyc.Stage{"step_up": kyc.AwaitingDocuments, "review": kyc.InReview,
 		"data_request": kyc.AwaitingData, "unknown_status": kyc.Held} {
-		v, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: "gate" + letters(scenario), CustomerID: customers(t, "individual", scenario, 1)[0],
-			Notify: true, Policy: patient()})
+		v, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: "gate" + letters(scenario),
+			CustomerID: customers(t, "individual", scenario, 1)[0],
+			Notify:     true, Policy: patient()})
 		require.NoError(t, err)
 		require.Equal(t, stage, v.Stage)
 	}
@@ -44,7 +48,8 @@ func TestTheReplayCheckBeforeADeploy(t *testing.T) {
 
 	// Also with no worker, and with a case that none has seen.
 	require.NoError(t, own.stopWorker())
-	order := cases.StartOptions{Reference: "gateunseen", CustomerID: customers(t, "individual", "approve", 1)[0], Policy: patient()}
+	order := cases.StartOptions{Reference: "gateunseen", CustomerID: customers(t, "individual", "approve", 1)[0],
+		Policy: patient()}
 	unanswered(t, order)
 	code, out, stderr = starter(t, "replay", "--open")
 	require.Zero(t, code, "%s%s", out, stderr)
@@ -67,7 +72,8 @@ func TestTheReplayCheckBeforeADeploy(t *testing.T) {
 			a.ActivityType.Name = "HandInDocuments"
 			code, out, stderr = starter(t, "replay", "--file", downloaded(t, h))
 			require.Equal(t, 1, code, "%s%s", out, stderr)
-			require.Regexp(t, fmt.Sprintf(`(?m)^kyc-gatestepup +%d +ActivityTaskScheduled .*HandInDocuments.*SubmitDocuments$`, event.GetEventId()), out)
+			require.Regexp(t, fmt.Sprintf(`(?m)^kyc-gatestepup +%d +ActivityTaskScheduled .*HandInDocuments.*SubmitDocuments$`,
+				event.GetEventId()), out)
 			require.Contains(t, stderr, "workflow.GetVersion")
 			return
 		}

@@ -40,7 +40,8 @@ func TestEveryPathReplays(t *testing.T) {
 	require.NoError(t, err)
 	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer receiver.Close()
-	own := beside(t, options{work: t.TempDir(), keyset: strings.TrimSpace(string(text)), notify: receiver.URL, longHistory: 40})
+	own := beside(t, options{work: t.TempDir(), keyset: strings.TrimSpace(string(text)), notify: receiver.URL,
+		longHistory: 40})
 	keyset, err := encryption.ParseKeyset(named(own.vars)["KYC_KEYSET"])
 	require.NoError(t, err)
 	t.Run("paths", func(t *testing.T) {
@@ -52,11 +53,15 @@ func TestEveryPathReplays(t *testing.T) {
 		}
 		for _, kind := range []string{"individual", "business"} {
 			for _, s := range scenarios {
-				path(kind+"_"+s.name, func(t *testing.T, reference string) { s.drive(t, reference, customers(t, kind, s.name, 1)[0]) })
+				path(kind+"_"+s.name, func(t *testing.T, reference string) {
+					s.drive(t, reference, customers(t, kind, s.name,
+						1)[0])
+				})
 			}
 		}
 		told := func(t *testing.T, reference, scenario string, policy kyc.Policy) kyc.View {
-			v, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: reference, CustomerID: customers(t, "individual", scenario, 1)[0],
+			v, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: reference, CustomerID: customers(t,
+				"individual", scenario, 1)[0],
 				WebhookURL: receiver.URL, Notify: true, Policy: policy})
 			require.NoError(t, err)
 			return v
@@ -92,7 +97,8 @@ func TestEveryPathReplays(t *testing.T) {
 			until(t, reference, final)
 		})
 		path("refused", func(t *testing.T, reference string) {
-			_, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: reference, CustomerID: "unknownCustomerId", Policy: patient()})
+			_, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: reference, CustomerID: "unknownCustomerId",
+				Policy: patient()})
 			require.NoError(t, err)
 		})
 	})

@@ -57,7 +57,8 @@ func TestMain(m *testing.M) {
 		}
 		url, drop := place()
 		defer drop()
-		if one, err = startSystem(context.Background(), options{postgres: url, work: work, withUI: true, seed: 7}); err != nil {
+		if one, err = startSystem(context.Background(), options{postgres: url, work: work, withUI: true,
+			seed: 7}); err != nil {
 			panic(err)
 		}
 		code := m.Run()
@@ -90,8 +91,10 @@ func beside(t *testing.T, o options) *system {
 // hurried is a policy for tests: waits of days become waits of moments.
 func hurried() kyc.Policy {
 	d := func(t time.Duration) kyc.Duration { return kyc.Duration(t) }
-	return kyc.Policy{Documents: d(20 * time.Second), Reminders: []kyc.Duration{d(10 * time.Second)}, Case: d(25 * time.Second),
-		ReadFirst: d(300 * time.Millisecond), ReadMax: d(2 * time.Second), ReadDocuments: d(24 * time.Hour), Settle: d(300 * time.Millisecond)}
+	return kyc.Policy{Documents: d(20 * time.Second), Reminders: []kyc.Duration{d(10 * time.Second)},
+		Case:      d(25 * time.Second),
+		ReadFirst: d(300 * time.Millisecond), ReadMax: d(2 * time.Second), ReadDocuments: d(24 * time.Hour),
+		Settle: d(300 * time.Millisecond)}
 }
 
 func sandbox(t *testing.T, method, path string, body, answer any) {
@@ -130,7 +133,8 @@ func customers(t *testing.T, kind, scenario string, count int) []string {
 	var made struct {
 		CustomerIDs []string `json:"customerIds"`
 	}
-	sandbox(t, http.MethodPost, "/sandbox/customers", map[string]any{"type": kind, "scenario": scenario, "count": count}, &made)
+	sandbox(t, http.MethodPost, "/sandbox/customers", map[string]any{"type": kind, "scenario": scenario, "count": count},
+		&made)
 	require.Len(t, made.CustomerIDs, count)
 	return made.CustomerIDs
 }
@@ -166,7 +170,8 @@ func untilWithin(t *testing.T, timeout time.Duration, reference string, what fun
 		view, err = one.cases.Show(ctx, reference)
 		return err == nil && what(view)
 	}, timeout, 100*time.Millisecond) {
-		require.FailNow(t, "it does not come", "%+v\npending: %v\n%s", view, underWay(t, reference), events(t, workflows.ID(reference)))
+		require.FailNow(t, "it does not come", "%+v\npending: %v\n%s", view, underWay(t, reference),
+			events(t, workflows.ID(reference)))
 	}
 	return view
 }

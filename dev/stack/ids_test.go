@@ -112,8 +112,10 @@ func reset(t *testing.T, id string, event int64) string {
 	d, err := one.client.DescribeWorkflowExecution(t.Context(), id, "")
 	require.NoError(t, err)
 	answer, err := one.client.ResetWorkflowExecution(t.Context(), &workflowservice.ResetWorkflowExecutionRequest{
-		Namespace: embedded.Namespace, Reason: "a test", RequestId: fmt.Sprint(time.Now().UnixNano()), WorkflowTaskFinishEventId: event,
-		WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: id, RunId: d.GetWorkflowExecutionInfo().GetExecution().GetRunId()}})
+		Namespace: embedded.Namespace, Reason: "a test", RequestId: fmt.Sprint(time.Now().UnixNano()),
+		WorkflowTaskFinishEventId: event,
+		WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: id,
+			RunId: d.GetWorkflowExecutionInfo().GetExecution().GetRunId()}})
 	require.NoError(t, err)
 	return answer.GetRunId()
 }
@@ -149,8 +151,9 @@ func closed(t *testing.T, id string) {
 // takes its time.
 func forget(t *testing.T, id string) {
 	t.Helper()
-	_, err := one.client.WorkflowService().DeleteWorkflowExecution(t.Context(), &workflowservice.DeleteWorkflowExecutionRequest{
-		Namespace: embedded.Namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: id}})
+	_, err := one.client.WorkflowService().DeleteWorkflowExecution(t.Context(),
+		&workflowservice.DeleteWorkflowExecutionRequest{
+			Namespace: embedded.Namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: id}})
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		_, err := one.client.DescribeWorkflowExecution(t.Context(), id, "")
@@ -162,7 +165,8 @@ func forget(t *testing.T, id string) {
 // notified starts a case whose caller hears of it.
 func notified(t *testing.T, reference, customer string, m *mailbox) kyc.View {
 	t.Helper()
-	v, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: reference, CustomerID: customer, WebhookURL: m.url, Policy: patient()})
+	v, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: reference, CustomerID: customer,
+		WebhookURL: m.url, Policy: patient()})
 	require.NoError(t, err)
 	return v
 }

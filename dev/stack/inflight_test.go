@@ -38,9 +38,11 @@ func representatives(t *testing.T, count int) string {
 	customer, err := json.Marshal(map[string]any{"representatives": people})
 	require.NoError(t, err)
 	vars := named(one.vars)
-	c, err := connectfi.New(connectfi.Config{BaseURL: one.sandbox, Login: vars["CONNECTFI_LOGIN"], Password: vars["CONNECTFI_PASSWORD"]})
+	c, err := connectfi.New(connectfi.Config{BaseURL: one.sandbox, Login: vars["CONNECTFI_LOGIN"],
+		Password: vars["CONNECTFI_PASSWORD"]})
 	require.NoError(t, err)
-	made, err := c.InitCustomer(t.Context(), connectfi.CustomerRequest{CustomerReference: fmt.Sprintf("crowd%d", count), CustomerType: "business", Customer: customer})
+	made, err := c.InitCustomer(t.Context(), connectfi.CustomerRequest{CustomerReference: fmt.Sprintf("crowd%d", count),
+		CustomerType: "business", Customer: customer})
 	require.NoError(t, err)
 	return made.CustomerID
 }
@@ -85,11 +87,15 @@ func TestNothingInFlightLocksACase(t *testing.T) {
 			for i := range 12 { // more than the server keeps in flight
 				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 				_, err := one.client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{WorkflowID: workflows.ID(v.Reference),
-					UpdateName: workflows.UpdateRefresh, UpdateID: fmt.Sprint("refresh", i), WaitForStage: client.WorkflowUpdateStageCompleted})
+					UpdateName: workflows.UpdateRefresh, UpdateID: fmt.Sprint("refresh", i),
+					WaitForStage: client.WorkflowUpdateStageCompleted})
 				cancel()
 				require.NoError(t, err)
 			}
-			v = within2(t, "withdraw", func(ctx context.Context) (kyc.View, error) { return one.cases.Withdraw(ctx, v.Reference) })
+			v = within2(t, "withdraw", func(ctx context.Context) (kyc.View, error) {
+				return one.cases.Withdraw(ctx,
+					v.Reference)
+			})
 			require.Equal(t, kyc.Withdrawn, v.Stage)
 			failures(t, workflows.ID(v.Reference), 0)
 		})
@@ -109,19 +115,24 @@ func TestCallersOfStartDoNotLockACase(t *testing.T) {
 	defer all.Wait()
 	defer cancel()
 	all.Go(func() { _, _ = one.cases.Start(ctx, order) })
-	require.Eventually(t, func() bool { return attempts(t, order.Reference, "Identify") > 0 }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return attempts(t, order.Reference, "Identify") > 0 }, 20*time.Second,
+		50*time.Millisecond)
 	for i := range 24 {
 		asked := workflows.StartRequest{CustomerID: customer}
 		if i%2 == 1 {
 			asked.CustomerID = "cstap_other"
 		}
 		all.Go(func() {
-			_, _ = one.client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{WorkflowID: workflows.ID(order.Reference), UpdateName: workflows.UpdateStart,
-				UpdateID: fmt.Sprint("mine", i), Args: []any{asked}, WaitForStage: client.WorkflowUpdateStageCompleted})
+			_, _ = one.client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{WorkflowID: workflows.ID(order.Reference),
+				UpdateName: workflows.UpdateStart,
+				UpdateID:   fmt.Sprint("mine", i), Args: []any{asked}, WaitForStage: client.WorkflowUpdateStageCompleted})
 		})
 	}
 	time.Sleep(2 * time.Second) // they are in
-	v := within2(t, "withdraw", func(ctx context.Context) (kyc.View, error) { return one.cases.Withdraw(ctx, order.Reference) })
+	v := within2(t, "withdraw", func(ctx context.Context) (kyc.View, error) {
+		return one.cases.Withdraw(ctx,
+			order.Reference)
+	})
 	require.Equal(t, kyc.Withdrawn, v.Stage)
 }
 
@@ -130,7 +141,8 @@ func TestCallersOfStartDoNotLockACase(t *testing.T) {
 func TestTheOutcomeIsFollowed(t *testing.T) {
 	v := begin(t, "followed1", customers(t, "individual", "review", 1)[0], patient())
 	faults(t, map[string]any{"drop_callbacks": 1.0, "slow": "1s"})
-	sandbox(t, http.MethodPost, "/sandbox/applications/"+v.ApplicationID+"/status", map[string]string{"status": "data_request"}, nil)
+	sandbox(t, http.MethodPost, "/sandbox/applications/"+v.ApplicationID+"/status",
+		map[string]string{"status": "data_request"}, nil)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	got, err := one.cases.Refresh(ctx, v.Reference)

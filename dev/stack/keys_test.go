@@ -21,8 +21,9 @@ import (
 // join is another client of the system, with converters of its own.
 func (s *system) join(t *testing.T, sealed encryption.Converters) client.Client {
 	t.Helper()
-	c, err := temporalclient.Join(t.Context(), s.client, temporalclient.Options{Address: s.temporal.Address, Namespace: embedded.Namespace,
-		Logger: slog.New(slog.DiscardHandler), Converters: sealed})
+	c, err := temporalclient.Join(t.Context(), s.client, temporalclient.Options{Address: s.temporal.Address,
+		Namespace: embedded.Namespace,
+		Logger:    slog.New(slog.DiscardHandler), Converters: sealed})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	return c
@@ -42,7 +43,8 @@ func TestAWorkerThatLacksAKeyWaitsForIt(t *testing.T) {
 	ahead := cases.Client{Temporal: own.join(t, keyset.Converters())}
 	faults(t, map[string]any{"drop_callbacks": 1})
 	decide(t, v, "approved")
-	require.NoError(t, ahead.Callback(t.Context(), v.Reference, workflows.Callback{RequestID: "1", ApplicationID: v.ApplicationID}))
+	require.NoError(t, ahead.Callback(t.Context(), v.Reference, workflows.Callback{RequestID: "1",
+		ApplicationID: v.ApplicationID}))
 	require.Eventually(t, func() bool {
 		d, err := own.client.DescribeWorkflowExecution(t.Context(), workflows.ID(v.Reference), "")
 		return err == nil && d.GetPendingWorkflowTask().GetAttempt() > 1
@@ -63,8 +65,9 @@ func TestAWorkerThatLacksAKeyWaitsForIt(t *testing.T) {
 func TestAnUpdateInPlaintextIsRefused(t *testing.T) {
 	v := begin(t, "clear1", customers(t, "individual", "step_up", 1)[0], patient())
 	plain := one.join(t, encryption.Converters{})
-	handle, err := plain.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{WorkflowID: workflows.ID(v.Reference), UpdateName: workflows.UpdateSubmit,
-		Args: []any{map[string]any{"entity": v.Entities[0].ID}}, WaitForStage: client.WorkflowUpdateStageCompleted})
+	handle, err := plain.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{WorkflowID: workflows.ID(v.Reference),
+		UpdateName: workflows.UpdateSubmit,
+		Args:       []any{map[string]any{"entity": v.Entities[0].ID}}, WaitForStage: client.WorkflowUpdateStageCompleted})
 	if err == nil {
 		err = handle.Get(t.Context(), nil)
 	}

@@ -57,7 +57,8 @@ func TestKilledWorkers(t *testing.T) {
 		front, back := writeLicence(t, dir, "killed")
 		starter(t, "upload", uploading.Reference, "--front", front, "--back", back)
 	})
-	for reference, activity := range map[string]string{order.Reference: "Identify", reading.Reference: "ReadStatus", uploading.Reference: "SubmitDocuments"} {
+	for reference, activity := range map[string]string{order.Reference: "Identify", reading.Reference: "ReadStatus",
+		uploading.Reference: "SubmitDocuments"} {
 		busy(t, reference, activity)
 	}
 	under.Go(func() { _, _ = one.cases.Refresh(t.Context(), glancing.Reference) })

@@ -65,8 +65,9 @@ func run(ctx context.Context, f flags) (code int, err error) {
 			return 1, err
 		}
 	}
-	s, err := startSystem(ctx, options{data: data, postgres: f.Postgres, work: work, withUI: true, lookup: os.LookupEnv, notify: os.Getenv("KYC_NOTIFY_URL"),
-		ports: ports{f.TemporalPort, f.UIPort, f.WebhookPort, f.AdminPort, f.SandboxPort}})
+	s, err := startSystem(ctx, options{data: data, postgres: f.Postgres, work: work, withUI: true, lookup: os.LookupEnv,
+		notify: os.Getenv("KYC_NOTIFY_URL"),
+		ports:  ports{f.TemporalPort, f.UIPort, f.WebhookPort, f.AdminPort, f.SandboxPort}})
 	if err != nil {
 		return 1, err
 	}
@@ -83,10 +84,12 @@ func run(ctx context.Context, f flags) (code int, err error) {
 	if data != "" {
 		fmt.Printf("Kept in      %s\n", data)
 	}
-	fmt.Printf("Temporal     %s\nTemporal UI  %s/namespaces/default/workflows\nWebhook      %s (admin %s)\nSandbox      %s\nVariables    %s\n\n",
+	fmt.Printf("Temporal     %s\nTemporal UI  %s/namespaces/default/workflows\nWebhook      %s (admin %s)\nSandbox      "+
+		"%s\nVariables    %s\n\n",
 		s.temporal.Address, s.ui.URL, s.webhook, s.admin, s.sandbox, cli.DevFile)
 	if !f.NoWalk {
-		code = cli.Run(ctx, []string{"demo"}, os.Stdin, os.Stdout, os.Stderr, config.Chain(os.LookupEnv, config.Map(named(s.vars))))
+		code = cli.Run(ctx, []string{"demo"}, os.Stdin, os.Stdout, os.Stderr, config.Chain(os.LookupEnv,
+			config.Map(named(s.vars))))
 	}
 	if f.Once {
 		return code, nil
@@ -111,7 +114,8 @@ func (f flags) keeps() (dir string, err error) {
 	if err != nil {
 		return "", err
 	}
-	return filepath.Abs(filepath.Join(filepath.Dir(cli.DevFile), "postgres", strings.ReplaceAll(p.Address, ":", "-"), p.Name))
+	return filepath.Abs(filepath.Join(filepath.Dir(cli.DevFile), "postgres", strings.ReplaceAll(p.Address, ":", "-"),
+		p.Name))
 }
 
 // writeEnv writes the variables for the other commands, all or nothing, for

@@ -51,12 +51,16 @@ var everyAction = []action{
 	{name: "Reset to the last workflow task", press: resetTo(last)},
 	{name: "… without signals and updates (last)", press: resetTo(last, withoutMessages...)},
 	{name: "Send signal `callback`", always: true, press: func(ctx context.Context, c *cell) error {
-		return c.signal(ctx, workflows.SignalCallback, []string{"{}", "", `"now"`, `{"requestId":7,"more":[null]}`}[c.number%4])
+		return c.signal(ctx, workflows.SignalCallback, []string{"{}", "", `"now"`,
+			`{"requestId":7,"more":[null]}`}[c.number%4])
 	}},
 	{name: "Send signal of another name", press: func(ctx context.Context, c *cell) error {
 		return c.signal(ctx, "wake-up", `{"please":true}`)
 	}},
-	{name: "Send update `withdraw`", press: func(ctx context.Context, c *cell) error { return c.update(ctx, workflows.UpdateWithdraw, "") }},
+	{name: "Send update `withdraw`", press: func(ctx context.Context, c *cell) error {
+		return c.update(ctx,
+			workflows.UpdateWithdraw, "")
+	}},
 	{name: "Send update in plaintext", press: func(ctx context.Context, c *cell) error {
 		err := c.update(ctx, workflows.UpdateSubmit, `{"entity":"cstap_1"}`)
 		if c.stage.closed {
@@ -74,7 +78,8 @@ var everyAction = []action{
 		if err != nil {
 			return err
 		}
-		_, err = c.rpc().ResetActivity(ctx, &workflowservice.ResetActivityRequest{Namespace: embedded.Namespace, Execution: c.execution(), Identity: byOperator,
+		_, err = c.rpc().ResetActivity(ctx, &workflowservice.ResetActivityRequest{Namespace: embedded.Namespace,
+			Execution: c.execution(), Identity: byOperator,
 			Activity: &workflowservice.ResetActivityRequest_Id{Id: id}})
 		return c.unlessOver(err)
 	}},
@@ -83,17 +88,20 @@ var everyAction = []action{
 		if err != nil {
 			return err
 		}
-		_, err = c.rpc().UpdateActivityOptions(ctx, &workflowservice.UpdateActivityOptionsRequest{Namespace: embedded.Namespace, Execution: c.execution(), Identity: byOperator,
-			Activity:        &workflowservice.UpdateActivityOptionsRequest_Id{Id: id},
-			ActivityOptions: &activity.ActivityOptions{StartToCloseTimeout: durationpb.New(20 * time.Second)},
-			UpdateMask:      &fieldmaskpb.FieldMask{Paths: []string{"start_to_close_timeout"}}})
+		_, err = c.rpc().UpdateActivityOptions(ctx,
+			&workflowservice.UpdateActivityOptionsRequest{Namespace: embedded.Namespace, Execution: c.execution(),
+				Identity:        byOperator,
+				Activity:        &workflowservice.UpdateActivityOptionsRequest_Id{Id: id},
+				ActivityOptions: &activity.ActivityOptions{StartToCloseTimeout: durationpb.New(20 * time.Second)},
+				UpdateMask:      &fieldmaskpb.FieldMask{Paths: []string{"start_to_close_timeout"}}})
 		return c.unlessOver(err)
 	}},
 	{name: "Start Workflow Like This One", press: startAlike},
 	{name: "Delete, later start again", press: deleteIt, soon: true, later: startAgain},
 }
 
-var withoutMessages = []enums.ResetReapplyExcludeType{enums.RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL, enums.RESET_REAPPLY_EXCLUDE_TYPE_UPDATE}
+var withoutMessages = []enums.ResetReapplyExcludeType{enums.RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL,
+	enums.RESET_REAPPLY_EXCLUDE_TYPE_UPDATE}
 
 // Which of the workflow tasks that were completed a run is reset to.
 func first(int) int    { return 0 }
@@ -119,17 +127,19 @@ func resetTo(which func(tasks int) int, exclude ...enums.ResetReapplyExcludeType
 		}); err != nil {
 			return err
 		}
-		_, err := c.rpc().ResetWorkflowExecution(ctx, &workflowservice.ResetWorkflowExecutionRequest{Namespace: embedded.Namespace, WorkflowExecution: c.execution(),
-			Reason: "tried", RequestId: rand.Text(), WorkflowTaskFinishEventId: tasks[which(len(tasks))], Identity: byOperator,
-			ResetReapplyType: enums.RESET_REAPPLY_TYPE_ALL_ELIGIBLE, ResetReapplyExcludeTypes: exclude})
+		_, err := c.rpc().ResetWorkflowExecution(ctx,
+			&workflowservice.ResetWorkflowExecutionRequest{Namespace: embedded.Namespace, WorkflowExecution: c.execution(),
+				Reason: "tried", RequestId: rand.Text(), WorkflowTaskFinishEventId: tasks[which(len(tasks))], Identity: byOperator,
+				ResetReapplyType: enums.RESET_REAPPLY_TYPE_ALL_ELIGIBLE, ResetReapplyExcludeTypes: exclude})
 		return err
 	}
 }
 
 // signal sends what an operator typed: nothing, or JSON that nobody encrypted.
 func (c *cell) signal(ctx context.Context, name, typed string) error {
-	_, err := c.rpc().SignalWorkflowExecution(ctx, &workflowservice.SignalWorkflowExecutionRequest{Namespace: embedded.Namespace, WorkflowExecution: c.execution(),
-		SignalName: name, Input: plaintext(typed), Identity: byOperator, RequestId: rand.Text()})
+	_, err := c.rpc().SignalWorkflowExecution(ctx,
+		&workflowservice.SignalWorkflowExecutionRequest{Namespace: embedded.Namespace, WorkflowExecution: c.execution(),
+			SignalName: name, Input: plaintext(typed), Identity: byOperator, RequestId: rand.Text()})
 	return err
 }
 
@@ -137,16 +147,19 @@ func plaintext(typed string) *common.Payloads {
 	if typed == "" {
 		return nil
 	}
-	return &common.Payloads{Payloads: []*common.Payload{{Metadata: map[string][]byte{"encoding": []byte("json/plain")}, Data: []byte(typed)}}}
+	return &common.Payloads{Payloads: []*common.Payload{{Metadata: map[string][]byte{"encoding": []byte("json/plain")},
+		Data: []byte(typed)}}}
 }
 
 // errUpdateRefused is the case's own no.
 var errUpdateRefused = errors.New("the update was refused")
 
 func (c *cell) update(ctx context.Context, name, typed string) error {
-	answer, err := c.rpc().UpdateWorkflowExecution(ctx, &workflowservice.UpdateWorkflowExecutionRequest{Namespace: embedded.Namespace, WorkflowExecution: c.execution(),
-		WaitPolicy: &update.WaitPolicy{LifecycleStage: enums.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED},
-		Request:    &update.Request{Meta: &update.Meta{UpdateId: rand.Text(), Identity: byOperator}, Input: &update.Input{Name: name, Args: plaintext(typed)}}})
+	answer, err := c.rpc().UpdateWorkflowExecution(ctx,
+		&workflowservice.UpdateWorkflowExecutionRequest{Namespace: embedded.Namespace, WorkflowExecution: c.execution(),
+			WaitPolicy: &update.WaitPolicy{LifecycleStage: enums.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED},
+			Request: &update.Request{Meta: &update.Meta{UpdateId: rand.Text(), Identity: byOperator},
+				Input: &update.Input{Name: name, Args: plaintext(typed)}}})
 	if err == nil && answer.GetOutcome().GetFailure() != nil {
 		return fmt.Errorf("%w: %v", errUpdateRefused, answer.GetOutcome().GetFailure().GetMessage())
 	}
@@ -154,14 +167,16 @@ func (c *cell) update(ctx context.Context, name, typed string) error {
 }
 
 func pause(ctx context.Context, c *cell) error {
-	_, err := c.rpc().PauseWorkflowExecution(ctx, &workflowservice.PauseWorkflowExecutionRequest{Namespace: embedded.Namespace,
-		WorkflowId: c.id(), Identity: byOperator, Reason: "tried", RequestId: rand.Text()})
+	_, err := c.rpc().PauseWorkflowExecution(ctx,
+		&workflowservice.PauseWorkflowExecutionRequest{Namespace: embedded.Namespace,
+			WorkflowId: c.id(), Identity: byOperator, Reason: "tried", RequestId: rand.Text()})
 	return err
 }
 
 func unpause(ctx context.Context, c *cell) error {
-	_, err := c.rpc().UnpauseWorkflowExecution(ctx, &workflowservice.UnpauseWorkflowExecutionRequest{Namespace: embedded.Namespace,
-		WorkflowId: c.id(), Identity: byOperator, Reason: "tried", RequestId: rand.Text()})
+	_, err := c.rpc().UnpauseWorkflowExecution(ctx,
+		&workflowservice.UnpauseWorkflowExecutionRequest{Namespace: embedded.Namespace,
+			WorkflowId: c.id(), Identity: byOperator, Reason: "tried", RequestId: rand.Text()})
 	return err
 }
 
@@ -170,14 +185,16 @@ func pauseActivity(ctx context.Context, c *cell) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.rpc().PauseActivity(ctx, &workflowservice.PauseActivityRequest{Namespace: embedded.Namespace, Execution: c.execution(), Identity: byOperator, Reason: "tried",
+	_, err = c.rpc().PauseActivity(ctx, &workflowservice.PauseActivityRequest{Namespace: embedded.Namespace,
+		Execution: c.execution(), Identity: byOperator, Reason: "tried",
 		RequestId: rand.Text(), Activity: &workflowservice.PauseActivityRequest_Id{Id: id}})
 	c.activity = id
 	return c.unlessOver(err)
 }
 
 func unpauseActivity(ctx context.Context, c *cell) error {
-	_, err := c.rpc().UnpauseActivity(ctx, &workflowservice.UnpauseActivityRequest{Namespace: embedded.Namespace, Execution: c.execution(), Identity: byOperator,
+	_, err := c.rpc().UnpauseActivity(ctx, &workflowservice.UnpauseActivityRequest{Namespace: embedded.Namespace,
+		Execution: c.execution(), Identity: byOperator,
 		ResetAttempts: c.number%2 == 0, Activity: &workflowservice.UnpauseActivityRequest_Id{Id: c.activity}})
 	return c.unlessOver(err)
 }
@@ -189,8 +206,11 @@ func startAlike(ctx context.Context, c *cell) error {
 		return err
 	}
 	before := h.Events[0].GetWorkflowExecutionStartedEventAttributes()
-	_, err = c.rpc().StartWorkflowExecution(ctx, &workflowservice.StartWorkflowExecutionRequest{Namespace: embedded.Namespace, WorkflowId: c.id(), RequestId: rand.Text(),
-		WorkflowType: before.GetWorkflowType(), TaskQueue: &taskqueue.TaskQueue{Name: before.GetTaskQueue().GetName()}, Input: before.GetInput(), Identity: byOperator})
+	_, err = c.rpc().StartWorkflowExecution(ctx,
+		&workflowservice.StartWorkflowExecutionRequest{Namespace: embedded.Namespace, WorkflowId: c.id(),
+			RequestId:    rand.Text(),
+			WorkflowType: before.GetWorkflowType(), TaskQueue: &taskqueue.TaskQueue{Name: before.GetTaskQueue().GetName()},
+			Input: before.GetInput(), Identity: byOperator})
 	return err
 }
 
@@ -206,7 +226,8 @@ func deleteIt(ctx context.Context, c *cell) error {
 			return err
 		}
 	}
-	_, err := c.rpc().DeleteWorkflowExecution(ctx, &workflowservice.DeleteWorkflowExecutionRequest{Namespace: embedded.Namespace, WorkflowExecution: c.execution()})
+	_, err := c.rpc().DeleteWorkflowExecution(ctx,
+		&workflowservice.DeleteWorkflowExecutionRequest{Namespace: embedded.Namespace, WorkflowExecution: c.execution()})
 	if err != nil {
 		return err
 	}

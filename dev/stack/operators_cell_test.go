@@ -65,7 +65,8 @@ func (o *operators) hear(w http.ResponseWriter, r *http.Request) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.heard[event.Data.Reference] = append(o.heard[event.Data.Reference],
-		message{r.Header.Get("webhook-id"), event.Type, fmt.Sprint(event.Type, event.Data.Stage, event.Data.Status, event.Data.Outcome)})
+		message{r.Header.Get("webhook-id"), event.Type, fmt.Sprint(event.Type, event.Data.Stage, event.Data.Status,
+			event.Data.Outcome)})
 }
 
 func (c *cell) messages() []message {
@@ -92,7 +93,8 @@ func (c *cell) truth(ctx context.Context) (simulator.ApplicationEntry, error) {
 func (c *cell) make(ctx context.Context) (string, error) {
 	var said bytes.Buffer
 	var made struct{ CustomerIDs []string }
-	err := c.own.control(ctx, http.MethodPost, "/sandbox/customers", strings.NewReader(fmt.Sprintf(`{"type":%q,"scenario":%q}`, c.kind, c.stage.scenario)), &said)
+	err := c.own.control(ctx, http.MethodPost, "/sandbox/customers",
+		strings.NewReader(fmt.Sprintf(`{"type":%q,"scenario":%q}`, c.kind, c.stage.scenario)), &said)
 	if err == nil {
 		err = json.Unmarshal(said.Bytes(), &made)
 	}

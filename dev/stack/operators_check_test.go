@@ -21,9 +21,10 @@ import (
 
 // What the cells of docs/operators.md say.
 const (
-	decided    = "decided"    // the case goes on and ends as ConnectFi decides, of which its receiver hears once
-	repeated   = "repeated"   // it goes through the end it had once more: the receiver hears nothing new
-	again      = "again"      // another case of the reference has the same end, of which the receiver hears under another id
+	decided  = "decided"  // the case goes on and ends as ConnectFi decides, of which its receiver hears once
+	repeated = "repeated" // it goes through the end it had once more: the receiver hears nothing new
+	// another case of the reference has the same end, of which the receiver hears under another id
+	again      = "again"
 	withdrawn  = "withdrawn"  // it ends as withdrawn, of which its receiver hears once
 	terminated = "terminated" // it ends in Temporal alone
 	refused    = "refused"    // Temporal refuses, and nothing happens
@@ -130,7 +131,8 @@ func (c *cell) end(ctx context.Context) (end kyc.Stage, err error) {
 	})
 	if err != nil {
 		d, _ := c.own.client.DescribeWorkflowExecution(ctx, c.id(), "")
-		err = fmt.Errorf("%w: it is %s (%v), %d events, task %v, activities %v", err, end, last, d.GetWorkflowExecutionInfo().GetHistoryLength(),
+		err = fmt.Errorf("%w: it is %s (%v), %d events, task %v, activities %v", err, end, last,
+			d.GetWorkflowExecutionInfo().GetHistoryLength(),
 			d.GetPendingWorkflowTask(), d.GetPendingActivities())
 	}
 	return end, err
@@ -270,5 +272,6 @@ func (c *cell) checkTask(failed *history.WorkflowTaskFailedEventAttributes) erro
 
 // failures decrypts why a workflow task of the case failed.
 func (c *cell) failures() converter.FailureConverter {
-	return converter.WithFailureConverterSerializationContext(c.own.cases.Failures, converter.WorkflowSerializationContext{WorkflowID: c.id()})
+	return converter.WithFailureConverterSerializationContext(c.own.cases.Failures,
+		converter.WorkflowSerializationContext{WorkflowID: c.id()})
 }

@@ -40,7 +40,8 @@ var (
 	}}
 	whenPolled   = moment{"after a poll", "quick", activityIs(enums.PENDING_ACTIVITY_STATE_SCHEDULED, 2)}
 	whenRunning  = moment{"activity running", "slow", activityIs(enums.PENDING_ACTIVITY_STATE_STARTED, 1)}
-	whenRetrying = moment{"activity waiting for its next attempt", "failing", activityIs(enums.PENDING_ACTIVITY_STATE_SCHEDULED, 2)}
+	whenRetrying = moment{"activity waiting for its next attempt", "failing",
+		activityIs(enums.PENDING_ACTIVITY_STATE_SCHEDULED, 2)}
 	whenUpdating = moment{"update in flight", "slow", func(ctx context.Context, c *cell) error {
 		if c.stage.name == string(kyc.Identifying) || c.stage.name == string(kyc.AwaitingDocuments) {
 			return nil // the start, and the submission, are updates already
@@ -166,7 +167,8 @@ func (c *cell) send(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if code, _, said := c.starter(ctx, "upload", c.reference, "--entity", e.ID, "--front", sides[0], "--back", sides[1]); code != 0 {
+		if code, _, said := c.starter(ctx, "upload", c.reference, "--entity", e.ID, "--front", sides[0], "--back",
+			sides[1]); code != 0 {
 			return fmt.Errorf("upload: %s", said)
 		}
 	}

@@ -23,16 +23,20 @@ var everyStage = map[string]stage{}
 
 func init() {
 	for _, s := range []stage{
-		{name: "identifying", scenario: "review", moments: []moment{{"just reached", "slow", nil}, whenRunning, whenUpdating, whenRetrying}},
+		{name: "identifying", scenario: "review", moments: []moment{{"just reached", "slow", nil}, whenRunning, whenUpdating,
+			whenRetrying}},
 		{name: "processing", scenario: "unknown_status", moments: ofPolled, reach: func(ctx context.Context, c *cell) error {
 			return errors.Join(c.decide(ctx, "running", ""), c.until(ctx, inStage(kyc.Processing)))
 		}},
-		{name: "awaiting_documents", scenario: "step_up", moments: []moment{whenReached, whenTimed, whenRunning, whenUpdating, whenRetrying}},
+		{name: "awaiting_documents", scenario: "step_up", moments: []moment{whenReached, whenTimed, whenRunning, whenUpdating,
+			whenRetrying}},
 		{name: "awaiting_data", scenario: "data_request", moments: ofPolled},
 		{name: "in_review", scenario: "review", moments: ofPolled},
 		{name: "held", scenario: "unknown_status", moments: ofPolled},
-		{name: "approved", scenario: "review", closed: true, reach: closedBy(func(ctx context.Context, c *cell) error { return c.decide(ctx, "completed", "approved") })},
-		{name: "denied", scenario: "review", closed: true, reach: closedBy(func(ctx context.Context, c *cell) error { return c.decide(ctx, "completed", "denied") })},
+		{name: "approved", scenario: "review", closed: true,
+			reach: closedBy(func(ctx context.Context, c *cell) error { return c.decide(ctx, "completed", "approved") })},
+		{name: "denied", scenario: "review", closed: true,
+			reach: closedBy(func(ctx context.Context, c *cell) error { return c.decide(ctx, "completed", "denied") })},
 		{name: "expired", scenario: "step_up", closed: true, reach: closedBy(nil)},
 		{name: "withdrawn", scenario: "review", closed: true, reach: closedBy(func(ctx context.Context, c *cell) error {
 			_, err := c.own.cases.Withdraw(ctx, c.reference)
@@ -68,7 +72,8 @@ func closedBy(how func(ctx context.Context, c *cell) error) func(context.Context
 // momentsOf are those at which an action can be pressed.
 func (s stage) momentsOf(a action) (all []moment) {
 	for _, m := range s.moments {
-		if !a.activity || s.closed || m.name == whenPolled.name || m.phase != "quick" && m.name != "just reached" && m.name != "update in flight" {
+		if !a.activity || s.closed || m.name == whenPolled.name || m.phase != "quick" && m.name != "just reached" &&
+			m.name != "update in flight" {
 			all = append(all, m)
 		}
 	}

@@ -18,7 +18,8 @@ import (
 )
 
 // onlyCells picks cells by their name.
-var onlyCells = flag.String("cells", "", "of TestOperators, all cells whose name matches this regular expression; none is one cell of each kind")
+var onlyCells = flag.String("cells", "",
+	"of TestOperators, all cells whose name matches this regular expression; none is one cell of each kind")
 
 // TestOperators holds docs/operators.md: what each button of Temporal's UI and
 // CLI does to a case, in every stage and at every moment of it. After the
@@ -145,7 +146,8 @@ func (o *operators) cells(t *testing.T) (all []*cell) {
 					if *onlyCells == "" && !(mine && (s.closed || n == (i+j)%2)) {
 						continue
 					}
-					c := &cell{operators: o, number: len(all), action: a, stage: s, moment: m, kind: kind, want: want[[2]string{name, stage}]}
+					c := &cell{operators: o, number: len(all), action: a, stage: s, moment: m, kind: kind,
+						want: want[[2]string{name, stage}]}
 					c.reference = fmt.Sprintf("op%d", c.number)
 					all = append(all, c)
 				}

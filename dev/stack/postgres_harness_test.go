@@ -15,7 +15,8 @@ import (
 )
 
 // onPostgres runs every test on PostgreSQL: go test ./dev/stack -postgres own.
-var onPostgres = flag.String("postgres", "", "run every test on this PostgreSQL, in databases that are dropped again: a URL, or own for one that is started here")
+var onPostgres = flag.String("postgres", "",
+	"run every test on this PostgreSQL, in databases that are dropped again: a URL, or own for one that is started here")
 
 // where is the PostgreSQL that systems are on; empty is SQLite.
 var where string
@@ -102,7 +103,8 @@ func rows(t *testing.T, address string, places map[string][]byte) {
 		db, err := sql.Open("pgx", u.String())
 		require.NoError(t, err)
 		defer db.Close()
-		for _, table := range strings.Fields(string(read(t, db, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))) {
+		for _, table := range strings.Fields(
+			string(read(t, db, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))) {
 			places["temporal.db "+name[1:]+"."+table] = read(t, db, `SELECT * FROM "`+table+`"`)
 		}
 	}

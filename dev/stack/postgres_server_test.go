@@ -64,7 +64,8 @@ func startPostgres() (address string, err error) {
 			}
 		}
 	}
-	initdb := exec.Command(filepath.Join(bin, "initdb"), "--pgdata", filepath.Join(dir, "data"), "--username=kyc", "--pwfile", filepath.Join(dir, "password"),
+	initdb := exec.Command(filepath.Join(bin, "initdb"), "--pgdata", filepath.Join(dir, "data"), "--username=kyc",
+		"--pwfile", filepath.Join(dir, "password"),
 		"--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync")
 	initdb.Dir, initdb.SysProcAttr = dir, attributes
 	if out, err := initdb.CombinedOutput(); err != nil {
@@ -116,7 +117,8 @@ func postgresBin() (string, error) {
 		found = append(found, path)
 	}
 	if len(found) == 0 {
-		return "", errors.New("there is no PostgreSQL on this machine: install it (make tools), or name one with -postgres URL")
+		return "", errors.New("there is no PostgreSQL on this machine: install it (make tools), or name one with -postgres " +
+			"URL")
 	}
 	path, err := filepath.EvalSymlinks(found[len(found)-1])
 	return filepath.Dir(path), err

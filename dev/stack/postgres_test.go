@@ -86,11 +86,14 @@ func TestAnOlderSchemaIsUpgraded(t *testing.T) {
 		u, err := url.Parse(address)
 		require.NoError(t, err)
 		password, _ := u.User.Password()
-		db, err := sqltool.NewConnection(&config.SQL{PluginName: embedded.PostgresPlugin, ConnectAddr: u.Host, User: u.User.Username(), Password: password,
+		db, err := sqltool.NewConnection(&config.SQL{PluginName: embedded.PostgresPlugin, ConnectAddr: u.Host,
+			User: u.User.Username(), Password: password,
 			DatabaseName: name}, log.NewNoopLogger())
 		require.NoError(t, err)
-		require.NoError(t, schema.NewSetupSchemaTask(db, &schema.SetupConfig{InitialVersion: "0.0"}, log.NewNoopLogger()).Run())
-		require.NoError(t, schema.NewUpdateSchemaTask(db, &schema.UpdateConfig{SchemaName: w.folder, TargetVersion: w.older}, log.NewNoopLogger()).Run())
+		require.NoError(t, schema.NewSetupSchemaTask(db, &schema.SetupConfig{InitialVersion: "0.0"},
+			log.NewNoopLogger()).Run())
+		require.NoError(t, schema.NewUpdateSchemaTask(db, &schema.UpdateConfig{SchemaName: w.folder, TargetVersion: w.older},
+			log.NewNoopLogger()).Run())
 		db.Close()
 		require.Equal(t, w.older, version(t, address, name))
 	}
@@ -118,8 +121,9 @@ func TestAMissingSearchAttributeIsAdded(t *testing.T) {
 	o := options{work: t.TempDir(), postgres: placed(t)}
 	before, err := startSystem(t.Context(), o)
 	require.NoError(t, err)
-	_, err = before.client.OperatorService().RemoveSearchAttributes(t.Context(), &operatorservice.RemoveSearchAttributesRequest{
-		Namespace: embedded.Namespace, SearchAttributes: []string{workflows.AttributeStage.GetName()}})
+	_, err = before.client.OperatorService().RemoveSearchAttributes(t.Context(),
+		&operatorservice.RemoveSearchAttributesRequest{
+			Namespace: embedded.Namespace, SearchAttributes: []string{workflows.AttributeStage.GetName()}})
 	require.NoError(t, errors.Join(err, before.stop()))
 	beside(t, o)
 	v := begin(t, "attribute1", customers(t, "individual", "review", 1)[0], patient())
@@ -139,7 +143,10 @@ func TestAnAdministratorMayCreateTheDatabases(t *testing.T) {
 	address := placed(t)
 	p, err := embedded.ParsePostgres(address)
 	require.NoError(t, err)
-	o := options{work: t.TempDir(), postgres: with(t, address, func(u *url.URL) { u.User = url.UserPassword(role, password) })}
+	o := options{work: t.TempDir(), postgres: with(t, address, func(u *url.URL) {
+		u.User = url.UserPassword(role,
+			password)
+	})}
 	_, err = startSystem(t.Context(), o)
 	require.ErrorContains(t, err, "let an administrator create it")
 
@@ -152,7 +159,8 @@ func TestAnAdministratorMayCreateTheDatabases(t *testing.T) {
 		require.NoError(t, admin(`ALTER DATABASE "`+name+`" OWNER TO "`+role+`"`))
 	}
 	file := filepath.Join(t.TempDir(), "pgpass")
-	require.NoError(t, os.WriteFile(file, []byte("*:*:*:*:"+strings.NewReplacer(`\`, `\\`, ":", `\:`).Replace(password)+"\n"), 0o600))
+	require.NoError(t, os.WriteFile(file, []byte("*:*:*:*:"+strings.NewReplacer(`\`, `\\`, ":", `\:`).Replace(password)+
+		"\n"), 0o600))
 	t.Setenv("PGPASSFILE", file)
 	o.postgres = with(t, address, func(u *url.URL) { u.User = url.User(role) })
 	own, err := startSystem(t.Context(), o)
@@ -171,10 +179,14 @@ func TestWhatIsWrongWithPostgreSQLIsSaidInOneSentence(t *testing.T) {
 		address string
 		says    string
 	}{
-		"nobody listens":            {"postgres://kyc:" + password + "@" + freeAddress(t) + "/kyc", "does not answer at 127.0.0.1:"},
-		"nobody of that name":       {"postgres://kyc:" + password + "@host.invalid/kyc", "does not answer at host.invalid:5432"},
-		"a wrong password":          {with(t, address, func(u *url.URL) { u.User = url.UserPassword("kyc", password) }), `does not let user "kyc" in`},
-		"TLS where there is none":   {with(t, address, func(u *url.URL) { u.RawQuery = "sslmode=require" }), "server refused TLS connection"},
+		"nobody listens": {"postgres://kyc:" + password + "@" + freeAddress(t) + "/kyc",
+			"does not answer at 127.0.0.1:"},
+		"nobody of that name": {"postgres://kyc:" + password + "@host.invalid/kyc",
+			"does not answer at host.invalid:5432"},
+		"a wrong password": {with(t, address, func(u *url.URL) { u.User = url.UserPassword("kyc", password) }),
+			`does not let user "kyc" in`},
+		"TLS where there is none": {with(t, address, func(u *url.URL) { u.RawQuery = "sslmode=require" }),
+			"server refused TLS connection"},
 		"a run at the same time":    {address, "another run uses database"},
 		"no URL":                    {"127.0.0.1:5432/" + password, "--postgres wants postgres://"},
 		"another scheme":            {"mysql://kyc:" + password + "@127.0.0.1/kyc", "--postgres wants postgres://"},
@@ -182,8 +194,9 @@ func TestWhatIsWrongWithPostgreSQLIsSaidInOneSentence(t *testing.T) {
 		"a percent in the password": {"postgres://kyc:%" + password + "@127.0.0.1/kyc", "--postgres wants postgres://"},
 		"a hash in the password":    {"postgres://kyc:#" + password + "@127.0.0.1/kyc", "--postgres wants postgres://"},
 		"nobody":                    {"postgres://127.0.0.1/kyc", "--postgres wants postgres://"},
-		"a name too long":           {"postgres://kyc:" + password + "@127.0.0.1/" + strings.Repeat("k", 53), "--postgres wants a name"},
-		"two names":                 {"postgres://kyc:" + password + "@127.0.0.1/kyc/kyc", "--postgres wants a name"},
+		"a name too long": {"postgres://kyc:" + password + "@127.0.0.1/" + strings.Repeat("k", 53),
+			"--postgres wants a name"},
+		"two names": {"postgres://kyc:" + password + "@127.0.0.1/kyc/kyc", "--postgres wants a name"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := startSystem(t.Context(), options{work: t.TempDir(), postgres: c.address})

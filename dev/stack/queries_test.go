@@ -22,6 +22,7 @@ func TestSavedQueriesAreUnderstood(t *testing.T) {
 		_, err := one.client.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{Query: asked})
 		require.NoError(t, err, query[1])
 	}
-	_, err := one.client.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{Query: "KycNothing = 'x'"})
+	_, err := one.client.CountWorkflow(t.Context(),
+		&workflowservice.CountWorkflowExecutionsRequest{Query: "KycNothing = 'x'"})
 	require.Error(t, err, "or nothing is tried")
 }

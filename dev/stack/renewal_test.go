@@ -39,8 +39,9 @@ func TestWhatIsRenewedOnDiskIsTaken(t *testing.T) {
 	temporal := map[string]string{"TEMPORAL_ADDRESS": secure.address, "TEMPORAL_TLS_CLIENT_CERT_PATH": file("tls.crt"),
 		"TEMPORAL_TLS_CLIENT_KEY_PATH": file("tls.key"), "TEMPORAL_TLS_SERVER_CA_CERT_PATH": file("ca.crt")}
 	startProcessWith(t, filepath.Join(bin, "worker"), temporal)
-	edge := map[string]string{"KYC_LISTEN": public, "KYC_TLS_CERT_FILE": file("tls.crt"), "KYC_TLS_KEY_FILE": file("tls.key"),
-		"KYC_API_TOKENS": "", "KYC_API_TOKENS_FILE": file("token")}
+	edge := map[string]string{"KYC_LISTEN": public, "KYC_TLS_CERT_FILE": file("tls.crt"),
+		"KYC_TLS_KEY_FILE": file("tls.key"),
+		"KYC_API_TOKENS":   "", "KYC_API_TOKENS_FILE": file("token")}
 	for name, value := range temporal {
 		edge[name] = value
 	}
@@ -53,9 +54,12 @@ func TestWhatIsRenewedOnDiskIsTaken(t *testing.T) {
 	secure.trust(first, second)
 	secure.present(t, second)
 	second.renew(t, link, time.Hour, "the-second-token-of-the-api")
-	require.Eventually(t, func() bool { return list(second, "the-second-token-of-the-api") == http.StatusOK }, 10*time.Second, 100*time.Millisecond)
-	require.Eventually(t, func() bool { return list(second, "the-first-token-of-the-api") == http.StatusUnauthorized }, 10*time.Second, 100*time.Millisecond)
-	require.Eventually(t, func() bool { return time.Now().After(ended) }, lasts, 100*time.Millisecond, "the old certificate ends")
+	require.Eventually(t, func() bool { return list(second, "the-second-token-of-the-api") == http.StatusOK },
+		10*time.Second, 100*time.Millisecond)
+	require.Eventually(t, func() bool { return list(second, "the-first-token-of-the-api") == http.StatusUnauthorized },
+		10*time.Second, 100*time.Millisecond)
+	require.Eventually(t, func() bool { return time.Now().After(ended) }, lasts, 100*time.Millisecond,
+		"the old certificate ends")
 	secure.trust(second)
 	secure.breakAll()
 
@@ -81,7 +85,8 @@ func callWith(t *testing.T, by issuer, url, token, body string) int {
 	t.Helper()
 	pool := x509.NewCertPool()
 	pool.AddCert(by.certificate)
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool},
+		DisableKeepAlives: true}, Timeout: 10 * time.Second}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
 	require.NoError(t, err)
 	request.Header.Set("Content-Type", "application/json")
@@ -106,13 +111,15 @@ func TestABrokenConfigurationDoesNotStart(t *testing.T) {
 	require.Zero(t, code, stderr)
 	without(t, bare, workflows.AttributeDeadline.GetName(), 0)
 	for name, test := range map[string]struct{ namespace, says string }{
-		"no such namespace":             {"nope", `Temporal has no namespace "nope": run starter setup, or set TEMPORAL_NAMESPACE`},
+		"no such namespace": {"nope",
+			`Temporal has no namespace "nope": run starter setup, or set TEMPORAL_NAMESPACE`},
 		"a search attribute is missing": {bare, "the namespace lacks a search attribute of cases"},
 	} {
 		for _, program := range []string{"worker", "webhook"} {
 			t.Run(program+": "+name, func(t *testing.T) {
 				command := exec.CommandContext(t.Context(), filepath.Join(bin, program))
-				command.Env = append(os.Environ(), "TEMPORAL_CONFIG_FILE="+os.DevNull, "KYC_ADMIN_LISTEN="+freeAddress(t), "KYC_LISTEN="+freeAddress(t))
+				command.Env = append(os.Environ(), "TEMPORAL_CONFIG_FILE="+os.DevNull, "KYC_ADMIN_LISTEN="+freeAddress(t),
+					"KYC_LISTEN="+freeAddress(t))
 				for _, v := range one.vars {
 					command.Env = append(command.Env, v[0]+"="+v[1])
 				}

@@ -38,9 +38,13 @@ var scenarios = []scenario{
 	}, end: kyc.Denied, links: 2,
 		tells: []string{"started", "identified", "awaiting_documents", "documents_wanted",
 			"documents_submitted", "documents_handed_over", "in_review", "denied", "entity_completed"}},
-	{name: "review", first: kyc.InReview, act: func(t *testing.T, v kyc.View) { decide(t, v, "approved") }, end: kyc.Approved,
+	{name: "review", first: kyc.InReview, act: func(t *testing.T, v kyc.View) { decide(t, v, "approved") },
+		end:   kyc.Approved,
 		tells: []string{"started", "identified", "in_review", "approved", "entity_completed"}},
-	{name: "data_request", first: kyc.AwaitingData, act: func(t *testing.T, v kyc.View) { move(t, v, "completed", "approved") }, end: kyc.Approved,
+	{name: "data_request", first: kyc.AwaitingData, act: func(t *testing.T, v kyc.View) {
+		move(t, v, "completed",
+			"approved")
+	}, end: kyc.Approved,
 		tells: []string{"started", "identified", "awaiting_data", "approved", "entity_completed"}},
 	{name: "running", first: kyc.Processing, end: kyc.Approved,
 		tells: []string{"started", "identified", "processing", "approved", "entity_completed"}},
@@ -52,7 +56,8 @@ var scenarios = []scenario{
 	{name: "back_and_forth", first: kyc.AwaitingDocuments, act: func(t *testing.T, v kyc.View) {
 		stepUp(t, v)
 		again := func(v kyc.View) bool {
-			return v.Stage == kyc.AwaitingDocuments && strings.Contains(strings.Join(whats(v), " "), "in_review") && wanting(v) != ""
+			return v.Stage == kyc.AwaitingDocuments && strings.Contains(strings.Join(whats(v), " "), "in_review") &&
+				wanting(v) != ""
 		}
 		if v = until(t, v.Reference, func(v kyc.View) bool { return again(v) || final(v) }); again(v) {
 			stepUp(t, v)
@@ -180,7 +185,8 @@ func withoutHints(v kyc.View) (all []string) {
 
 // move moves the application at the sandbox, with its callback.
 func move(t *testing.T, v kyc.View, status, outcome string) {
-	sandbox(t, http.MethodPost, "/sandbox/applications/"+v.ApplicationID+"/status", map[string]string{"status": status, "outcome": outcome}, nil)
+	sandbox(t, http.MethodPost, "/sandbox/applications/"+v.ApplicationID+"/status", map[string]string{"status": status,
+		"outcome": outcome}, nil)
 }
 
 // begin starts a case and waits for its first status.
@@ -195,5 +201,6 @@ func begin(t *testing.T, reference, customer string, policy kyc.Policy) kyc.View
 
 // decide does what the vendor needs a person for.
 func decide(t *testing.T, v kyc.View, outcome string) {
-	sandbox(t, http.MethodPost, "/sandbox/applications/"+v.ApplicationID+"/review", map[string]string{"outcome": outcome}, nil)
+	sandbox(t, http.MethodPost, "/sandbox/applications/"+v.ApplicationID+"/review", map[string]string{"outcome": outcome},
+		nil)
 }

@@ -37,9 +37,12 @@ func (i issuer) issue(t *testing.T, lasts time.Duration) issuer {
 	require.NoError(t, err)
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	require.NoError(t, err)
-	template := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: serial.String()}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(lasts),
-		IsCA: i.certificate == nil, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	template := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: serial.String()},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(lasts),
+		IsCA: i.certificate == nil, BasicConstraintsValid: true,
+		KeyUsage:    x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
 	parent, signer := i.certificate, i.key
 	if parent == nil {
 		parent, signer = template, key
@@ -127,7 +130,8 @@ func forward(conn net.Conn, behind string) {
 func (f *secureFront) config(*tls.ClientHelloInfo) (*tls.Config, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return &tls.Config{Certificates: []tls.Certificate{f.own}, ClientCAs: f.trusted, ClientAuth: tls.RequireAndVerifyClientCert, NextProtos: []string{"h2"},
+	return &tls.Config{Certificates: []tls.Certificate{f.own}, ClientCAs: f.trusted,
+		ClientAuth: tls.RequireAndVerifyClientCert, NextProtos: []string{"h2"},
 		VerifyConnection: func(state tls.ConnectionState) error {
 			f.mu.Lock()
 			defer f.mu.Unlock()

@@ -31,7 +31,8 @@ func starterWith(t *testing.T, variables map[string]string, args ...string) (cod
 // only is the way to the shared Temporal and to a namespace there, and nothing
 // else: setup has no use for a secret.
 func only(namespace string) map[string]string {
-	return map[string]string{"TEMPORAL_ADDRESS": one.temporal.Address, "TEMPORAL_NAMESPACE": namespace, "TEMPORAL_CONFIG_FILE": "/dev/null"}
+	return map[string]string{"TEMPORAL_ADDRESS": one.temporal.Address, "TEMPORAL_NAMESPACE": namespace,
+		"TEMPORAL_CONFIG_FILE": "/dev/null"}
 }
 
 // unheardOf is the name of a namespace that no other run has made.
@@ -39,7 +40,8 @@ func unheardOf(name string) string { return name + "-" + strings.ToLower(rand.Te
 
 func retentionOf(t *testing.T, namespace string) time.Duration {
 	t.Helper()
-	d, err := one.client.WorkflowService().DescribeNamespace(t.Context(), &workflowservice.DescribeNamespaceRequest{Namespace: namespace})
+	d, err := one.client.WorkflowService().DescribeNamespace(t.Context(),
+		&workflowservice.DescribeNamespaceRequest{Namespace: namespace})
 	require.NoError(t, err)
 	return d.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration()
 }
@@ -60,10 +62,13 @@ created        search attribute KycWaitingOn: Keyword
 	c, err := client.Dial(client.Options{HostPort: one.temporal.Address, Namespace: fresh})
 	require.NoError(t, err)
 	defer c.Close()
-	_, err = cases.Client{Temporal: c}.StartAsync(t.Context(), cases.StartOptions{Reference: "A1", CustomerID: "cstap_6reGTr3k8vpAu8uFV7EdiN", Policy: patient()}, converter.GetDefaultDataConverter())
+	_, err = cases.Client{Temporal: c}.StartAsync(t.Context(), cases.StartOptions{Reference: "A1",
+		CustomerID: "cstap_6reGTr3k8vpAu8uFV7EdiN", Policy: patient()}, converter.GetDefaultDataConverter())
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
-		found, err := c.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{Query: "KycStage = 'identifying' AND KycDeadline > '2026-01-01T00:00:00Z'"})
+		found, err := c.CountWorkflow(t.Context(),
+			&workflowservice.CountWorkflowExecutionsRequest{
+				Query: "KycStage = 'identifying' AND KycDeadline > '2026-01-01T00:00:00Z'"})
 		require.NoError(t, err)
 		return found.GetCount() == 1
 	}, 30*time.Second, 50*time.Millisecond)
@@ -85,8 +90,9 @@ func TestSetupRefusesAnotherType(t *testing.T) {
 		Namespace: taken, WorkflowExecutionRetentionPeriod: durationpb.New(30 * 24 * time.Hour)})
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
-		_, err := one.client.OperatorService().AddSearchAttributes(t.Context(), &operatorservice.AddSearchAttributesRequest{Namespace: taken,
-			SearchAttributes: map[string]enums.IndexedValueType{"KycStage": enums.INDEXED_VALUE_TYPE_TEXT}})
+		_, err := one.client.OperatorService().AddSearchAttributes(t.Context(),
+			&operatorservice.AddSearchAttributesRequest{Namespace: taken,
+				SearchAttributes: map[string]enums.IndexedValueType{"KycStage": enums.INDEXED_VALUE_TYPE_TEXT}})
 		return err == nil
 	}, 30*time.Second, 100*time.Millisecond)
 

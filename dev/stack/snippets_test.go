@@ -16,7 +16,10 @@ import (
 )
 
 // snippetCURL is printed on ConnectFi's identification page (S), to the letter.
-const snippetCURL = `curl --location "CONNECTFI_BASE_URL/akepa/identification" --data "{\"customerId\": \"cstap_5mBHiIx3QbkvEpjGfKsI9k\",   \"reference\":\"UNIQUE_REFERENCE_ID\",   \"webhookUrl\":\"https://your_webhook_url/UNIQUE_REFERENCE_ID\"}" --header "Content-Type: application/json" --header "x-connectfi-token: A long random string token received from /auth/get-token request"`
+const snippetCURL = `curl --location "CONNECTFI_BASE_URL/akepa/identification" --data "{\"customerId\": ` +
+	`\"cstap_5mBHiIx3QbkvEpjGfKsI9k\",   \"reference\":\"UNIQUE_REFERENCE_ID\",   ` +
+	`\"webhookUrl\":\"https://your_webhook_url/UNIQUE_REFERENCE_ID\"}" --header "Content-Type: application/json" ` +
+	`--header "x-connectfi-token: A long random string token received from /auth/get-token request"`
 
 // The page's customers: of its snippets, and of its two examples.
 const snippetCustomer, pageIndividual, pageBusiness = "cstap_5mBHiIx3QbkvEpjGfKsI9k", "cstap_6reGTr3k8vpAu8uFV7EdiN", "cstab_7BX5DO49J48VeWKsJ6gWNb"
@@ -58,7 +61,8 @@ func worksHereAsThere(t *testing.T, name string, with func(*testing.T, *strings.
 
 func curl(t *testing.T, replaced *strings.Replacer) []byte {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "sh", "-c", replaced.Replace(snippetCURL)+" --silent --show-error").Output()
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", replaced.Replace(snippetCURL)+
+		" --silent --show-error").Output()
 	require.NoError(t, err, "curl is needed for this")
 	return out
 }

@@ -48,7 +48,8 @@ func TestSoak(t *testing.T) {
 	require.Equal(t, int64(2*started), s.calls["/akepa/document/generate"])
 	require.Equal(t, int64(2*started), s.calls["/akepa/document/upload"])
 	require.Equal(t, int64(started), s.calls["/akepa/update"])
-	require.LessOrEqual(t, s.calls["/akepa/status"], int64(10*started), "an attempt without room reads the status, and attempts back off")
+	require.LessOrEqual(t, s.calls["/akepa/status"], int64(10*started),
+		"an attempt without room reads the status, and attempts back off")
 }
 
 // soak is what all its cases share.
@@ -228,7 +229,8 @@ func (s *soak) upload(reference, customer string) error {
 	}
 	for refused := 0; ; {
 		full := s.full.Load()
-		code, _, said := starterWith(s.t, s.starter, "upload", reference, "--entity", customer, "--front", sides[0], "--back", sides[1])
+		code, _, said := starterWith(s.t, s.starter, "upload", reference, "--entity", customer, "--front", sides[0], "--back",
+			sides[1])
 		switch {
 		case code == 0, strings.Contains(said, "ConnectFi has not answered"): // the case has the images
 			return nil

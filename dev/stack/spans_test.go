@@ -112,7 +112,8 @@ func TestATraceLeadsFromTheRequestToConnectFi(t *testing.T) {
 	// once more, and the SDK's tracer counts that run as new.
 	decide(t, v, "approved")
 	require.NoError(t, own.client.GetWorkflow(t.Context(), workflows.ID(reference), "").Get(t.Context(), nil))
-	value, err := own.client.QueryWorkflow(t.Context(), workflows.ID(reference), "", workflows.QueryCase) // replays a closed case
+	// replays a closed case
+	value, err := own.client.QueryWorkflow(t.Context(), workflows.ID(reference), "", workflows.QueryCase)
 	require.NoError(t, err)
 	require.NoError(t, value.Get(&v))
 	_, err = own.cases.Show(t.Context(), reference)
@@ -126,21 +127,25 @@ func TestATraceLeadsFromTheRequestToConnectFi(t *testing.T) {
 
 	identified := seen.named("connectfi /akepa/identification")
 	require.Len(t, identified, 1)
-	require.Equal(t, []string{"connectfi /akepa/identification", "RunActivity:Identify", "StartActivity:Identify", "UpdateWithStartWorkflow:start",
+	require.Equal(t, []string{"connectfi /akepa/identification", "RunActivity:Identify", "StartActivity:Identify",
+		"UpdateWithStartWorkflow:start",
 		"POST /akepa/identification"}, seen.way(t, identified[0]))
 	read := seen.named("connectfi /akepa/status")
 	require.Len(t, read, 1, "one read, by the worker that took over")
-	require.Equal(t, []string{"connectfi /akepa/status", "RunActivity:ReadStatus", "StartActivity:ReadStatus", "UpdateWithStartWorkflow:start",
+	require.Equal(t, []string{"connectfi /akepa/status", "RunActivity:ReadStatus", "StartActivity:ReadStatus",
+		"UpdateWithStartWorkflow:start",
 		"POST /akepa/identification"}, seen.way(t, read[0]))
 	require.Equal(t, identified[0].TraceId, read[0].TraceId)
 	signal := seen.named("HandleSignal:callback")
 	require.Len(t, signal, 1, "a replay tells nothing twice")
-	require.Equal(t, []string{"HandleSignal:callback", "SignalWorkflow:callback", "POST /connectfi/callbacks/:reference/:token"}, seen.way(t, signal[0]))
+	require.Equal(t, []string{"HandleSignal:callback", "SignalWorkflow:callback",
+		"POST /connectfi/callbacks/:reference/:token"}, seen.way(t, signal[0]))
 	incoming := seen.named("POST /akepa/identification")
 	require.Len(t, incoming, 1)
 	require.Empty(t, incoming[0].ParentSpanId, "a caller's trace is linked and not joined")
 	require.Equal(t, callers, hex.EncodeToString(incoming[0].Links[0].TraceId))
-	for _, once := range []string{"StartActivity:Identify", "RunActivity:Identify", "StartActivity:ReadStatus", "RunActivity:ReadStatus"} {
+	for _, once := range []string{"StartActivity:Identify", "RunActivity:Identify", "StartActivity:ReadStatus",
+		"RunActivity:ReadStatus"} {
 		require.Len(t, seen.named(once), 1, once)
 	}
 	require.Empty(t, seen.named("RunWorkflow:KYC"))
@@ -150,7 +155,8 @@ func TestATraceLeadsFromTheRequestToConnectFi(t *testing.T) {
 	require.NotEmpty(t, token)
 	for _, span := range seen.all {
 		said := span.String()
-		for what, secret := range map[string]string{"the customer": customer, "the callback's token": token, "an API token": vars["KYC_API_TOKENS"], "a path": "/connectfi/callbacks/" + reference} {
+		for what, secret := range map[string]string{"the customer": customer, "the callback's token": token,
+			"an API token": vars["KYC_API_TOKENS"], "a path": "/connectfi/callbacks/" + reference} {
 			require.NotContains(t, said, secret, "%s is in a span: %s", what, said)
 		}
 	}
@@ -159,7 +165,8 @@ func TestATraceLeadsFromTheRequestToConnectFi(t *testing.T) {
 // headersOf counts what tracing adds to a history.
 func headersOf(t *testing.T, s *system, reference string) (count, bytes int) {
 	t.Helper()
-	history := s.client.GetWorkflowHistory(t.Context(), workflows.ID(reference), "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	history := s.client.GetWorkflowHistory(t.Context(), workflows.ID(reference), "", false,
+		enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for history.HasNext() {
 		event, err := history.Next()
 		require.NoError(t, err)
@@ -192,7 +199,8 @@ func headerOf(event *historypb.HistoryEvent) (found *commonpb.Header) {
 // Without the variables there are no traces: no byte of a history is theirs.
 func TestWithoutACollectorNothingIsTraced(t *testing.T) {
 	reference := "untraced1"
-	code, _, stderr := starter(t, "start", "--customer", customers(t, "individual", "approve", 1)[0], "--reference", reference)
+	code, _, stderr := starter(t, "start", "--customer", customers(t, "individual", "approve", 1)[0], "--reference",
+		reference)
 	require.Zero(t, code, stderr)
 	until(t, reference, final)
 	count, _ := headersOf(t, one, reference)
@@ -203,7 +211,8 @@ func TestWithoutACollectorNothingIsTraced(t *testing.T) {
 func TestACollectorThatIsAwayIsNobodysFault(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+freeAddress(t))
 	own := beside(t, options{work: t.TempDir(), lookup: os.LookupEnv})
-	code, _, stderr := starter(t, "start", "--customer", customers(t, "individual", "approve", 1)[0], "--reference", "awayed1", "--wait")
+	code, _, stderr := starter(t, "start", "--customer", customers(t, "individual", "approve", 1)[0], "--reference",
+		"awayed1", "--wait")
 	require.Zero(t, code, stderr)
 	began := time.Now()
 	require.NoError(t, own.stop())

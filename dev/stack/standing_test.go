@@ -36,12 +36,14 @@ var endings = map[string]struct {
 	says   string
 	run    func(t *testing.T, reference string)
 }{
-	"terminated": {enums.WORKFLOW_EXECUTION_STATUS_TERMINATED, "was terminated in Temporal", func(t *testing.T, reference string) {
-		require.NoError(t, one.client.TerminateWorkflow(t.Context(), workflows.ID(reference), "", "a test"))
-	}},
-	"cancelled": {enums.WORKFLOW_EXECUTION_STATUS_CANCELED, "was cancelled in Temporal", func(t *testing.T, reference string) {
-		otherwise(t, reference, func(workflow.Context, workflows.Input) error { return temporal.NewCanceledError() })
-	}},
+	"terminated": {enums.WORKFLOW_EXECUTION_STATUS_TERMINATED, "was terminated in Temporal",
+		func(t *testing.T, reference string) {
+			require.NoError(t, one.client.TerminateWorkflow(t.Context(), workflows.ID(reference), "", "a test"))
+		}},
+	"cancelled": {enums.WORKFLOW_EXECUTION_STATUS_CANCELED, "was cancelled in Temporal",
+		func(t *testing.T, reference string) {
+			otherwise(t, reference, func(workflow.Context, workflows.Input) error { return temporal.NewCanceledError() })
+		}},
 	"failed": {enums.WORKFLOW_EXECUTION_STATUS_FAILED, "failed in Temporal", func(t *testing.T, reference string) {
 		otherwise(t, reference, func(workflow.Context, workflows.Input) error {
 			return temporal.NewNonRetryableApplicationError("a test", "Test", nil)
@@ -66,7 +68,8 @@ func otherwise(t *testing.T, reference string, run any) {
 		TypedSearchAttributes: temporal.NewSearchAttributes(workflows.AttributeStage.ValueSet(string(kyc.InReview)))},
 		workflows.Type, workflows.Input{Reference: reference, CustomerID: "cstap_" + reference})
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return statusOf(t, reference) != enums.WORKFLOW_EXECUTION_STATUS_RUNNING }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return statusOf(t, reference) != enums.WORKFLOW_EXECUTION_STATUS_RUNNING },
+		20*time.Second, 50*time.Millisecond)
 }
 
 func statusOf(t *testing.T, reference string) enums.WorkflowExecutionStatus {
@@ -160,7 +163,8 @@ func TestACaseThatWasEndedInTemporal(t *testing.T) {
 			status, text := opened(t, strings.TrimSpace(link))
 			require.Equal(t, http.StatusGone, status)
 			require.Contains(t, text, "The check was called off")
-			callback, err := http.Post(callbackURL(t, reference), "application/json", strings.NewReader(fmt.Sprintf(`{"requestId":"rqst_1","code":"0","data":{"reference":%q}}`, reference)))
+			callback, err := http.Post(callbackURL(t, reference), "application/json",
+				strings.NewReader(fmt.Sprintf(`{"requestId":"rqst_1","code":"0","data":{"reference":%q}}`, reference)))
 			require.NoError(t, err)
 			callback.Body.Close()
 			require.Equal(t, http.StatusOK, callback.StatusCode, "known, and closed")
@@ -183,8 +187,10 @@ func TestACaseThatIsPaused(t *testing.T) {
 	code, link, stderr := starter(t, "link", v.Reference)
 	require.Zero(t, code, stderr)
 	execution := workflow.Execution{ID: workflows.ID(v.Reference)}
-	_, err := one.client.WorkflowService().PauseWorkflowExecution(t.Context(), &workflowservice.PauseWorkflowExecutionRequest{
-		Namespace: embedded.Namespace, WorkflowId: execution.ID, Identity: "olga@example", Reason: "waits for a lawyer", RequestId: "pause"})
+	_, err := one.client.WorkflowService().PauseWorkflowExecution(t.Context(),
+		&workflowservice.PauseWorkflowExecutionRequest{
+			Namespace: embedded.Namespace, WorkflowId: execution.ID, Identity: "olga@example", Reason: "waits for a lawyer",
+			RequestId: "pause"})
 	require.NoError(t, err)
 
 	for _, command := range [][]string{{"show", v.Reference}, {"refresh", v.Reference}, {"withdraw", v.Reference},
@@ -215,7 +221,8 @@ func TestACaseThatIsPaused(t *testing.T) {
 
 	status, _ := opened(t, strings.TrimSpace(link))
 	require.Equal(t, http.StatusServiceUnavailable, status)
-	callback, err := http.Post(callbackURL(t, v.Reference), "application/json", strings.NewReader(`{"requestId":"rqst_1","code":"0","data":{"reference":"paused"}}`))
+	callback, err := http.Post(callbackURL(t, v.Reference), "application/json",
+		strings.NewReader(`{"requestId":"rqst_1","code":"0","data":{"reference":"paused"}}`))
 	require.NoError(t, err)
 	callback.Body.Close()
 	require.Equal(t, http.StatusAccepted, callback.StatusCode)
@@ -231,8 +238,9 @@ func TestACaseThatIsPaused(t *testing.T) {
 		watched <- out + stderr
 	}()
 	time.Sleep(2 * time.Second) // it has seen the pause
-	_, err = one.client.WorkflowService().UnpauseWorkflowExecution(t.Context(), &workflowservice.UnpauseWorkflowExecutionRequest{
-		Namespace: embedded.Namespace, WorkflowId: execution.ID, Identity: "olga@example", RequestId: "unpause"})
+	_, err = one.client.WorkflowService().UnpauseWorkflowExecution(t.Context(),
+		&workflowservice.UnpauseWorkflowExecutionRequest{
+			Namespace: embedded.Namespace, WorkflowId: execution.ID, Identity: "olga@example", RequestId: "unpause"})
 	require.NoError(t, err)
 	stepUp(t, until(t, v.Reference, inStage(kyc.AwaitingDocuments)))
 	decide(t, until(t, v.Reference, inStage(kyc.InReview)), "approved")
@@ -255,9 +263,13 @@ func TestAResetCaseKeepsItsStart(t *testing.T) {
 			before := until(t, name, inStage(kyc.InReview))
 			time.Sleep(time.Second) // an earlier start shows
 			reset(t, workflows.ID(name), event(t, workflows.ID(name)))
-			_, err := one.cases.Refresh(t.Context(), name) // this reset applies no update again, so nothing else hints at the review
+			// this reset applies no update again, so nothing else hints at the review
+			_, err := one.cases.Refresh(t.Context(), name)
 			require.NoError(t, err)
-			after := until(t, name, func(v kyc.View) bool { return v.Stage == kyc.InReview && slices.Contains(whats(v), kyc.EntryReset) })
+			after := until(t, name, func(v kyc.View) bool {
+				return v.Stage == kyc.InReview && slices.Contains(whats(v),
+					kyc.EntryReset)
+			})
 			require.Equal(t, before.StartedAt, after.StartedAt)
 			require.Equal(t, before.Until, after.Until)
 			at := slices.Index(whats(after), kyc.EntryReset)
@@ -279,21 +291,26 @@ func TestAResetCaseKeepsItsStart(t *testing.T) {
 func TestACaseThatWasReset(t *testing.T) {
 	beside(t, options{work: t.TempDir()})
 	reset := func(reference string, event int64) {
-		_, err := one.client.ResetWorkflowExecution(t.Context(), &workflowservice.ResetWorkflowExecutionRequest{Namespace: embedded.Namespace,
-			WorkflowExecution:         &common.WorkflowExecution{WorkflowId: workflows.ID(reference)},
-			WorkflowTaskFinishEventId: event, RequestId: reference, Reason: "a test"})
+		_, err := one.client.ResetWorkflowExecution(t.Context(),
+			&workflowservice.ResetWorkflowExecutionRequest{Namespace: embedded.Namespace,
+				WorkflowExecution:         &common.WorkflowExecution{WorkflowId: workflows.ID(reference)},
+				WorkflowTaskFinishEventId: event, RequestId: reference, Reason: "a test"})
 		require.NoError(t, err)
 	}
 	open := begin(t, "resetopen", customers(t, "individual", "step_up_review", 1)[0], patient())
 	reset(open.Reference, 4)
 	until(t, open.Reference, inStage(kyc.AwaitingDocuments))
-	soonListed(t, open.Reference, func(row map[string]any) bool { return row["stage"] == "awaiting_documents" && row["broken"] == nil })
+	soonListed(t, open.Reference, func(row map[string]any) bool {
+		return row["stage"] == "awaiting_documents" &&
+			row["broken"] == nil
+	})
 
 	decided := begin(t, "resetdecided", customers(t, "individual", "review", 1)[0], patient())
 	decide(t, decided, "denied")
 	until(t, decided.Reference, final)
 	soonListed(t, decided.Reference, func(row map[string]any) bool { return row["stage"] == "denied" })
-	sandbox(t, http.MethodPost, "/sandbox/applications/"+decided.ApplicationID+"/status", map[string]string{"status": "waiting_review"}, nil)
+	sandbox(t, http.MethodPost, "/sandbox/applications/"+decided.ApplicationID+"/status",
+		map[string]string{"status": "waiting_review"}, nil)
 	reset(decided.Reference, 4)
 	until(t, decided.Reference, inStage(kyc.InReview))
 	soonListed(t, decided.Reference, func(row map[string]any) bool { return row["stage"] == "in_review" })

@@ -44,7 +44,8 @@ func TestAStuckCaseIsSaid(t *testing.T) {
 	keyset, err := encryption.ParseKeyset(rotated)
 	require.NoError(t, err)
 	ahead := cases.Client{Temporal: own.join(t, keyset.Converters())}
-	require.NoError(t, ahead.Callback(t.Context(), v.Reference, workflows.Callback{RequestID: "1", ApplicationID: v.ApplicationID}))
+	require.NoError(t, ahead.Callback(t.Context(), v.Reference, workflows.Callback{RequestID: "1",
+		ApplicationID: v.ApplicationID}))
 
 	const (
 		says  = `^kyc-stuck1 is stuck \(attempt \d+\): the worker lacks the key that one of its payloads was encrypted with`
@@ -55,8 +56,10 @@ func TestAStuckCaseIsSaid(t *testing.T) {
 	ended := make(chan struct{})
 	go func() { defer close(ended); sayStuck(ctx, own.cases, own.ui.URL, &said) }()
 	defer func() { stop(); <-ended }()
-	require.Eventually(t, func() bool { return said.String() != "" }, 3*time.Minute, 200*time.Millisecond, "the console must say it")
-	require.Regexp(t, says+"\ntry: "+wayOn+"\nsee: "+own.ui.URL+"/namespaces/default/workflows/kyc-stuck1/[-0-9a-f]+/user-metadata\n$", said.String())
+	require.Eventually(t, func() bool { return said.String() != "" }, 3*time.Minute, 200*time.Millisecond,
+		"the console must say it")
+	require.Regexp(t, says+"\ntry: "+wayOn+"\nsee: "+own.ui.URL+
+		"/namespaces/default/workflows/kyc-stuck1/[-0-9a-f]+/user-metadata\n$", said.String())
 
 	code, all := examined(t, nil)
 	require.Equal(t, 1, code)
@@ -73,7 +76,8 @@ func TestAStuckCaseIsSaid(t *testing.T) {
 	require.NoError(t, own.stopWorker())
 	own.workerClient = own.join(t, keyset.WorkerConverters())
 	require.NoError(t, own.startWorker())
-	require.Eventually(t, func() bool { return bytes.HasSuffix([]byte(said.String()), []byte("\nkyc-stuck1 goes on\n")) }, 3*time.Minute, 200*time.Millisecond, said.String())
+	require.Eventually(t, func() bool { return bytes.HasSuffix([]byte(said.String()), []byte("\nkyc-stuck1 goes on\n")) },
+		3*time.Minute, 200*time.Millisecond, said.String())
 	one.cases = ahead
 	decide(t, v, "approved")
 	require.Equal(t, kyc.Approved, untilWithin(t, time.Minute, v.Reference, final).Stage)
@@ -83,15 +87,18 @@ func TestAStuckCaseIsSaid(t *testing.T) {
 // may still be stuck.
 func TestTheConsoleSaysChangesOnly(t *testing.T) {
 	run := func(id string, cause cases.StuckCause, attempt int) cases.StuckRun {
-		return cases.StuckRun{Execution: &commonpb.WorkflowExecution{WorkflowId: id, RunId: "run-1"}, StuckError: &cases.StuckError{Cause: cause, Attempt: attempt}}
+		return cases.StuckRun{Execution: &commonpb.WorkflowExecution{WorkflowId: id, RunId: "run-1"},
+			StuckError: &cases.StuckError{Cause: cause, Attempt: attempt}}
 	}
 	var out bytes.Buffer
 	said := sayChanges(&out, "http://ui.example", nil, []cases.StuckRun{run("kyc-A1", cases.StuckPanic, 5)}, false)
-	require.Equal(t, "kyc-A1 is stuck (attempt 5): the workflow code panics\ntry: starter replay A1, then the worker's log for the panic\nsee: http://ui.example/namespaces/default/workflows/kyc-A1/run-1/user-metadata\n", out.String())
+	require.Equal(t, "kyc-A1 is stuck (attempt 5): the workflow code panics\ntry: starter replay A1, then the worker's "+
+		"log for the panic\nsee: http://ui.example/namespaces/default/workflows/kyc-A1/run-1/user-metadata\n", out.String())
 	out.Reset()
 	said = sayChanges(&out, "http://ui.example", said, []cases.StuckRun{run("kyc-A1", cases.StuckPanic, 6)}, false)
 	require.Empty(t, out.String())
-	said = sayChanges(&out, "http://ui.example", said, []cases.StuckRun{run("kyc-A1", cases.StuckNonDeterminism, 7)}, false)
+	said = sayChanges(&out, "http://ui.example", said, []cases.StuckRun{run("kyc-A1", cases.StuckNonDeterminism, 7)},
+		false)
 	require.Contains(t, out.String(), "attempt 7")
 	out.Reset()
 	require.Empty(t, sayChanges(&out, "http://ui.example", said, nil, true))

@@ -102,7 +102,8 @@ func startSystem(ctx context.Context, o options) (s *system, err error) {
 	for _, l := range []struct {
 		name string
 		port int
-	}{{"webhook", o.ports.webhook}, {"admin", o.ports.admin}, {"sandbox", o.ports.sandbox}, {"temporal", o.ports.temporal}, {"ui", o.ports.ui}} {
+	}{{"webhook", o.ports.webhook}, {"admin", o.ports.admin}, {"sandbox", o.ports.sandbox}, {"temporal", o.ports.temporal},
+		{"ui", o.ports.ui}} {
 		listener, err := httpserver.Listen(fmt.Sprintf("127.0.0.1:%d", l.port))
 		if err != nil {
 			return s, fmt.Errorf("%w; or give --%s-port 0 for any free one", err, l.name)
@@ -114,7 +115,8 @@ func startSystem(ctx context.Context, o options) (s *system, err error) {
 		listen[l.name] = listener
 		s.closers = append(s.closers, func() error { listener.Close(); return nil })
 	}
-	if s.temporal, err = embedded.Start(ctx, embedded.Options{Port: o.ports.temporal, Data: o.data, Postgres: o.postgres, LongHistory: o.longHistory}); err != nil {
+	if s.temporal, err = embedded.Start(ctx, embedded.Options{Port: o.ports.temporal, Data: o.data, Postgres: o.postgres,
+		LongHistory: o.longHistory}); err != nil {
 		return s, err
 	}
 	codec := rand.Text() + rand.Text()
@@ -171,12 +173,14 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 	}
 	s.closers = append(s.closers, documents.Close, func() error { return metrics.Shutdown(context.WithoutCancel(ctx)) })
 	log := o.log
-	sandbox, err := simulator.New(simulator.Config{Login: secret.login, Password: secret.password, Logger: log, Seed: o.seed})
+	sandbox, err := simulator.New(simulator.Config{Login: secret.login, Password: secret.password, Logger: log,
+		Seed: o.seed})
 	if err != nil {
 		return err
 	}
 	connect := func() (*connectfi.Client, error) {
-		return connectfi.New(connectfi.Config{BaseURL: s.sandbox, Login: secret.login, Password: secret.password, Observe: metrics.ObserveCalls("connectfi")})
+		return connectfi.New(connectfi.Config{BaseURL: s.sandbox, Login: secret.login, Password: secret.password,
+			Observe: metrics.ObserveCalls("connectfi")})
 	}
 	passing, err := connect()
 	if err != nil {
@@ -189,12 +193,15 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 	}
 	var endpoint http.Handler
 	if s.ui != nil {
-		if endpoint, err = codecserver.Handler("/codec", codecserver.Config{Keyset: keyset, Origins: []string{s.ui.URL}, Tokens: []string{codec}, Logger: log}); err != nil {
+		if endpoint, err = codecserver.Handler("/codec", codecserver.Config{Keyset: keyset, Origins: []string{s.ui.URL},
+			Tokens: []string{codec}, Logger: log}); err != nil {
 			return err
 		}
 	}
-	edge, err := intake.New(intake.Config{Cases: s.cases, Applicants: s.cases, Documents: documents, PublicURL: s.webhook, Keys: keys, Codec: endpoint, Logger: log, Telemetry: metrics,
-		API: intake.API{Credentials: credentials, Orders: s.cases, ConnectFi: passing, Policy: kyc.DefaultPolicy(), Notify: o.notify != ""},
+	edge, err := intake.New(intake.Config{Cases: s.cases, Applicants: s.cases, Documents: documents, PublicURL: s.webhook,
+		Keys: keys, Codec: endpoint, Logger: log, Telemetry: metrics,
+		API: intake.API{Credentials: credentials, Orders: s.cases, ConnectFi: passing, Policy: kyc.DefaultPolicy(),
+			Notify: o.notify != ""},
 		Ready: func(ctx context.Context) error {
 			_, err := s.client.CheckHealth(ctx, &client.CheckHealthRequest{})
 			return err
@@ -207,14 +214,17 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 		if err != nil {
 			return nil, err
 		}
-		return taskqueue.New(taskqueue.Config{Temporal: s.client, WorkerClient: s.workerClient, ConnectFi: provider, Documents: documents, Keys: keys,
-			CallbackURL: s.webhook, PublicURL: s.webhook, NotifyURL: o.notify, NotifySecrets: signers, NotifyPrivate: true, ReadsPerSecond: o.readsPerSecond, Logger: log, Telemetry: metrics})
+		return taskqueue.New(taskqueue.Config{Temporal: s.client, WorkerClient: s.workerClient, ConnectFi: provider,
+			Documents: documents, Keys: keys,
+			CallbackURL: s.webhook, PublicURL: s.webhook, NotifyURL: o.notify, NotifySecrets: signers, NotifyPrivate: true,
+			ReadsPerSecond: o.readsPerSecond, Logger: log, Telemetry: metrics})
 	}
 	s.serve(ctx, func(ctx context.Context) error { return sandbox.Serve(ctx, listen["sandbox"]) })
 	s.serve(ctx, func(ctx context.Context) error { return edge.Serve(ctx, listen["webhook"], listen["admin"]) })
 	s.vars = [][2]string{{"TEMPORAL_ADDRESS", s.temporal.Address}, {"TEMPORAL_NAMESPACE", embedded.Namespace},
 		{"CONNECTFI_BASE_URL", s.sandbox}, {"CONNECTFI_LOGIN", secret.login}, {"CONNECTFI_PASSWORD", secret.password},
-		{"KYC_PUBLIC_URL", s.webhook}, {"KYC_CALLBACK_URL", s.webhook}, {"KYC_LINK_KEYS", secret.linkKeys}, {"KYC_DOCUMENTS", bucket},
+		{"KYC_PUBLIC_URL", s.webhook}, {"KYC_CALLBACK_URL", s.webhook}, {"KYC_LINK_KEYS", secret.linkKeys}, {"KYC_DOCUMENTS",
+			bucket},
 		{"KYC_KEYSET", secret.keyset}, {"KYC_API_TOKENS", secret.apiToken}, {"KYC_API_LOGINS", logins},
 		{"KYC_NOTIFY_SECRET", secret.notify}, {"KYC_NOTIFY_ALLOW_PRIVATE", "true"}}
 	if s.ui != nil {
@@ -226,8 +236,10 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 	return s.startWorker()
 }
 
-func (s *system) dial(ctx context.Context, o options, keyset encryption.Keyset, metrics *telemetry.Telemetry) (err error) {
-	to := temporalclient.Options{Address: s.temporal.Address, Namespace: embedded.Namespace, Logger: o.log, Metrics: metrics.Temporal(), Interceptors: metrics.Interceptors()}
+func (s *system) dial(ctx context.Context, o options, keyset encryption.Keyset,
+	metrics *telemetry.Telemetry) (err error) {
+	to := temporalclient.Options{Address: s.temporal.Address, Namespace: embedded.Namespace, Logger: o.log,
+		Metrics: metrics.Temporal(), Interceptors: metrics.Interceptors()}
 	sealed := [2]encryption.Converters{keyset.Converters(), keyset.WorkerConverters()}
 	if o.clear {
 		sealed = [2]encryption.Converters{}
@@ -307,12 +319,14 @@ type secret struct{ login, password, linkKeys, keyset, notify, apiToken, apiPass
 // secrets invents them, or takes those that --data keeps.
 func secrets(data string) (secret, error) {
 	keyset, err := encryption.NewKeyset()
-	s := secret{login: "sandbox", password: rand.Text(), linkKeys: linktoken.NewKey(), keyset: keyset, notify: delivery.NewSecret(),
+	s := secret{login: "sandbox", password: rand.Text(), linkKeys: linktoken.NewKey(), keyset: keyset,
+		notify:   delivery.NewSecret(),
 		apiToken: linktoken.NewKey(), apiPassword: rand.Text()}
 	if data == "" || err != nil {
 		return s, err
 	}
-	for name, value := range map[string]*string{"connectfi_password": &s.password, "link_keys": &s.linkKeys, "keyset": &s.keyset, "notify_secret": &s.notify,
+	for name, value := range map[string]*string{"connectfi_password": &s.password, "link_keys": &s.linkKeys,
+		"keyset": &s.keyset, "notify_secret": &s.notify,
 		"api_tokens": &s.apiToken, "api_password": &s.apiPassword} {
 		path := filepath.Join(data, name)
 		switch kept, err := os.ReadFile(path); {

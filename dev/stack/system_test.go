@@ -35,7 +35,8 @@ func TestStaysUpUntilItIsStopped(t *testing.T) {
 		_, err := run(ctx, flags{NoWalk: true, Postgres: placed(t)})
 		ended <- err
 	}()
-	require.Eventually(t, func() bool { _, err := os.Stat(cli.DevFile); return err == nil }, 60*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { _, err := os.Stat(cli.DevFile); return err == nil }, 60*time.Second,
+		50*time.Millisecond)
 	info, err := os.Stat(cli.DevFile)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode(), "it holds secrets")
@@ -82,7 +83,8 @@ func TestDataIsKeptAcrossRuns(t *testing.T) {
 
 func TestEdgeAndUIAnswer(t *testing.T) {
 	for url, status := range map[string]int{
-		one.ui.URL + "/": 200, one.ui.URL + "/api/v1/namespaces": 200, one.admin + "/readyz": 200, one.admin + "/metrics": 200,
+		one.ui.URL + "/": 200, one.ui.URL + "/api/v1/namespaces": 200, one.admin + "/readyz": 200, one.admin +
+			"/metrics": 200,
 		one.webhook + "/": 404,
 	} {
 		response, err := http.Get(url)
@@ -90,7 +92,8 @@ func TestEdgeAndUIAnswer(t *testing.T) {
 		response.Body.Close()
 		require.Equal(t, status, response.StatusCode, url)
 	}
-	response, err := http.Post(one.webhook+"/connectfi/callbacks/extRefApp100/forged", "application/json", strings.NewReader("{}"))
+	response, err := http.Post(one.webhook+"/connectfi/callbacks/extRefApp100/forged", "application/json",
+		strings.NewReader("{}"))
 	require.NoError(t, err)
 	response.Body.Close()
 	require.Equal(t, 404, response.StatusCode)

@@ -75,7 +75,8 @@ func planted(t *testing.T, decrypted bool) (found map[string][]string) {
 	data, photos := t.TempDir(), t.TempDir()
 	var log journal
 	database := placed(t)
-	own := beside(t, options{data: data, postgres: database, clear: decrypted, log: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	own := beside(t, options{data: data, postgres: database, clear: decrypted,
+		log: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	markers := map[string][]byte{}
 	mark := func(what, word string) string {
 		markers[what] = []byte(word)
@@ -105,21 +106,27 @@ func planted(t *testing.T, decrypted bool) (found map[string][]string) {
 	}
 
 	// A backend's requests, good and bad.
-	address := "https://receiver.invalid/" + mark("the caller's address", "MarkerOfAnAddress") + "?key=" + mark("its query", "MarkerOfAQuery")
-	asked, err := api(t).Identify(t.Context(), connectfi.IdentificationRequest{Reference: "trace2", CustomerID: customers(t, "individual", "review", 1)[0], WebhookURL: address})
+	address := "https://receiver.invalid/" + mark("the caller's address", "MarkerOfAnAddress") + "?key=" +
+		mark("its query", "MarkerOfAQuery")
+	asked, err := api(t).Identify(t.Context(), connectfi.IdentificationRequest{Reference: "trace2",
+		CustomerID: customers(t, "individual", "review", 1)[0], WebhookURL: address})
 	require.NoError(t, err)
-	_, err = api(t).GenerateDocument(t.Context(), connectfi.GenerateRequest{Workflow: "PERSONAL", Name: mark("a document's name", "MarkerOfADocument"), Extension: "png", Type: "license"})
+	_, err = api(t).GenerateDocument(t.Context(), connectfi.GenerateRequest{Workflow: "PERSONAL",
+		Name: mark("a document's name", "MarkerOfADocument"), Extension: "png", Type: "license"})
 	require.NoError(t, err)
 	for path, body := range map[string]string{
-		"/akepa/identification": `{"reference":"trace9","customerId":"` + mark("a customer nobody knows", "MarkerOfACustomer-") + `","firstName":"` + mark("a person's name", "MarkerOfAPerson") + `"}`,
-		"/auth/get-token":       `{"user":{"login":"` + mark("a login", "MarkerOfALogin") + `","password":"` + mark("a password", "MarkerOfAPassword") + `"}}`,
+		"/akepa/identification": `{"reference":"trace9","customerId":"` + mark("a customer nobody knows",
+			"MarkerOfACustomer-") + `","firstName":"` + mark("a person's name", "MarkerOfAPerson") + `"}`,
+		"/auth/get-token": `{"user":{"login":"` + mark("a login", "MarkerOfALogin") + `","password":"` +
+			mark("a password", "MarkerOfAPassword") + `"}}`,
 		"/verify/link/" + mark("a link", "MarkerOfALink") + "?q=" + mark("a page's query", "MarkerOfAPageQuery"): "",
 		"/" + mark("a path", "MarkerOfAPath"): "",
 	} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, own.webhook+path, strings.NewReader(body))
 		require.NoError(t, err)
-		for header, word := range map[string]string{"User-Agent": "MarkerOfAnAgent", "X-Forwarded-For": "MarkerOfAProxy", "X-Connectfi-Token": "MarkerOfAToken",
-			"Cookie": "kyc_session=MarkerOfACookie", "Referer": "https://example.com/MarkerOfAReferer"} {
+		for header, word := range map[string]string{"User-Agent": "MarkerOfAnAgent", "X-Forwarded-For": "MarkerOfAProxy",
+			"X-Connectfi-Token": "MarkerOfAToken",
+			"Cookie":            "kyc_session=MarkerOfACookie", "Referer": "https://example.com/MarkerOfAReferer"} {
 			request.Header.Set(header, mark("the header "+header, word))
 		}
 		request.Header.Set("Content-Type", "application/json")
@@ -131,8 +138,10 @@ func planted(t *testing.T, decrypted bool) (found map[string][]string) {
 
 	// ConnectFi's words: a callback's, and a status that no page lists.
 	v := until(t, asked.Reference, inStage(kyc.InReview))
-	response, err := http.Post(callbackURL(t, v.Reference), "application/json", strings.NewReader(`{"code":"0","requestId":"`+mark("the id of a callback", "MarkerOfACallback")+
-		`","data":{"reference":"trace2","applicationId":"`+v.ApplicationID+`","status":"`+mark("a callback's status", "MarkerOfAHint")+`","name":"`+mark("a callback's person", "MarkerOfAnApplicant")+`"}}`))
+	response, err := http.Post(callbackURL(t, v.Reference), "application/json",
+		strings.NewReader(`{"code":"0","requestId":"`+mark("the id of a callback", "MarkerOfACallback")+
+			`","data":{"reference":"trace2","applicationId":"`+v.ApplicationID+`","status":"`+mark("a callback's status",
+			"MarkerOfAHint")+`","name":"`+mark("a callback's person", "MarkerOfAnApplicant")+`"}}`))
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
 	require.Equal(t, http.StatusAccepted, response.StatusCode)
@@ -243,7 +252,8 @@ func sendByPage(t *testing.T, v kyc.View, paths map[string]string, field string)
 
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
-	for _, f := range [][2]string{{"csrf", string(csrf[1])}, {"entity", v.Entities[0].ID}, {"type", "license"}, {"consent", "yes"}, {field, field}} {
+	for _, f := range [][2]string{{"csrf", string(csrf[1])}, {"entity", v.Entities[0].ID}, {"type", "license"},
+		{"consent", "yes"}, {field, field}} {
 		require.NoError(t, form.WriteField(f[0], f[1]))
 	}
 	for _, side := range []string{"front", "back"} {

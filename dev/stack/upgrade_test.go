@@ -48,7 +48,8 @@ func TestANewBuildTakesOver(t *testing.T) {
 	want := map[string]kyc.Stage{}
 	start := func(reference, scenario string, end kyc.Stage) kyc.View {
 		want[reference] = end
-		v, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: reference, CustomerID: customers(t, "individual", scenario, 1)[0],
+		v, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: reference, CustomerID: customers(t, "individual",
+			scenario, 1)[0],
 			Notify: true, Policy: patient()})
 		require.NoError(t, err)
 		return v
@@ -67,7 +68,8 @@ func TestANewBuildTakesOver(t *testing.T) {
 	first := startProcess(t, filepath.Join(bin, "1"))
 	known(t, "1")
 	want["early"] = kyc.Approved
-	unanswered(t, cases.StartOptions{Reference: "early", CustomerID: customers(t, "individual", "approve", 1)[0], Notify: true, Policy: patient()})
+	unanswered(t, cases.StartOptions{Reference: "early", CustomerID: customers(t, "individual", "approve", 1)[0],
+		Notify: true, Policy: patient()})
 	d, err := one.client.DescribeWorkflowExecution(t.Context(), workflows.ID("early"), "")
 	require.NoError(t, err)
 	require.Equal(t, enums.PENDING_WORKFLOW_TASK_STATE_SCHEDULED, d.GetPendingWorkflowTask().GetState())
@@ -75,7 +77,8 @@ func TestANewBuildTakesOver(t *testing.T) {
 
 	promote(t, "1")
 	require.Equal(t, kyc.Approved, until(t, "early", final).Stage)
-	require.Eventually(t, func() bool { return slices.Equal([]string{"", "1"}, carriers(t, workflows.ID("before"))) }, time.Minute, 50*time.Millisecond,
+	require.Eventually(t, func() bool { return slices.Equal([]string{"", "1"}, carriers(t, workflows.ID("before"))) },
+		time.Minute, 50*time.Millisecond,
 		"the next read takes the case along")
 	stepping := start("stepping", "step_up", kyc.Approved)
 	reviewed := start("reviewed", "review", kyc.Denied)
@@ -99,9 +102,12 @@ func TestANewBuildTakesOver(t *testing.T) {
 
 	// One that version 2 is not to have is pinned to version 1.
 	kept := start("kept", "review", kyc.Denied)
-	_, err = one.client.UpdateWorkflowExecutionOptions(t.Context(), client.UpdateWorkflowExecutionOptionsRequest{WorkflowId: workflows.ID("kept"),
-		WorkflowExecutionOptionsChanges: client.WorkflowExecutionOptionsChanges{VersioningOverride: &client.VersioningOverrideChange{
-			Value: &client.PinnedVersioningOverride{Version: worker.WorkerDeploymentVersion{DeploymentName: deployment, BuildID: "1"}}}}})
+	_, err = one.client.UpdateWorkflowExecutionOptions(t.Context(),
+		client.UpdateWorkflowExecutionOptionsRequest{WorkflowId: workflows.ID("kept"),
+			WorkflowExecutionOptionsChanges: client.WorkflowExecutionOptionsChanges{
+				VersioningOverride: &client.VersioningOverrideChange{
+					Value: &client.PinnedVersioningOverride{Version: worker.WorkerDeploymentVersion{DeploymentName: deployment,
+						BuildID: "1"}}}}})
 	require.NoError(t, err)
 
 	promote(t, "2")
@@ -148,9 +154,11 @@ func TestANewBuildTakesOver(t *testing.T) {
 		starter(t, "resend", reference) // instead of five minutes, where the second attempt came too early, too
 	}
 	require.Eventually(t, func() bool {
-		open, err := one.client.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{Query: "ExecutionStatus = 'Running'"})
+		open, err := one.client.CountWorkflow(t.Context(),
+			&workflowservice.CountWorkflowExecutionsRequest{Query: "ExecutionStatus = 'Running'"})
 		return err == nil && open.GetCount() == 0
-	}, 3*time.Minute, 100*time.Millisecond, "every notifier delivers and ends") // a delivery may have been on its way to a worker that stopped
+		// a delivery may have been on its way to a worker that stopped
+	}, 3*time.Minute, 100*time.Millisecond, "every notifier delivers and ends")
 	for reference := range want {
 		carriers(t, workflows.NotifyID(reference))
 	}
@@ -214,7 +222,8 @@ func known(t *testing.T, build string) {
 // promote has the starter do it, twice.
 func promote(t *testing.T, build string) {
 	t.Helper()
-	for _, says := range []string{"changed        worker deployment kyc: " + build + " is the current version now", "already there  worker deployment kyc: " + build + " is the current version"} {
+	for _, says := range []string{"changed        worker deployment kyc: " + build + " is the current version now",
+		"already there  worker deployment kyc: " + build + " is the current version"} {
 		code, out, stderr := starter(t, "setup", "--promote", build, "--wait", "30s")
 		require.Zero(t, code, "%s%s", out, stderr)
 		require.Contains(t, out, says)
@@ -233,7 +242,8 @@ func unanswered(t *testing.T, order cases.StartOptions) {
 // buildVersion compiles a worker that says which build it is, as a release does.
 func buildVersion(t *testing.T, path, version string) {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-X durablekyc.example/internal/telemetry.Version="+version, "-o", path, "./worker")
+	command := exec.CommandContext(t.Context(), "go", "build", "-ldflags",
+		"-X durablekyc.example/internal/telemetry.Version="+version, "-o", path, "./worker")
 	command.Dir, command.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 	out, err := command.CombinedOutput()
 	require.NoError(t, err, "%s", out)

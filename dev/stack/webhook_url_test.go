@@ -55,7 +55,8 @@ func posted(t *testing.T, from, url, token string, body any) (int, string) {
 	text, err := json.Marshal(body)
 	require.NoError(t, err)
 	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
-	client := &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}, Timeout: 20 * time.Second}
+	client := &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true},
+		Timeout: 20 * time.Second}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(text))
 	require.NoError(t, err)
 	request.Header.Set("Content-Type", "application/json")
@@ -80,7 +81,8 @@ func TestAWebhookURLIsMended(t *testing.T) {
 	startProcess(t, filepath.Join(bin, "worker"))
 	public := freeAddress(t)
 	const token = "a-token-of-the-one-who-typed-it"
-	edge := startProcessWith(t, filepath.Join(bin, "webhook"), map[string]string{"KYC_LISTEN": public, "KYC_API_TOKENS": token})
+	edge := startProcessWith(t, filepath.Join(bin, "webhook"), map[string]string{"KYC_LISTEN": public,
+		"KYC_API_TOKENS": token})
 	wrong, right := newCaller(t, http.StatusInternalServerError), newCaller(t, http.StatusOK)
 	customer := customers(t, "individual", "review", 1)[0]
 	identify := func(address string) (int, string) {
@@ -88,7 +90,8 @@ func TestAWebhookURLIsMended(t *testing.T) {
 			connectfi.IdentificationRequest{CustomerID: customer, Reference: "mended1", WebhookURL: address})
 	}
 	resend := func(args ...string) string {
-		command := exec.CommandContext(t.Context(), filepath.Join(bin, "starter"), append([]string{"resend", "mended1"}, args...)...)
+		command := exec.CommandContext(t.Context(), filepath.Join(bin, "starter"), append([]string{"resend", "mended1"},
+			args...)...)
 		command.Env, command.Dir = edge.command.Env, t.TempDir()
 		said, err := command.CombinedOutput()
 		require.NoError(t, err, "%s", said)
@@ -113,7 +116,8 @@ func TestAWebhookURLIsMended(t *testing.T) {
 	require.Equal(t, http.StatusOK, status, said)
 
 	decide(t, until(t, "mended1", inStage(kyc.InReview)), "approved")
-	require.Eventually(t, func() bool { return right.heard() == "waiting_review completed" }, 30*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return right.heard() == "waiting_review completed" }, 30*time.Second,
+		50*time.Millisecond)
 	until(t, "mended1", final)
 	status, said = identify(wrong.URL)
 	require.Equal(t, http.StatusBadRequest, status, "also of a closed case: %s", said)
@@ -134,7 +138,8 @@ func TestWrongPasswordsLockNobodyElseOut(t *testing.T) {
 	startProcessWith(t, filepath.Join(bin, "webhook"), map[string]string{"KYC_LISTEN": public,
 		"KYC_API_LOGINS": "owner:" + owners + ",second:" + seconds})
 	login := func(from, name, password string) int {
-		status, _ := posted(t, from, "http://"+public+"/auth/get-token", "", map[string]any{"user": map[string]string{"login": name, "password": password}})
+		status, _ := posted(t, from, "http://"+public+"/auth/get-token", "",
+			map[string]any{"user": map[string]string{"login": name, "password": password}})
 		return status
 	}
 	refused := map[int]int{}

@@ -90,7 +90,8 @@ func serialise(origin string) (string, error) {
 	u, err := url.Parse(origin)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Contains(origin, "*") ||
 		!strings.EqualFold(origin, u.Scheme+"://"+u.Host) {
-		return "", fmt.Errorf("%q is not an origin: write scheme, host and port, as in https://temporal.example:8233, without a wildcard", origin)
+		return "", fmt.Errorf("%q is not an origin: write scheme, host and port, as in https://temporal.example:8233, "+
+			"without a wildcard", origin)
 	}
 	host, port := u.Hostname(), u.Port()
 	if net.ParseIP(host) == nil {

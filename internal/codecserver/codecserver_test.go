@@ -44,7 +44,8 @@ func open(t *testing.T) *desk {
 func (d *desk) with(t *testing.T, text, origin string) {
 	t.Helper()
 	var err error
-	d.Handler, err = Handler("/codec", Config{Keyset: keyset(t, text), Origins: []string{origin}, Tokens: []string{token, older},
+	d.Handler, err = Handler("/codec", Config{Keyset: keyset(t, text), Origins: []string{origin}, Tokens: []string{token,
+		older},
 		Logger: slog.New(slog.NewTextHandler(&d.log, nil))})
 	require.NoError(t, err)
 }
@@ -59,7 +60,8 @@ func keyset(t *testing.T, text string) encryption.Keyset {
 // sealed is a body of payloads of a workflow.
 func sealed(t *testing.T, text, workflow string, values ...string) string {
 	t.Helper()
-	c := converter.WithDataConverterSerializationContext(keyset(t, text).Converters().Data, converter.WorkflowSerializationContext{WorkflowID: workflow})
+	c := converter.WithDataConverterSerializationContext(keyset(t, text).Converters().Data,
+		converter.WorkflowSerializationContext{WorkflowID: workflow})
 	var all commonpb.Payloads
 	for _, v := range values {
 		p, err := c.ToPayload(v)
@@ -101,7 +103,8 @@ func TestTheUIReadsWhatWasSealed(t *testing.T) {
 	require.Equal(t, []string{`"Marker One"`, `"Marker Two"`}, read(t, answer))
 	require.Equal(t, ui, answer.Header().Get("Access-Control-Allow-Origin"))
 	require.Equal(t, "no-store", answer.Header().Get("Cache-Control"))
-	require.Len(t, read(t, d.post("/codec/decode", body, http.Header{"Origin": {ui}, "Authorization": {"Bearer " + older}})), 2)
+	require.Len(t, read(t, d.post("/codec/decode", body, http.Header{"Origin": {ui}, "Authorization": {"Bearer " +
+		older}})), 2)
 
 	require.Contains(t, d.log.String(), "count=2 left=0 of=[kyc-A1]")
 	for _, secret := range []string{"Marker", token, older} {
@@ -124,7 +127,8 @@ func TestWhatDoesNotOpenIsLeft(t *testing.T) {
 
 	d.with(t, old, ui)
 	var mixed, part commonpb.Payloads
-	for _, body := range []string{sealed(t, d.text, "kyc-A2", "later"), first, `{"payloads":[{"metadata":{"encoding":"anNvbi9wbGFpbg=="},"data":"ImNsZWFyIg=="}]}`} {
+	for _, body := range []string{sealed(t, d.text, "kyc-A2", "later"), first,
+		`{"payloads":[{"metadata":{"encoding":"anNvbi9wbGFpbg=="},"data":"ImNsZWFyIg=="}]}`} {
 		require.NoError(t, protojson.Unmarshal([]byte(body), &part))
 		mixed.Payloads = append(mixed.Payloads, part.Payloads...)
 		part.Reset()
@@ -157,7 +161,8 @@ func TestAGoldenHistoryIsRead(t *testing.T) {
 		require.NoError(t, err)
 		history = append(history, text...)
 	}
-	payloads := regexp.MustCompile(`\{"metadata":\{"encoding":"YmluYXJ5L2VuY3J5cHRlZA=="[^{}]*\},"data":"[^"]*"\}`).FindAll(history, -1)
+	payloads := regexp.MustCompile(
+		`\{"metadata":\{"encoding":"YmluYXJ5L2VuY3J5cHRlZA=="[^{}]*\},"data":"[^"]*"\}`).FindAll(history, -1)
 	require.Greater(t, len(payloads), 10)
 	body := `{"payloads":[` + string(bytes.Join(payloads, []byte(","))) + `]}`
 	values := strings.Join(read(t, d.post("/codec/"+token+"/decode", body, asUI)), "\n")
@@ -173,15 +178,20 @@ func TestWhoMayNotReadReadsNothing(t *testing.T) {
 		header http.Header
 		status int
 	}{
-		"another origin":         {"/codec/" + token + "/decode", http.Header{"Origin": {"https://evil.example"}}, http.StatusForbidden},
-		"an origin's suffix":     {"/codec/" + token + "/decode", http.Header{"Origin": {ui + ".evil.example"}}, http.StatusForbidden},
-		"another scheme":         {"/codec/" + token + "/decode", http.Header{"Origin": {"http://temporal.example:8233"}}, http.StatusForbidden},
-		"origin null":            {"/codec/" + token + "/decode", http.Header{"Origin": {"null"}}, http.StatusForbidden},
-		"no origin":              {"/codec/" + token + "/decode", nil, http.StatusForbidden},
-		"no credential":          {"/codec/decode", asUI, http.StatusUnauthorized},
-		"another credential":     {"/codec/" + token + "x/decode", asUI, http.StatusUnauthorized},
-		"another bearer":         {"/codec/decode", http.Header{"Origin": {ui}, "Authorization": {"Bearer " + token[1:]}}, http.StatusUnauthorized},
-		"a basic credential":     {"/codec/decode", http.Header{"Origin": {ui}, "Authorization": {"Basic " + token}}, http.StatusUnauthorized},
+		"another origin": {"/codec/" + token + "/decode", http.Header{"Origin": {"https://evil.example"}},
+			http.StatusForbidden},
+		"an origin's suffix": {"/codec/" + token + "/decode", http.Header{"Origin": {ui + ".evil.example"}},
+			http.StatusForbidden},
+		"another scheme": {"/codec/" + token + "/decode", http.Header{"Origin": {"http://temporal.example:8233"}},
+			http.StatusForbidden},
+		"origin null":        {"/codec/" + token + "/decode", http.Header{"Origin": {"null"}}, http.StatusForbidden},
+		"no origin":          {"/codec/" + token + "/decode", nil, http.StatusForbidden},
+		"no credential":      {"/codec/decode", asUI, http.StatusUnauthorized},
+		"another credential": {"/codec/" + token + "x/decode", asUI, http.StatusUnauthorized},
+		"another bearer": {"/codec/decode", http.Header{"Origin": {ui}, "Authorization": {"Bearer " + token[1:]}},
+			http.StatusUnauthorized},
+		"a basic credential": {"/codec/decode", http.Header{"Origin": {ui}, "Authorization": {"Basic " + token}},
+			http.StatusUnauthorized},
 		"encode":                 {"/codec/" + token + "/encode", asUI, http.StatusNotFound},
 		"something after decode": {"/codec/" + token + "/decode/encode", asUI, http.StatusNotFound},
 	} {
@@ -196,12 +206,14 @@ func TestWhoMayNotReadReadsNothing(t *testing.T) {
 	}
 	require.NotContains(t, d.log.String(), token)
 	require.Equal(t, http.StatusBadRequest, d.post("/codec/"+token+"/decode", "{", asUI).Code)
-	require.Equal(t, http.StatusRequestEntityTooLarge, d.post("/codec/"+token+"/decode", strings.Repeat(" ", maxBody+1), asUI).Code)
+	require.Equal(t, http.StatusRequestEntityTooLarge, d.post("/codec/"+token+"/decode", strings.Repeat(" ", maxBody+1),
+		asUI).Code)
 }
 
 func TestPreflight(t *testing.T) {
 	d := open(t)
-	for origin, status := range map[string]int{ui: http.StatusNoContent, "https://evil.example": http.StatusForbidden, "": http.StatusForbidden} {
+	for origin, status := range map[string]int{ui: http.StatusNoContent, "https://evil.example": http.StatusForbidden,
+		"": http.StatusForbidden} {
 		request := httptest.NewRequest(http.MethodOptions, "/codec/"+token+"/decode", nil)
 		request.Header.Set("Origin", origin)
 		answer := httptest.NewRecorder()
@@ -214,7 +226,8 @@ func TestPreflight(t *testing.T) {
 
 // More than some at once is told to come back: each may need megabytes.
 func TestTooManyAtOnceComeBack(t *testing.T) {
-	e := &endpoint{slots: make(chan struct{}, 1), origins: []string{ui}, Config: Config{Logger: slog.New(slog.DiscardHandler)}}
+	e := &endpoint{slots: make(chan struct{}, 1), origins: []string{ui},
+		Config: Config{Logger: slog.New(slog.DiscardHandler)}}
 	e.slots <- struct{}{}
 	e.tokens = append(e.tokens, sum(token))
 	request := httptest.NewRequest(http.MethodPost, "/codec/decode", strings.NewReader("{}"))
@@ -262,7 +275,8 @@ func TestOriginsAreSerialisedAsBrowsersDo(t *testing.T) {
 			d.with(t, d.text, written)
 			body := sealed(t, d.text, "kyc-A1", "Marker")
 			require.Len(t, read(t, d.post("/codec/"+token+"/decode", body, http.Header{"Origin": {sent}})), 1)
-			require.Equal(t, http.StatusForbidden, d.post("/codec/"+token+"/decode", body, http.Header{"Origin": {"https://other.example"}}).Code)
+			require.Equal(t, http.StatusForbidden, d.post("/codec/"+token+"/decode", body,
+				http.Header{"Origin": {"https://other.example"}}).Code)
 		})
 	}
 }

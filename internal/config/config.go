@@ -1,6 +1,7 @@
 // Package config reads configuration: a variable, or the file that its twin
 // NAME_FILE names, from the environment or from what a running dev stack wrote
-// down, and refuses a secret that is weak or published. Nothing in here looks at the process: mains pass os.LookupEnv in.
+// down, and refuses a secret that is weak or published. Nothing in here looks at the process: mains pass os.LookupEnv
+// in.
 package config
 
 import (
@@ -35,12 +36,14 @@ func (l Lookup) Value(name string) (value string, ok bool, err error) {
 	if err != nil {
 		return "", false, fmt.Errorf("the file that %s names cannot be read: %w", name+fileSuffix, cause(err))
 	}
-	if bytes.IndexByte(content, 0) >= 0 || bytes.HasPrefix(content, []byte("\xff\xfe")) || bytes.HasPrefix(content, []byte("\xfe\xff")) {
+	if bytes.IndexByte(content, 0) >= 0 || bytes.HasPrefix(content, []byte("\xff\xfe")) || bytes.HasPrefix(content,
+		[]byte("\xfe\xff")) {
 		return "", false, fmt.Errorf("the file that %s names is UTF-16 or binary: save it as UTF-8 text", name+fileSuffix)
 	}
 	value = strings.TrimRight(strings.TrimPrefix(string(content), byteOrderMark), "\r\n")
 	if strings.TrimSpace(value) == "" {
-		return "", false, fmt.Errorf("the file that %s names is empty: write the value into it, or unset %s", name+fileSuffix, name+fileSuffix)
+		return "", false, fmt.Errorf("the file that %s names is empty: write the value into it, or unset %s", name+fileSuffix,
+			name+fileSuffix)
 	}
 	return value, true, nil
 }

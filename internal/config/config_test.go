@@ -50,9 +50,12 @@ func TestValue(t *testing.T) {
 			"the file that A_FILE names is UTF-16 or binary: save it as UTF-8 text"},
 		{"by file", map[string]string{"A_FILE": secret}, "from a file", true, ""},
 		{"both", map[string]string{"A": "a", "A_FILE": secret}, "", false, "both A and A_FILE are set: unset one of them"},
-		{"no such file", map[string]string{"A_FILE": secret + "not"}, "", false, "the file that A_FILE names cannot be read: no such file or directory"},
-		{"a directory", map[string]string{"A_FILE": filepath.Dir(secret)}, "", false, "the file that A_FILE names cannot be read: is a directory"},
-		{"the secret itself instead of its file", map[string]string{"A_FILE": "s3cret"}, "", false, "the file that A_FILE names cannot be read: no such file or directory"},
+		{"no such file", map[string]string{"A_FILE": secret + "not"}, "", false,
+			"the file that A_FILE names cannot be read: no such file or directory"},
+		{"a directory", map[string]string{"A_FILE": filepath.Dir(secret)}, "", false,
+			"the file that A_FILE names cannot be read: is a directory"},
+		{"the secret itself instead of its file", map[string]string{"A_FILE": "s3cret"}, "", false,
+			"the file that A_FILE names cannot be read: no such file or directory"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -42,7 +42,8 @@ func TestFlagsAskTheLookupAndNotTheProcess(t *testing.T) {
 
 	f, _, err = parse(t, map[string]string{"KYC_SECRET": "s", "KYC_LISTEN": ""})
 	require.NoError(t, err)
-	require.Equal(t, "127.0.0.1:8080", f.Listen, "a variable that is set to nothing leaves the default: not every interface at any port")
+	require.Equal(t, "127.0.0.1:8080", f.Listen,
+		"a variable that is set to nothing leaves the default: not every interface at any port")
 
 	_, _, err = parse(t, nil)
 	require.ErrorContains(t, err, "missing flags: --secret")

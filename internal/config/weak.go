@@ -9,7 +9,8 @@ import (
 
 // printed are values that somebody prints as an example, in small letters: what
 // people type for want of a better one, and the vector of Standard Webhooks.
-var printed = []string{"password", "passw0rd", "secret", "s3cret", "hunter2", "changeme", "change-me", "example", "string", "test", "temporal",
+var printed = []string{"password", "passw0rd", "secret", "s3cret", "hunter2", "changeme", "change-me", "example",
+	"string", "test", "temporal",
 	"whsec_mfkq9r8gkyqrtwjupd8ilpzio2lalasw"}
 
 // placeholderWords are words that no draw contains and every example of ours does: a
@@ -28,13 +29,15 @@ const shortSecret = 12
 
 // ourKeys are of the keysets that our tests pin the form of stored images and
 // of histories with.
-var ourKeys = []string{"GiA/8etcgVRjILhER070I8Wgar0Qo2hfyaLyhHhmNy4g5g==", "GiAkckuHJM668NOA7jKePsaGHxR0ScE056HcE3RnkI0L3g=="}
+var ourKeys = []string{"GiA/8etcgVRjILhER070I8Wgar0Qo2hfyaLyhHhmNy4g5g==",
+	"GiAkckuHJM668NOA7jKePsaGHxR0ScE056HcE3RnkI0L3g=="}
 
 // CheckNotPublished refuses a secret that is printed as an example, whatever else may be
 // said of it: how good a provider's password is, is the provider's business. The
 // error names the variable and does not repeat the secret.
 func CheckNotPublished(variable, secret string) error {
-	if slices.Contains(printed, strings.ToLower(secret)) || slices.ContainsFunc(ourKeys, func(key string) bool { return strings.Contains(secret, key) }) {
+	if slices.Contains(printed, strings.ToLower(secret)) || slices.ContainsFunc(ourKeys,
+		func(key string) bool { return strings.Contains(secret, key) }) {
 		return fmt.Errorf("%s %s: draw one", variable, example)
 	}
 	return nil
@@ -44,7 +47,8 @@ func CheckNotPublished(variable, secret string) error {
 // been drawn. How long it must be is said by whoever reads it.
 func Weak(secret string) string {
 	low := strings.ToLower(secret)
-	if slices.Contains(printed, low) || slices.ContainsFunc(placeholderWords, func(word string) bool { return strings.Contains(low, word) }) {
+	if slices.Contains(printed, low) || slices.ContainsFunc(placeholderWords,
+		func(word string) bool { return strings.Contains(low, word) }) {
 		return example
 	}
 	characters := []rune(strings.TrimPrefix(secret, "whsec_"))

@@ -13,7 +13,10 @@ import (
 // they would escape is escaped, and nothing else is changed.
 func TestAddressesGoOutAsTheWHATWGWritesThem(t *testing.T) {
 	var line, host string
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { line, host = r.RequestURI, r.Host }))
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		line, host = r.RequestURI,
+			r.Host
+	}))
 	defer server.Close()
 	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
 	require.NoError(t, err)
@@ -42,7 +45,8 @@ func TestAddressesGoOutAsTheWHATWGWritesThem(t *testing.T) {
 func TestAddressesThatCannotWorkAreRefused(t *testing.T) {
 	s, err := New(Config{Secrets: secrets(t, printed), AllowPrivate: true})
 	require.NoError(t, err)
-	for _, address := range []string{" http://127.0.0.1/x", "http://127.0.0.1/x ", "http://127.0.0.1:99999/x", `http://127.0.0.1\x`, "http:///x"} {
+	for _, address := range []string{" http://127.0.0.1/x", "http://127.0.0.1/x ", "http://127.0.0.1:99999/x",
+		`http://127.0.0.1\x`, "http:///x"} {
 		_, err := s.Send(t.Context(), address, "evt_A1_1", nil)
 		require.Equal(t, ErrURL, err, "%q", address)
 		require.ErrorIs(t, CheckURL(address), ErrURL)

@@ -122,7 +122,8 @@ func (s *Sender) Send(ctx context.Context, address, id string, body []byte) (Ans
 func classify(err error) error {
 	late, isLate := errors.AsType[net.Error](err)
 	switch {
-	case errors.Is(err, ssrf.ErrProhibitedIP), errors.Is(err, ssrf.ErrProhibitedPort), errors.Is(err, ssrf.ErrProhibitedNetwork),
+	case errors.Is(err, ssrf.ErrProhibitedIP), errors.Is(err, ssrf.ErrProhibitedPort), errors.Is(err,
+		ssrf.ErrProhibitedNetwork),
 		errors.Is(err, ssrf.ErrInvalidHostPort):
 		return ErrForbidden
 	case isLate && late.Timeout(), errors.Is(err, context.DeadlineExceeded):

@@ -25,7 +25,8 @@ func secrets(t *testing.T, text string) Secrets {
 // The example that Standard Webhooks' libraries print.
 func TestThePrintedSignature(t *testing.T) {
 	header := http.Header{}
-	require.NoError(t, secrets(t, printed).sign(header, "msg_p5jXN8AQM9LWM0D4loKWxJek", time.Unix(1614265330, 0), []byte(`{"test": 2432232314}`)))
+	require.NoError(t, secrets(t, printed).sign(header, "msg_p5jXN8AQM9LWM0D4loKWxJek", time.Unix(1614265330, 0),
+		[]byte(`{"test": 2432232314}`)))
 	require.Equal(t, http.Header{
 		"Webhook-Id": {"msg_p5jXN8AQM9LWM0D4loKWxJek"}, "Webhook-Timestamp": {"1614265330"},
 		"Webhook-Signature": {"v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="},
@@ -72,7 +73,8 @@ func TestSecretsAreCheckedAndNeverShown(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			for _, shown := range []string{fmt.Sprint(s), fmt.Sprintf("%+v", Config{Secrets: s}), fmt.Sprintf("%#v", s), s.LogValue().String()} {
+			for _, shown := range []string{fmt.Sprint(s), fmt.Sprintf("%+v", Config{Secrets: s}), fmt.Sprintf("%#v", s),
+				s.LogValue().String()} {
 				require.NotContains(t, shown, "MfKQ")
 			}
 		})
@@ -88,8 +90,10 @@ func TestPrivateAddressesAreNeverDialled(t *testing.T) {
 	port := server.URL[strings.LastIndex(server.URL, ":"):]
 	s, err := New(Config{Secrets: secrets(t, printed)})
 	require.NoError(t, err)
-	for _, address := range []string{server.URL, "http://localhost" + port, "http://127.0.0.1", "http://[::1]", "http://[::ffff:127.0.0.1]",
-		"http://10.0.0.1", "http://169.254.169.254/latest", "http://0.0.0.0", "https://192.168.1.1", "http://2130706433", "http://8.8.8.8:22"} {
+	for _, address := range []string{server.URL, "http://localhost" + port, "http://127.0.0.1", "http://[::1]",
+		"http://[::ffff:127.0.0.1]",
+		"http://10.0.0.1", "http://169.254.169.254/latest", "http://0.0.0.0", "https://192.168.1.1", "http://2130706433",
+		"http://8.8.8.8:22"} {
 		_, err := s.Send(t.Context(), address, "evt_A1_1", nil)
 		if address == "http://2130706433" && err == ErrUnreachable {
 			continue // a name that no name server knows, where it is not taken for a number
@@ -97,7 +101,8 @@ func TestPrivateAddressesAreNeverDialled(t *testing.T) {
 		require.Equal(t, ErrForbidden, err, address)
 	}
 	require.False(t, called)
-	for _, address := range []string{"", "ftp://example.com", "file:///etc/passwd", "example.com", "http://", "http://\x00", "https://:443"} {
+	for _, address := range []string{"", "ftp://example.com", "file:///etc/passwd", "example.com", "http://",
+		"http://\x00", "https://:443"} {
 		_, err := s.Send(t.Context(), address, "evt_A1_1", nil)
 		require.Equal(t, ErrURL, err, address)
 	}

@@ -46,7 +46,8 @@ func FuzzParseSecrets(f *testing.F) {
 // FuzzRetryAfter: a number of seconds or an HTTP date (RFC 9110, 10.2.3), never
 // a time in the past, and nothing else is a wish.
 func FuzzRetryAfter(f *testing.F) {
-	for _, value := range []string{"", "120", "-5", "soon", "99999999999999", "Sun, 01 Mar 2026 09:30:00 GMT", "Sunday, 01-Mar-26 09:30:00 GMT", "Sun Mar  1 09:30:00 2026"} {
+	for _, value := range []string{"", "120", "-5", "soon", "99999999999999", "Sun, 01 Mar 2026 09:30:00 GMT",
+		"Sunday, 01-Mar-26 09:30:00 GMT", "Sun Mar  1 09:30:00 2026"} {
 		f.Add(value)
 	}
 	now := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)

@@ -13,7 +13,8 @@ import (
 
 // Node's own server refuses a request line that is not ASCII or has a space.
 func TestNodeTakesWhatIsSent(t *testing.T) {
-	node := exec.CommandContext(t.Context(), "node", "-e", `require("http").createServer((q, a) => { a.setHeader("Retry-After", "0"); a.statusCode = 200;
+	node := exec.CommandContext(t.Context(), "node", "-e",
+		`require("http").createServer((q, a) => { a.setHeader("Retry-After", "0"); a.statusCode = 200;
 		console.log(q.url); a.end() }).listen(0, "127.0.0.1", function () { console.log("http://127.0.0.1:" + this.address().port) })`)
 	out, err := node.StdoutPipe()
 	require.NoError(t, err)
@@ -30,7 +31,8 @@ func TestNodeTakesWhatIsSent(t *testing.T) {
 		require.Equal(t, 200, answer.Status, rest)
 		require.True(t, lines.Scan())
 		heard := lines.Text()
-		want, err := exec.CommandContext(t.Context(), "node", "-p", "const u = new URL(process.argv[1]); u.pathname + u.search", base+rest).Output()
+		want, err := exec.CommandContext(t.Context(), "node", "-p",
+			"const u = new URL(process.argv[1]); u.pathname + u.search", base+rest).Output()
 		require.NoError(t, err)
 		require.Equal(t, strings.TrimSpace(string(want)), heard, "as node's own URL writes it")
 	}

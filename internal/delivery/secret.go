@@ -42,7 +42,8 @@ func ParseSecrets(text string) (Secrets, error) {
 		encoded, found := strings.CutPrefix(secret, prefix)
 		raw, err := base64.StdEncoding.DecodeString(encoded)
 		if !found || err != nil || len(raw) < shortest || len(raw) > longest {
-			return Secrets{}, fmt.Errorf("secret %d is not %s and the base64 of %d to %d bytes", len(signers)+1, prefix, shortest, longest)
+			return Secrets{}, fmt.Errorf("secret %d is not %s and the base64 of %d to %d bytes", len(signers)+1, prefix,
+				shortest, longest)
 		}
 		signer, err := standardwebhooks.NewWebhookRaw(raw)
 		if err != nil {

@@ -96,7 +96,8 @@ func Open(ctx context.Context, bucketURL string, keyset encryption.Keyset, optio
 // fails), and for no files of metadata.
 func withPrivateDefaults(u *url.URL) error {
 	if u.Host != "" && u.Host != "localhost" && u.Host != "." {
-		return errors.New("the document store's file URL needs three slashes (file:///a/directory) or a dot (file://./directory)")
+		return errors.New("the document store's file URL needs three slashes (file:///a/directory) or a dot " +
+			"(file://./directory)")
 	}
 	query := u.Query()
 	for name, value := range map[string]string{

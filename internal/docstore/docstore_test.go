@@ -92,12 +92,13 @@ func TestPutRefuses(t *testing.T) {
 		contentType string
 		want        func(t *testing.T, err error)
 	}{
-		"a PDF":                   {r: strings.NewReader("%PDF-1.7 …"), want: notImage("PDF")},
-		"a PDF called a photo":    {r: strings.NewReader("%PDF-1.7 …"), contentType: "image/jpeg", want: notImage("PDF")},
-		"a photo called a scan":   {r: strings.NewReader(jpg), contentType: "image/png", want: notImage("announced")},
-		"nothing":                 {r: strings.NewReader(""), want: notImage("empty")},
-		"too much":                {r: strings.NewReader(jpg + strings.Repeat("x", 1000)), want: is(imagecheck.ErrTooLarge)},
-		"one byte too much":       {r: strings.NewReader(jpg + strings.Repeat("x", 101-len(jpg))), want: is(imagecheck.ErrTooLarge)},
+		"a PDF":                 {r: strings.NewReader("%PDF-1.7 …"), want: notImage("PDF")},
+		"a PDF called a photo":  {r: strings.NewReader("%PDF-1.7 …"), contentType: "image/jpeg", want: notImage("PDF")},
+		"a photo called a scan": {r: strings.NewReader(jpg), contentType: "image/png", want: notImage("announced")},
+		"nothing":               {r: strings.NewReader(""), want: notImage("empty")},
+		"too much":              {r: strings.NewReader(jpg + strings.Repeat("x", 1000)), want: is(imagecheck.ErrTooLarge)},
+		"one byte too much": {r: strings.NewReader(jpg + strings.Repeat("x", 101-len(jpg))),
+			want: is(imagecheck.ErrTooLarge)},
 		"a reader that fails":     {r: io.MultiReader(strings.NewReader(jpg), iotest.ErrReader(broken)), want: is(broken)},
 		"a reader that is broken": {r: iotest.ErrReader(broken), want: is(broken)},
 	} {

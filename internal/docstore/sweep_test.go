@@ -133,7 +133,8 @@ func TestDropImageKeepsTheReceipts(t *testing.T) {
 			require.True(t, ok)
 			require.Equal(t, "doc_1", value)
 		}
-		require.ErrorIs(t, s.PutMarker(ctx, key, "uploaded", "1"), docstore.ErrNotFound, "no receipt is begun for what is gone")
+		require.ErrorIs(t, s.PutMarker(ctx, key, "uploaded", "1"), docstore.ErrNotFound,
+			"no receipt is begun for what is gone")
 		require.Equal(t, png, content(t, s, "A1", other))
 		require.NoError(t, s.DropImage(ctx, folder(key)+"/owner"), "nothing but images")
 		require.NoError(t, s.DropImage(ctx, key+".document.txt"))

@@ -53,17 +53,18 @@ func converters(c codec) Converters { return Converters{newData(c), newFailures(
 type refusal int
 
 const (
-	returnError      refusal = iota // an error: in clients and activities
-	panicUnlessClear                // a panic; an error for what was never sealed: in a worker, where nobody says what it is for
-	panicAlways                     // a panic: in workflow code
+	returnError refusal = iota // an error: in clients and activities
+	// a panic; an error for what was never sealed: in a worker, where nobody says what it is for
+	panicUnlessClear
+	panicAlways // a panic: in workflow code
 )
 
 // refuse answers for a payload that cannot be sealed or opened.
 //
 // What was never sealed is no lack of a key. Yet workflow code stops at it as
 // well, since failing the workflow would be no better; the way on is a reset to
-// the event before. Signals are asked for raw: see FromPayloads. Where it may be an update, somebody is waiting for an answer
-// and nothing of it is recorded unless it is accepted: they get the error, as
+// the event before. Signals are asked for raw: see FromPayloads. Where it may be an update, somebody is waiting for an
+// answer and nothing of it is recorded unless it is accepted: they get the error, as
 // the server would hand a panicking update to the next attempt for ever.
 func (r refusal) refuse(workflow string, err error) error {
 	if r == returnError || r == panicUnlessClear && errors.Is(err, ErrClear) {

@@ -43,16 +43,19 @@ type frontend struct {
 	result     *commonpb.Payloads // of a query, or of a workflow that has ended
 }
 
-func (f *frontend) GetSystemInfo(context.Context, *workflowservice.GetSystemInfoRequest) (*workflowservice.GetSystemInfoResponse, error) {
+func (f *frontend) GetSystemInfo(context.Context,
+	*workflowservice.GetSystemInfoRequest) (*workflowservice.GetSystemInfoResponse, error) {
 	return &workflowservice.GetSystemInfoResponse{Capabilities: &workflowservice.GetSystemInfoResponse_Capabilities{
 		InternalErrorDifferentiation: true, EncodedFailureAttributes: true, SdkMetadata: true, SignalAndQueryHeader: true}}, nil
 }
 
-func (f *frontend) DescribeNamespace(_ context.Context, r *workflowservice.DescribeNamespaceRequest) (*workflowservice.DescribeNamespaceResponse, error) {
+func (f *frontend) DescribeNamespace(_ context.Context,
+	r *workflowservice.DescribeNamespaceRequest) (*workflowservice.DescribeNamespaceResponse, error) {
 	return &workflowservice.DescribeNamespaceResponse{NamespaceInfo: &namespacepb.NamespaceInfo{Name: r.Namespace}}, nil
 }
 
-func (f *frontend) PollWorkflowTaskQueue(ctx context.Context, r *workflowservice.PollWorkflowTaskQueueRequest) (*workflowservice.PollWorkflowTaskQueueResponse, error) {
+func (f *frontend) PollWorkflowTaskQueue(ctx context.Context,
+	r *workflowservice.PollWorkflowTaskQueueRequest) (*workflowservice.PollWorkflowTaskQueueResponse, error) {
 	tasks := f.workflows
 	if r.TaskQueue.Kind == enumspb.TASK_QUEUE_KIND_STICKY {
 		tasks = nil
@@ -65,7 +68,8 @@ func (f *frontend) PollWorkflowTaskQueue(ctx context.Context, r *workflowservice
 	}
 }
 
-func (f *frontend) PollActivityTaskQueue(ctx context.Context, _ *workflowservice.PollActivityTaskQueueRequest) (*workflowservice.PollActivityTaskQueueResponse, error) {
+func (f *frontend) PollActivityTaskQueue(ctx context.Context,
+	_ *workflowservice.PollActivityTaskQueueRequest) (*workflowservice.PollActivityTaskQueueResponse, error) {
 	select {
 	case task := <-f.activities:
 		return task, nil
@@ -74,57 +78,73 @@ func (f *frontend) PollActivityTaskQueue(ctx context.Context, _ *workflowservice
 	}
 }
 
-func (f *frontend) RespondWorkflowTaskCompleted(_ context.Context, r *workflowservice.RespondWorkflowTaskCompletedRequest) (*workflowservice.RespondWorkflowTaskCompletedResponse, error) {
+func (f *frontend) RespondWorkflowTaskCompleted(_ context.Context,
+	r *workflowservice.RespondWorkflowTaskCompletedRequest) (*workflowservice.RespondWorkflowTaskCompletedResponse,
+	error) {
 	f.answers <- r
 	return &workflowservice.RespondWorkflowTaskCompletedResponse{}, nil
 }
 
-func (f *frontend) RespondWorkflowTaskFailed(_ context.Context, r *workflowservice.RespondWorkflowTaskFailedRequest) (*workflowservice.RespondWorkflowTaskFailedResponse, error) {
+func (f *frontend) RespondWorkflowTaskFailed(_ context.Context,
+	r *workflowservice.RespondWorkflowTaskFailedRequest) (*workflowservice.RespondWorkflowTaskFailedResponse, error) {
 	f.answers <- r
 	return &workflowservice.RespondWorkflowTaskFailedResponse{}, nil
 }
 
-func (f *frontend) RespondQueryTaskCompleted(_ context.Context, r *workflowservice.RespondQueryTaskCompletedRequest) (*workflowservice.RespondQueryTaskCompletedResponse, error) {
+func (f *frontend) RespondQueryTaskCompleted(_ context.Context,
+	r *workflowservice.RespondQueryTaskCompletedRequest) (*workflowservice.RespondQueryTaskCompletedResponse, error) {
 	f.answers <- r
 	return &workflowservice.RespondQueryTaskCompletedResponse{}, nil
 }
 
-func (f *frontend) RespondActivityTaskCompleted(_ context.Context, r *workflowservice.RespondActivityTaskCompletedRequest) (*workflowservice.RespondActivityTaskCompletedResponse, error) {
+func (f *frontend) RespondActivityTaskCompleted(_ context.Context,
+	r *workflowservice.RespondActivityTaskCompletedRequest) (*workflowservice.RespondActivityTaskCompletedResponse,
+	error) {
 	f.answers <- r
 	return &workflowservice.RespondActivityTaskCompletedResponse{}, nil
 }
 
-func (f *frontend) RespondActivityTaskFailed(_ context.Context, r *workflowservice.RespondActivityTaskFailedRequest) (*workflowservice.RespondActivityTaskFailedResponse, error) {
+func (f *frontend) RespondActivityTaskFailed(_ context.Context,
+	r *workflowservice.RespondActivityTaskFailedRequest) (*workflowservice.RespondActivityTaskFailedResponse, error) {
 	f.answers <- r
 	return &workflowservice.RespondActivityTaskFailedResponse{}, nil
 }
 
-func (f *frontend) StartWorkflowExecution(_ context.Context, r *workflowservice.StartWorkflowExecutionRequest) (*workflowservice.StartWorkflowExecutionResponse, error) {
+func (f *frontend) StartWorkflowExecution(_ context.Context,
+	r *workflowservice.StartWorkflowExecutionRequest) (*workflowservice.StartWorkflowExecutionResponse, error) {
 	f.answers <- r
 	return &workflowservice.StartWorkflowExecutionResponse{RunId: "run"}, nil
 }
 
-func (f *frontend) SignalWorkflowExecution(_ context.Context, r *workflowservice.SignalWorkflowExecutionRequest) (*workflowservice.SignalWorkflowExecutionResponse, error) {
+func (f *frontend) SignalWorkflowExecution(_ context.Context,
+	r *workflowservice.SignalWorkflowExecutionRequest) (*workflowservice.SignalWorkflowExecutionResponse, error) {
 	f.answers <- r
 	return &workflowservice.SignalWorkflowExecutionResponse{}, nil
 }
 
-func (f *frontend) QueryWorkflow(_ context.Context, r *workflowservice.QueryWorkflowRequest) (*workflowservice.QueryWorkflowResponse, error) {
+func (f *frontend) QueryWorkflow(_ context.Context,
+	r *workflowservice.QueryWorkflowRequest) (*workflowservice.QueryWorkflowResponse, error) {
 	f.answers <- r
 	return &workflowservice.QueryWorkflowResponse{QueryResult: f.result}, nil
 }
 
-func (f *frontend) UpdateWorkflowExecution(_ context.Context, r *workflowservice.UpdateWorkflowExecutionRequest) (*workflowservice.UpdateWorkflowExecutionResponse, error) {
+func (f *frontend) UpdateWorkflowExecution(_ context.Context,
+	r *workflowservice.UpdateWorkflowExecutionRequest) (*workflowservice.UpdateWorkflowExecutionResponse, error) {
 	f.answers <- r
-	return &workflowservice.UpdateWorkflowExecutionResponse{Stage: enumspb.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED,
+	return &workflowservice.UpdateWorkflowExecutionResponse{
+		Stage:     enumspb.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED,
 		UpdateRef: &updatepb.UpdateRef{WorkflowExecution: r.WorkflowExecution, UpdateId: r.Request.Meta.UpdateId},
 		Outcome:   &updatepb.Outcome{Value: &updatepb.Outcome_Success{Success: f.result}}}, nil
 }
 
-func (f *frontend) GetWorkflowExecutionHistory(context.Context, *workflowservice.GetWorkflowExecutionHistoryRequest) (*workflowservice.GetWorkflowExecutionHistoryResponse, error) {
-	return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &historypb.History{Events: []*historypb.HistoryEvent{{EventId: 9,
-		EventType: enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED, Attributes: &historypb.HistoryEvent_WorkflowExecutionCompletedEventAttributes{
-			WorkflowExecutionCompletedEventAttributes: &historypb.WorkflowExecutionCompletedEventAttributes{Result: f.result}}}}}}, nil
+func (f *frontend) GetWorkflowExecutionHistory(context.Context,
+	*workflowservice.GetWorkflowExecutionHistoryRequest) (*workflowservice.GetWorkflowExecutionHistoryResponse, error) {
+	return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &historypb.History{
+		Events: []*historypb.HistoryEvent{{EventId: 9,
+			EventType: enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
+			Attributes: &historypb.HistoryEvent_WorkflowExecutionCompletedEventAttributes{
+				WorkflowExecutionCompletedEventAttributes: &historypb.WorkflowExecutionCompletedEventAttributes{
+					Result: f.result}}}}}}, nil
 }
 
 // dial is a client of a frontend of its own.
@@ -206,11 +226,15 @@ type past struct {
 var startOfHistory = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func begun(input *commonpb.Payloads) *past {
-	p := &past{&workflowservice.PollWorkflowTaskQueueResponse{TaskToken: []byte("token"), Attempt: 1, History: &historypb.History{},
-		WorkflowType: &commonpb.WorkflowType{Name: "story"}, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: workflow, RunId: "run"}}}
-	return p.add(enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED, &historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_WorkflowExecutionStartedEventAttributes{
-		WorkflowExecutionStartedEventAttributes: &historypb.WorkflowExecutionStartedEventAttributes{
-			WorkflowType: p.task.WorkflowType, TaskQueue: &taskqueuepb.TaskQueue{Name: queue}, Input: input, OriginalExecutionRunId: "run", WorkflowTaskTimeout: durationpb.New(10 * time.Second)}}})
+	p := &past{&workflowservice.PollWorkflowTaskQueueResponse{TaskToken: []byte("token"), Attempt: 1,
+		History:           &historypb.History{},
+		WorkflowType:      &commonpb.WorkflowType{Name: "story"},
+		WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: workflow, RunId: "run"}}}
+	return p.add(enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
+		&historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_WorkflowExecutionStartedEventAttributes{
+			WorkflowExecutionStartedEventAttributes: &historypb.WorkflowExecutionStartedEventAttributes{
+				WorkflowType: p.task.WorkflowType, TaskQueue: &taskqueuepb.TaskQueue{Name: queue}, Input: input,
+				OriginalExecutionRunId: "run", WorkflowTaskTimeout: durationpb.New(10 * time.Second)}}})
 }
 
 func (p *past) add(kind enumspb.EventType, event *historypb.HistoryEvent) *past {
@@ -224,10 +248,13 @@ func (p *past) last() int64 { return int64(len(p.task.History.Events)) }
 
 // asked is a workflow task that the worker has yet to do.
 func (p *past) asked() *past {
-	p.add(enumspb.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED, &historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_WorkflowTaskScheduledEventAttributes{
-		WorkflowTaskScheduledEventAttributes: &historypb.WorkflowTaskScheduledEventAttributes{TaskQueue: &taskqueuepb.TaskQueue{Name: queue}, Attempt: 1}}})
-	p.add(enumspb.EVENT_TYPE_WORKFLOW_TASK_STARTED, &historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_WorkflowTaskStartedEventAttributes{
-		WorkflowTaskStartedEventAttributes: &historypb.WorkflowTaskStartedEventAttributes{ScheduledEventId: p.last()}}})
+	p.add(enumspb.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED,
+		&historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_WorkflowTaskScheduledEventAttributes{
+			WorkflowTaskScheduledEventAttributes: &historypb.WorkflowTaskScheduledEventAttributes{
+				TaskQueue: &taskqueuepb.TaskQueue{Name: queue}, Attempt: 1}}})
+	p.add(enumspb.EVENT_TYPE_WORKFLOW_TASK_STARTED,
+		&historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_WorkflowTaskStartedEventAttributes{
+			WorkflowTaskStartedEventAttributes: &historypb.WorkflowTaskStartedEventAttributes{ScheduledEventId: p.last()}}})
 	p.task.StartedEventId = p.last()
 	return p
 }
@@ -236,25 +263,32 @@ func (p *past) asked() *past {
 func (p *past) done() *past {
 	p.asked()
 	p.task.PreviousStartedEventId = p.last()
-	return p.add(enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED, &historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_WorkflowTaskCompletedEventAttributes{
-		WorkflowTaskCompletedEventAttributes: &historypb.WorkflowTaskCompletedEventAttributes{ScheduledEventId: p.last() - 1, StartedEventId: p.last()}}})
+	return p.add(enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED,
+		&historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_WorkflowTaskCompletedEventAttributes{
+			WorkflowTaskCompletedEventAttributes: &historypb.WorkflowTaskCompletedEventAttributes{ScheduledEventId: p.last() - 1,
+				StartedEventId: p.last()}}})
 }
 
 func (p *past) signalled(input *commonpb.Payloads) *past {
-	return p.add(enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED, &historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_WorkflowExecutionSignaledEventAttributes{
-		WorkflowExecutionSignaledEventAttributes: &historypb.WorkflowExecutionSignaledEventAttributes{SignalName: "word", Input: input}}})
+	return p.add(enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED,
+		&historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_WorkflowExecutionSignaledEventAttributes{
+			WorkflowExecutionSignaledEventAttributes: &historypb.WorkflowExecutionSignaledEventAttributes{SignalName: "word",
+				Input: input}}})
 }
 
 func (p *past) marked(name string, details map[string]*commonpb.Payloads) *past {
-	return p.add(enumspb.EVENT_TYPE_MARKER_RECORDED, &historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_MarkerRecordedEventAttributes{
-		MarkerRecordedEventAttributes: &historypb.MarkerRecordedEventAttributes{MarkerName: name, Details: details, WorkflowTaskCompletedEventId: p.last()}}})
+	return p.add(enumspb.EVENT_TYPE_MARKER_RECORDED,
+		&historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_MarkerRecordedEventAttributes{
+			MarkerRecordedEventAttributes: &historypb.MarkerRecordedEventAttributes{MarkerName: name, Details: details,
+				WorkflowTaskCompletedEventId: p.last()}}})
 }
 
 // payloads are values as a client or a worker would send them.
 func payloads(t testing.TB, dc converter.DataConverter, id string, values ...any) *commonpb.Payloads {
 	t.Helper()
 	if id != "" {
-		dc = converter.WithDataConverterSerializationContext(dc, converter.WorkflowSerializationContext{Namespace: "elsewhere", WorkflowID: id})
+		dc = converter.WithDataConverterSerializationContext(dc,
+			converter.WorkflowSerializationContext{Namespace: "elsewhere", WorkflowID: id})
 	}
 	made, err := dc.ToPayloads(values...)
 	require.NoError(t, err)

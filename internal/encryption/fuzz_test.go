@@ -27,7 +27,8 @@ func FuzzParseKeyset(f *testing.F) {
 	text := ours(f)
 	rotated, err := encryption.RotateKeyset(text)
 	require.NoError(f, err)
-	for _, seed := range []string{text, rotated, strings.Replace(rotated, "ENABLED", "DISABLED", 1), strings.Replace(rotated, "ENABLED", "DESTROYED", 1),
+	for _, seed := range []string{text, rotated, strings.Replace(rotated, "ENABLED", "DISABLED", 1),
+		strings.Replace(rotated, "ENABLED", "DESTROYED", 1),
 		strings.Replace(text, "TINK", "RAW", 1), "{}", "null", `{"encryptedKeyset":"AAAA"}`, text + text} {
 		f.Add(seed)
 	}
@@ -35,7 +36,8 @@ func FuzzParseKeyset(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		k, err := encryption.ParseKeyset(text)
 		if err != nil {
-			require.Regexp(t, `^(it is no keyset: a Tink keyset as cleartext JSON is wanted, on one line|the keyset has no enabled primary key|the keyset holds other keys than AES-256-GCM)$`, err.Error())
+			require.Regexp(t, `^(it is no keyset: a Tink keyset as cleartext JSON is wanted, on one line|the keyset has no `+
+				`enabled primary key|the keyset holds other keys than AES-256-GCM)$`, err.Error())
 			return
 		}
 		sealed := sealPayload(t, of(k, "kyc-A1"), payload)
@@ -57,8 +59,9 @@ func FuzzParseKeyset(f *testing.F) {
 func FuzzOpen(f *testing.F) {
 	k, err := encryption.ParseKeyset(ours(f))
 	require.NoError(f, err)
-	sealed := sealPayload(f, of(k, "kyc-A1"), &commonpb.Payload{Metadata: map[string][]byte{"encoding": []byte("json/plain")},
-		Data: []byte(`{"reference":"A1"}` + strings.Repeat(" ", 100))})
+	sealed := sealPayload(f, of(k, "kyc-A1"),
+		&commonpb.Payload{Metadata: map[string][]byte{"encoding": []byte("json/plain")},
+			Data: []byte(`{"reference":"A1"}` + strings.Repeat(" ", 100))})
 	key := keyID(sealed)
 	associated := []byte("durablekyc payload v1\x00" + key + "\x00" + "kyc-A1")
 	plain, err := k.AEAD().Decrypt(sealed.Data, associated)

@@ -108,7 +108,8 @@ func openMaster(ctx context.Context, kek string) (*master, error) {
 	case !found:
 		return nil, errors.New("the key that opens the keyset is named by a URL, like awskms://alias/kyc?region=eu-central-1")
 	case !secrets.DefaultURLMux().ValidKeeperScheme(scheme):
-		return nil, fmt.Errorf("no key can be named by %s://: there are %s", scheme, strings.Join(secrets.DefaultURLMux().KeeperSchemes(), "://, ")+"://")
+		return nil, fmt.Errorf("no key can be named by %s://: there are %s", scheme,
+			strings.Join(secrets.DefaultURLMux().KeeperSchemes(), "://, ")+"://")
 	case scheme == localsecrets.Scheme && key == "":
 		return nil, errors.New("base64key:// names no key") // and would open a new one every time
 	}

@@ -68,8 +68,9 @@ func TestOpenKeyset(t *testing.T) {
 		"a URL that is none":       {text: wrapped, kek: "base64key://hunter2%zz", refused: "cannot be used"},
 		"a KMS that refuses":       {text: wrapped, kek: "awaykms://key", refused: "not for this role"},
 		"cut":                      {text: wrapped[:len(wrapped)-1], kek: ours, refused: "no encrypted keyset"},
-		"changed":                  {text: strings.Replace(wrapped, `"encryptedKeyset":"`, `"encryptedKeyset":"AAAA`, 1), kek: ours, refused: "does not open the keyset"},
-		"a password":               {text: "hunter2-hunter2-hunter2-hunter2", kek: ours, refused: "no encrypted keyset"},
+		"changed": {text: strings.Replace(wrapped, `"encryptedKeyset":"`, `"encryptedKeyset":"AAAA`, 1),
+			kek: ours, refused: "does not open the keyset"},
+		"a password": {text: "hunter2-hunter2-hunter2-hunter2", kek: ours, refused: "no encrypted keyset"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			opened, err := encryption.OpenKeyset(t.Context(), test.text, test.kek)
@@ -80,7 +81,8 @@ func TestOpenKeyset(t *testing.T) {
 			}
 			require.ErrorContains(t, err, test.refused)
 			require.Equal(t, encryption.Keyset{}, opened)
-			for _, secret := range []string{"hunter2", value(t, clear), strings.TrimPrefix(ours, "base64key://"), strings.TrimPrefix(kek("x"), "base64key://")} {
+			for _, secret := range []string{"hunter2", value(t, clear), strings.TrimPrefix(ours, "base64key://"),
+				strings.TrimPrefix(kek("x"), "base64key://")} {
 				require.NotContains(t, err.Error(), secret)
 			}
 		})

@@ -105,7 +105,8 @@ func (c codec) Decode(payloads []*commonpb.Payload) ([]*commonpb.Payload, error)
 	return c.each(payloads, c.open)
 }
 
-func (c codec) each(payloads []*commonpb.Payload, transform func(*commonpb.Payload) (*commonpb.Payload, error)) ([]*commonpb.Payload, error) {
+func (c codec) each(payloads []*commonpb.Payload, transform func(*commonpb.Payload) (*commonpb.Payload,
+	error)) ([]*commonpb.Payload, error) {
 	turned := make([]*commonpb.Payload, len(payloads))
 	for i, p := range payloads {
 		var err error

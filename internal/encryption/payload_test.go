@@ -22,7 +22,8 @@ import (
 
 // of is the codec of a workflow's payloads.
 func of(k encryption.Keyset, id string) converter.PayloadCodec {
-	return k.Codec().(converter.PayloadCodecWithSerializationContext).WithSerializationContext(converter.WorkflowSerializationContext{WorkflowID: id})
+	return k.Codec().(converter.PayloadCodecWithSerializationContext).WithSerializationContext(
+		converter.WorkflowSerializationContext{WorkflowID: id})
 }
 
 func sealPayload(t require.TestingT, c converter.PayloadCodec, p *commonpb.Payload) *commonpb.Payload {
@@ -47,7 +48,8 @@ func keyID(p *commonpb.Payload) string {
 
 // anyPayload draws one as converters make them, and others.
 func anyPayload(t *rapid.T) *commonpb.Payload {
-	p := &commonpb.Payload{Metadata: map[string][]byte{"encoding": []byte(rapid.SampledFrom([]string{"json/plain", "binary/plain", "binary/null", "json/protobuf"}).Draw(t, "encoding"))}}
+	p := &commonpb.Payload{Metadata: map[string][]byte{"encoding": []byte(rapid.SampledFrom([]string{"json/plain",
+		"binary/plain", "binary/null", "json/protobuf"}).Draw(t, "encoding"))}}
 	if rapid.Bool().Draw(t, "more metadata") {
 		p.Metadata[rapid.String().Draw(t, "name")] = rapid.SliceOf(rapid.Byte()).Draw(t, "value")
 	}
@@ -73,7 +75,8 @@ func TestAPayloadComesBack(t *testing.T) {
 		before := proto.Clone(p).(*commonpb.Payload)
 		sealed := sealPayload(t, of(first, id), p)
 		require.True(t, proto.Equal(before, p), "what is given stays as it is")
-		for what, c := range map[string]converter.PayloadCodec{"with its id": of(first, id), "as a browser": first.Codec(), "two rotations later": of(third, id)} {
+		for what, c := range map[string]converter.PayloadCodec{"with its id": of(first, id), "as a browser": first.Codec(),
+			"two rotations later": of(third, id)} {
 			opened, err := openPayload(c, sealed)
 			require.NoError(t, err, what)
 			require.True(t, proto.Equal(p, opened), what)
@@ -186,7 +189,8 @@ func TestAKeyWithoutAPrefixIsNamedBesideIt(t *testing.T) {
 func TestTheWordsStayAsTheyAre(t *testing.T) {
 	text, err := os.ReadFile("phrases.txt")
 	require.NoError(t, err)
-	require.Equal(t, "a3d3fe2cee55bea640b0a0c35870e524d98523d1ed48e605fcde6e9830c4dd8a", fmt.Sprintf("%x", sha256.Sum256(text)))
+	require.Equal(t, "a3d3fe2cee55bea640b0a0c35870e524d98523d1ed48e605fcde6e9830c4dd8a",
+		fmt.Sprintf("%x", sha256.Sum256(text)))
 }
 
 // A client that decoded what it was not sent sealed would believe anybody.
@@ -207,9 +211,11 @@ func TestPlaintextIsNotDecrypted(t *testing.T) {
 func example(size int) *commonpb.Payload {
 	text := `{"customerId":"extRefApp100","type":"individual","stage":"review","entities":[`
 	for i := 0; len(text) < size-24; i++ {
-		text += fmt.Sprintf(`{"id":"entap_%04d","status":"in_review","name":"Mario Rossi %c","documents":["passport_%x"]},`, i*7919%10000, 'A'+i%26, i*2654435761)
+		text += fmt.Sprintf(`{"id":"entap_%04d","status":"in_review","name":"Mario Rossi %c","documents":["passport_%x"]},`,
+			i*7919%10000, 'A'+i%26, i*2654435761)
 	}
-	return &commonpb.Payload{Metadata: map[string][]byte{"encoding": []byte("json/plain")}, Data: []byte(text[:max(size-24, 0)])}
+	return &commonpb.Payload{Metadata: map[string][]byte{"encoding": []byte("json/plain")},
+		Data: []byte(text[:max(size-24, 0)])}
 }
 
 // Histories are paid by the byte, and kept for a month.
@@ -218,11 +224,13 @@ func TestASealedPayloadIsSmall(t *testing.T) {
 	for _, row := range []struct{ size, most int }{{30, 175}, {300, 310}, {3000, 1000}, {30000, 7000}} {
 		p := example(row.size)
 		sealed := sealPayload(t, of(k, workflow), p)
-		t.Logf("%5d bytes in clear, %5d sealed; metadata %d, data %d", proto.Size(p), proto.Size(sealed), proto.Size(&commonpb.Payload{Metadata: sealed.Metadata}), len(sealed.Data))
+		t.Logf("%5d bytes in clear, %5d sealed; metadata %d, data %d", proto.Size(p), proto.Size(sealed),
+			proto.Size(&commonpb.Payload{Metadata: sealed.Metadata}), len(sealed.Data))
 		require.LessOrEqual(t, proto.Size(sealed), row.most, row.size)
 	}
 	random := &commonpb.Payload{Metadata: map[string][]byte{"encoding": []byte("binary/plain")}, Data: []byte(noise(3000))}
-	require.LessOrEqual(t, proto.Size(sealPayload(t, of(k, workflow), random)), proto.Size(random)+140, "what does not shrink is stored")
+	require.LessOrEqual(t, proto.Size(sealPayload(t, of(k, workflow), random)), proto.Size(random)+140,
+		"what does not shrink is stored")
 }
 
 func TestSealingAllocatesLittle(t *testing.T) {

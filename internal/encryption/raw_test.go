@@ -17,7 +17,8 @@ func TestARawValueMayBePlaintext(t *testing.T) {
 	k, _ := drawn(t)
 	other, _ := drawn(t)
 	inWorkflow := func(k encryption.Keyset) converter.DataConverter {
-		d := k.WorkerConverters().Data.(converter.DataConverterWithSerializationContext).WithSerializationContext(converter.WorkflowSerializationContext{WorkflowID: workflow})
+		d := k.WorkerConverters().Data.(converter.DataConverterWithSerializationContext).WithSerializationContext(
+			converter.WorkflowSerializationContext{WorkflowID: workflow})
 		return d.(flow.ContextAware).WithWorkflowContext(nil)
 	}
 	read := func(payloads ...*commonpb.Payload) (raw converter.RawValue) {
@@ -35,7 +36,8 @@ func TestARawValueMayBePlaintext(t *testing.T) {
 	require.Contains(t, read(&commonpb.Payload{}).Payload().Metadata, encryption.MetadataPlaintext)
 	require.Nil(t, read().Payload())
 
-	require.NoError(t, inWorkflow(k).FromPayloads(&commonpb.Payloads{Payloads: []*commonpb.Payload{plain}}), "nobody reads it")
+	require.NoError(t, inWorkflow(k).FromPayloads(&commonpb.Payloads{Payloads: []*commonpb.Payload{plain}}),
+		"nobody reads it")
 
 	foreign := &commonpb.Payloads{Payloads: []*commonpb.Payload{sealPayload(t, of(other, workflow), example(30))}}
 	require.PanicsWithError(t, `a payload of "`+workflow+`" waits for its key: `+unopened(t, k, foreign), func() {

@@ -44,9 +44,10 @@ func TestAWorkerSendsNoPlaintext(t *testing.T) {
 	p.task.WorkflowType.Name = "others"
 	f.workflows <- p.task
 	require.Equal(t, map[string]int{
-		workflow:    10, // an activity and its summary, a timer's, a version in three, a side effect in two, the child's summary and details
-		"kyc-other": 1,  // the signal
-		"kyc-child": 1,  // the input
+		// an activity and its summary, a timer's, a version in three, a side effect in two, the child's summary and details
+		workflow:    10,
+		"kyc-other": 1, // the signal
+		"kyc-child": 1, // the input
 	}, homes(t, keys, f.answer(t)))
 
 	p.task.WorkflowType.Name = "story"
@@ -81,7 +82,8 @@ func TestAClientSendsNoPlaintext(t *testing.T) {
 	var got string
 	for what, call := range map[string]func() error{
 		"start": func() error {
-			_, err := temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: workflow, TaskQueue: queue, StaticSummary: name,
+			_, err := temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: workflow, TaskQueue: queue,
+				StaticSummary: name,
 				StaticDetails: name, Memo: map[string]any{"name": name}}, "story", name)
 			return err
 		},
@@ -93,7 +95,8 @@ func TestAClientSendsNoPlaintext(t *testing.T) {
 			return errors.Join(err, value.Get(&got))
 		},
 		"update": func() error {
-			handle, err := temporal.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{WorkflowID: workflow, UpdateName: "word", Args: []any{name},
+			handle, err := temporal.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{WorkflowID: workflow,
+				UpdateName: "word", Args: []any{name},
 				WaitForStage: client.WorkflowUpdateStageCompleted})
 			return errors.Join(err, handle.Get(t.Context(), &got))
 		},
@@ -124,8 +127,10 @@ func TestAClientIsTold(t *testing.T) {
 		require.NoError(t, err)
 		require.ErrorContains(t, value.Get(&got), test.want, how)
 		<-f.answers
-		require.ErrorContains(t, temporal.GetWorkflow(t.Context(), workflow, "").Get(context.Background(), &got), test.want, how)
-		handle, err := temporal.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{WorkflowID: workflow, UpdateName: "word",
+		require.ErrorContains(t, temporal.GetWorkflow(t.Context(), workflow, "").Get(context.Background(), &got), test.want,
+			how)
+		handle, err := temporal.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{WorkflowID: workflow,
+			UpdateName:   "word",
 			WaitForStage: client.WorkflowUpdateStageCompleted})
 		require.NoError(t, err)
 		require.ErrorIs(t, handle.Get(t.Context(), &got), encryption.ErrSealed, how)
@@ -141,6 +146,7 @@ func TestNoKeysetSealsNothing(t *testing.T) {
 	_, err := none.Converters().Data.ToPayloads("x")
 	require.ErrorContains(t, err, "no keyset")
 	var got string
-	require.ErrorIs(t, none.Converters().Data.FromPayloads(payloads(t, keys.Converters().Data, workflow, "x"), &got), encryption.ErrSealed)
+	require.ErrorIs(t, none.Converters().Data.FromPayloads(payloads(t, keys.Converters().Data, workflow, "x"), &got),
+		encryption.ErrSealed)
 	require.Panics(t, func() { none.Converters().Failures.ErrorToFailure(errors.New("x")) }, "rather than a text in clear")
 }

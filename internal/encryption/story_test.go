@@ -32,7 +32,11 @@ import (
 // names, and ends with what it took.
 func story(ctx flow.Context, way string) (string, error) {
 	told := way
-	err := flow.SetUpdateHandler(ctx, "word", func(_ flow.Context, word string) (string, error) { told = word; return word, nil })
+	err := flow.SetUpdateHandler(ctx, "word", func(_ flow.Context, word string) (string, error) {
+		told = word
+		return word,
+			nil
+	})
 	err = errors.Join(err, flow.SetQueryHandler(ctx, "echo", func(word string) (string, error) { return word, nil }))
 	if err != nil {
 		return "", err
@@ -46,7 +50,8 @@ func story(ctx flow.Context, way string) (string, error) {
 		err = flow.Await(ctx, func() bool { return told != way })
 		flow.GetSignalChannel(ctx, "word").Receive(ctx, nil)
 	case "activity":
-		ctx = flow.WithActivityOptions(ctx, flow.ActivityOptions{ActivityID: "a", StartToCloseTimeout: time.Minute, RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1}})
+		ctx = flow.WithActivityOptions(ctx, flow.ActivityOptions{ActivityID: "a", StartToCloseTimeout: time.Minute,
+			RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1}})
 		failed := flow.ExecuteActivity(ctx, "deed", "x").Get(ctx, &told)
 		if refused, isRefused := errors.AsType[*temporal.ApplicationError](failed); isRefused {
 			told = "error: " + refused.Message()
@@ -95,29 +100,37 @@ var ways = map[string]struct {
 		p := begun(payloads(t, ours, workflow, "update")).asked()
 		body, err := anypb.New(request(word))
 		require.NoError(t, err)
-		p.task.Messages = []*protocolpb.Message{{Id: "m", ProtocolInstanceId: "u", Body: body, SequencingId: &protocolpb.Message_EventId{EventId: p.last() - 1}}}
+		p.task.Messages = []*protocolpb.Message{{Id: "m", ProtocolInstanceId: "u", Body: body,
+			SequencingId: &protocolpb.Message_EventId{EventId: p.last() - 1}}}
 		return p
 	}, taken: "Acceptance, Response, completed: word", clear: "Rejection"},
-	"update that was accepted before": {past: func(t *testing.T, ours converter.DataConverter, word *commonpb.Payloads) *past {
+	"update that was accepted before": {past: func(t *testing.T, ours converter.DataConverter,
+		word *commonpb.Payloads) *past {
 		p := begun(payloads(t, ours, workflow, "update, then signal")).done()
-		p.add(enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED, &historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_WorkflowExecutionUpdateAcceptedEventAttributes{
-			WorkflowExecutionUpdateAcceptedEventAttributes: &historypb.WorkflowExecutionUpdateAcceptedEventAttributes{
-				ProtocolInstanceId: "u", AcceptedRequestMessageId: "u/request", AcceptedRequestSequencingEventId: 2, AcceptedRequest: request(word)}}})
-		p.add(enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED, &historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_WorkflowExecutionUpdateCompletedEventAttributes{
-			WorkflowExecutionUpdateCompletedEventAttributes: &historypb.WorkflowExecutionUpdateCompletedEventAttributes{
-				AcceptedEventId: p.last(), Meta: &updatepb.Meta{UpdateId: "u"}, Outcome: &updatepb.Outcome{}}}})
+		p.add(enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED,
+			&historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_WorkflowExecutionUpdateAcceptedEventAttributes{
+				WorkflowExecutionUpdateAcceptedEventAttributes: &historypb.WorkflowExecutionUpdateAcceptedEventAttributes{
+					ProtocolInstanceId: "u", AcceptedRequestMessageId: "u/request", AcceptedRequestSequencingEventId: 2,
+					AcceptedRequest: request(word)}}})
+		p.add(enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED,
+			&historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_WorkflowExecutionUpdateCompletedEventAttributes{
+				WorkflowExecutionUpdateCompletedEventAttributes: &historypb.WorkflowExecutionUpdateCompletedEventAttributes{
+					AcceptedEventId: p.last(), Meta: &updatepb.Meta{UpdateId: "u"}, Outcome: &updatepb.Outcome{}}}})
 		return p.signalled(payloads(t, ours, workflow, "go")).asked()
 	}, taken: "completed: word", never: true},
 	"activity's result": {past: func(t *testing.T, ours converter.DataConverter, word *commonpb.Payloads) *past {
 		p := begun(payloads(t, ours, workflow, "activity")).done().scheduled(t, ours)
-		p.add(enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED, &historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_ActivityTaskCompletedEventAttributes{
-			ActivityTaskCompletedEventAttributes: &historypb.ActivityTaskCompletedEventAttributes{ScheduledEventId: 5, StartedEventId: 6, Result: word}}})
+		p.add(enumspb.EVENT_TYPE_ACTIVITY_TASK_COMPLETED,
+			&historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_ActivityTaskCompletedEventAttributes{
+				ActivityTaskCompletedEventAttributes: &historypb.ActivityTaskCompletedEventAttributes{ScheduledEventId: 5,
+					StartedEventId: 6, Result: word}}})
 		return p.asked()
 	}, taken: "completed: word"},
 	"version": {past: func(t *testing.T, ours converter.DataConverter, word *commonpb.Payloads) *past {
 		// Of the four payloads of a marker the one that counts is the number.
 		return begun(payloads(t, ours, workflow, "version")).done().marked("Version", map[string]*commonpb.Payloads{
-			"change-id": payloads(t, ours, workflow, "change"), "version": word, "version-search-attribute-updated": payloads(t, ours, workflow, false),
+			"change-id": payloads(t, ours, workflow, "change"), "version": word, "version-search-attribute-updated": payloads(t,
+				ours, workflow, false),
 		}).signalled(payloads(t, ours, workflow, "go")).asked()
 	}, taken: "completed: 1", never: true},
 	"side effect": {past: func(t *testing.T, ours converter.DataConverter, word *commonpb.Payloads) *past {
@@ -132,11 +145,16 @@ func request(word *commonpb.Payloads) *updatepb.Request {
 }
 
 func (p *past) scheduled(t *testing.T, dc converter.DataConverter) *past {
-	p.add(enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED, &historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_ActivityTaskScheduledEventAttributes{
-		ActivityTaskScheduledEventAttributes: &historypb.ActivityTaskScheduledEventAttributes{ActivityId: "a", ActivityType: &commonpb.ActivityType{Name: "deed"},
-			TaskQueue: &taskqueuepb.TaskQueue{Name: queue}, Input: payloads(t, dc, workflow, "x"), WorkflowTaskCompletedEventId: p.last()}}})
-	return p.add(enumspb.EVENT_TYPE_ACTIVITY_TASK_STARTED, &historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_ActivityTaskStartedEventAttributes{
-		ActivityTaskStartedEventAttributes: &historypb.ActivityTaskStartedEventAttributes{ScheduledEventId: p.last(), Attempt: 1}}})
+	p.add(enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED,
+		&historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_ActivityTaskScheduledEventAttributes{
+			ActivityTaskScheduledEventAttributes: &historypb.ActivityTaskScheduledEventAttributes{ActivityId: "a",
+				ActivityType: &commonpb.ActivityType{Name: "deed"},
+				TaskQueue:    &taskqueuepb.TaskQueue{Name: queue}, Input: payloads(t, dc, workflow, "x"),
+				WorkflowTaskCompletedEventId: p.last()}}})
+	return p.add(enumspb.EVENT_TYPE_ACTIVITY_TASK_STARTED,
+		&historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_ActivityTaskStartedEventAttributes{
+			ActivityTaskStartedEventAttributes: &historypb.ActivityTaskStartedEventAttributes{ScheduledEventId: p.last(),
+				Attempt: 1}}})
 }
 
 // The promise that matters most: what a worker cannot open it does not lose.
@@ -155,12 +173,14 @@ func TestAWorkflowWaitsForItsKey(t *testing.T) {
 			word *commonpb.Payloads
 			want string
 		}{
-			"sealed":           {payloads(t, ours, workflow, word), "^" + way.taken + "$"},
-			"another key":      {payloads(t, others, workflow, word), "^task failed: .*waits for its key: .*key [0-9]+, which is not among them"},
-			"another workflow": {payloads(t, ours, "kyc-other", word), "^task failed: .*waits for its key: .*for another workflow"},
-			"no workflow":      {payloads(t, ours, "", word), "^task failed: .*waits for its key: .*for no workflow"},
-			"changed":          {changed, "^task failed: .*waits for its key: .*not as it was sealed"},
-			"clear":            {payloads(t, converter.GetDefaultDataConverter(), workflow, word), "^task failed: .*never sealed"},
+			"sealed": {payloads(t, ours, workflow, word), "^" + way.taken + "$"},
+			"another key": {payloads(t, others, workflow, word),
+				"^task failed: .*waits for its key: .*key [0-9]+, which is not among them"},
+			"another workflow": {payloads(t, ours, "kyc-other", word),
+				"^task failed: .*waits for its key: .*for another workflow"},
+			"no workflow": {payloads(t, ours, "", word), "^task failed: .*waits for its key: .*for no workflow"},
+			"changed":     {changed, "^task failed: .*waits for its key: .*not as it was sealed"},
+			"clear":       {payloads(t, converter.GetDefaultDataConverter(), workflow, word), "^task failed: .*never sealed"},
 		} {
 			switch {
 			case how == "clear" && way.never:
@@ -187,26 +207,32 @@ func TestAWorkflowWaitsForTheTextOfAnError(t *testing.T) {
 		if id == "" {
 			return c.Failures.ErrorToFailure(refused)
 		}
-		return converter.WithFailureConverterSerializationContext(c.Failures, converter.ActivitySerializationContext{WorkflowID: id}).ErrorToFailure(refused)
+		return converter.WithFailureConverterSerializationContext(c.Failures,
+			converter.ActivitySerializationContext{WorkflowID: id}).ErrorToFailure(refused)
 	}
-	clear := temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{EncodeCommonAttributes: true}).ErrorToFailure(refused)
+	clear := temporal.NewDefaultFailureConverter(
+		temporal.DefaultFailureConverterOptions{EncodeCommonAttributes: true}).ErrorToFailure(refused)
 	for name, test := range map[string]struct {
 		failure *failurepb.Failure
 		want    string
 	}{
-		"sealed":                           {in(ours, workflow), "^completed: error: Mario has no document$"},
-		"sealed by the SDK for nobody":     {in(ours, ""), "^completed: error: Mario has no document$"},
-		"another key":                      {in(otherKeys(t).Converters(), workflow), "^task failed: .*waits for its key"},
-		"another workflow":                 {in(ours, "kyc-other"), "^task failed: .*waits for its key"},
-		"clear":                            {clear, "^task failed: .*never sealed"},
-		"made by Temporal, without a text": {&failurepb.Failure{Message: "heartbeat timeout", FailureInfo: &failurepb.Failure_TimeoutFailureInfo{TimeoutFailureInfo: &failurepb.TimeoutFailureInfo{}}}, "^completed: error of another kind$"},
+		"sealed":                       {in(ours, workflow), "^completed: error: Mario has no document$"},
+		"sealed by the SDK for nobody": {in(ours, ""), "^completed: error: Mario has no document$"},
+		"another key":                  {in(otherKeys(t).Converters(), workflow), "^task failed: .*waits for its key"},
+		"another workflow":             {in(ours, "kyc-other"), "^task failed: .*waits for its key"},
+		"clear":                        {clear, "^task failed: .*never sealed"},
+		"made by Temporal, without a text": {&failurepb.Failure{Message: "heartbeat timeout",
+			FailureInfo: &failurepb.Failure_TimeoutFailureInfo{TimeoutFailureInfo: &failurepb.TimeoutFailureInfo{}}},
+			"^completed: error of another kind$"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := begun(payloads(t, ours.Data, workflow, "activity")).done().scheduled(t, ours.Data)
-			p.add(enumspb.EVENT_TYPE_ACTIVITY_TASK_FAILED, &historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_ActivityTaskFailedEventAttributes{
-				ActivityTaskFailedEventAttributes: &historypb.ActivityTaskFailedEventAttributes{ScheduledEventId: 5, StartedEventId: 6, Failure: test.failure,
-					RetryState: enumspb.RETRY_STATE_MAXIMUM_ATTEMPTS_REACHED}}})
+			p.add(enumspb.EVENT_TYPE_ACTIVITY_TASK_FAILED,
+				&historypb.HistoryEvent{Attributes: &historypb.HistoryEvent_ActivityTaskFailedEventAttributes{
+					ActivityTaskFailedEventAttributes: &historypb.ActivityTaskFailedEventAttributes{ScheduledEventId: 5,
+						StartedEventId: 6, Failure: test.failure,
+						RetryState: enumspb.RETRY_STATE_MAXIMUM_ATTEMPTS_REACHED}}})
 			f := work(t, keys.WorkerConverters())
 			f.workflows <- p.asked().task
 			require.Regexp(t, test.want, f.outcome(t, ours))
@@ -238,7 +264,8 @@ func TestAnActivityIsTriedAgain(t *testing.T) {
 			require.Equal(t, "Encoded failure", failed.Failure.Message)
 			require.NotContains(t, failed.String(), "Mario")
 			about := converter.ActivitySerializationContext{WorkflowID: workflow}
-			require.ErrorContains(t, converter.WithFailureConverterSerializationContext(ours.Failures, about).FailureToError(failed.Failure), test.want)
+			require.ErrorContains(t, converter.WithFailureConverterSerializationContext(ours.Failures,
+				about).FailureToError(failed.Failure), test.want)
 		})
 	}
 	f := work(t, keys.WorkerConverters())
@@ -248,9 +275,12 @@ func TestAnActivityIsTriedAgain(t *testing.T) {
 
 func deedTask(input *commonpb.Payloads) *workflowservice.PollActivityTaskQueueResponse {
 	now := timestamppb.Now()
-	return &workflowservice.PollActivityTaskQueueResponse{TaskToken: []byte("token"), WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: workflow, RunId: "run"},
-		ActivityId: "a", ActivityType: &commonpb.ActivityType{Name: "deed"}, WorkflowType: &commonpb.WorkflowType{Name: "story"}, Input: input, Attempt: 1,
-		ScheduledTime: now, CurrentAttemptScheduledTime: now, StartedTime: now, ScheduleToCloseTimeout: durationpb.New(time.Minute), StartToCloseTimeout: durationpb.New(time.Minute)}
+	return &workflowservice.PollActivityTaskQueueResponse{TaskToken: []byte("token"),
+		WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: workflow, RunId: "run"},
+		ActivityId:        "a", ActivityType: &commonpb.ActivityType{Name: "deed"},
+		WorkflowType: &commonpb.WorkflowType{Name: "story"}, Input: input, Attempt: 1,
+		ScheduledTime: now, CurrentAttemptScheduledTime: now, StartedTime: now, ScheduleToCloseTimeout: durationpb.New(
+			time.Minute), StartToCloseTimeout: durationpb.New(time.Minute)}
 }
 
 func otherKeys(t testing.TB) encryption.Keyset { k, _ := drawn(t); return k }
@@ -259,7 +289,8 @@ func otherKeys(t testing.TB) encryption.Keyset { k, _ := drawn(t); return k }
 func others(ctx flow.Context, word string) error {
 	flow.SetCurrentDetails(ctx, word)
 	flow.SignalExternalWorkflow(ctx, "kyc-other", "", "word", word)
-	child := flow.WithChildOptions(ctx, flow.ChildWorkflowOptions{WorkflowID: "kyc-child", StaticSummary: word, StaticDetails: word})
+	child := flow.WithChildOptions(ctx, flow.ChildWorkflowOptions{WorkflowID: "kyc-child", StaticSummary: word,
+		StaticDetails: word})
 	flow.ExecuteChildWorkflow(child, "story", word)
 	act := flow.WithActivityOptions(ctx, flow.ActivityOptions{StartToCloseTimeout: time.Minute, Summary: word})
 	flow.ExecuteActivity(act, "deed", word)

@@ -213,12 +213,14 @@ func TestEveryFlippedByteIsSeen(t *testing.T) {
 // Images lie in buckets while programs are replaced: whoever changes the form
 // has to give it another number and go on opening this.
 func TestTheFormOfObjectsIsPinned(t *testing.T) {
-	k, err := encryption.ParseKeyset(`{"primaryKeyId":2779413873,"key":[{"keyData":{"typeUrl":"type.googleapis.com/google.crypto.tink.AesGcmKey",` +
-		`"value":"GiA/8etcgVRjILhER070I8Wgar0Qo2hfyaLyhHhmNy4g5g==","keyMaterialType":"SYMMETRIC"},"status":"ENABLED",` +
-		`"keyId":2779413873,"outputPrefixType":"TINK"}]}`)
+	k, err := encryption.ParseKeyset(
+		`{"primaryKeyId":2779413873,"key":[{"keyData":{"typeUrl":"type.googleapis.com/google.crypto.tink.AesGcmKey",` +
+			`"value":"GiA/8etcgVRjILhER070I8Wgar0Qo2hfyaLyhHhmNy4g5g==","keyMaterialType":"SYMMETRIC"},"status":"ENABLED",` +
+			`"keyId":2779413873,"outputPrefixType":"TINK"}]}`)
 	require.NoError(t, err)
-	sealed, err := base64.StdEncoding.DecodeString("S1lDAQBBAaWqfXHo98ZI7/Jq36abp2mSORm4Xcu0t+8Zyb5PusjZGDtCtBy3iLpv71MZ/p75HBdSnAHA26PqwR2" +
-		"+1EEjId0ogor4EMSoOBRCFH2NKPppIDAysYd+0++eFIRVHDQFC4Yi5P511hcxty587bJl7qcr3Fr1qNoHhTG0KEl/W0pY")
+	sealed, err := base64.StdEncoding.DecodeString(
+		"S1lDAQBBAaWqfXHo98ZI7/Jq36abp2mSORm4Xcu0t+8Zyb5PusjZGDtCtBy3iLpv71MZ/p75HBdSnAHA26PqwR2" +
+			"+1EEjId0ogor4EMSoOBRCFH2NKPppIDAysYd+0++eFIRVHDQFC4Yi5P511hcxty587bJl7qcr3Fr1qNoHhTG0KEl/W0pY")
 	require.NoError(t, err)
 	require.Equal(t, "an image", decrypt(t, k, "A1", sealed))
 }

@@ -44,9 +44,10 @@ func vectors(t *testing.T, file string, atLeast int) []vector {
 func keysetWith(t *testing.T, key []byte, id uint32, prefix string) encryption.Keyset {
 	t.Helper()
 	message := append([]byte{0x1a, byte(len(key))}, key...) // google.crypto.tink.AesGcmKey: field 3, key_value
-	k, err := encryption.ParseKeyset(fmt.Sprintf(`{"primaryKeyId":%d,"key":[{"keyData":{"typeUrl":"type.googleapis.com/google.crypto.tink.AesGcmKey",`+
-		`"value":%q,"keyMaterialType":"SYMMETRIC"},"status":"ENABLED","keyId":%d,"outputPrefixType":%q}]}`,
-		id, base64.StdEncoding.EncodeToString(message), id, prefix))
+	k, err := encryption.ParseKeyset(
+		fmt.Sprintf(`{"primaryKeyId":%d,"key":[{"keyData":{"typeUrl":"type.googleapis.com/google.crypto.tink.AesGcmKey",`+
+			`"value":%q,"keyMaterialType":"SYMMETRIC"},"status":"ENABLED","keyId":%d,"outputPrefixType":%q}]}`,
+			id, base64.StdEncoding.EncodeToString(message), id, prefix))
 	require.NoError(t, err)
 	return k
 }

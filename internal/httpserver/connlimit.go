@@ -17,7 +17,8 @@ import (
 // queue, not in our memory, until one has ended. So that nobody waits for
 // somebody who only might ask again, a connection is not kept for that while
 // three quarters of the places are taken.
-func (t Timeouts) ServeLimited(ctx context.Context, ln net.Listener, most int, config *tls.Config, h http.Handler, log *slog.Logger) error {
+func (t Timeouts) ServeLimited(ctx context.Context, ln net.Listener, most int, config *tls.Config, h http.Handler,
+	log *slog.Logger) error {
 	// The bound is below TLS: whoever is shaking hands counts, and Go's server
 	// must see a TLS connection to speak HTTP/2 over it.
 	most = descriptors(most)
@@ -56,7 +57,8 @@ func (c *connLimiter) note(_ net.Conn, state http.ConnState) {
 	case !c.overloaded && c.open >= c.most*3/4:
 		c.overloaded = true
 		c.log.Warn("connections are close to their bound: none is kept after its answer", "open", c.open, "most", c.most)
-		c.server.SetKeepAlivesEnabled(false) // those that are idle now are closed as well; of HTTP/2, once they were asked again
+		// those that are idle now are closed as well; of HTTP/2, once they were asked again
+		c.server.SetKeepAlivesEnabled(false)
 	case c.overloaded && c.open <= c.most/2:
 		c.overloaded = false
 		c.server.SetKeepAlivesEnabled(true)

@@ -72,7 +72,8 @@ func (t Timeouts) HTTP(ctx context.Context, ln net.Listener, h http.Handler, log
 	})
 }
 
-func (t Timeouts) serve(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger, change func(*http.Server)) error {
+func (t Timeouts) serve(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger,
+	change func(*http.Server)) error {
 	grace := cmp.Or(t.Grace, Grace)
 	// Requests outlive ctx for a while; they end with this one at the latest.
 	requests, abandon := context.WithCancel(context.WithoutCancel(ctx))

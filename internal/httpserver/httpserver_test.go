@@ -172,9 +172,10 @@ func TestAdmin(t *testing.T) {
 		"alive":          {path: "/healthz", status: 200, says: "alive"},
 		"alive, unready": {path: "/healthz", trouble: errors.New("x"), status: 200, says: "alive"},
 		"ready":          {path: "/readyz", status: 200, says: "ready"},
-		"unready":        {path: "/readyz", trouble: errors.New("Temporal does not answer"), status: 503, says: "Temporal does not answer"},
-		"metrics":        {path: "/metrics", status: 200, says: "kyc_x 1"},
-		"else":           {path: "/", status: 404, says: "not found"},
+		"unready": {path: "/readyz", trouble: errors.New("Temporal does not answer"), status: 503,
+			says: "Temporal does not answer"},
+		"metrics": {path: "/metrics", status: 200, says: "kyc_x 1"},
+		"else":    {path: "/", status: 404, says: "not found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			trouble = test.trouble

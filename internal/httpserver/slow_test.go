@@ -17,8 +17,8 @@ import (
 )
 
 // A client whose headers do not come in time is told 408 and nothing else, over
-// plain HTTP and TLS, for its first request and for a later one; one that sends nothing at all is told nothing, and requests
-// that come in time are answered, however many are sent at once.
+// plain HTTP and TLS, for its first request and for a later one; one that sends nothing at all is told nothing, and
+// requests that come in time are answered, however many are sent at once.
 func TestSlowHeadersAreTold(t *testing.T) {
 	certificate, key := pair(t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
 	config, err := Certificate(certificate, key)
@@ -32,16 +32,20 @@ func TestSlowHeadersAreTold(t *testing.T) {
 			ended := make(chan error, 1)
 			times := Timeouts{Header: time.Second, Idle: 2 * time.Second, Slow: func() string { return `{"code":"slow"}` }}
 			go func() {
-				ended <- times.ServeLimited(ctx, ln, 10, secure, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "fine") }), quiet)
+				ended <- times.ServeLimited(ctx, ln, 10, secure, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					_,
+						_ = io.WriteString(w, "fine")
+				}), quiet)
 			}()
 			const whole = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 			for what, send := range map[string]struct {
 				first, text string // text is sent once first has been answered
 				answers     []int
 			}{
-				"half a header":              {text: "GET / HTTP/1.1\r\nHost: a\r\nX-A", answers: []int{408}},
-				"half a request line":        {text: "GET / HT", answers: []int{408}},
-				"two at once":                {text: whole + "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", answers: []int{200, 200}},
+				"half a header":       {text: "GET / HTTP/1.1\r\nHost: a\r\nX-A", answers: []int{408}},
+				"half a request line": {text: "GET / HT", answers: []int{408}},
+				"two at once": {text: whole + "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+					answers: []int{200, 200}},
 				"nothing":                    {},
 				"later, half a header":       {first: whole, text: "GET / HTTP/1.1\r\nHost: a\r\nX-A", answers: []int{408}},
 				"later, whole lines":         {first: whole, text: "GET / HTTP/1.1\r\nHost: a\r\n", answers: []int{408}},
@@ -67,7 +71,8 @@ func TestSlowHeadersAreTold(t *testing.T) {
 						body, err := io.ReadAll(response.Body)
 						require.NoError(t, err, what)
 						require.Equal(t, want, response.StatusCode, "%s: %s", what, body)
-						require.Equal(t, map[int]string{200: "fine", 400: "400 Bad Request", 408: `{"code":"slow"}`}[want], string(body), what)
+						require.Equal(t, map[int]string{200: "fine", 400: "400 Bad Request", 408: `{"code":"slow"}`}[want], string(body),
+							what)
 					}
 				}
 				if send.first != "" {

@@ -37,7 +37,8 @@ func Certificate(certificate, key string) (*tls.Config, error) {
 	case now.After(leaf.NotAfter):
 		return nil, fmt.Errorf("the certificate ended on %s: renew it", leaf.NotAfter.UTC().Format(time.DateOnly))
 	case now.Before(leaf.NotBefore):
-		return nil, fmt.Errorf("the certificate begins on %s: until then nobody accepts it", leaf.NotBefore.UTC().Format(time.DateOnly))
+		return nil, fmt.Errorf("the certificate begins on %s: until then nobody accepts it",
+			leaf.NotBefore.UTC().Format(time.DateOnly))
 	}
 	config := secure()
 	config.Certificates = []tls.Certificate{pair}
@@ -57,7 +58,8 @@ var errNoCertificate = errors.New("the certificate and its key are gone")
 // at handshakes: a pair that is renewed on disk is taken without a restart, and
 // one that cannot be used leaves the one before in force. ends says when the
 // newest one ends. Nil if load returns neither at first.
-func RenewedCertificate(load func() (certificate, key string, err error), log *slog.Logger) (config *tls.Config, ends func() time.Time, err error) {
+func RenewedCertificate(load func() (certificate, key string, err error), log *slog.Logger) (config *tls.Config,
+	ends func() time.Time, err error) {
 	pair, err := renewal.New("the certificate of KYC_LISTEN", func() (*tls.Certificate, error) {
 		certificate, key, err := load()
 		if err != nil {

@@ -27,13 +27,16 @@ func pair(t *testing.T, from, until time.Time) (certificate, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "webhook"}, NotBefore: from, NotAfter: until,
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, IsCA: true, BasicConstraintsValid: true}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "webhook"}, NotBefore: from,
+		NotAfter:    until,
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		IsCA: true, BasicConstraintsValid: true}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	require.NoError(t, err)
 	raw, err := x509.MarshalPKCS8PrivateKey(private)
 	require.NoError(t, err)
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}))
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}))
 }
 
 func TestCertificate(t *testing.T) {
@@ -45,22 +48,24 @@ func TestCertificate(t *testing.T) {
 	broken := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("MARKER")}))
 	brokenKey := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("MARKER")}))
 	for name, test := range map[string]struct{ certificate, key, says string }{
-		"a pair":                      {good, key, ""},
-		"a chain":                     {good + old, key, ""},
-		"a certificate alone":         {good, "", "set both or neither"},
-		"a key alone":                 {"", key, "set both or neither"},
-		"no PEM":                      {"MARKER", key, "the certificate is no PEM"},
-		"a path":                      {"/etc/MARKER.pem", key, "the certificate is no PEM"},
-		"changed about":               {key, good, "the certificate is no PEM"},
-		"a broken certificate":        {broken, key, "the certificate is broken"},
-		"half a certificate":          {good[:len(good)/2], key, "the certificate is no PEM"},
-		"a key that is no PEM":        {good, "MARKER", "the key is no PEM"},
-		"half a key":                  {good, key[:len(key)/2], "the key is no PEM"},
-		"a broken key":                {good, brokenKey, "do not fit together"},
-		"a certificate for a key":     {good, good, "do not fit together"},
-		"another's key":               {good, otherKey, "do not fit together"},
-		"one that ended":              {old, oldKey, "the certificate ended on " + now.Add(-24*time.Hour).UTC().Format(time.DateOnly)},
-		"one that has not begun":      {early, earlyKey, "the certificate begins on " + now.Add(24*time.Hour).UTC().Format(time.DateOnly)},
+		"a pair":                  {good, key, ""},
+		"a chain":                 {good + old, key, ""},
+		"a certificate alone":     {good, "", "set both or neither"},
+		"a key alone":             {"", key, "set both or neither"},
+		"no PEM":                  {"MARKER", key, "the certificate is no PEM"},
+		"a path":                  {"/etc/MARKER.pem", key, "the certificate is no PEM"},
+		"changed about":           {key, good, "the certificate is no PEM"},
+		"a broken certificate":    {broken, key, "the certificate is broken"},
+		"half a certificate":      {good[:len(good)/2], key, "the certificate is no PEM"},
+		"a key that is no PEM":    {good, "MARKER", "the key is no PEM"},
+		"half a key":              {good, key[:len(key)/2], "the key is no PEM"},
+		"a broken key":            {good, brokenKey, "do not fit together"},
+		"a certificate for a key": {good, good, "do not fit together"},
+		"another's key":           {good, otherKey, "do not fit together"},
+		"one that ended": {old, oldKey, "the certificate ended on " +
+			now.Add(-24*time.Hour).UTC().Format(time.DateOnly)},
+		"one that has not begun": {early, earlyKey, "the certificate begins on " +
+			now.Add(24*time.Hour).UTC().Format(time.DateOnly)},
 		"its chain before itself":     {old + good, key, "do not fit together"},
 		"one that ended, another key": {old, key, "do not fit together"},
 	} {
@@ -119,7 +124,8 @@ func TestTLSIsSpoken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.config.RootCAs = roots
-			transport := &http.Transport{TLSClientConfig: test.config, ForceAttemptHTTP2: test.config.NextProtos == nil, DisableKeepAlives: true}
+			transport := &http.Transport{TLSClientConfig: test.config, ForceAttemptHTTP2: test.config.NextProtos == nil,
+				DisableKeepAlives: true}
 			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+addr, nil)
 			require.NoError(t, err)
 			response, err := transport.RoundTrip(request)
@@ -138,7 +144,10 @@ func TestTLSIsSpoken(t *testing.T) {
 }
 
 func TestWhoSpeaksPlainlyToATLSPortIsToldSo(t *testing.T) {
-	addr, _ := secured(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "MARKER") }), Timeouts{})
+	addr, _ := secured(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_,
+			_ = io.WriteString(w, "MARKER")
+	}), Timeouts{})
 	response, err := get(t, "http://"+addr)
 	require.NoError(t, err)
 	defer response.Body.Close()
@@ -150,7 +159,8 @@ func TestWhoSpeaksPlainlyToATLSPortIsToldSo(t *testing.T) {
 
 // Whoever connects and says nothing is let go, before the handshake and after.
 func TestASilentTLSClientIsLetGo(t *testing.T) {
-	addr, roots := secured(t, http.NotFoundHandler(), Timeouts{Header: time.Second}) // enough for a handshake on a busy machine
+	// enough for a handshake on a busy machine
+	addr, roots := secured(t, http.NotFoundHandler(), Timeouts{Header: time.Second})
 	silent, err := net.Dial("tcp", addr)
 	require.NoError(t, err)
 	defer silent.Close()
@@ -173,7 +183,8 @@ func TestARenewedPairIsTaken(t *testing.T) {
 	third, thirdKey := pair(t, now.Add(-time.Hour), now.Add(3*time.Hour))
 	ended, endedKey := pair(t, now.Add(-2*time.Hour), now.Add(-time.Hour))
 	certificate, key, loads := first, firstKey, 0
-	config, ends, err := RenewedCertificate(func() (string, string, error) { loads++; return certificate, key, nil }, slog.New(slog.DiscardHandler))
+	config, ends, err := RenewedCertificate(func() (string, string, error) { loads++; return certificate, key, nil },
+		slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	require.Equal(t, 1, loads, "a start must read the pair once")
 	presented := func() string {
@@ -204,10 +215,12 @@ func TestARenewedPairIsTaken(t *testing.T) {
 
 // No pair at first is no TLS.
 func TestNoPairAtFirstIsNoTLS(t *testing.T) {
-	config, ends, err := RenewedCertificate(func() (string, string, error) { return "", "", nil }, slog.New(slog.DiscardHandler))
+	config, ends, err := RenewedCertificate(func() (string, string, error) { return "", "", nil },
+		slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	require.Nil(t, config)
 	require.Nil(t, ends)
-	_, _, err = RenewedCertificate(func() (string, string, error) { return "half", "", nil }, slog.New(slog.DiscardHandler))
+	_, _, err = RenewedCertificate(func() (string, string, error) { return "half", "", nil },
+		slog.New(slog.DiscardHandler))
 	require.ErrorContains(t, err, "come together")
 }

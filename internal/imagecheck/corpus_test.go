@@ -90,7 +90,8 @@ func write(img draw.Image, x, y, times int, text string) {
 	(&font.Drawer{Dst: small, Src: image.Opaque, Face: basicfont.Face7x13, Dot: fixed.P(0, 11)}).DrawString(text)
 	large := image.NewAlpha(image.Rect(0, 0, small.Rect.Dx()*times, small.Rect.Dy()*times))
 	xdraw.NearestNeighbor.Scale(large, large.Rect, small, small.Rect, draw.Src, nil)
-	draw.DrawMask(img, large.Rect.Add(image.Pt(x, y)), image.NewUniform(color.RGBA{20, 20, 40, 255}), image.Point{}, large, image.Point{}, draw.Over)
+	draw.DrawMask(img, large.Rect.Add(image.Pt(x, y)), image.NewUniform(color.RGBA{20, 20, 40, 255}), image.Point{}, large,
+		image.Point{}, draw.Over)
 }
 
 // onTable lays a card on a table and photographs it with a little noise.
@@ -235,7 +236,8 @@ func interlaced(t *testing.T, side int) []byte {
 	t.Helper()
 	var raw bytes.Buffer
 	w := zlib.NewWriter(&raw)
-	for _, pass := range [][4]int{{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}} {
+	for _, pass := range [][4]int{{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2},
+		{0, 1, 1, 2}} {
 		across, down := (side-pass[0]+pass[2]-1)/pass[2], (side-pass[1]+pass[3]-1)/pass[3]
 		for range down {
 			_, err := w.Write(append([]byte{0}, bytes.Repeat([]byte{20}, 3*across)...))

@@ -42,7 +42,8 @@ func FuzzJudge(f *testing.F) {
 		require.Equal(t, image.Rect(0, 0, p.Width, p.Height), img.Bounds())
 		require.LessOrEqual(t, max(p.Width, p.Height), 3000)
 		clean(t, p.Bytes)
-		again, err := imagecheck.Check(bytes.NewReader(p.Bytes), imagecheck.Limits{MaxBytes: 1 << 20, MaxPixels: 250_000, MinEdge: 1, MaxEdge: 4000})
+		again, err := imagecheck.Check(bytes.NewReader(p.Bytes), imagecheck.Limits{MaxBytes: 1 << 20, MaxPixels: 250_000,
+			MinEdge: 1, MaxEdge: 4000})
 		require.NoError(t, err)
 		require.Equal(t, [2]int{p.Width, p.Height}, [2]int{again.Width, again.Height})
 	})

@@ -77,7 +77,8 @@ func Check(r io.Reader, l Limits) (Picture, error) {
 		return Picture{}, fmt.Errorf("the image cannot be read: %w", err)
 	}
 	if int64(len(content)) > l.MaxBytes {
-		return Picture{}, refuse(CodeTooLarge, "the file is too large: at most %.3g MB are taken", float64(l.MaxBytes)/(1<<20))
+		return Picture{}, refuse(CodeTooLarge, "the file is too large: at most %.3g MB are taken",
+			float64(l.MaxBytes)/(1<<20))
 	}
 	extension, err := Sniff(content[:min(len(content), SniffBytes)])
 	if err != nil {
@@ -93,7 +94,8 @@ func Check(r io.Reader, l Limits) (Picture, error) {
 		return Picture{}, err
 	}
 	if parts.isPolyglot(content) {
-		return Picture{}, refuse(CodePolyglot, "the file holds something else beside the picture; take the photo anew, or save the picture as a new jpg")
+		return Picture{}, refuse(CodePolyglot,
+			"the file holds something else beside the picture; take the photo anew, or save the picture as a new jpg")
 	}
 	decoded, err := read.decode(content, parts)
 	if err != nil {
@@ -128,7 +130,8 @@ func unreadable(err error) error {
 	case isRarePNG && strings.Contains(string(rarePNG), "dimension"): // it cannot even count them
 		return refuse(CodeTooManyPixels, "the picture claims to have more pixels than can be counted; take it anew")
 	case isRareJPEG, isRarePNG:
-		return refuse(CodeOtherKind, "the file is an image of a rare kind; open it and save it as a new jpg or png, or take a screenshot of it")
+		return refuse(CodeOtherKind, "the file is an image of a rare kind; open it and save it as a new jpg or png, or take "+
+			"a screenshot of it")
 	}
 	return refuse(CodeBroken, "the picture is damaged or was cut off on its way; send it again, or take it anew")
 }
@@ -143,10 +146,12 @@ func (l Limits) check(width, height int, parts layout, size int) error {
 			width, height, l.MaxPixels/1_000_000, l.MaxEdge)
 	}
 	if float64(width)*float64(height)*parts.bytesPerPixel > maxBytesPerPixel*float64(l.MaxPixels) {
-		return refuse(CodeTooManyPixels, "the picture has %d by %d pixels in a wasteful encoding; save it smaller, or as an ordinary jpg", width, height)
+		return refuse(CodeTooManyPixels,
+			"the picture has %d by %d pixels in a wasteful encoding; save it smaller, or as an ordinary jpg", width, height)
 	}
 	if w, h := fit(width, height, maxEdgeOut); min(w, h) < l.MinEdge { // a long strip, as it would leave, too
-		return refuse(CodeTooSmall, "the picture has %d by %d pixels, too few to read it; each side needs %d or more", width, height, l.MinEdge)
+		return refuse(CodeTooSmall, "the picture has %d by %d pixels, too few to read it; each side needs %d or more", width,
+			height, l.MinEdge)
 	}
 	if parts.scans > maxScans || float64(width)*float64(height) > float64(size)*parts.pixelsPerByte {
 		return unreadable(nil)
@@ -198,5 +203,6 @@ func (s ycbcrImage) encode(from string, l Limits) ([]byte, string, error) {
 			return out.Bytes(), "jpg", nil
 		}
 	}
-	return nil, "", refuse(CodeTooLarge, "the picture does not fit into %.3g MB; save it smaller", float64(maxBytes)/(1<<20))
+	return nil, "", refuse(CodeTooLarge, "the picture does not fit into %.3g MB; save it smaller",
+		float64(maxBytes)/(1<<20))
 }

@@ -51,7 +51,8 @@ var plain = sync.OnceValue(func() *image.RGBA { return resized(card("plain", "fr
 func TestKindsOfPicturesThatPass(t *testing.T) {
 	colours := plain()
 	photo, scan := asJPEG(t, colours, 80), asPNG(t, colours)
-	grey, palette := image.NewGray(colours.Rect), image.NewPaletted(colours.Rect, color.Palette{color.White, color.Black, color.RGBA{200, 0, 0, 255}})
+	grey, palette := image.NewGray(colours.Rect), image.NewPaletted(colours.Rect, color.Palette{color.White, color.Black,
+		color.RGBA{200, 0, 0, 255}})
 	deep, deepGrey, clear := image.NewNRGBA64(colours.Rect), image.NewGray16(colours.Rect), image.NewNRGBA(colours.Rect)
 	for y := range 500 {
 		for x := range 800 {
@@ -71,24 +72,27 @@ func TestKindsOfPicturesThatPass(t *testing.T) {
 		extension string
 		corner    uint8 // the brightness at 4, 4
 	}{
-		"a photo":                        {photo, "jpg", 235},
-		"a photo in grey":                {asJPEG(t, grey, 90), "jpg", 235},
-		"a scan in colour":               {scan, "jpg", 235},
-		"a scan in grey":                 {asPNG(t, grey), "png", 235},
-		"a scan in deep grey":            {asPNG(t, deepGrey), "png", 235},
-		"a scan in deep colour":          {asPNG(t, deep), "jpg", 235},
-		"a palette":                      {asPNG(t, palette), "jpg", 255},
-		"transparent is white":           {asPNG(t, clear), "jpg", 255},
-		"a motion photo":                 {append(bytes.Clone(photo), film...), "jpg", 235},
-		"a Samsung trailer":              {append(bytes.Clone(photo), "\x00\x00\x01\x0a\x0e\x00\x00\x00Image_UTC_Data1700000000000SEFH\x6b\x00\x00\x00SEFT"...), "jpg", 235},
-		"two photos":                     {append(bytes.Clone(photo), photo...), "jpg", 235},
-		"the words of a ZIP by accident": {append(bytes.Clone(photo), "PK\x05\x06"+strings.Repeat("\x00", 40)...), "jpg", 235},
-		"XMP":                            {segment(photo, 0xe1, "http://ns.adobe.com/xap/1.0/\x00<?xpacket begin=''?><x:xmpmeta/>"), "jpg", 235},
-		"an animation's first picture":   {chunk(scan, "acTL", "\x00\x00\x00\x01\x00\x00\x00\x00"), "jpg", 235},
-		"fill bytes":                     {fillBytes(photo), "jpg", 235},
-		"progressive":                    {progressive(320, 320, 100), "jpg", 128},
-		"CMYK":                           {cmyk(t, 40), "jpg", 6}, // that is 40/255 of white, times as much of black again
-		"an interlaced scan":             {interlaced(t, 320), "jpg", 20},
+		"a photo":               {photo, "jpg", 235},
+		"a photo in grey":       {asJPEG(t, grey, 90), "jpg", 235},
+		"a scan in colour":      {scan, "jpg", 235},
+		"a scan in grey":        {asPNG(t, grey), "png", 235},
+		"a scan in deep grey":   {asPNG(t, deepGrey), "png", 235},
+		"a scan in deep colour": {asPNG(t, deep), "jpg", 235},
+		"a palette":             {asPNG(t, palette), "jpg", 255},
+		"transparent is white":  {asPNG(t, clear), "jpg", 255},
+		"a motion photo":        {append(bytes.Clone(photo), film...), "jpg", 235},
+		"a Samsung trailer": {append(bytes.Clone(photo),
+			"\x00\x00\x01\x0a\x0e\x00\x00\x00Image_UTC_Data1700000000000SEFH\x6b\x00\x00\x00SEFT"...), "jpg", 235},
+		"two photos": {append(bytes.Clone(photo), photo...), "jpg", 235},
+		"the words of a ZIP by accident": {append(bytes.Clone(photo), "PK\x05\x06"+strings.Repeat("\x00", 40)...), "jpg",
+			235},
+		"XMP": {segment(photo, 0xe1,
+			"http://ns.adobe.com/xap/1.0/\x00<?xpacket begin=''?><x:xmpmeta/>"), "jpg", 235},
+		"an animation's first picture": {chunk(scan, "acTL", "\x00\x00\x00\x01\x00\x00\x00\x00"), "jpg", 235},
+		"fill bytes":                   {fillBytes(photo), "jpg", 235},
+		"progressive":                  {progressive(320, 320, 100), "jpg", 128},
+		"CMYK":                         {cmyk(t, 40), "jpg", 6}, // that is 40/255 of white, times as much of black again
+		"an interlaced scan":           {interlaced(t, 320), "jpg", 20},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, img := passes(t, test.content)
@@ -182,7 +186,8 @@ func TestAnEndlessReaderIsLeft(t *testing.T) {
 
 func TestAReaderThatFailsIsNoRefusal(t *testing.T) {
 	dead := errors.New("the line went dead")
-	_, err := imagecheck.Check(io.MultiReader(bytes.NewReader(asPNG(t, plain())), iotest.ErrReader(dead)), imagecheck.DefaultLimits())
+	_, err := imagecheck.Check(io.MultiReader(bytes.NewReader(asPNG(t, plain())), iotest.ErrReader(dead)),
+		imagecheck.DefaultLimits())
 	require.ErrorIs(t, err, dead)
 	var refused *imagecheck.RefusedError
 	require.NotErrorAs(t, err, &refused)
@@ -219,8 +224,9 @@ func TestMemory(t *testing.T) {
 			return asJPEG(t, image.NewYCbCr(image.Rect(0, 0, 8944, 6708), image.YCbCrSubsampleRatio420), 90)
 		}, 160 << 20, false},
 		"60 in a png": {func() []byte { return asPNG(t, image.NewNRGBA(image.Rect(0, 0, 8944, 6708))) }, 320 << 20, false},
-		"a png bomb":  {func() []byte { return append(header(100_000, 100_000, 8, 6, 0), make([]byte, 1000)...) }, 1 << 20, true},
-		"a jpg bomb":  {func() []byte { return resize(asJPEG(t, plain(), 80), 65535, 65535) }, 1 << 20, true},
+		"a png bomb": {func() []byte { return append(header(100_000, 100_000, 8, 6, 0), make([]byte, 1000)...) }, 1 << 20,
+			true},
+		"a jpg bomb": {func() []byte { return resize(asJPEG(t, plain(), 80), 65535, 65535) }, 1 << 20, true},
 		"a png's claim": {func() []byte {
 			return append(header(9000, 6000, 8, 6, 0), oneChunk("IDAT", "\x78\x9c"+strings.Repeat("\x00", 1000))...)
 		}, 1 << 20, true},

@@ -76,13 +76,16 @@ func Sniff(head []byte) (string, error) {
 		return "", refuse(CodePDF, "the file is a PDF; send a photo or scan of each page as jpg or png")
 	}
 	switch found := mimetype.Detect(head); {
-	case slices.Contains([]string{"image/heic", "image/heic-sequence", "image/heif", "image/heif-sequence", "image/avif"}, found.String()):
+	case slices.Contains([]string{"image/heic", "image/heic-sequence", "image/heif", "image/heif-sequence", "image/avif"},
+		found.String()):
 		return "", refuse(CodeHEIC, "the file is in a phone's own format (such as HEIC); save or export it as jpg first")
 	case strings.HasPrefix(found.String(), "image/"):
-		return "", refuse(CodeOtherKind, "the file is an image of another kind (%s); save it as jpg or png first", strings.TrimPrefix(found.Extension(), "."))
+		return "", refuse(CodeOtherKind, "the file is an image of another kind (%s); save it as jpg or png first",
+			strings.TrimPrefix(found.Extension(), "."))
 	case found.Is("application/octet-stream"), found.Is("text/plain"):
 		return "", refuse(CodeNotImage, "the file is not an image; a jpg or png is wanted")
 	default:
-		return "", refuse(CodeNotImage, "the file is not an image (it looks like %s); a jpg or png is wanted", strings.TrimPrefix(found.Extension(), "."))
+		return "", refuse(CodeNotImage, "the file is not an image (it looks like %s); a jpg or png is wanted",
+			strings.TrimPrefix(found.Extension(), "."))
 	}
 }

@@ -59,13 +59,14 @@ func TestWhatViewersPassOverIsPassedOver(t *testing.T) {
 	end, pixels, wrong := oneChunk("IEND", ""), oneChunk("IDAT", data), data[:len(data)-1]+string(data[len(data)-1]^1)
 	half := len(photo) - 2
 	for name, test := range map[string]struct{ content, same []byte }{
-		"a comment's wrong sum":          {ofScan(scan, spoiled("tEXt", "Software\x00x"), pixels, end), scan},
-		"a profile's wrong sum":          {ofScan(scan, spoiled("iCCP", "icc\x00\x00x"), pixels, end), scan},
-		"a resolution's wrong sum":       {ofScan(scan, spoiled("pHYs", "123456789"), pixels, end), scan},
-		"a private chunk behind":         {ofScan(scan, nil, pixels, append(spoiled("prVt", "x"), end...)), scan},
-		"a turn whose sum is wrong":      {ofScan(scan, spoiled("eXIf", exif(binary.BigEndian, 6)), pixels, end), scan},
-		"a transparency's wrong sum":     {ofScan(scan, spoiled("tRNS", "\x00\x00\x00\x00\x00\x00"), pixels, end), scan},
-		"a transparency behind":          {ofScan(scan, nil, pixels, append(oneChunk("tRNS", "\x00\x00\x00\x00\x00\x00"), end...)), scan},
+		"a comment's wrong sum":      {ofScan(scan, spoiled("tEXt", "Software\x00x"), pixels, end), scan},
+		"a profile's wrong sum":      {ofScan(scan, spoiled("iCCP", "icc\x00\x00x"), pixels, end), scan},
+		"a resolution's wrong sum":   {ofScan(scan, spoiled("pHYs", "123456789"), pixels, end), scan},
+		"a private chunk behind":     {ofScan(scan, nil, pixels, append(spoiled("prVt", "x"), end...)), scan},
+		"a turn whose sum is wrong":  {ofScan(scan, spoiled("eXIf", exif(binary.BigEndian, 6)), pixels, end), scan},
+		"a transparency's wrong sum": {ofScan(scan, spoiled("tRNS", "\x00\x00\x00\x00\x00\x00"), pixels, end), scan},
+		"a transparency behind": {ofScan(scan, nil, pixels, append(oneChunk("tRNS", "\x00\x00\x00\x00\x00\x00"),
+			end...)), scan},
 		"a transparency of another size": {ofScan(scan, oneChunk("tRNS", "x"), pixels, end), scan},
 		"colours of a grey picture":      {chunk(greyScan, "PLTE", "\x01\x02\x03"), greyScan},
 		"a comment among the pixels": {ofScan(scan, nil, slices.Concat(oneChunk("IDAT", data[:100]),

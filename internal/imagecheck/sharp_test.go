@@ -119,7 +119,8 @@ func TestBlankIsLikeNothing(t *testing.T) {
 	line := image.NewRGBA(white.Rect)
 	fill(line, line.Rect, color.White)
 	write(line, 50, 50, 3, "a line")
-	for name, img := range map[string]image.Image{"white": white, "black": black, "grain": noisy(white, 6), "a line": line} {
+	for name, img := range map[string]image.Image{"white": white, "black": black, "grain": noisy(white, 6),
+		"a line": line} {
 		p, _ := passes(t, asJPEG(t, img, 90))
 		require.False(t, p.Print.Similar(p.Print), name)
 	}

@@ -46,7 +46,8 @@ func specimen(seed, side string) image.Image {
 		box(40, 130, 270, 340, shade)
 		skin := color.RGBA{uint8(130 + chance.IntN(110)), uint8(100 + chance.IntN(80)), uint8(80 + chance.IntN(60)), 255}
 		box(110+chance.IntN(30), 180+chance.IntN(40), 90+chance.IntN(40), 150+chance.IntN(50), skin)
-		for i, line := range []string{"NAME  NOBODY AT ALL", "BORN  1 JAN 1970", "CLASS NONE", "NO    " + number(chance), "UNTIL " + number(chance)} {
+		for i, line := range []string{"NAME  NOBODY AT ALL", "BORN  1 JAN 1970", "CLASS NONE", "NO    " + number(chance),
+			"UNTIL " + number(chance)} {
 			letter(card, 350, 140+66*i, 3, line)
 		}
 		letter(card, 40, 520, 3, "NOT A DOCUMENT  "+number(chance))
@@ -69,5 +70,6 @@ func letter(card draw.Image, x, y, times int, text string) {
 	(&font.Drawer{Dst: small, Src: image.Opaque, Face: basicfont.Face7x13, Dot: fixed.P(0, 11)}).DrawString(text)
 	large := image.NewAlpha(image.Rect(0, 0, times*small.Rect.Dx(), times*small.Rect.Dy()))
 	xdraw.NearestNeighbor.Scale(large, large.Rect, small, small.Rect, draw.Src, nil)
-	draw.DrawMask(card, large.Rect.Add(image.Pt(x, y)), image.NewUniform(ink), image.Point{}, large, image.Point{}, draw.Over)
+	draw.DrawMask(card, large.Rect.Add(image.Pt(x, y)), image.NewUniform(ink), image.Point{}, large, image.Point{},
+		draw.Over)
 }

@@ -56,7 +56,8 @@ func stored(page image.Image, orientation int) image.Image {
 func isUpright(t *testing.T, img image.Image) {
 	t.Helper()
 	require.Equal(t, image.Rect(0, 0, 480, 320), img.Bounds())
-	for at, want := range map[image.Point]string{{80, 50}: "red", {400, 50}: "blue", {80, 250}: "white", {400, 250}: "white", {240, 50}: "white"} {
+	for at, want := range map[image.Point]string{{80, 50}: "red", {400, 50}: "blue", {80, 250}: "white",
+		{400, 250}: "white", {240, 50}: "white"} {
 		r, g, b, _ := img.At(at.X, at.Y).RGBA()
 		got := "white"
 		switch {
@@ -77,10 +78,12 @@ func TestEveryOrientation(t *testing.T) {
 		for name, order := range map[string]binary.AppendByteOrder{"little": binary.LittleEndian, "big": binary.BigEndian} {
 			block := exif(order, uint16(orientation))
 			for kind, content := range map[string][]byte{
-				"a photo":                 segment(photo, 0xe1, "Exif\x00\x00"+block),
-				"after fill bytes":        fillBytes(segment(photo, 0xe1, "Exif\x00\x00"+block)),
-				"after XMP":               segment(segment(photo, 0xe1, "Exif\x00\x00"+block), 0xe1, "http://ns.adobe.com/xap/1.0/\x00<x/>"),
-				"after an entry unknown":  segment(photo, 0xe1, "Exif\x00\x00"+exif(order, uint16(orientation), [12]byte{0: 1, 3: 0xee})),
+				"a photo":          segment(photo, 0xe1, "Exif\x00\x00"+block),
+				"after fill bytes": fillBytes(segment(photo, 0xe1, "Exif\x00\x00"+block)),
+				"after XMP": segment(segment(photo, 0xe1, "Exif\x00\x00"+block), 0xe1,
+					"http://ns.adobe.com/xap/1.0/\x00<x/>"),
+				"after an entry unknown": segment(photo, 0xe1, "Exif\x00\x00"+exif(order, uint16(orientation),
+					[12]byte{0: 1, 3: 0xee})),
 				"the first of two blocks": segment(segment(photo, 0xe1, "Exif\x00\x00"+exif(order, 1)), 0xe1, "Exif\x00\x00"+block),
 				"a scan":                  chunk(scan, "eXIf", block),
 			} {

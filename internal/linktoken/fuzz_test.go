@@ -57,7 +57,8 @@ func FuzzCapability(f *testing.F) {
 // FuzzParseKeys: keys that are taken mint what they accept, in any order, and
 // none is ever repeated.
 func FuzzParseKeys(f *testing.F) {
-	for _, text := range []string{newer, newer + "," + older, " " + older + "\r\n,", strings.Repeat("k", 31), strings.Repeat("ä", 20), ",\n"} {
+	for _, text := range []string{newer, newer + "," + older, " " + older + "\r\n,", strings.Repeat("k", 31),
+		strings.Repeat("ä", 20), ",\n"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -118,5 +118,6 @@ func decode(body []byte) (t Ticket, ok bool) {
 	if len(texts) != 3 {
 		return t, false
 	}
-	return Ticket{Subject: texts[0], Part: texts[1], Nonce: texts[2], Epoch: int(epoch), Expires: time.Unix(int64(expires), 0)}, true
+	return Ticket{Subject: texts[0], Part: texts[1], Nonce: texts[2], Epoch: int(epoch), Expires: time.Unix(int64(expires),
+		0)}, true
 }

@@ -13,7 +13,8 @@ import (
 
 var (
 	noon   = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	ticket = linktoken.Ticket{Subject: "extRefBApp100", Part: "entap_1", Epoch: 2, Expires: noon.Add(time.Hour), Nonce: "n"}
+	ticket = linktoken.Ticket{Subject: "extRefBApp100", Part: "entap_1", Epoch: 2, Expires: noon.Add(time.Hour),
+		Nonce: "n"}
 )
 
 func TestATicketSaysWhatItWasMadeFor(t *testing.T) {
@@ -80,8 +81,10 @@ func TestNoByteOfATicketCanBeChanged(t *testing.T) {
 	k := keys(t, newer+","+older)
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.StringMatching(`[^\x00]{0,30}`)
-		purpose := rapid.SampledFrom([]string{linktoken.Link, linktoken.Session, linktoken.Form, linktoken.Draft, linktoken.API}).Draw(t, "purpose")
-		text := k.Issue(purpose, linktoken.Ticket{Subject: name.Draw(t, "subject"), Part: name.Draw(t, "part"), Nonce: name.Draw(t, "nonce"),
+		purpose := rapid.SampledFrom([]string{linktoken.Link, linktoken.Session, linktoken.Form, linktoken.Draft,
+			linktoken.API}).Draw(t, "purpose")
+		text := k.Issue(purpose, linktoken.Ticket{Subject: name.Draw(t, "subject"), Part: name.Draw(t, "part"),
+			Nonce: name.Draw(t, "nonce"),
 			Epoch: rapid.IntRange(0, 1000).Draw(t, "epoch"), Expires: noon.Add(time.Hour)})
 		_, err := k.Redeem(purpose, text, noon)
 		require.NoError(t, err)
@@ -89,7 +92,8 @@ func TestNoByteOfATicketCanBeChanged(t *testing.T) {
 		flipped := []byte(text)
 		flipped[at] ^= byte(rapid.IntRange(1, 255).Draw(t, "bits"))
 		more := string(rapid.SampledFrom([]byte("A_=\n\r \x00")).Draw(t, "more"))
-		for what, wrong := range map[string]string{"flipped": string(flipped), "cut": text[:at], "longer": text + more, "longer within": text[:at] + more + text[at:]} {
+		for what, wrong := range map[string]string{"flipped": string(flipped), "cut": text[:at], "longer": text + more,
+			"longer within": text[:at] + more + text[at:]} {
 			_, err := k.Redeem(purpose, wrong, noon)
 			require.ErrorIs(t, err, linktoken.ErrForged, what)
 		}

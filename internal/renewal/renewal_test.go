@@ -18,7 +18,8 @@ func TestAValueIsReadAgain(t *testing.T) {
 		problem error
 		reads   int
 	)
-	v, err := New("the token", func() (string, error) { reads++; return content, problem }, slog.New(slog.NewTextHandler(&log, nil)))
+	v, err := New("the token", func() (string, error) { reads++; return content, problem },
+		slog.New(slog.NewTextHandler(&log, nil)))
 	require.NoError(t, err)
 	at := v.readAt
 	v.now = func() time.Time { return at }

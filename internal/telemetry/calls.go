@@ -19,7 +19,8 @@ type Watch func(ctx context.Context, operation string) (within context.Context, 
 func (t *Telemetry) ObserveCalls(peer string) Watch {
 	// Only a peer whose name no metric can have is refused, and still measured.
 	took, _ := RegisterOrReuse(t.Registry, prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "kyc_" + peer + "_request_duration_seconds", Help: "Calls by operation and by the code they were answered with.",
+		Name:    "kyc_" + peer + "_request_duration_seconds",
+		Help:    "Calls by operation and by the code they were answered with.",
 		Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15},
 	}, []string{"operation", "code"}))
 	return func(ctx context.Context, operation string) (context.Context, func(string, int)) {
@@ -39,7 +40,8 @@ func (t *Telemetry) ObserveCalls(peer string) Watch {
 // its business.
 func (t *Telemetry) call(ctx context.Context, peer, operation string) (context.Context, func(string, int)) {
 	ctx, span := t.tracer.Start(ctx, peer+" "+operation, trace.WithSpanKind(trace.SpanKindClient),
-		trace.WithAttributes(attribute.String("http.request.method", http.MethodPost), attribute.String("url.template", operation), attribute.String("peer.service", peer)))
+		trace.WithAttributes(attribute.String("http.request.method", http.MethodPost), attribute.String("url.template",
+			operation), attribute.String("peer.service", peer)))
 	return ctx, func(ending string, status int) {
 		span.SetAttributes(attribute.String("kyc.code", ending))
 		ended(span, status, ending != "ok" && ending != "calledOff")

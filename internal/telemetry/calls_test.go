@@ -13,7 +13,8 @@ func TestCallsAreMeasured(t *testing.T) {
 		_, done := telemetry.ObserveCalls("connectfi")(t.Context(), "/akepa/status")
 		done("extAkepa", 400)
 	}
-	require.Contains(t, scrape(t, telemetry), `kyc_connectfi_request_duration_seconds_count{code="extAkepa",operation="/akepa/status"} 2`)
+	require.Contains(t, scrape(t, telemetry),
+		`kyc_connectfi_request_duration_seconds_count{code="extAkepa",operation="/akepa/status"} 2`)
 }
 
 // Ours last for months and carry none of the SDK's own labels; the SDK's are as they were.

@@ -15,7 +15,8 @@ const hidden = "[hidden]"
 // secretKeys are words in names of attributes whose values are never written,
 // whatever they are: who logs one has made a mistake already. They are looked
 // for in small letters.
-var secretKeys = []string{"token", "secret", "password", "passphrase", "authorization", "cookie", "keyset", "credential", "payload", "body", "image", "email", "phone",
+var secretKeys = []string{"token", "secret", "password", "passphrase", "authorization", "cookie", "keyset",
+	"credential", "payload", "body", "image", "email", "phone",
 	"birth", "address_line", "ssn", "firstname", "first_name", "lastname", "last_name", "filename", "file_name"}
 
 // What is taken out of every text, messages and errors included. Their order

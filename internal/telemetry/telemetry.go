@@ -52,7 +52,8 @@ func New(service string) (*Telemetry, error) {
 			return nil, fmt.Errorf("metrics: %w", err)
 		}
 	}
-	reader, err := exporter.New(exporter.WithRegisterer(registry), exporter.WithoutScopeInfo(), exporter.WithoutTargetInfo())
+	reader, err := exporter.New(exporter.WithRegisterer(registry), exporter.WithoutScopeInfo(),
+		exporter.WithoutTargetInfo())
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
@@ -78,14 +79,16 @@ func view(i metric.Instrument) (metric.Stream, bool) {
 	shaped := metric.Stream{Name: i.Name, Description: i.Description, Unit: i.Unit}
 	ours := strings.HasPrefix(i.Name, "kyc_")
 	if ours {
-		shaped.AttributeFilter = attribute.NewDenyKeysFilter("activity_type", "client_name", "namespace", "task_queue", "worker_type", "workflow_type")
+		shaped.AttributeFilter = attribute.NewDenyKeysFilter("activity_type", "client_name", "namespace", "task_queue",
+			"worker_type", "workflow_type")
 	}
 	timer := i.Kind == metric.InstrumentKindHistogram && i.Unit == "s"
 	if timer {
 		bounds := []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 3600}
 		if ours {
 			const hour, day = 3600, 24 * 3600
-			bounds = []float64{.1, .5, 1, 5, 10, 30, 60, 300, 900, hour, 4 * hour, 12 * hour, day, 3 * day, 7 * day, 14 * day, 30 * day, 90 * day}
+			bounds = []float64{.1, .5, 1, 5, 10, 30, 60, 300, 900, hour, 4 * hour, 12 * hour, day, 3 * day, 7 * day, 14 * day,
+				30 * day, 90 * day}
 		}
 		shaped.Aggregation = metric.AggregationExplicitBucketHistogram{Boundaries: bounds}
 	}

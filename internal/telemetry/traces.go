@@ -40,12 +40,14 @@ func Start(service string, lookup func(name string) (string, bool), log *slog.Lo
 		return nil, fmt.Errorf("traces: %w", err)
 	}
 	about, err := resource.New(ctx, resource.WithTelemetrySDK(),
-		resource.WithAttributes(attribute.String("service.name", "kyc-"+service), attribute.String("service.version", Version)),
+		resource.WithAttributes(attribute.String("service.name", "kyc-"+service), attribute.String("service.version",
+			Version)),
 		resource.WithFromEnv()) // whose name goes before ours
 	if err != nil {
 		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES cannot be read: %w", err)
 	}
-	t.traces = tracing.NewTracerProvider(tracing.WithBatcher(&loggingExporter{SpanExporter: exporter, log: log}), tracing.WithResource(about))
+	t.traces = tracing.NewTracerProvider(tracing.WithBatcher(&loggingExporter{SpanExporter: exporter, log: log}),
+		tracing.WithResource(about))
 	t.tracer = t.traces.Tracer("durablekyc")
 	return t, nil
 }
@@ -70,9 +72,11 @@ func traced(lookup func(string) (string, bool)) (bool, error) {
 	case exporter != "" && exporter != "otlp":
 		return false, fmt.Errorf("OTEL_TRACES_EXPORTER must be otlp or none, not %q", exporter)
 	case endpoint == "" && exporter == "otlp":
-		return false, errors.New("OTEL_TRACES_EXPORTER is otlp: OTEL_EXPORTER_OTLP_ENDPOINT must say where to, such as http://127.0.0.1:4318")
+		return false, errors.New("OTEL_TRACES_EXPORTER is otlp: OTEL_EXPORTER_OTLP_ENDPOINT must say where to, such as " +
+			"http://127.0.0.1:4318")
 	case endpoint != "" && protocol != "" && protocol != "http/protobuf":
-		return false, fmt.Errorf("OTEL_EXPORTER_OTLP_PROTOCOL must be http/protobuf, not %q: collectors take it at port 4318", protocol)
+		return false, fmt.Errorf("OTEL_EXPORTER_OTLP_PROTOCOL must be http/protobuf, not %q: collectors take it at port 4318",
+			protocol)
 	}
 	return endpoint != "", nil
 }
@@ -111,7 +115,8 @@ func (t *Telemetry) Interceptors() []interceptor.ClientInterceptor {
 	}
 	through, err := opentelemetry.NewTracingInterceptor(opentelemetry.TracerOptions{
 		Tracer: t.tracer, TextMapPropagator: propagation.TraceContext{}, DisableBaggage: true, AllowInvalidParentSpans: true,
-		SpanStarter: func(ctx context.Context, tracer trace.Tracer, name string, options ...trace.SpanStartOption) trace.Span {
+		SpanStarter: func(ctx context.Context, tracer trace.Tracer, name string,
+			options ...trace.SpanStartOption) trace.Span {
 			if strings.HasPrefix(name, "RunWorkflow:") || strings.HasPrefix(name, "HandleUpdate:") {
 				return trace.SpanFromContext(ctx) // the parent, from the header: it records nothing here
 			}
@@ -152,13 +157,15 @@ func (r redactedSpan) SetStatus(code codes.Code, description string) {
 // path may hold a capability. What a caller says of its own trace is linked and
 // not joined, for anybody may say anything. id is the trace's, empty if nobody
 // will see it.
-func (t *Telemetry) Request(r *http.Request, method, route string) (within context.Context, id string, done func(status int)) {
+func (t *Telemetry) Request(r *http.Request, method, route string) (within context.Context, id string,
+	done func(status int)) {
 	if t.traces == nil {
 		return r.Context(), "", func(int) {}
 	}
 	options := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer),
 		trace.WithAttributes(attribute.String("http.request.method", method), attribute.String("http.route", route))}
-	caller := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), propagation.HeaderCarrier(r.Header)))
+	caller := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(),
+		propagation.HeaderCarrier(r.Header)))
 	if caller.IsValid() {
 		options = append(options, trace.WithLinks(trace.Link{SpanContext: caller}))
 	}

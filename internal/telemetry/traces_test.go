@@ -18,27 +18,36 @@ import (
 )
 
 func TestTracesAreAsTheVariablesSay(t *testing.T) {
-	const endpoint, traces, exporter, protocol = "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_PROTOCOL"
+	const endpoint, traces, exporter, protocol = "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+		"OTEL_TRACES_EXPORTER", "OTEL_EXPORTER_OTLP_PROTOCOL"
 	for name, test := range map[string]struct {
 		vars map[string]string
 		on   bool
 		says string
 	}{
-		"nothing is set":           {vars: nil},
-		"an endpoint":              {vars: map[string]string{endpoint: "http://c:4318"}, on: true},
-		"an endpoint of traces":    {vars: map[string]string{traces: "http://c:4318/v1/traces"}, on: true},
-		"an empty endpoint":        {vars: map[string]string{endpoint: " "}},
-		"none, and an endpoint":    {vars: map[string]string{endpoint: "http://c:4318", exporter: "none"}},
-		"disabled":                 {vars: map[string]string{endpoint: "http://c:4318", "OTEL_SDK_DISABLED": "TRUE"}},
-		"otlp":                     {vars: map[string]string{endpoint: "http://c:4318", exporter: "otlp", protocol: "http/protobuf"}, on: true},
-		"otlp, and no endpoint":    {vars: map[string]string{exporter: "otlp"}, says: "OTEL_EXPORTER_OTLP_ENDPOINT must say where to"},
-		"an exporter we lack":      {vars: map[string]string{exporter: "zipkin"}, says: "must be otlp or none"},
-		"a protocol we lack":       {vars: map[string]string{endpoint: "http://c:4317", protocol: "grpc"}, says: "must be http/protobuf"},
-		"grpc, and no endpoint":    {vars: map[string]string{protocol: "grpc"}},
-		"grpc for traces, at last": {vars: map[string]string{endpoint: "http://c:4317", protocol: "http/protobuf", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc"}, says: "must be http/protobuf"},
+		"nothing is set":        {vars: nil},
+		"an endpoint":           {vars: map[string]string{endpoint: "http://c:4318"}, on: true},
+		"an endpoint of traces": {vars: map[string]string{traces: "http://c:4318/v1/traces"}, on: true},
+		"an empty endpoint":     {vars: map[string]string{endpoint: " "}},
+		"none, and an endpoint": {vars: map[string]string{endpoint: "http://c:4318", exporter: "none"}},
+		"disabled":              {vars: map[string]string{endpoint: "http://c:4318", "OTEL_SDK_DISABLED": "TRUE"}},
+		"otlp": {vars: map[string]string{endpoint: "http://c:4318", exporter: "otlp",
+			protocol: "http/protobuf"}, on: true},
+		"otlp, and no endpoint": {vars: map[string]string{exporter: "otlp"},
+			says: "OTEL_EXPORTER_OTLP_ENDPOINT must say where to"},
+		"an exporter we lack": {vars: map[string]string{exporter: "zipkin"}, says: "must be otlp or none"},
+		"a protocol we lack": {vars: map[string]string{endpoint: "http://c:4317", protocol: "grpc"},
+			says: "must be http/protobuf"},
+		"grpc, and no endpoint": {vars: map[string]string{protocol: "grpc"}},
+		"grpc for traces, at last": {vars: map[string]string{endpoint: "http://c:4317", protocol: "http/protobuf",
+			"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc"}, says: "must be http/protobuf"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			telemetry, err := Start("worker", func(name string) (string, bool) { value, ok := test.vars[name]; return value, ok }, slog.New(slog.DiscardHandler))
+			telemetry, err := Start("worker", func(name string) (string, bool) {
+				value, ok := test.vars[name]
+				return value,
+					ok
+			}, slog.New(slog.DiscardHandler))
 			if test.says != "" {
 				require.ErrorContains(t, err, test.says)
 				return
@@ -72,7 +81,8 @@ func TestSpansSayNoMoreThanTheLog(t *testing.T) {
 	called("extAkepa", 400)
 	_, span := telemetry.tracer.Start(within, "UpdateWorkflow:start")
 	safe := redactedSpan{span}
-	safe.SetAttributes(attribute.String("temporalWorkflowID", "kyc-A1"), attribute.String("temporalUpdateID", "start-MARKER"))
+	safe.SetAttributes(attribute.String("temporalWorkflowID", "kyc-A1"), attribute.String("temporalUpdateID",
+		"start-MARKER"))
 	safe.RecordError(errors.New("no answer of https://me:MARKER@a.example/MARKER"))
 	safe.RecordError(nil)
 	safe.SetStatus(codes.Error, "no answer of https://a.example/MARKER")
@@ -126,7 +136,8 @@ func TestACollectorIsNobodysMaster(t *testing.T) {
 	vars := map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": collector.URL}
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
 	var log bytes.Buffer
-	telemetry, err := Start("worker", func(name string) (string, bool) { value, ok := vars[name]; return value, ok }, Logger(&log, "text"))
+	telemetry, err := Start("worker", func(name string) (string, bool) { value, ok := vars[name]; return value, ok },
+		Logger(&log, "text"))
 	require.NoError(t, err)
 	export := func() {
 		_, span := telemetry.tracer.Start(context.Background(), "x")

@@ -43,7 +43,8 @@ func dialOptions() []grpc.DialOption {
 	return []grpc.DialOption{grpc.WithUnaryInterceptor(aroundCall), grpc.WithChainUnaryInterceptor(aroundAttempt)}
 }
 
-func aroundCall(ctx context.Context, method string, request, answer any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, o ...grpc.CallOption) error {
+func aroundCall(ctx context.Context, method string, request, answer any, conn *grpc.ClientConn,
+	invoke grpc.UnaryInvoker, o ...grpc.CallOption) error {
 	last := &lastFailure{}
 	err := invoke(context.WithValue(ctx, failureKey{}, last), method, request, answer, conn, o...)
 	failed := last.err.Load()
@@ -57,7 +58,8 @@ func aroundCall(ctx context.Context, method string, request, answer any, conn *g
 	return &AttemptError{Err: err, Last: serviceerror.FromStatus(failed)}
 }
 
-func aroundAttempt(ctx context.Context, method string, request, answer any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, o ...grpc.CallOption) error {
+func aroundAttempt(ctx context.Context, method string, request, answer any, conn *grpc.ClientConn,
+	invoke grpc.UnaryInvoker, o ...grpc.CallOption) error {
 	err := invoke(ctx, method, request, answer, conn, o...)
 	last, ok := ctx.Value(failureKey{}).(*lastFailure)
 	switch failed := status.Convert(err); {
@@ -74,7 +76,8 @@ func aroundAttempt(ctx context.Context, method string, request, answer any, conn
 // it writes them, the more exact ones first.
 var reasons = []*regexp.Regexp{
 	regexp.MustCompile(`connection refused|no such host|no route to host|network is unreachable|connection reset by peer`),
-	regexp.MustCompile(`certificate has expired or is not yet valid|certificate signed by unknown authority|certificate is valid for [^"]+, not [^ ,"]+`),
+	regexp.MustCompile(`certificate has expired or is not yet valid|certificate signed by unknown authority|certificate ` +
+		`is valid for [^"]+, not [^ ,"]+`),
 	regexp.MustCompile(`tls: (?:[a-z0-9]+ ?)+`),
 	regexp.MustCompile(`i/o timeout|broken pipe|EOF`),
 }

@@ -27,11 +27,13 @@ type stubborn struct {
 	attempts int
 }
 
-func (s *stubborn) GetSystemInfo(context.Context, *workflowservice.GetSystemInfoRequest) (*workflowservice.GetSystemInfoResponse, error) {
+func (s *stubborn) GetSystemInfo(context.Context,
+	*workflowservice.GetSystemInfoRequest) (*workflowservice.GetSystemInfoResponse, error) {
 	return &workflowservice.GetSystemInfoResponse{}, nil
 }
 
-func (s *stubborn) SignalWorkflowExecution(ctx context.Context, _ *workflowservice.SignalWorkflowExecutionRequest) (*workflowservice.SignalWorkflowExecutionResponse, error) {
+func (s *stubborn) SignalWorkflowExecution(ctx context.Context,
+	_ *workflowservice.SignalWorkflowExecutionRequest) (*workflowservice.SignalWorkflowExecutionResponse, error) {
 	s.attempts++
 	if s.hangs {
 		<-ctx.Done()
@@ -89,15 +91,18 @@ func TestTheLastFailureOfACallIsKept(t *testing.T) {
 
 func TestReason(t *testing.T) {
 	for text, want := range map[string]string{
-		`connection error: desc = "transport: Error while dialing: dial tcp 127.0.0.1:1: connect: connection refused"`:                                                                                                                 "connection refused",
-		`connection error: desc = "transport: Error while dialing: dial tcp: lookup temporal.invalid on 10.0.0.1:53: no such host"`:                                                                                                    "no such host",
-		`connection error: desc = "transport: authentication handshake failed: tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time 2026-11-29T17:00:00Z is after 2026-11-28T17:00:00Z"`: "certificate has expired or is not yet valid",
-		`connection error: desc = "error reading server preface: remote error: tls: certificate required"`:                                                                                                                             "tls: certificate required",
+		`connection error: desc = "transport: Error while dialing: dial tcp 127.0.0.1:1: connect: connection refused"`: "connection refused",
+		`connection error: desc = "transport: Error while dialing: dial tcp: lookup temporal.invalid on 10.0.0.1:53: no ` +
+			`such host"`: "no such host",
+		`connection error: desc = "transport: authentication handshake failed: tls: failed to verify certificate: x509: ` +
+			`certificate has expired or is not yet valid: current time 2026-11-29T17:00:00Z is after 2026-11-28T17:00:00Z"`: "certificate has expired or is not yet valid",
+		`connection error: desc = "error reading server preface: remote error: tls: certificate required"`: "tls: certificate required",
 		"what nobody foresaw\nin two lines": "what nobody foresaw",
 	} {
 		require.Equal(t, want, temporalclient.Reason(errors.New(text)))
 	}
 	address := &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 7233}
-	require.Equal(t, "of another kind", temporalclient.Reason(fmt.Errorf("a call: %w", &net.OpError{Op: "dial", Net: "tcp", Addr: address, Err: errors.New("of another kind")})),
+	require.Equal(t, "of another kind", temporalclient.Reason(fmt.Errorf("a call: %w", &net.OpError{Op: "dial", Net: "tcp",
+		Addr: address, Err: errors.New("of another kind")})),
 		"no address may be in it")
 }

@@ -146,11 +146,13 @@ func explain(ctx context.Context, options client.Options, err error) error {
 	address := options.HostPort
 	switch serviceerror.ToStatus(err).Code().String() {
 	case "Unauthenticated", "PermissionDenied":
-		return fmt.Errorf("Temporal at %s refuses these credentials: check TEMPORAL_API_KEY, TEMPORAL_NAMESPACE and the TLS variables", address)
+		return fmt.Errorf("Temporal at %s refuses these credentials: check TEMPORAL_API_KEY, TEMPORAL_NAMESPACE and the TLS "+
+			"variables", address)
 	}
 	switch cause := probe(ctx, options); {
 	case errors.Is(cause, errTLS):
-		return fmt.Errorf("Temporal at %s and this program cannot agree on %w: check TEMPORAL_TLS… and its certificates", address, cause)
+		return fmt.Errorf("Temporal at %s and this program cannot agree on %w: check TEMPORAL_TLS… and its certificates",
+			address, cause)
 	case cause != nil:
 		return &UnreachableError{Address: address, Err: cause}
 	}

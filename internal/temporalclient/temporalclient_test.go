@@ -37,7 +37,8 @@ type frontend struct {
 	signal    *commonpb.Payloads
 }
 
-func (f *frontend) GetSystemInfo(ctx context.Context, _ *workflowservice.GetSystemInfoRequest) (*workflowservice.GetSystemInfoResponse, error) {
+func (f *frontend) GetSystemInfo(ctx context.Context,
+	_ *workflowservice.GetSystemInfoRequest) (*workflowservice.GetSystemInfoResponse, error) {
 	f.seen, _ = metadata.FromIncomingContext(ctx)
 	if f.refuse != codes.OK {
 		return nil, status.Error(f.refuse, "no")
@@ -54,7 +55,8 @@ func (f *frontend) DescribeWorkflowExecution(context.Context, *workflowservice.D
 	return nil, serviceerror.ToStatus(err).Err()
 }
 
-func (f *frontend) SignalWorkflowExecution(_ context.Context, r *workflowservice.SignalWorkflowExecutionRequest) (*workflowservice.SignalWorkflowExecutionResponse, error) {
+func (f *frontend) SignalWorkflowExecution(_ context.Context,
+	r *workflowservice.SignalWorkflowExecutionRequest) (*workflowservice.SignalWorkflowExecutionResponse, error) {
 	f.signal = r.Input
 	return &workflowservice.SignalWorkflowExecutionResponse{}, nil
 }
@@ -106,9 +108,11 @@ func TestDialByProfileAndByOption(t *testing.T) {
 		variables map[string]string
 		address   string
 	}{
-		"a profile":                          {variables: map[string]string{"TEMPORAL_CONFIG_FILE": file, "TEMPORAL_PROFILE": "blue"}},
-		"a variable goes before the profile": {variables: map[string]string{"TEMPORAL_CONFIG_FILE": file, "TEMPORAL_ADDRESS": address}},
-		"an option goes before both":         {variables: map[string]string{"TEMPORAL_ADDRESS": "127.0.0.1:1"}, address: address},
+		"a profile": {variables: map[string]string{"TEMPORAL_CONFIG_FILE": file,
+			"TEMPORAL_PROFILE": "blue"}},
+		"a variable goes before the profile": {variables: map[string]string{"TEMPORAL_CONFIG_FILE": file,
+			"TEMPORAL_ADDRESS": address}},
+		"an option goes before both": {variables: map[string]string{"TEMPORAL_ADDRESS": "127.0.0.1:1"}, address: address},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := options(test.variables)
@@ -138,27 +142,45 @@ func TestDialRefuses(t *testing.T) {
 		variables map[string]string
 		says      []string
 	}{
-		"nobody there":            {variables: map[string]string{"TEMPORAL_ADDRESS": nobody}, says: []string{nobody, "go run ./dev", "TEMPORAL_ADDRESS"}},
-		"a bad API key":           {variables: map[string]string{"TEMPORAL_ADDRESS": outsider, "TEMPORAL_API_KEY": "topsecret", "TEMPORAL_TLS": "0"}, says: []string{outsider, "TEMPORAL_API_KEY"}},
-		"not allowed":             {variables: map[string]string{"TEMPORAL_ADDRESS": denied}, says: []string{denied, "refuses these credentials"}},
-		"TLS where there is none": {variables: map[string]string{"TEMPORAL_ADDRESS": denied, "TEMPORAL_TLS": "true"}, says: []string{denied, "cannot agree on TLS"}},
-		"no such profile":         {variables: map[string]string{"TEMPORAL_PROFILE": "green"}, says: []string{"configuration", "green"}},
-		"a missing certificate": {variables: map[string]string{"TEMPORAL_TLS_CLIENT_CERT_PATH": "/nowhere", "TEMPORAL_TLS_CLIENT_KEY_PATH": "/nowhere"},
+		"nobody there": {variables: map[string]string{"TEMPORAL_ADDRESS": nobody}, says: []string{nobody,
+			"go run ./dev", "TEMPORAL_ADDRESS"}},
+		"a bad API key": {variables: map[string]string{"TEMPORAL_ADDRESS": outsider,
+			"TEMPORAL_API_KEY": "topsecret", "TEMPORAL_TLS": "0"}, says: []string{outsider, "TEMPORAL_API_KEY"}},
+		"not allowed": {variables: map[string]string{"TEMPORAL_ADDRESS": denied}, says: []string{denied,
+			"refuses these credentials"}},
+		"TLS where there is none": {variables: map[string]string{"TEMPORAL_ADDRESS": denied, "TEMPORAL_TLS": "true"},
+			says: []string{denied, "cannot agree on TLS"}},
+		"no such profile": {variables: map[string]string{"TEMPORAL_PROFILE": "green"}, says: []string{"configuration",
+			"green"}},
+		"a missing certificate": {variables: map[string]string{"TEMPORAL_TLS_CLIENT_CERT_PATH": "/nowhere",
+			"TEMPORAL_TLS_CLIENT_KEY_PATH": "/nowhere"},
 			says: []string{"configuration", "/nowhere"}},
-		"TLS that is neither on nor off": {variables: map[string]string{"TEMPORAL_TLS": "yes"}, says: []string{"TEMPORAL_TLS must be true or false"}},
+		"TLS that is neither on nor off": {variables: map[string]string{"TEMPORAL_TLS": "yes"},
+			says: []string{"TEMPORAL_TLS must be true or false"}},
 		"a check that is neither on nor off": {variables: map[string]string{"TEMPORAL_TLS_DISABLE_HOST_VERIFICATION": "off"},
 			says: []string{"TEMPORAL_TLS_DISABLE_HOST_VERIFICATION must be true or false"}},
-		"a scheme":      {variables: map[string]string{"TEMPORAL_ADDRESS": "https://u:topsecret@t.example:7233"}, says: []string{"TEMPORAL_ADDRESS", "begins with a scheme"}},
-		"a slash":       {variables: map[string]string{"TEMPORAL_ADDRESS": "t.example:7233/"}, says: []string{"has a slash in it"}},
-		"quotes":        {variables: map[string]string{"TEMPORAL_ADDRESS": `"t.example:7233"`}, says: []string{"has quotes around it"}},
-		"a blank":       {variables: map[string]string{"TEMPORAL_ADDRESS": "t.example:7233 "}, says: []string{"has a blank in it"}},
-		"no port":       {variables: map[string]string{"TEMPORAL_ADDRESS": "t.example"}, says: []string{"lacks its host or its port"}},
-		"no host":       {variables: map[string]string{"TEMPORAL_ADDRESS": ":7233"}, says: []string{"lacks its host or its port"}},
-		"a bare IPv6":   {variables: map[string]string{"TEMPORAL_ADDRESS": "::1"}, says: []string{"lacks its host or its port"}},
-		"a named port":  {variables: map[string]string{"TEMPORAL_ADDRESS": "t.example:grpc"}, says: []string{"port that is not a number from 1 to 65535"}},
-		"no such port":  {variables: map[string]string{"TEMPORAL_ADDRESS": "t.example:99999"}, says: []string{"port that is not a number from 1 to 65535"}},
-		"a profile's":   {variables: map[string]string{"TEMPORAL_CONFIG_FILE": profile("address = \"t.example\"")}, says: []string{"or the address of the Temporal profile"}},
-		"port and path": {variables: map[string]string{"TEMPORAL_ADDRESS": "t.example/7233"}, says: []string{"has a slash in it"}},
+		"a scheme": {variables: map[string]string{"TEMPORAL_ADDRESS": "https://u:topsecret@t.example:7233"},
+			says: []string{"TEMPORAL_ADDRESS", "begins with a scheme"}},
+		"a slash": {variables: map[string]string{"TEMPORAL_ADDRESS": "t.example:7233/"},
+			says: []string{"has a slash in it"}},
+		"quotes": {variables: map[string]string{"TEMPORAL_ADDRESS": `"t.example:7233"`},
+			says: []string{"has quotes around it"}},
+		"a blank": {variables: map[string]string{"TEMPORAL_ADDRESS": "t.example:7233 "},
+			says: []string{"has a blank in it"}},
+		"no port": {variables: map[string]string{"TEMPORAL_ADDRESS": "t.example"},
+			says: []string{"lacks its host or its port"}},
+		"no host": {variables: map[string]string{"TEMPORAL_ADDRESS": ":7233"},
+			says: []string{"lacks its host or its port"}},
+		"a bare IPv6": {variables: map[string]string{"TEMPORAL_ADDRESS": "::1"},
+			says: []string{"lacks its host or its port"}},
+		"a named port": {variables: map[string]string{"TEMPORAL_ADDRESS": "t.example:grpc"},
+			says: []string{"port that is not a number from 1 to 65535"}},
+		"no such port": {variables: map[string]string{"TEMPORAL_ADDRESS": "t.example:99999"},
+			says: []string{"port that is not a number from 1 to 65535"}},
+		"a profile's": {variables: map[string]string{"TEMPORAL_CONFIG_FILE": profile("address = \"t.example\"")},
+			says: []string{"or the address of the Temporal profile"}},
+		"port and path": {variables: map[string]string{"TEMPORAL_ADDRESS": "t.example/7233"},
+			says: []string{"has a slash in it"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := temporalclient.Dial(t.Context(), options(test.variables))
@@ -176,11 +198,14 @@ func TestDialRefuses(t *testing.T) {
 func TestEmptyVariablesAreNotSet(t *testing.T) {
 	f := &frontend{}
 	address, _ := f.serve(t)
-	c, err := temporalclient.Dial(t.Context(), options(map[string]string{"TEMPORAL_ADDRESS": address, "TEMPORAL_NAMESPACE": "", "TEMPORAL_API_KEY": "",
-		"TEMPORAL_TLS": "", "TEMPORAL_TLS_CLIENT_CERT_PATH": "", "TEMPORAL_TLS_CLIENT_KEY_DATA": "", "TEMPORAL_PROFILE": " "}))
+	c, err := temporalclient.Dial(t.Context(), options(map[string]string{"TEMPORAL_ADDRESS": address,
+		"TEMPORAL_NAMESPACE": "", "TEMPORAL_API_KEY": "",
+		"TEMPORAL_TLS": "", "TEMPORAL_TLS_CLIENT_CERT_PATH": "", "TEMPORAL_TLS_CLIENT_KEY_DATA": "",
+		"TEMPORAL_PROFILE": " "}))
 	require.NoError(t, err)
 	c.Close()
-	_, namespace, err := options(map[string]string{"TEMPORAL_ADDRESS": "dns:///t.example:7233", "TEMPORAL_NAMESPACE": ""}).Target()
+	_, namespace, err := options(map[string]string{"TEMPORAL_ADDRESS": "dns:///t.example:7233",
+		"TEMPORAL_NAMESPACE": ""}).Target()
 	require.NoError(t, err)
 	require.Equal(t, client.DefaultNamespace, namespace)
 	require.Empty(t, f.seen.Get("authorization"))
@@ -240,7 +265,8 @@ func TestEveryClientHasItsConverters(t *testing.T) {
 	require.NoError(t, err)
 	defer dialed.Close()
 	o.Converters = encryption.Converters{Data: converter.NewCodecDataConverter(converter.GetDefaultDataConverter(),
-		converter.NewZlibCodec(converter.ZlibCodecOptions{AlwaysEncode: true})), Failures: temporal.GetDefaultFailureConverter()}
+		converter.NewZlibCodec(converter.ZlibCodecOptions{AlwaysEncode: true})),
+		Failures: temporal.GetDefaultFailureConverter()}
 	joined, err := temporalclient.Join(t.Context(), dialed, o)
 	require.NoError(t, err)
 	defer joined.Close()

@@ -22,7 +22,8 @@ import (
 // them (cert-manager, Vault, an operator) need not restart anything. A file
 // that cannot be used leaves the one before in force. It returns when each
 // certificate ends, by the names that the metric has.
-func renewTLS(config *tls.Config, files *envconfig.ClientConfigTLS, address string, log *slog.Logger) (map[string]func() time.Time, error) {
+func renewTLS(config *tls.Config, files *envconfig.ClientConfigTLS, address string,
+	log *slog.Logger) (map[string]func() time.Time, error) {
 	ends := map[string]func() time.Time{}
 	if config == nil || files == nil {
 		return ends, nil
@@ -99,6 +100,7 @@ func (a *authorities) verify(state tls.ConnectionState, name string) error {
 	for _, c := range state.PeerCertificates[1:] {
 		intermediates.AddCert(c)
 	}
-	_, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{DNSName: name, Roots: a.pool, Intermediates: intermediates})
+	_, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{DNSName: name, Roots: a.pool,
+		Intermediates: intermediates})
 	return err
 }

@@ -44,15 +44,18 @@ func newAuthority(t *testing.T, name string) authority {
 }
 
 // sign makes a certificate that ends after some time; the zero authority signs itself.
-func (a authority) sign(t *testing.T, name string, lasts time.Duration, isCA bool) (*x509.Certificate, *ecdsa.PrivateKey) {
+func (a authority) sign(t *testing.T, name string, lasts time.Duration, isCA bool) (*x509.Certificate,
+	*ecdsa.PrivateKey) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	require.NoError(t, err)
-	template := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(lasts),
+	template := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: name},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(lasts),
 		IsCA: isCA, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
 	parent, signer := a.certificate, a.key
 	if parent == nil {
 		parent, signer = template, key
@@ -98,14 +101,16 @@ type secured struct {
 	seenAs []string
 }
 
-func (s *secured) GetSystemInfo(ctx context.Context, r *workflowservice.GetSystemInfoRequest) (*workflowservice.GetSystemInfoResponse, error) {
+func (s *secured) GetSystemInfo(ctx context.Context,
+	r *workflowservice.GetSystemInfoRequest) (*workflowservice.GetSystemInfoResponse, error) {
 	return s.frontend.GetSystemInfo(ctx, r)
 }
 
 func (s *secured) config(*tls.ClientHelloInfo) (*tls.Config, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return &tls.Config{Certificates: []tls.Certificate{s.own}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: s.trusts, NextProtos: []string{"h2"},
+	return &tls.Config{Certificates: []tls.Certificate{s.own}, ClientAuth: tls.RequireAndVerifyClientCert,
+		ClientCAs: s.trusts, NextProtos: []string{"h2"},
 		VerifyConnection: func(state tls.ConnectionState) error {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -175,7 +180,8 @@ func (b *breakable) breakAll() {
 
 func mutual(address, link string) map[string]string {
 	return map[string]string{"TEMPORAL_ADDRESS": address, "TEMPORAL_TLS_CLIENT_CERT_PATH": filepath.Join(link, "tls.crt"),
-		"TEMPORAL_TLS_CLIENT_KEY_PATH": filepath.Join(link, "tls.key"), "TEMPORAL_TLS_SERVER_CA_CERT_PATH": filepath.Join(link, "ca.crt")}
+		"TEMPORAL_TLS_CLIENT_KEY_PATH": filepath.Join(link, "tls.key"), "TEMPORAL_TLS_SERVER_CA_CERT_PATH": filepath.Join(
+			link, "ca.crt")}
 }
 
 // A client certificate and an authority that are renewed on disk are taken at
@@ -209,7 +215,8 @@ func TestRenewedCertificatesAreTaken(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(link, "tls.crt"), []byte("half"), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(link, "ca.crt"), nil, 0o600))
 	read := time.Now()
-	require.Eventually(t, func() bool { again("client two"); return time.Since(read) > 2*renewal.Every }, 10*time.Second, 100*time.Millisecond)
+	require.Eventually(t, func() bool { again("client two"); return time.Since(read) > 2*renewal.Every }, 10*time.Second,
+		100*time.Millisecond)
 
 	temporal.set(second.pair(t, "temporal"), second)
 	second.write(t, link, "client three", 3*time.Hour)

@@ -29,7 +29,8 @@ func invalid(problems []connectfi.Problem) error {
 }
 
 func customerNotFound(id string) error {
-	return &refusal{http.StatusBadRequest, connectfi.CodeCustomerNotFound, map[string]string{"customerId": id}, "Customer not found."}
+	return &refusal{http.StatusBadRequest, connectfi.CodeCustomerNotFound, map[string]string{"customerId": id},
+		"Customer not found."}
 }
 
 // referenceExists has the context that the errors page prints (C); that the id is
@@ -40,15 +41,18 @@ func referenceExists(reference, id string) error {
 }
 
 func applicationNotFound(id string) error {
-	return &refusal{http.StatusNotFound, connectfi.CodeApplicationNotFound, map[string]string{"applicationId": id}, "Application not found."}
+	return &refusal{http.StatusNotFound, connectfi.CodeApplicationNotFound, map[string]string{"applicationId": id},
+		"Application not found."}
 }
 
 func documentNotFound(id string) error {
-	return &refusal{http.StatusBadRequest, connectfi.CodeDocumentNotFound, map[string]string{"documentId": id}, "Document not found."}
+	return &refusal{http.StatusBadRequest, connectfi.CodeDocumentNotFound, map[string]string{"documentId": id},
+		"Document not found."}
 }
 
 func fileNotFound(id string) error {
-	return &refusal{http.StatusBadRequest, connectfi.CodeFileNotFound, map[string]string{"documentId": id}, "File not found."}
+	return &refusal{http.StatusBadRequest, connectfi.CodeFileNotFound, map[string]string{"documentId": id},
+		"File not found."}
 }
 
 // tooLarge has a code and a status that no page names (A).

@@ -77,7 +77,8 @@ func run(t *testing.T, config simulator.Config, test func(t *testing.T, b *bench
 }
 
 func (b *bench) getToken(login, password string) string {
-	status, body := b.call(http.MethodPost, "/auth/get-token", connectfi.TokenRequest{User: connectfi.Login{Login: login, Password: password}})
+	status, body := b.call(http.MethodPost, "/auth/get-token", connectfi.TokenRequest{User: connectfi.Login{Login: login,
+		Password: password}})
 	require.Equal(b, http.StatusOK, status, body)
 	return into[connectfi.Envelope[connectfi.Token]](b, body).Data.Token
 }
@@ -170,7 +171,8 @@ func links(documents ...string) []connectfi.DocumentLink {
 	return made
 }
 
-func (b *bench) link(a connectfi.Application, entity string, documents ...connectfi.DocumentLink) connectfi.Application {
+func (b *bench) link(a connectfi.Application, entity string,
+	documents ...connectfi.DocumentLink) connectfi.Application {
 	b.Helper()
 	return application(b, "/akepa/update", connectfi.UpdateRequest{ApplicationID: a.ApplicationID,
 		CustomerID: a.CustomerID, EntityID: entity, Documents: documents})
@@ -184,7 +186,8 @@ func (b *bench) licence(a connectfi.Application, entity string) connectfi.Applic
 
 func (b *bench) review(a connectfi.Application, outcome string) {
 	b.Helper()
-	good[simulator.ApplicationEntry](b, http.MethodPost, "/sandbox/applications/"+a.ApplicationID+"/review", map[string]string{"outcome": outcome})
+	good[simulator.ApplicationEntry](b, http.MethodPost, "/sandbox/applications/"+a.ApplicationID+"/review",
+		map[string]string{"outcome": outcome})
 }
 
 func (b *bench) move(a connectfi.Application, status, outcome string) {

@@ -48,7 +48,8 @@ func TestApplicationsAreShown(t *testing.T) {
 		_, text := b.call(http.MethodGet, "/sandbox/applications", "")
 		require.Len(t, into[[]simulator.ApplicationEntry](t, text), 2)
 		_, text = b.call(http.MethodGet, "/sandbox/applications?reference=R1", "")
-		require.JSONEq(t, fmt.Sprintf(`[{"reference":"R1","applicationId":%q,"customerId":%q,"status":"completed","outcome":"Denied","webhookUrl":%q}]`,
+		require.JSONEq(t, fmt.Sprintf(
+			`[{"reference":"R1","applicationId":%q,"customerId":%q,"status":"completed","outcome":"Denied","webhookUrl":%q}]`,
 			a.ApplicationID, simulator.PageIndividual, hook+"/R1"), text)
 		_, text = b.call(http.MethodGet, "/sandbox/ledger?reference=R9", "")
 		require.JSONEq(t, `[]`, text)
@@ -62,17 +63,18 @@ func TestControlMistakes(t *testing.T) {
 			path, body string
 			status     int
 		}{
-			"no type":                  {"/sandbox/customers", `{"scenario":"approve"}`, 400},
-			"no such scenario":         {"/sandbox/customers", `{"type":"individual","scenario":"maybe"}`, 400},
-			"too many":                 {"/sandbox/customers", `{"type":"individual","scenario":"approve","count":100001}`, 400},
-			"a negative count":         {"/sandbox/customers", `{"type":"individual","scenario":"approve","count":-1}`, 400},
-			"too many representatives": {"/sandbox/customers", `{"type":"business","scenario":"approve","representatives":21}`, 400},
-			"an unknown field":         {"/sandbox/customers", `{"type":"individual","scenario":"approve","n":1}`, 400},
-			"not in review":            {at + "/review", `{"outcome":"approved"}`, 409},
-			"another outcome":          {at + "/review", `{"outcome":"maybe"}`, 400},
-			"no such application":      {"/sandbox/applications/iapp_1/review", `{"outcome":"approved"}`, 404},
-			"no status":                {at + "/status", `{}`, 400},
-			"an outcome too early":     {at + "/status", `{"status":"running","outcome":"approved"}`, 400},
+			"no type":          {"/sandbox/customers", `{"scenario":"approve"}`, 400},
+			"no such scenario": {"/sandbox/customers", `{"type":"individual","scenario":"maybe"}`, 400},
+			"too many":         {"/sandbox/customers", `{"type":"individual","scenario":"approve","count":100001}`, 400},
+			"a negative count": {"/sandbox/customers", `{"type":"individual","scenario":"approve","count":-1}`, 400},
+			"too many representatives": {"/sandbox/customers", `{"type":"business","scenario":"approve","representatives":21}`,
+				400},
+			"an unknown field":     {"/sandbox/customers", `{"type":"individual","scenario":"approve","n":1}`, 400},
+			"not in review":        {at + "/review", `{"outcome":"approved"}`, 409},
+			"another outcome":      {at + "/review", `{"outcome":"maybe"}`, 400},
+			"no such application":  {"/sandbox/applications/iapp_1/review", `{"outcome":"approved"}`, 404},
+			"no status":            {at + "/status", `{}`, 400},
+			"an outcome too early": {at + "/status", `{"status":"running","outcome":"approved"}`, 400},
 		} {
 			status, text := b.call(http.MethodPost, c.path, c.body)
 			require.Equal(t, c.status, status, "%s: %s", name, text)
@@ -98,7 +100,8 @@ func TestMovingAnywhere(t *testing.T) {
 				require.Equal(t, c.want, fmt.Sprintf("%s %s", read.Status, read.Outcome))
 				require.Equal(t, []connectfi.Application{read}, b.arrived())
 				b.move(a, "pending_documents", "")
-				require.Equal(t, connectfi.StatusCompleted, b.licence(a, simulator.PageRepresentative).Status, "documents work again")
+				require.Equal(t, connectfi.StatusCompleted, b.licence(a, simulator.PageRepresentative).Status,
+					"documents work again")
 			})
 		})
 	}

@@ -34,7 +34,8 @@ type representative struct {
 func pageCustomers() map[string]*customer {
 	return map[string]*customer{
 		PageIndividual: {id: PageIndividual, scenario: StepUp},
-		PageBusiness:   {id: PageBusiness, scenario: Approve, representatives: []representative{{PageRepresentative, StepUp}}},
+		PageBusiness: {id: PageBusiness, scenario: Approve, representatives: []representative{{PageRepresentative,
+			StepUp}}},
 	}
 }
 
@@ -47,7 +48,8 @@ func newIndividual(id string, scenario Scenario) *customer {
 func newBusiness(id string, now time.Time, scenarios ...Scenario) *customer {
 	c := &customer{id: id, scenario: Approve}
 	for _, scenario := range scenarios {
-		c.representatives = append(c.representatives, representative{connectfi.NewID(connectfi.PrefixBusiness, now), scenario})
+		c.representatives = append(c.representatives, representative{connectfi.NewID(connectfi.PrefixBusiness, now),
+			scenario})
 	}
 	return c
 }
@@ -97,7 +99,8 @@ func (s *Sandbox) initCustomer(r *http.Request) (any, error) {
 		} `json:"representatives"`
 	}
 	if json.Unmarshal(request.Customer, &person) != nil {
-		return nil, invalid([]connectfi.Problem{connectfi.NewProblem("/customer", "type", "type", "object", "must be object")})
+		return nil, invalid([]connectfi.Problem{connectfi.NewProblem("/customer", "type", "type", "object",
+			"must be object")})
 	}
 	now := s.config.Clock()
 	made := newIndividual(connectfi.NewID(connectfi.PrefixIndividual, now), scenarioOf(person.LastName))

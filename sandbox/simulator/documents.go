@@ -86,7 +86,8 @@ func fileSize(r *http.Request) (int64, error) {
 
 // noForm is the answer to a body that is not multipart/form-data (A).
 func noForm() error {
-	return invalid([]connectfi.Problem{connectfi.NewProblem("", "required", "missingProperty", "file", "must have required property 'file'")})
+	return invalid([]connectfi.Problem{connectfi.NewProblem("", "required", "missingProperty", "file",
+		"must have required property 'file'")})
 }
 
 // update is POST /akepa/update: it links documents to one entity (C). After

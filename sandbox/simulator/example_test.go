@@ -27,7 +27,8 @@ func ExampleSandbox() {
 		fmt.Println(err)
 		return
 	}
-	a, err := client.Identify(ctx, connectfi.IdentificationRequest{CustomerID: simulator.PageIndividual, Reference: "extRefApp100"})
+	a, err := client.Identify(ctx, connectfi.IdentificationRequest{CustomerID: simulator.PageIndividual,
+		Reference: "extRefApp100"})
 	fmt.Println(a.Status, err)
 
 	var licence []connectfi.DocumentLink

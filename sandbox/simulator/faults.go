@@ -24,10 +24,12 @@ type Faults struct {
 	RateLimit          float64 `json:"rate_limit"`          // 429 with Retry-After: 1; nothing is done
 	ExpireTokens       float64 `json:"expire_tokens"`       // the call's token is no longer good
 
-	NullLists       float64 `json:"null_lists"`       // a list without entries is null, or is left out (A)
-	LateLists       float64 `json:"late_lists"`       // a list does not have yet what there is (A)
-	NarrowLists     float64 `json:"narrow_lists"`     // a list refuses 50 records and more, no dates, and more than 31 days, with the documented codes (C; the limits A)
-	ReferenceExists float64 `json:"reference_exists"` // identification refuses a reference that it knows, as documented for all modules (C; that this is one A)
+	NullLists float64 `json:"null_lists"` // a list without entries is null, or is left out (A)
+	LateLists float64 `json:"late_lists"` // a list does not have yet what there is (A)
+	// a list refuses 50 records and more, no dates, and more than 31 days, with the documented codes (C; the limits A)
+	NarrowLists float64 `json:"narrow_lists"`
+	// identification refuses a reference that it knows, as documented for all modules (C; that this is one A)
+	ReferenceExists float64 `json:"reference_exists"`
 
 	DelayCallbacks Duration `json:"delay_callbacks"` // every callback leaves that much later
 	Slow           Duration `json:"slow"`            // every call waits that long before anything else
@@ -53,7 +55,8 @@ func (f Faults) Validate() error {
 		"stale_callbacks": f.StaleCallbacks, "foreign_callbacks": f.ForeignCallbacks,
 		"error_before": f.ErrorBefore, "error_after": f.ErrorAfter, "ext_akepa": f.ExtAkepa,
 		"rate_limit": f.RateLimit, "expire_tokens": f.ExpireTokens,
-		"null_lists": f.NullLists, "late_lists": f.LateLists, "narrow_lists": f.NarrowLists, "reference_exists": f.ReferenceExists,
+		"null_lists": f.NullLists, "late_lists": f.LateLists, "narrow_lists": f.NarrowLists,
+		"reference_exists": f.ReferenceExists,
 	} {
 		if !(p >= 0 && p <= 1) {
 			return fmt.Errorf("%s is a probability: 0 to 1", name)

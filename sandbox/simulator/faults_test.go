@@ -132,7 +132,8 @@ func TestAnExpiredTokenStaysExpired(t *testing.T) {
 }
 
 func TestGetTokenKnowsFewFaults(t *testing.T) {
-	for fault, status := range map[string]int{"error_after": 200, "ext_akepa": 200, "expire_tokens": 200, "error_before": 500, "rate_limit": 429} {
+	for fault, status := range map[string]int{"error_after": 200, "ext_akepa": 200, "expire_tokens": 200,
+		"error_before": 500, "rate_limit": 429} {
 		t.Run(fault, func(t *testing.T) {
 			run(t, simulator.Config{}, func(t *testing.T, b *bench) {
 				b.faults(fmt.Sprintf(`{%q:1}`, fault))
@@ -169,7 +170,8 @@ func TestLostAnswersAreOfTwoKinds(t *testing.T) {
 			b.faults(fmt.Sprintf(`{%q:1}`, fault))
 			cuts, pages := 0, 0
 			for range 40 {
-				r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/akepa/identification", strings.NewReader(identification))
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/akepa/identification",
+					strings.NewReader(identification))
 				require.NoError(t, err)
 				r.Header.Set(connectfi.TokenHeader, b.token)
 				answer, err := server.Client().Do(r)
@@ -233,6 +235,7 @@ func TestTheDial(t *testing.T) {
 		_, after := b.call(http.MethodGet, "/sandbox/faults", "")
 		require.Equal(t, text, after, "a refused dial changes nothing")
 		b.faults(`{"rate_limit":0}`)
-		require.Equal(t, simulator.Faults{}, good[simulator.Faults](b, http.MethodGet, "/sandbox/faults", ""), "what is not named is off")
+		require.Equal(t, simulator.Faults{}, good[simulator.Faults](b, http.MethodGet, "/sandbox/faults", ""),
+			"what is not named is off")
 	})
 }

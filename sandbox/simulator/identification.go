@@ -25,7 +25,8 @@ func (s *Sandbox) identify(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if known := slices.IndexFunc(c.applications, func(a *application) bool { return a.reference == request.Reference }); known >= 0 &&
+	if known := slices.IndexFunc(c.applications,
+		func(a *application) bool { return a.reference == request.Reference }); known >= 0 &&
 		s.dial.roll(func(f Faults) float64 { return f.ReferenceExists }) {
 		return nil, referenceExists(request.Reference, c.applications[known].id)
 	}

@@ -21,8 +21,10 @@ func alike(body string) string { return strings.TrimSpace(fresh.ReplaceAllString
 // The page's own requests get the page's own answers, byte for byte.
 func TestIdentificationAnswersAsPrinted(t *testing.T) {
 	for golden, request := range map[string]string{
-		"identification_individual": `{"customerId":"cstap_6reGTr3k8vpAu8uFV7EdiN","reference":"extRefApp100","webhookUrl":"https://your_webhook_url/extRefApp100"}`,
-		"identification_business":   `{"customerId":"cstab_7BX5DO49J48VeWKsJ6gWNb","reference":"extRefBApp100","webhookUrl":"https://your_webhook_url/extRefBApp100"}`,
+		"identification_individual": `{"customerId":"cstap_6reGTr3k8vpAu8uFV7EdiN","reference":"extRefApp100",` +
+			`"webhookUrl":"https://your_webhook_url/extRefApp100"}`,
+		"identification_business": `{"customerId":"cstab_7BX5DO49J48VeWKsJ6gWNb","reference":"extRefBApp100",` +
+			`"webhookUrl":"https://your_webhook_url/extRefBApp100"}`,
 	} {
 		t.Run(golden, func(t *testing.T) {
 			run(t, simulator.Config{}, func(t *testing.T, b *bench) {

@@ -14,30 +14,43 @@ import (
 )
 
 func TestValidation(t *testing.T) {
-	const identification, list, generate, update = "/akepa/identification", "/akepa/list", "/akepa/document/generate", "/akepa/update"
+	const identification, list, generate, update = "/akepa/identification", "/akepa/list", "/akepa/document/generate",
+		"/akepa/update"
 	for name, c := range map[string]struct {
 		path, body string
 		want       string // of every problem: where, which keyword
 	}{
-		"another property":          {identification, `{"customerId":"cstap_1","reference":"R1","webhookURL":"x"}`, " additionalProperties"},
-		"another case":              {identification, `{"customerId":"cstap_1","Reference":"R1"}`, " required, additionalProperties"},
-		"nothing":                   {identification, `{}`, " required, required"},
-		"no object":                 {identification, `[]`, " type"},
-		"no JSON":                   {identification, `{"customerId"`, " type"},
-		"two values":                {identification, `{} {}`, " type"},
-		"another type":              {identification, `{"customerId":7,"reference":null,"syncMode":"yes"}`, "/customerId type, /reference type, /syncMode type"},
-		"the page's own reference":  {identification, `{"customerId":"cstap_1","reference":"UNIQUE_REFERENCE_ID"}`, "/reference pattern"},
-		"too long":                  {identification, `{"customerId":"cstap_1","reference":"` + strings.Repeat("a", 33) + `"}`, "/reference maxLength"},
-		"all at once":               {identification, `{"customerId":"","reference":"-","webhookUrl":"<","x":1}`, " additionalProperties, /reference pattern, /customerId minLength, /customerId pattern, /webhookUrl pattern"},
-		"a page too long":           {list, `{"customerId":"cstap_1","numberOfRecords":1001}`, "/numberOfRecords maximum"},
-		"half a record":             {list, `{"customerId":"cstap_1","skipRecords":0.5}`, "/skipRecords type"},
-		"no date":                   {list, `{"customerId":"cstap_1","dateCreateFrom":"soon"}`, "/dateCreateFrom format"},
-		"another document type":     {generate, `{"workflow":"PERSONAL","name":"a","extension":"gif","type":"selfie"}`, "/extension enum, /type enum"},
-		"no documents":              {update, `{"applicationId":"a","customerId":"cstap_1","entityId":"a","documents":[]}`, "/documents minItems"},
-		"inside a document":         {update, `{"applicationId":"a","customerId":"cstap_1","entityId":"a","documents":[{"side":"left","x":1}]}`, "/documents/0 required, /documents/0 additionalProperties, /documents/0/side enum"},
-		"documents of another type": {update, `{"applicationId":"a","customerId":"cstap_1","entityId":"a","documents":{}}`, "/documents type"},
-		"a customer of no type":     {"/customer/init", `{"customerReference":"a","customerType":"dog","customer":[]}`, "/customer type, /customerType enum"},
-		"a login inside":            {"/auth/get-token", `{"user":{"login":"a b","password":""}}`, "/user/login pattern, /user/password minLength"},
+		"another property": {identification, `{"customerId":"cstap_1","reference":"R1","webhookURL":"x"}`,
+			" additionalProperties"},
+		"another case": {identification, `{"customerId":"cstap_1","Reference":"R1"}`,
+			" required, additionalProperties"},
+		"nothing":    {identification, `{}`, " required, required"},
+		"no object":  {identification, `[]`, " type"},
+		"no JSON":    {identification, `{"customerId"`, " type"},
+		"two values": {identification, `{} {}`, " type"},
+		"another type": {identification, `{"customerId":7,"reference":null,"syncMode":"yes"}`,
+			"/customerId type, /reference type, /syncMode type"},
+		"the page's own reference": {identification, `{"customerId":"cstap_1","reference":"UNIQUE_REFERENCE_ID"}`,
+			"/reference pattern"},
+		"too long": {identification, `{"customerId":"cstap_1","reference":"` + strings.Repeat("a", 33) +
+			`"}`, "/reference maxLength"},
+		"all at once": {identification, `{"customerId":"","reference":"-","webhookUrl":"<","x":1}`,
+			" additionalProperties, /reference pattern, /customerId minLength, /customerId pattern, /webhookUrl pattern"},
+		"a page too long": {list, `{"customerId":"cstap_1","numberOfRecords":1001}`, "/numberOfRecords maximum"},
+		"half a record":   {list, `{"customerId":"cstap_1","skipRecords":0.5}`, "/skipRecords type"},
+		"no date":         {list, `{"customerId":"cstap_1","dateCreateFrom":"soon"}`, "/dateCreateFrom format"},
+		"another document type": {generate, `{"workflow":"PERSONAL","name":"a","extension":"gif","type":"selfie"}`,
+			"/extension enum, /type enum"},
+		"no documents": {update, `{"applicationId":"a","customerId":"cstap_1","entityId":"a","documents":[]}`,
+			"/documents minItems"},
+		"inside a document": {update,
+			`{"applicationId":"a","customerId":"cstap_1","entityId":"a","documents":[{"side":"left","x":1}]}`, "/documents/0 required, /documents/0 additionalProperties, /documents/0/side enum"},
+		"documents of another type": {update, `{"applicationId":"a","customerId":"cstap_1","entityId":"a","documents":{}}`,
+			"/documents type"},
+		"a customer of no type": {"/customer/init", `{"customerReference":"a","customerType":"dog","customer":[]}`,
+			"/customer type, /customerType enum"},
+		"a login inside": {"/auth/get-token", `{"user":{"login":"a b","password":""}}`,
+			"/user/login pattern, /user/password minLength"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			run(t, simulator.Config{}, func(t *testing.T, b *bench) {
@@ -60,7 +73,8 @@ func TestValidation(t *testing.T) {
 					got = append(got, where+" "+p.Keyword)
 					require.NotEmpty(t, p.Params)
 					require.NotEmpty(t, p.Message)
-					require.True(t, strings.HasPrefix(p.SchemaPath, "#/") && strings.HasSuffix(p.SchemaPath, "/"+p.Keyword), p.SchemaPath)
+					require.True(t, strings.HasPrefix(p.SchemaPath, "#/") && strings.HasSuffix(p.SchemaPath, "/"+p.Keyword),
+						p.SchemaPath)
 				}
 				require.Equal(t, c.want, strings.Join(got, ", "))
 			})
@@ -72,7 +86,8 @@ func TestValidation(t *testing.T) {
 func TestAnUnknownPropertyAsAjvSaysIt(t *testing.T) {
 	run(t, simulator.Config{}, func(t *testing.T, b *bench) {
 		_, text := b.call(http.MethodPost, "/akepa/status", `{"customerId":"cstap_1","applicationId":"iapp_1","extra":true}`)
-		require.Contains(t, text, `"context":[{"instancePath":"","schemaPath":"#/additionalProperties","keyword":"additionalProperties",`+
+		require.Contains(t, text, `"context":[{"instancePath":"","schemaPath":"#/additionalProperties",`+
+			`"keyword":"additionalProperties",`+
 			`"params":{"additionalProperty":"extra"},"message":"must NOT have additional properties"}]`)
 	})
 }
@@ -83,7 +98,8 @@ func TestRefusals(t *testing.T) {
 		decided := b.identify(b.customers("individual", simulator.Approve, 1)[0], "R2")
 		announced, uploaded := b.document("license", ""), b.document("license", "image")
 		link := func(a connectfi.Application, entity, document string) string {
-			return fmt.Sprintf(`{"applicationId":%q,"customerId":%q,"entityId":%q,"documents":[{"documentId":%q,"side":"front"}]}`,
+			return fmt.Sprintf(`{"applicationId":%q,"customerId":%q,"entityId":%q,"documents":[{"documentId":%q,`+
+				`"side":"front"}]}`,
 				a.ApplicationID, a.CustomerID, entity, document)
 		}
 		init := `{"customerReference":"C1","customerType":"individual","customer":{}}`
@@ -93,16 +109,22 @@ func TestRefusals(t *testing.T) {
 			status     int
 			want       string
 		}{
-			"identification of nobody":   {"/akepa/identification", `{"customerId":"unknownCustomerId","reference":"R3"}`, 400, `"code":"customerNotFound","context":{"customerId":"unknownCustomerId"},"message":"Customer not found."`},
-			"list of nobody":             {"/akepa/list", `{"customerId":"unknownCustomerId"}`, 400, `"code":"customerNotFound"`},
-			"no such application":        {"/akepa/status", `{"customerId":"cstap_1","applicationId":"iapp_1"}`, 404, `"code":"applicationNotFound","context":{"applicationId":"iapp_1"}`},
-			"another's application":      {"/akepa/status", `{"customerId":"cstap_1","applicationId":"` + a.ApplicationID + `"}`, 404, `"code":"applicationNotFound"`},
-			"no such document":           {"/akepa/update", link(a, a.CustomerID, "doc_1"), 400, `"code":"documentNotFound"`},
-			"announced only":             {"/akepa/update", link(a, a.CustomerID, announced), 400, `"code":"fileNotFound"`},
-			"another entity":             {"/akepa/update", link(a, "cstap_1", uploaded), 400, `"code":"customerNotFound"`},
-			"after the decision":         {"/akepa/update", link(decided, decided.CustomerID, uploaded), 400, `"code":"statusApplicationEntity","message":"Entity has status completed. Action cannot be completed."`},
+			"identification of nobody": {"/akepa/identification", `{"customerId":"unknownCustomerId","reference":"R3"}`, 400,
+				`"code":"customerNotFound","context":{"customerId":"unknownCustomerId"},"message":"Customer not found."`},
+			"list of nobody": {"/akepa/list", `{"customerId":"unknownCustomerId"}`, 400,
+				`"code":"customerNotFound"`},
+			"no such application": {"/akepa/status", `{"customerId":"cstap_1","applicationId":"iapp_1"}`, 404,
+				`"code":"applicationNotFound","context":{"applicationId":"iapp_1"}`},
+			"another's application": {"/akepa/status", `{"customerId":"cstap_1","applicationId":"` + a.ApplicationID + `"}`,
+				404, `"code":"applicationNotFound"`},
+			"no such document": {"/akepa/update", link(a, a.CustomerID, "doc_1"), 400, `"code":"documentNotFound"`},
+			"announced only":   {"/akepa/update", link(a, a.CustomerID, announced), 400, `"code":"fileNotFound"`},
+			"another entity":   {"/akepa/update", link(a, "cstap_1", uploaded), 400, `"code":"customerNotFound"`},
+			"after the decision": {"/akepa/update", link(decided, decided.CustomerID, uploaded), 400,
+				`"code":"statusApplicationEntity","message":"Entity has status completed. Action cannot be completed."`},
 			"the same reference at init": {"/customer/init", init, 400, `"code":"referenceExists"`},
-			"a huge body":                {"/akepa/list", `{"customerId":"` + strings.Repeat("a", 1<<20) + `"}`, 413, `"code":"payloadTooLarge"`},
+			"a huge body": {"/akepa/list", `{"customerId":"` + strings.Repeat("a", 1<<20) + `"}`, 413,
+				`"code":"payloadTooLarge"`},
 		} {
 			status, text := b.call(http.MethodPost, c.path, c.body)
 			require.Equal(t, c.status, status, "%s: %s", name, text)
@@ -137,7 +159,8 @@ func TestUploadRefusals(t *testing.T) {
 
 func TestListPages(t *testing.T) {
 	run(t, simulator.Config{}, func(t *testing.T, b *bench) {
-		require.JSONEq(t, `{"applications":[]}`, mustData(b, `{"customerId":"cstap_1"}`), "a customer nobody has used has none")
+		require.JSONEq(t, `{"applications":[]}`, mustData(b, `{"customerId":"cstap_1"}`),
+			"a customer nobody has used has none")
 		for i := range 5 {
 			b.identify("cstap_1", fmt.Sprintf("R%d", i))
 			pass(10 * time.Minute) // since 2000-01-01

@@ -67,7 +67,8 @@ func New(config Config) (*Sandbox, error) {
 	if config.Login != "" {
 		asked := connectfi.TokenRequest{User: connectfi.Login{Login: config.Login, Password: config.Password}}
 		if len(asked.Validate()) > 0 {
-			return nil, errors.New("the sandbox's login or password breaks ConnectFi's rules: login 1 to 36 of 0-9a-zA-Z_, password 1 to 50 characters")
+			return nil, errors.New("the sandbox's login or password breaks ConnectFi's rules: login 1 to 36 of 0-9a-zA-Z_, " +
+				"password 1 to 50 characters")
 		}
 	}
 	config.fillIn()

@@ -54,13 +54,14 @@ type script struct {
 }
 
 var scripts = map[Scenario]script{
-	Approve:       {start: approved},
-	Deny:          {start: denied},
-	StepUp:        {start: documentsRequested, documents: []state{approved}},
-	StepUpReview:  {start: documentsRequested, documents: []state{inReview}},
-	Review:        {start: inReview},
-	DataRequest:   {start: state{status: connectfi.StatusDataRequest}},
-	Running:       {start: state{status: connectfi.StatusRunning}, automatic: map[connectfi.Status]state{connectfi.StatusRunning: approved}},
+	Approve:      {start: approved},
+	Deny:         {start: denied},
+	StepUp:       {start: documentsRequested, documents: []state{approved}},
+	StepUpReview: {start: documentsRequested, documents: []state{inReview}},
+	Review:       {start: inReview},
+	DataRequest:  {start: state{status: connectfi.StatusDataRequest}},
+	Running: {start: state{status: connectfi.StatusRunning},
+		automatic: map[connectfi.Status]state{connectfi.StatusRunning: approved}},
 	UnknownStatus: {start: state{status: statusUnlisted}},
 	BackAndForth: {start: documentsRequested, documents: []state{inReview, approved},
 		automatic: map[connectfi.Status]state{connectfi.StatusWaitingReview: documentsRequested}},

@@ -16,14 +16,17 @@ import (
 // stories walk every scenario. A step is who does something, then where the
 // application stands and how many callbacks were sent by then.
 var stories = map[simulator.Scenario]string{
-	simulator.Approve:       `identify → completed Approved, 0`,
-	simulator.Deny:          `identify → completed Denied, 0`,
-	simulator.StepUp:        `identify → pending_step_up, 0; front → pending_step_up, 0; back → completed Approved, 0`,
-	simulator.StepUpReview:  `identify → pending_step_up, 0; licence → waiting_review, 0; wait → waiting_review, 0; approved → completed Approved, 1`,
-	simulator.Review:        `identify → waiting_review, 0; wait → waiting_review, 0; denied → completed Denied, 1`,
-	simulator.DataRequest:   `identify → data_request, 0; wait → data_request, 0; move running → running, 1; move completed → completed Approved, 2`,
-	simulator.Running:       `identify → running, 0; wait → completed Approved, 1`,
-	simulator.UnknownStatus: `identify → pending_action, 0; wait → pending_action, 0; move waiting_review → waiting_review, 1; approved → completed Approved, 2`,
+	simulator.Approve: `identify → completed Approved, 0`,
+	simulator.Deny:    `identify → completed Denied, 0`,
+	simulator.StepUp:  `identify → pending_step_up, 0; front → pending_step_up, 0; back → completed Approved, 0`,
+	simulator.StepUpReview: `identify → pending_step_up, 0; licence → waiting_review, 0; wait → waiting_review, 0; ` +
+		`approved → completed Approved, 1`,
+	simulator.Review: `identify → waiting_review, 0; wait → waiting_review, 0; denied → completed Denied, 1`,
+	simulator.DataRequest: `identify → data_request, 0; wait → data_request, 0; move running → running, 1; move ` +
+		`completed → completed Approved, 2`,
+	simulator.Running: `identify → running, 0; wait → completed Approved, 1`,
+	simulator.UnknownStatus: `identify → pending_action, 0; wait → pending_action, 0; move waiting_review → ` +
+		`waiting_review, 1; approved → completed Approved, 2`,
 	simulator.BackAndForth: `identify → pending_step_up, 0; licence → waiting_review, 0; wait → pending_step_up, 1;` +
 		` front → pending_step_up, 1; back → completed Approved, 1; wait → completed Approved, 1`,
 }
@@ -97,12 +100,14 @@ func TestScenariosByTheClient(t *testing.T) {
 					case connectfi.StatusPendingStepUp:
 						var sides []connectfi.DocumentLink
 						for _, side := range []string{"front", "back"} {
-							d, err := c.GenerateDocument(ctx, connectfi.GenerateRequest{Workflow: "PERSONAL", Name: side, Extension: "png", Type: "license"})
+							d, err := c.GenerateDocument(ctx, connectfi.GenerateRequest{Workflow: "PERSONAL", Name: side, Extension: "png",
+								Type: "license"})
 							require.NoError(t, err)
 							require.NoError(t, c.UploadDocument(ctx, d.ID, side+".png", "image/png", strings.NewReader(side)))
 							sides = append(sides, connectfi.DocumentLink{DocumentID: d.ID, Side: side})
 						}
-						a, err = c.Update(ctx, connectfi.UpdateRequest{ApplicationID: a.ApplicationID, CustomerID: id, EntityID: id, Documents: sides})
+						a, err = c.Update(ctx, connectfi.UpdateRequest{ApplicationID: a.ApplicationID, CustomerID: id, EntityID: id,
+							Documents: sides})
 						require.NoError(t, err)
 						continue
 					case connectfi.StatusWaitingReview:
@@ -150,7 +155,8 @@ func TestTheSameSideTwiceIsNotALicence(t *testing.T) {
 		b.link(a, simulator.PageIndividual, front)
 		a = b.link(a, simulator.PageIndividual, front)
 		require.Equal(t, connectfi.StatusPendingStepUp, a.Status)
-		require.Equal(t, simulator.LedgerEntry{Reference: "R1", Applications: 1, Documents: 1, Attachments: 2}, b.ledger("R1"),
+		require.Equal(t, simulator.LedgerEntry{Reference: "R1", Applications: 1, Documents: 1, Attachments: 2},
+			b.ledger("R1"),
 			"the doubled link shows")
 	})
 }
@@ -167,7 +173,8 @@ func TestADecisionDuringTheDelayStands(t *testing.T) {
 
 func TestACustomerWithoutAWebhookIsNotCalled(t *testing.T) {
 	run(t, simulator.Config{}, func(t *testing.T, b *bench) {
-		a := application(b, "/akepa/identification", `{"customerId":"cstap_1","reference":"R1","webhookUrl":null,"syncMode":null}`)
+		a := application(b, "/akepa/identification",
+			`{"customerId":"cstap_1","reference":"R1","webhookUrl":null,"syncMode":null}`)
 		b.move(a, "running", "")
 		require.Equal(t, 0, b.ledger("R1").Callbacks)
 	})
@@ -176,8 +183,9 @@ func TestACustomerWithoutAWebhookIsNotCalled(t *testing.T) {
 func TestLastNames(t *testing.T) {
 	for name, status := range map[string]string{
 		"WaitReview": "pending_step_up", "Smith": "pending_step_up", "Approve": "completed", "Deny": "completed",
-		"StepUp": "pending_step_up", "StepUpReview": "pending_step_up", "Review": "waiting_review", "DataRequest": "data_request",
-		"Running": "running", "UnknownStatus": "pending_action", "BackAndForth": "pending_step_up",
+		"StepUp": "pending_step_up", "StepUpReview": "pending_step_up", "Review": "waiting_review",
+		"DataRequest": "data_request",
+		"Running":     "running", "UnknownStatus": "pending_action", "BackAndForth": "pending_step_up",
 	} {
 		t.Run(name, func(t *testing.T) {
 			run(t, simulator.Config{}, func(t *testing.T, b *bench) {

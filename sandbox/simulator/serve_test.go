@@ -73,7 +73,8 @@ func TestEverythingEnds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var receiver stubborn
-				sandbox, err := simulator.New(simulator.Config{Delay: time.Hour, CallbackClient: &http.Client{Transport: &receiver}})
+				sandbox, err := simulator.New(simulator.Config{Delay: time.Hour,
+					CallbackClient: &http.Client{Transport: &receiver}})
 				require.NoError(t, err)
 				ctx, stop := context.WithCancel(t.Context())
 				defer stop()
@@ -104,7 +105,8 @@ func TestEverythingEnds(t *testing.T) {
 				b.faults(`{}`)
 				pass(30 * time.Minute)
 				pass(31 * time.Minute)
-				for _, entry := range good[[]simulator.ApplicationEntry](b, http.MethodGet, "/sandbox/applications?reference=R1", "") {
+				for _, entry := range good[[]simulator.ApplicationEntry](b, http.MethodGet, "/sandbox/applications?reference=R1",
+					"") {
 					require.Equal(t, connectfi.StatusRunning, entry.Status, "nothing happens by itself any more")
 					require.Equal(t, still.ApplicationID, entry.ApplicationID)
 				}

@@ -56,7 +56,8 @@ func (p *setupRun) prepareAttributes(ctx context.Context) {
 			p.add(checkResult{check, notDone, wrongType(as, wanted[name]), otherType(p.namespace, name, p.cloud)})
 			continue
 		}
-		if err := p.retryUntil(ctx, time.Now().Add(propagationTimeout), isNotPropagated, func(ctx context.Context) error { return p.countable(ctx, name) }); err != nil {
+		if err := p.retryUntil(ctx, time.Now().Add(propagationTimeout), isNotPropagated,
+			func(ctx context.Context) error { return p.countable(ctx, name) }); err != nil {
 			p.refused(check, "find a case by it", err, "starter setup")
 			continue
 		}
@@ -92,8 +93,10 @@ func countable(ctx context.Context, c client.Client, namespace, name string) err
 // attributes are those of these names that a namespace has, with their types.
 // Where they may be used and not be listed, they are found by using them, and
 // their types are unspecified.
-func attributes(ctx context.Context, c client.Client, namespace string, names []string) (map[string]enums.IndexedValueType, error) {
-	listed, err := c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
+func attributes(ctx context.Context, c client.Client, namespace string,
+	names []string) (map[string]enums.IndexedValueType, error) {
+	listed, err := c.OperatorService().ListSearchAttributes(ctx,
+		&operatorservice.ListSearchAttributesRequest{Namespace: namespace})
 	if err == nil {
 		return listed.GetCustomAttributes(), nil
 	}
@@ -140,7 +143,9 @@ func addAttributes(namespace string, names []string, cloud bool) string {
 // otherType makes room for a search attribute whose name is taken.
 func otherType(namespace, name string, cloud bool) string {
 	if cloud {
-		return fmt.Sprintf("tcld namespace search-attributes rename --namespace %s --existing-name %s --new-name %sOld, and starter setup again", namespace, name, name)
+		return fmt.Sprintf("tcld namespace search-attributes rename --namespace %s --existing-name %s --new-name %sOld, and "+
+			"starter setup again", namespace, name, name)
 	}
-	return fmt.Sprintf("temporal operator search-attribute remove --namespace %s --name %s, unless somebody else needs it, and starter setup again", namespace, name)
+	return fmt.Sprintf("temporal operator search-attribute remove --namespace %s --name %s, unless somebody else needs "+
+		"it, and starter setup again", namespace, name)
 }

@@ -191,7 +191,8 @@ func spool(ctx context.Context, in io.Reader) (*os.File, error) {
 // it stays.
 func (c batchCommand) earlier(file *os.File, p *batchIndex) (whole int64, err error) {
 	refuse := func(format string, args ...any) (int64, error) {
-		return 0, &cliError{err: fmt.Errorf(format, args...), code: exitUsage, next: "starter batch " + c.File + " --results ANOTHER"}
+		return 0, &cliError{err: fmt.Errorf(format, args...), code: exitUsage, next: "starter batch " + c.File +
+			" --results ANOTHER"}
 	}
 	if there, err := os.Stat(c.Results); err == nil {
 		own, err := file.Stat()
@@ -227,10 +228,12 @@ func (c batchCommand) verdict(out printer, t summary, err error) error {
 		return again("%d of %d lines failed: the same command tries them again, and nothing twice", t.Failed, t.Lines)
 	case t.Conflict > 0:
 		return &cliError{next: "grep conflict " + c.Results,
-			err: fmt.Errorf("%d of %d references belong to other customers: every check needs a reference of its own", t.Conflict, t.Lines)}
+			err: fmt.Errorf("%d of %d references belong to other customers: every check needs a reference of its own",
+				t.Conflict, t.Lines)}
 	case t.Ended > 0:
 		return &cliError{next: "grep ended " + c.Results,
-			err: fmt.Errorf("%d of %d references are of cases that were ended in Temporal: reset them, or take other references", t.Ended, t.Lines)}
+			err: fmt.Errorf("%d of %d references are of cases that were ended in Temporal: reset them, or take other references",
+				t.Ended, t.Lines)}
 	}
 	return nil
 }

@@ -53,22 +53,26 @@ func registered(t *testing.T) *register {
 	return r
 }
 
-func (r *register) GetSystemInfo(context.Context, *workflowservice.GetSystemInfoRequest) (*workflowservice.GetSystemInfoResponse, error) {
+func (r *register) GetSystemInfo(context.Context,
+	*workflowservice.GetSystemInfoRequest) (*workflowservice.GetSystemInfoResponse, error) {
 	return &workflowservice.GetSystemInfoResponse{}, nil
 }
 
 // DescribeWorkflowExecution says that what exists is open, unless it was ended.
-func (r *register) DescribeWorkflowExecution(_ context.Context, q *workflowservice.DescribeWorkflowExecutionRequest) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+func (r *register) DescribeWorkflowExecution(_ context.Context,
+	q *workflowservice.DescribeWorkflowExecutionRequest) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	state := enums.WORKFLOW_EXECUTION_STATUS_RUNNING
 	if r.ended[q.GetExecution().GetWorkflowId()] {
 		state = enums.WORKFLOW_EXECUTION_STATUS_TERMINATED
 	}
-	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflow.WorkflowExecutionInfo{Status: state}}, nil
+	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflow.WorkflowExecutionInfo{
+		Status: state}}, nil
 }
 
-func (r *register) StartWorkflowExecution(_ context.Context, q *workflowservice.StartWorkflowExecutionRequest) (*workflowservice.StartWorkflowExecutionResponse, error) {
+func (r *register) StartWorkflowExecution(_ context.Context,
+	q *workflowservice.StartWorkflowExecutionRequest) (*workflowservice.StartWorkflowExecutionResponse, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	id := q.GetWorkflowId()
@@ -76,8 +80,10 @@ func (r *register) StartWorkflowExecution(_ context.Context, q *workflowservice.
 		return nil, status.Error(code, "no")
 	}
 	if r.cases[id] != nil {
-		there, err := status.New(codes.AlreadyExists, "it is there").WithDetails(&errordetails.WorkflowExecutionAlreadyStartedFailure{RunId: "run"})
-		if err != nil || q.GetWorkflowIdConflictPolicy() != enums.WORKFLOW_ID_CONFLICT_POLICY_FAIL || q.GetWorkflowIdReusePolicy() != enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE {
+		there, err := status.New(codes.AlreadyExists, "it is there").WithDetails(
+			&errordetails.WorkflowExecutionAlreadyStartedFailure{RunId: "run"})
+		if err != nil || q.GetWorkflowIdConflictPolicy() != enums.WORKFLOW_ID_CONFLICT_POLICY_FAIL ||
+			q.GetWorkflowIdReusePolicy() != enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE {
 			return nil, status.Error(codes.Internal, "it is there, and would be taken for new")
 		}
 		return nil, there.Err()
@@ -89,13 +95,15 @@ func (r *register) StartWorkflowExecution(_ context.Context, q *workflowservice.
 	return &workflowservice.StartWorkflowExecutionResponse{RunId: "run", Started: true}, nil
 }
 
-func (r *register) GetWorkflowExecutionHistory(_ context.Context, q *workflowservice.GetWorkflowExecutionHistoryRequest) (*workflowservice.GetWorkflowExecutionHistoryResponse, error) {
+func (r *register) GetWorkflowExecutionHistory(_ context.Context,
+	q *workflowservice.GetWorkflowExecutionHistoryRequest) (*workflowservice.GetWorkflowExecutionHistoryResponse, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &history.History{Events: []*history.HistoryEvent{{
 		EventType: enums.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
-		Attributes: &history.HistoryEvent_WorkflowExecutionStartedEventAttributes{WorkflowExecutionStartedEventAttributes: &history.WorkflowExecutionStartedEventAttributes{
-			Input: r.cases[q.GetExecution().GetWorkflowId()]}}}}}}, nil
+		Attributes: &history.HistoryEvent_WorkflowExecutionStartedEventAttributes{
+			WorkflowExecutionStartedEventAttributes: &history.WorkflowExecutionStartedEventAttributes{
+				Input: r.cases[q.GetExecution().GetWorkflowId()]}}}}}}, nil
 }
 
 func (r *register) path(name string) string { return filepath.Join(r.dir, name) }
@@ -108,10 +116,12 @@ func (r *register) write(t *testing.T, name, text string) string {
 
 func (r *register) run(ctx context.Context, stdin string, args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	code = cli.Run(ctx, append([]string{"batch", "--rate", "1000"}, args...), strings.NewReader(stdin), &out, &errs, func(name string) (string, bool) {
-		value, ok := map[string]string{"TEMPORAL_ADDRESS": r.address, "TEMPORAL_CONFIG_FILE": os.DevNull, "KYC_NOTIFY_URL": r.notifyTo, "KYC_KEYSET": keyset(), "KYC_POLICY": `{"documents":"48h"}`}[name]
-		return value, ok
-	})
+	code = cli.Run(ctx, append([]string{"batch", "--rate", "1000"}, args...), strings.NewReader(stdin), &out, &errs,
+		func(name string) (string, bool) {
+			value, ok := map[string]string{"TEMPORAL_ADDRESS": r.address, "TEMPORAL_CONFIG_FILE": os.DevNull,
+				"KYC_NOTIFY_URL": r.notifyTo, "KYC_KEYSET": keyset(), "KYC_POLICY": `{"documents":"48h"}`}[name]
+			return value, ok
+		})
 	return code, out.String(), errs.String()
 }
 
@@ -138,7 +148,8 @@ func (r *register) results(t *testing.T, name string) (all []outcome) {
 func TestAWaveIsStarted(t *testing.T) {
 	r := registered(t)
 	r.notifyTo = "http://127.0.0.1:1"
-	file := r.write(t, "wave.csv", "\xef\xbb\xbfcustomerId,reference,syncMode\r\ncstap_1,A1,\r\ncstab_2,A2,TRUE\r\ncstap_1,A1,\r\n")
+	file := r.write(t, "wave.csv",
+		"\xef\xbb\xbfcustomerId,reference,syncMode\r\ncstap_1,A1,\r\ncstab_2,A2,TRUE\r\ncstap_1,A1,\r\n")
 	code, out, errs := r.run(t.Context(), "", file, "--parallel", "1")
 	require.Zero(t, code, errs)
 	require.Empty(t, errs)
@@ -186,20 +197,25 @@ func TestSheetsAsUsersSendThemAreStarted(t *testing.T) {
 
 func TestAReferenceOfSomebodyElseIsAConflict(t *testing.T) {
 	r := registered(t)
-	file := r.write(t, "wave.ndjson", `{"customerId":"cstap_1","reference":"A1"}`+"\n"+`{"customerId":"cstap_2","reference":"A2"}`+"\n")
+	file := r.write(t, "wave.ndjson", `{"customerId":"cstap_1","reference":"A1"}`+"\n"+
+		`{"customerId":"cstap_2","reference":"A2"}`+"\n")
 	code, _, errs := r.run(t.Context(), "", file)
 	require.Zero(t, code, errs)
-	other := r.write(t, "other.ndjson", `{"customerId":"cstap_1","reference":"A1"}`+"\n"+`{"customerId":"cstap_3","reference":"A2"}`+"\n")
+	other := r.write(t, "other.ndjson", `{"customerId":"cstap_1","reference":"A1"}`+"\n"+
+		`{"customerId":"cstap_3","reference":"A2"}`+"\n")
 	for range 2 { // nothing to remember about it: it is asked again
 		code, out, errs := r.run(t.Context(), "", other, "--json")
 		require.Equal(t, 1, code)
 		var told map[string]any
 		require.NoError(t, json.Unmarshal([]byte(out), &told))
 		require.Equal(t, 1.0, told["conflict"])
-		require.Equal(t, `{"error":"1 of 2 references belong to other customers: every check needs a reference of its own","next":"grep conflict `+other+`.results.ndjson"}`+"\n", errs)
+		require.Equal(t, `{"error":"1 of 2 references belong to other customers: every check needs a reference of its own",`+
+			`"next":"grep conflict `+other+`.results.ndjson"}`+"\n", errs)
 	}
-	require.Equal(t, []outcome{{1, "A1", "cstap_1", "found", ""}, {2, "A2", "cstap_3", "conflict", "the reference belongs to another customer"},
-		{2, "A2", "cstap_3", "conflict", "the reference belongs to another customer"}}, r.results(t, "other.ndjson.results.ndjson"))
+	require.Equal(t, []outcome{{1, "A1", "cstap_1", "found", ""}, {2, "A2", "cstap_3", "conflict",
+		"the reference belongs to another customer"},
+		{2, "A2", "cstap_3", "conflict", "the reference belongs to another customer"}},
+		r.results(t, "other.ndjson.results.ndjson"))
 	require.Len(t, r.cases, 2)
 }
 
@@ -239,7 +255,8 @@ func TestAKilledRunIsGoneOnWith(t *testing.T) {
 		require.Equal(t, []string{"kyc-A2", "kyc-A3"}, r.order)
 		text, err := os.ReadFile(file + ".results.ndjson")
 		require.NoError(t, err)
-		require.Equal(t, before+`{"line":3,"reference":"A2","customerId":"cstap_2","result":"started"}`+"\n"+torn+"\n", string(text))
+		require.Equal(t, before+`{"line":3,"reference":"A2","customerId":"cstap_2","result":"started"}`+"\n"+torn+"\n",
+			string(text))
 
 		r.write(t, "wave.csv", head+"cstap_3,A3\ncstap_4,A1\n") // moved, and another customer
 		code, out, _ = r.run(t.Context(), "", file)
@@ -254,12 +271,13 @@ func TestOnlyAResultFileIsAddedTo(t *testing.T) {
 	r := registered(t)
 	file := r.write(t, "wave.ndjson", `{"customerId":"cstap_1","reference":"A1"}`)
 	for name, test := range map[string]struct{ text, says string }{
-		"notes":           {"hello", "line 1 of NAME is no result of a batch, so nothing is added to it"},
-		"lines":           {"hello\nworld\n", "line 1 of NAME is no result"},
-		"customers":       {`{"customerId":"cstap_1","reference":"A1"}` + "\n", "line 1 of NAME is no result"},
-		"events":          {`{"line":1,"result":"started","what":"else"}` + "\n", "line 1 of NAME is no result"},
-		"one long line":   {`{"line":1` + strings.Repeat(" ", 1<<17), "line 1 of NAME is no result"},
-		"a line in it":    {`{"line":1,"reference":"A1","customerId":"cstap_1","result":"started"}` + "\n\n", "line 2 of NAME is no result"},
+		"notes":         {"hello", "line 1 of NAME is no result of a batch, so nothing is added to it"},
+		"lines":         {"hello\nworld\n", "line 1 of NAME is no result"},
+		"customers":     {`{"customerId":"cstap_1","reference":"A1"}` + "\n", "line 1 of NAME is no result"},
+		"events":        {`{"line":1,"result":"started","what":"else"}` + "\n", "line 1 of NAME is no result"},
+		"one long line": {`{"line":1` + strings.Repeat(" ", 1<<17), "line 1 of NAME is no result"},
+		"a line in it": {`{"line":1,"reference":"A1","customerId":"cstap_1","result":"started"}` + "\n\n",
+			"line 2 of NAME is no result"},
 		"the file itself": {"", "wave.ndjson is the file to start from: its results need another"},
 		"a directory":     {"", "is no file that results can be read from again"},
 	} {
@@ -300,7 +318,9 @@ func TestWhatIsWrongStartsNothing(t *testing.T) {
 	code, out, errs = r.run(t.Context(), "", file, "--json")
 	require.Equal(t, 2, code)
 	require.Empty(t, out)
-	require.Equal(t, `{"error":"2 of the 3 lines of `+file+` cannot be used, so nothing was started","details":["line 3: the reference must be 1 to 32 letters or digits (no underscore, hyphen or space)",`+
+	require.Equal(t, `{"error":"2 of the 3 lines of `+file+
+		` cannot be used, so nothing was started","details":["line 3: the reference must be 1 to 32 letters or digits (no `+
+		`underscore, hyphen or space)",`+
 		`"line 4: the reference is that of line 2, for another customer"],"next":"starter batch --help"}`+"\n", errs)
 	require.Empty(t, r.order)
 	require.NoFileExists(t, file+".results.ndjson")
@@ -347,7 +367,8 @@ func TestAStopDoesNotWaitForAPipe(t *testing.T) {
 	code := cli.Run(ctx, []string{"batch", "-", "--format", "csv", "--results", r.path("results")}, pipe, &out, &errs,
 		func(name string) (string, bool) { return "", false })
 	require.Equal(t, 1, code)
-	require.Equal(t, "starter: stopped before anything was started\ntry: starter batch - --format csv --results "+r.path("results")+"\n", errs.String())
+	require.Equal(t, "starter: stopped before anything was started\ntry: starter batch - --format csv --results "+
+		r.path("results")+"\n", errs.String())
 }
 
 func TestAStoppedRunSaysHowToGoOn(t *testing.T) {
@@ -373,11 +394,13 @@ func TestAStoppedRunSaysHowToGoOn(t *testing.T) {
 	require.Equal(t, 40, told.Started+told.Left)
 	require.Len(t, r.order, told.Started, "every one that was begun is heard of")
 	require.Len(t, r.results(t, "wave.jsonl.results.ndjson"), told.Started)
-	require.Equal(t, fmt.Sprintf(`{"error":"stopped with %d of 40 lines left: the same command goes on from there","next":"starter batch %s"}`+"\n", told.Left, file), errs)
+	require.Equal(t, fmt.Sprintf(`{"error":"stopped with %d of 40 lines left: the same command goes on from there",`+
+		`"next":"starter batch %s"}`+"\n", told.Left, file), errs)
 
 	code, out, errs = r.run(t.Context(), "", file)
 	require.Zero(t, code, errs)
-	require.Equal(t, fmt.Sprintf("40 lines: %d started, 0 found, %d done before; %s.results.ndjson has each\n", told.Left, told.Started, file), out)
+	require.Equal(t, fmt.Sprintf("40 lines: %d started, 0 found, %d done before; %s.results.ndjson has each\n", told.Left,
+		told.Started, file), out)
 	require.Len(t, r.order, 40)
 }
 
@@ -388,8 +411,10 @@ func TestAFailedLineIsTriedByTheNextRun(t *testing.T) {
 	code, out, errs := r.run(t.Context(), "", file)
 	require.Equal(t, 1, code)
 	require.Equal(t, "2 lines: 1 started, 0 found, 1 failed; "+file+".results.ndjson has each\n", out)
-	require.Equal(t, "starter: 1 of 2 lines failed: the same command tries them again, and nothing twice\ntry: starter batch "+file+"\n", errs)
-	require.Contains(t, r.results(t, "wave.csv.results.ndjson"), outcome{2, "A1", "cstap_1", "failed", "Temporal refuses these credentials for the namespace"})
+	require.Equal(t, "starter: 1 of 2 lines failed: the same command tries them again, and nothing twice\ntry: starter "+
+		"batch "+file+"\n", errs)
+	require.Contains(t, r.results(t, "wave.csv.results.ndjson"), outcome{2, "A1", "cstap_1", "failed",
+		"Temporal refuses these credentials for the namespace"})
 	delete(r.broken, "kyc-A1")
 	code, out, _ = r.run(t.Context(), "", file)
 	require.Zero(t, code)
@@ -407,7 +432,8 @@ func TestATemporalThatTakesNothingStopsIt(t *testing.T) {
 	code, out, errs := r.run(t.Context(), "", file, "--parallel", "1")
 	require.Equal(t, 1, code)
 	require.Contains(t, out, "100 lines: 0 started, 0 found, 20 failed, 80 left;")
-	require.Equal(t, "starter: stopped after 20 failures in a row, the last one: Temporal refuses these credentials for the namespace; 80 of 100 lines are left\ntry: starter batch "+file+"\n", errs)
+	require.Equal(t, "starter: stopped after 20 failures in a row, the last one: Temporal refuses these credentials for "+
+		"the namespace; 80 of 100 lines are left\ntry: starter batch "+file+"\n", errs)
 }
 
 // Whose a case is that another keyset sealed is unknown, and that is told.
@@ -417,7 +443,8 @@ func TestACaseThatDoesNotOpenIsNobodys(t *testing.T) {
 	require.NoError(t, err)
 	other, err := encryption.ParseKeyset(text)
 	require.NoError(t, err)
-	in, err := converter.WithDataConverterSerializationContext(other.Converters().Data, converter.WorkflowSerializationContext{WorkflowID: "kyc-A1"}).
+	in, err := converter.WithDataConverterSerializationContext(other.Converters().Data,
+		converter.WorkflowSerializationContext{WorkflowID: "kyc-A1"}).
 		ToPayloads(workflows.Input{CustomerID: "cstap_1"})
 	require.NoError(t, err)
 	r.cases["kyc-A1"] = in

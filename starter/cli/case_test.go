@@ -46,7 +46,8 @@ func TestWatchAsksOnlyAfterAChangeAndEndsWithTheCase(t *testing.T) {
 	require.Equal(t, 3, code, "denied: %s", errs)
 	require.Empty(t, errs)
 	require.Equal(t, 2, f.queries, "one for each view but the last, which is the result")
-	for _, once := range []string{"the case was started", "the case is in manual review", "\n  Denied\n", person + ": denied"} {
+	for _, once := range []string{"the case was started", "the case is in manual review", "\n  Denied\n", person +
+		": denied"} {
 		require.Equal(t, 1, strings.Count(out, once), "%q in\n%s", once, out)
 	}
 	require.NotContains(t, out, "\x1b", "not a terminal")
@@ -95,16 +96,19 @@ func TestWithoutAWorkerEverybodyIsToldSo(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Empty(t, out)
 	require.Equal(t, []string{"kyc-A1"}, f.started)
-	require.Equal(t, "starter: the case A1 exists and waits for a worker; it goes on as soon as one is up\ntry: go run ./worker, and starter watch A1\n", errs)
+	require.Equal(t, "starter: the case A1 exists and waits for a worker; it goes on as soon as one is up\ntry: go run "+
+		"./worker, and starter watch A1\n", errs)
 
 	code, _, errs = f.run(t.Context(), "show", "A1")
 	require.Equal(t, 1, code)
-	require.Equal(t, "starter: no worker is up to answer for A1; it is in_review and waits for ConnectFi's reviewers\ntry: go run ./worker\n", errs)
+	require.Equal(t, "starter: no worker is up to answer for A1; it is in_review and waits for ConnectFi's "+
+		"reviewers\ntry: go run ./worker\n", errs)
 
 	f.slow = true // a worker is up, and ConnectFi is slow: nobody is sent to start another worker
 	code, _, errs = f.run(t.Context(), "start", "--customer", person, "--reference", "A1")
 	require.Equal(t, 1, code)
-	require.Equal(t, "starter: the case A1 exists; a worker has it, and ConnectFi has not answered yet: it goes on by itself\ntry: starter watch A1\n", errs)
+	require.Equal(t, "starter: the case A1 exists; a worker has it, and ConnectFi has not answered yet: it goes on by "+
+		"itself\ntry: starter watch A1\n", errs)
 	code, _, errs = f.run(t.Context(), "show", "A1")
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "a worker is up, and ConnectFi has not answered it for A1 yet")
@@ -118,11 +122,13 @@ func TestWithoutAWorkerEverybodyIsToldSo(t *testing.T) {
 }
 
 func TestWaitingOutlastsAnAbsentWorker(t *testing.T) {
-	f := serve(t, &frontend{script: append(life()[1:2], life()[1:]...), noWorker: true}) // it is described more often than it moves
+	// it is described more often than it moves
+	f := serve(t, &frontend{script: append(life()[1:2], life()[1:]...), noWorker: true})
 	code, out, errs := f.run(t.Context(), "start", "--wait", "--customer", person, "--reference", "A1")
 	require.Equal(t, 3, code)
 	require.Contains(t, out, "\n  Denied\n")
-	require.Equal(t, "starter: the case A1 exists and waits for a worker\nstarter: no worker is up; still watching\n", errs)
+	require.Equal(t, "starter: the case A1 exists and waits for a worker\nstarter: no worker is up; still watching\n",
+		errs)
 }
 
 // A case that is held at once has no decision to wait for: an operator must act.
@@ -139,10 +145,12 @@ func TestWaitingEndsWithACaseThatIsHeld(t *testing.T) {
 }
 
 func TestAnUnknownReferenceMayBeAnother(t *testing.T) {
-	f := serve(t, &frontend{absent: true, found: []*workflow.WorkflowExecutionInfo{execution("order17", kyc.InReview, begin)}})
+	f := serve(t, &frontend{absent: true, found: []*workflow.WorkflowExecutionInfo{execution("order17", kyc.InReview,
+		begin)}})
 	code, _, errs := f.run(t.Context(), "show", "Order7")
 	require.Equal(t, 1, code)
-	require.Equal(t, "starter: there is no case with the reference Order7, did you mean order17?\ntry: starter show order17\n", errs)
+	require.Equal(t, "starter: there is no case with the reference Order7, did you mean order17?\ntry: starter show "+
+		"order17\n", errs)
 	_, _, errs = f.run(t.Context(), "watch", "other")
 	require.Equal(t, "starter: there is no case with the reference other\ntry: starter list\n", errs)
 }
@@ -151,15 +159,18 @@ func TestListIsOneTableAndAsksNoCase(t *testing.T) {
 	killed := execution("A3", kyc.Held, begin)
 	killed.Status = enums.WORKFLOW_EXECUTION_STATUS_TERMINATED
 	f := serve(t, &frontend{found: []*workflow.WorkflowExecutionInfo{
-		execution("A1", kyc.AwaitingDocuments, begin.Add(time.Hour)), execution("A2", kyc.Approved, begin), killed, execution("A4", kyc.Held, begin)}})
+		execution("A1", kyc.AwaitingDocuments, begin.Add(time.Hour)), execution("A2", kyc.Approved, begin), killed,
+		execution("A4", kyc.Held, begin)}})
 	code, out, errs := f.run(t.Context(), "list", "--limit", "3")
 	require.Zero(t, code, errs)
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	require.Len(t, lines, 6)
 	require.Equal(t, []string{"", "next: starter link A1, or starter upload A1 --front FILE --back FILE"}, lines[4:])
-	require.Equal(t, []string{"REFERENCE", "STAGE", "WAITING", "ON", "CUSTOMER", "DEADLINE", "STARTED"}, strings.Fields(lines[0]))
+	require.Equal(t, []string{"REFERENCE", "STAGE", "WAITING", "ON", "CUSTOMER", "DEADLINE", "STARTED"},
+		strings.Fields(lines[0]))
 	local := func(at time.Time) string { return at.Local().Format("2006-01-02 15:04:05") }
-	require.Equal(t, "A1 awaiting_documents applicant individual "+local(begin.Add(time.Hour))+" "+local(begin), strings.Join(strings.Fields(lines[1]), " "))
+	require.Equal(t, "A1 awaiting_documents applicant individual "+local(begin.Add(time.Hour))+" "+local(begin),
+		strings.Join(strings.Fields(lines[1]), " "))
 	require.Equal(t, "A2 approved nobody individual - "+local(begin), strings.Join(strings.Fields(lines[2]), " "))
 	require.Contains(t, lines[3], "terminated in Temporal")
 	require.Equal(t, "starter: there are more: starter list --limit 6\n", errs)
@@ -184,13 +195,15 @@ func TestListHasACaseOnce(t *testing.T) {
 		return e
 	}
 	newest := run("2", kyc.InReview, enums.WORKFLOW_EXECUTION_STATUS_RUNNING)
-	f := serve(t, &frontend{found: []*workflow.WorkflowExecutionInfo{newest, execution("A2", kyc.Held, begin), run("1", kyc.Denied, enums.WORKFLOW_EXECUTION_STATUS_TERMINATED)}})
+	f := serve(t, &frontend{found: []*workflow.WorkflowExecutionInfo{newest, execution("A2", kyc.Held, begin),
+		run("1", kyc.Denied, enums.WORKFLOW_EXECUTION_STATUS_TERMINATED)}})
 	code, out, errs := f.run(t.Context(), "list")
 	require.Zero(t, code, errs)
 	require.Equal(t, 1, strings.Count(out, "A1 "), out)
 	require.Contains(t, out, "in_review")
 
-	f.found = []*workflow.WorkflowExecutionInfo{run("1", kyc.Denied, enums.WORKFLOW_EXECUTION_STATUS_COMPLETED)} // all that --stage denied finds
+	// all that --stage denied finds
+	f.found = []*workflow.WorkflowExecutionInfo{run("1", kyc.Denied, enums.WORKFLOW_EXECUTION_STATUS_COMPLETED)}
 	f.allRuns = []*workflow.WorkflowExecutionInfo{newest, f.found[0]}
 	code, out, errs = f.run(t.Context(), "list", "--stage", "denied")
 	require.Zero(t, code, errs)
@@ -200,9 +213,11 @@ func TestListHasACaseOnce(t *testing.T) {
 
 // What visibility reports as stuck is told in the list, and not of what ended.
 func TestListSaysWhatIsStuckOrPaused(t *testing.T) {
-	problems, err := converter.GetDefaultDataConverter().ToPayload([]string{"category=WorkflowTaskFailed", "cause=WorkflowTaskFailedCauseNonDeterministicError"})
+	problems, err := converter.GetDefaultDataConverter().ToPayload([]string{"category=WorkflowTaskFailed",
+		"cause=WorkflowTaskFailedCauseNonDeterministicError"})
 	require.NoError(t, err)
-	stuck, paused, ended := execution("A1", kyc.InReview, begin), execution("A2", kyc.InReview, begin), execution("A3", kyc.InReview, begin)
+	stuck, paused, ended := execution("A1", kyc.InReview, begin), execution("A2", kyc.InReview, begin), execution("A3",
+		kyc.InReview, begin)
 	stuck.SearchAttributes.IndexedFields["TemporalReportedProblems"] = problems
 	ended.SearchAttributes.IndexedFields["TemporalReportedProblems"] = problems
 	paused.Status, ended.Status = enums.WORKFLOW_EXECUTION_STATUS_PAUSED, enums.WORKFLOW_EXECUTION_STATUS_TIMED_OUT

@@ -76,7 +76,8 @@ func (a *app) order() (cases.StartOptions, error) {
 }
 
 // startAsync is how cases are started that nobody waits for.
-func (a *app) startAsync(ctx context.Context) (func(context.Context, cases.StartOptions) (found bool, err error), error) {
+func (a *app) startAsync(ctx context.Context) (func(context.Context, cases.StartOptions) (found bool, err error),
+	error) {
 	caseClient, err := a.cases(ctx)
 	if err != nil {
 		return nil, err
@@ -125,7 +126,8 @@ func (a *app) reportNoAnswer(ctx context.Context, c startCommand, why error) err
 	defer cancel()
 	switch _, err = caseClient.Describe(within, c.Reference); {
 	case errors.Is(err, cases.ErrNotFound):
-		return &cliError{err: errors.New("Temporal did not take the case " + c.Reference + " in time; starting it again cannot make a second one"),
+		return &cliError{err: errors.New("Temporal did not take the case " + c.Reference +
+			" in time; starting it again cannot make a second one"),
 			next: "starter start --customer " + c.Customer + " --reference " + c.Reference}
 	case err != nil:
 		return of(c.Reference, err)
@@ -133,13 +135,15 @@ func (a *app) reportNoAnswer(ctx context.Context, c startCommand, why error) err
 		a.out.notef("the case %s exists and waits for a worker", c.Reference)
 		return nil
 	case errors.Is(why, cases.ErrNoWorker):
-		return &cliError{err: errors.New("the case " + c.Reference + " exists and waits for a worker; it goes on as soon as one is up"),
+		return &cliError{err: errors.New("the case " + c.Reference +
+			" exists and waits for a worker; it goes on as soon as one is up"),
 			next: "go run ./worker, and starter watch " + c.Reference}
 	case errors.Is(why, cases.ErrBusy) && c.Wait:
 		a.out.notef("the case %s exists; a worker has it, and ConnectFi has not answered yet", c.Reference)
 		return nil
 	case errors.Is(why, cases.ErrBusy):
-		return &cliError{err: errors.New("the case " + c.Reference + " exists; a worker has it, and ConnectFi has not answered yet: it goes on by itself"),
+		return &cliError{err: errors.New("the case " + c.Reference +
+			" exists; a worker has it, and ConnectFi has not answered yet: it goes on by itself"),
 			next: "starter watch " + c.Reference}
 	case c.Wait:
 		a.out.notef("%s; still watching", unavailable(why))

@@ -82,7 +82,8 @@ type app struct {
 // Run runs one command and returns the exit code. lookup is the environment;
 // DevFile in the working directory comes after it. Only batch reads stdin, and
 // only if it is told to.
-func Run(ctx context.Context, args []string, stdin io.Reader, to, stderr io.Writer, lookup func(string) (string, bool)) int {
+func Run(ctx context.Context, args []string, stdin io.Reader, to, stderr io.Writer, lookup func(string) (string,
+	bool)) int {
 	out := newPrinter(to, stderr, lookup, slices.Contains(args, "--json"))
 	printed := &stdout{to: to}
 	out.stdout = printed
@@ -96,7 +97,8 @@ func Run(ctx context.Context, args []string, stdin io.Reader, to, stderr io.Writ
 	return code
 }
 
-func run(ctx context.Context, args []string, stdin io.Reader, out printer, lookup func(string) (string, bool)) (int, error) {
+func run(ctx context.Context, args []string, stdin io.Reader, out printer, lookup func(string) (string, bool)) (int,
+	error) {
 	if len(args) > 0 && args[0] == "help" {
 		args = append(slices.Clone(args[1:]), "--help")
 	}
@@ -105,7 +107,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, out printer, looku
 		asked bool
 		a     = &app{out: out, stdin: stdin, environment: lookup}
 	)
-	parser, err := kong.New(&all, kong.Name("starter"), kong.Description(description), kong.Vars{"version": telemetry.Version},
+	parser, err := kong.New(&all, kong.Name("starter"), kong.Description(description),
+		kong.Vars{"version": telemetry.Version},
 		kong.Writers(out.stdout, out.stderr), kong.Exit(func(int) { asked = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Bind(a), kong.BindTo(ctx, (*context.Context)(nil)))
@@ -157,7 +160,8 @@ func (a *app) cases(ctx context.Context) (cases.Client, error) {
 		if err != nil {
 			return cases.Client{}, err
 		}
-		a.dialed, err = temporalclient.Dial(ctx, temporalclient.Options{Lookup: lookup, Converters: keyset.Converters(), Logger: slog.New(slog.DiscardHandler)})
+		a.dialed, err = temporalclient.Dial(ctx, temporalclient.Options{Lookup: lookup, Converters: keyset.Converters(),
+			Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			return cases.Client{}, err
 		}
@@ -223,7 +227,8 @@ func (a *app) keyset(ctx context.Context, lookup config.Lookup) (encryption.Keys
 	err = errors.Join(err, kerr)
 	if err == nil && text == "" {
 		return encryption.Keyset{}, &cliError{next: "go run ./dev",
-			err: errors.New("KYC_KEYSET is not set: start everything, or give the keyset that the worker encrypts cases and images with")}
+			err: errors.New("KYC_KEYSET is not set: start everything, or give the keyset that the worker encrypts cases and " +
+				"images with")}
 	}
 	if err == nil {
 		var keyset encryption.Keyset
@@ -236,7 +241,8 @@ func (a *app) keyset(ctx context.Context, lookup config.Lookup) (encryption.Keys
 }
 
 // withTimeout makes one bounded call on a case.
-func (a *app) withTimeout(ctx context.Context, within time.Duration, call func(context.Context, cases.Client) (kyc.View, error)) (kyc.View, error) {
+func (a *app) withTimeout(ctx context.Context, within time.Duration, call func(context.Context, cases.Client) (kyc.View,
+	error)) (kyc.View, error) {
 	caseClient, err := a.cases(ctx)
 	if err != nil {
 		return kyc.View{}, err

@@ -57,7 +57,8 @@ func (demoCommand) Run(ctx context.Context, a *app) error {
 			return err
 		}
 		if view.Outcome == "" {
-			return &cliError{err: fmt.Errorf("%s ended without a decision: it is %s", page.reference, view.Stage), next: "starter show " + page.reference}
+			return &cliError{err: fmt.Errorf("%s ended without a decision: it is %s", page.reference, view.Stage),
+				next: "starter show " + page.reference}
 		}
 	}
 	if !a.out.json {
@@ -78,7 +79,8 @@ type demoRun struct {
 // step tells what happened, and when since the walk began.
 func (w *demoRun) step(at time.Time, format string, args ...any) {
 	if !w.app.out.json {
-		w.app.out.printf("%6.1f s  %-13s  %s", max(0, at.Sub(w.begun).Seconds()), w.order.Reference, fmt.Sprintf(format, args...))
+		w.app.out.printf("%6.1f s  %-13s  %s", max(0, at.Sub(w.begun).Seconds()), w.order.Reference,
+			fmt.Sprintf(format, args...))
 	}
 }
 

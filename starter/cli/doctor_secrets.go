@@ -37,7 +37,8 @@ func (x *doctorRun) checkLinkKeys(context.Context) {
 		err = config.CheckStrength(check, text, 0)
 	}
 	if err != nil {
-		x.bad(check, strings.TrimPrefix(oneLine(err), check+": "), "starter keys new, and the new one in front of those in use")
+		x.bad(check, strings.TrimPrefix(oneLine(err), check+": "),
+			"starter keys new, and the new one in front of those in use")
 		return
 	}
 	x.keys = keys
@@ -72,7 +73,8 @@ func (x *doctorRun) checkKeyset(ctx context.Context) {
 // roundTrip seals something and opens it again.
 func roundTrip(keyset encryption.Keyset) error {
 	there, back := rand.Text(), ""
-	data := converter.WithDataConverterSerializationContext(keyset.Converters().Data, converter.WorkflowSerializationContext{WorkflowID: workflows.ID("doctor")})
+	data := converter.WithDataConverterSerializationContext(keyset.Converters().Data,
+		converter.WorkflowSerializationContext{WorkflowID: workflows.ID("doctor")})
 	p, err := data.ToPayload(there)
 	if err == nil {
 		err = data.FromPayload(p, &back)
@@ -100,7 +102,9 @@ func (x *doctorRun) checkCases(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	found, err := x.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: fmt.Sprintf("WorkflowType = '%s'", workflows.Type), PageSize: fewCases})
+	found, err := x.temporal.ListWorkflow(ctx,
+		&workflowservice.ListWorkflowExecutionsRequest{Query: fmt.Sprintf("WorkflowType = '%s'", workflows.Type),
+			PageSize: fewCases})
 	if err != nil {
 		x.bad(check, "Temporal did not list them: "+oneLine(err), "starter doctor, in a moment")
 		return
@@ -116,10 +120,12 @@ func (x *doctorRun) checkCases(ctx context.Context) {
 		}
 		switch id := e.GetExecution().GetWorkflowId(); {
 		case errors.Is(err, encryption.ErrClear):
-			x.bad(check, id+" was started without encryption: no worker carries it", "temporal workflow terminate --workflow-id "+id+", and start it with the starter")
+			x.bad(check, id+" was started without encryption: no worker carries it",
+				"temporal workflow terminate --workflow-id "+id+", and start it with the starter")
 			return
 		case errors.Is(err, encryption.ErrSealed):
-			x.bad(check, id+" was sealed with a keyset that this one does not hold", "KYC_KEYSET_FILE=the-file-that-the-worker-reads starter doctor")
+			x.bad(check, id+" was sealed with a keyset that this one does not hold",
+				"KYC_KEYSET_FILE=the-file-that-the-worker-reads starter doctor")
 			return
 		case err != nil:
 			x.bad(check, id+" cannot be read: "+oneLine(err), "starter doctor, in a moment")
@@ -136,8 +142,10 @@ func (x *doctorRun) checkCases(ctx context.Context) {
 
 // startInput is what a run of a case was started with, as it is stored.
 func (x *doctorRun) startInput(ctx context.Context, e *common.WorkflowExecution) ([]*common.Payload, error) {
-	h, err := x.temporal.WorkflowService().GetWorkflowExecutionHistory(ctx, &workflowservice.GetWorkflowExecutionHistoryRequest{
-		Namespace: x.namespace, Execution: e, MaximumPageSize: 1, HistoryEventFilterType: enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT})
+	h, err := x.temporal.WorkflowService().GetWorkflowExecutionHistory(ctx,
+		&workflowservice.GetWorkflowExecutionHistoryRequest{
+			Namespace: x.namespace, Execution: e, MaximumPageSize: 1,
+			HistoryEventFilterType: enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT})
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +164,8 @@ func (x *doctorRun) checkDocuments(ctx context.Context) {
 	case !ok:
 		return
 	case strings.HasPrefix(at, "mem:"):
-		x.warn(check, "mem:// is memory of one process: no other sees the images in it, and a restart loses them", "KYC_DOCUMENTS=file:///var/lib/kyc/documents, or a bucket's URL")
+		x.warn(check, "mem:// is memory of one process: no other sees the images in it, and a restart loses them",
+			"KYC_DOCUMENTS=file:///var/lib/kyc/documents, or a bucket's URL")
 		return
 	case x.keyset == nil:
 		x.skip(check, "there is no keyset to encrypt with")
@@ -169,7 +178,8 @@ func (x *doctorRun) checkDocuments(ctx context.Context) {
 		err = errors.Join(probe(ctx, store), store.Close())
 	}
 	if err != nil {
-		x.bad(check, oneLine(err), "KYC_DOCUMENTS=the-bucket-that-the-worker-has, with the right to list, read, write and delete in it")
+		x.bad(check, oneLine(err), "KYC_DOCUMENTS=the-bucket-that-the-worker-has, with the right to list, read, write and "+
+			"delete in it")
 		return
 	}
 	x.ok(check, "an image could be written, read and deleted")
@@ -223,7 +233,8 @@ func (x *doctorRun) checkNotify(context.Context) {
 	if text, ok := x.value("KYC_NOTIFY_SECRET", "events are signed with it, and the worker does not start without"); ok {
 		_, err := delivery.ParseSecrets(text)
 		if err = cmp.Or(err, config.CheckStrength("KYC_NOTIFY_SECRET", text, 0)); err != nil {
-			x.bad("KYC_NOTIFY_SECRET", strings.TrimPrefix(oneLine(err), "KYC_NOTIFY_SECRET: "), "starter keys new, and the new one in front of those in use")
+			x.bad("KYC_NOTIFY_SECRET", strings.TrimPrefix(oneLine(err), "KYC_NOTIFY_SECRET: "),
+				"starter keys new, and the new one in front of those in use")
 		} else {
 			x.ok("KYC_NOTIFY_SECRET", "it can be used")
 		}
@@ -241,7 +252,8 @@ func (x *doctorRun) checkNotify(context.Context) {
 	case address == "":
 		x.skip(check, "it is not set: nobody hears of all cases")
 	case private != "true" && (local(u.Hostname()) || u.Port() != "" && u.Port() != "80" && u.Port() != "443"):
-		x.bad(check, "it is on a private network or a port of its own, where no event is sent", "KYC_NOTIFY_ALLOW_PRIVATE=true for the worker, if the receiver is yours")
+		x.bad(check, "it is on a private network or a port of its own, where no event is sent",
+			"KYC_NOTIFY_ALLOW_PRIVATE=true for the worker, if the receiver is yours")
 	case u.Scheme != "https" && !local(u.Hostname()):
 		x.warn(check, "events, with links of applicants in them, would travel in clear", check+"=https://…")
 	default:

@@ -52,13 +52,15 @@ func (x *doctorRun) checkNamespace(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	d, err := x.temporal.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: x.namespace})
+	d, err := x.temporal.WorkflowService().DescribeNamespace(ctx,
+		&workflowservice.DescribeNamespaceRequest{Namespace: x.namespace})
 	retention := d.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration()
 	switch {
 	case missing(err):
 		x.bad(check, "Temporal has no such namespace", "starter setup, or TEMPORAL_NAMESPACE=the-right-one")
 	case forbidden(err):
-		x.bad(check, "Temporal refuses these credentials for it", "TEMPORAL_API_KEY_FILE=… or TEMPORAL_TLS_CLIENT_CERT_PATH=…, as for the worker")
+		x.bad(check, "Temporal refuses these credentials for it",
+			"TEMPORAL_API_KEY_FILE=… or TEMPORAL_TLS_CLIENT_CERT_PATH=…, as for the worker")
 	case err != nil:
 		x.bad(check, "Temporal did not tell about it: "+oneLine(err), "starter doctor, in a moment")
 	case retention < recommendedRetention:
@@ -117,7 +119,8 @@ func (x *doctorRun) checkWorkers(ctx context.Context) {
 		case err != nil:
 			x.bad(check, "Temporal did not tell them: "+oneLine(err), "starter doctor, in a moment")
 		case len(pollers) == 0:
-			x.bad(check, "nobody has polled for "+formatDuration(seenLately)+": cases wait", "start the worker, with TEMPORAL_NAMESPACE="+x.namespace+"; its log says why it does not stay up")
+			x.bad(check, "nobody has polled for "+formatDuration(seenLately)+": cases wait",
+				"start the worker, with TEMPORAL_NAMESPACE="+x.namespace+"; its log says why it does not stay up")
 		case len(pollers) == 1:
 			x.ok(check, "one polls")
 		default:
@@ -126,7 +129,8 @@ func (x *doctorRun) checkWorkers(ctx context.Context) {
 	}
 }
 
-func (x *doctorRun) pollers(ctx context.Context, queue string, kind enums.TaskQueueType) ([]*taskqueue.PollerInfo, error) {
+func (x *doctorRun) pollers(ctx context.Context, queue string, kind enums.TaskQueueType) ([]*taskqueue.PollerInfo,
+	error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	d, err := x.temporal.DescribeTaskQueue(ctx, queue, kind)
@@ -187,15 +191,18 @@ func (x *doctorRun) checkVersion(ctx context.Context, check, name string, builds
 	fix := fmt.Sprintf("KYC_DEPLOYMENT=%s starter setup --promote %s", name, promote)
 	switch now := current(d); {
 	case missing(err):
-		x.bad(check, "no worker of it has ever come", "start a worker with KYC_DEPLOYMENT="+name+", or unset KYC_DEPLOYMENT here")
+		x.bad(check, "no worker of it has ever come", "start a worker with KYC_DEPLOYMENT="+name+
+			", or unset KYC_DEPLOYMENT here")
 	case err != nil:
 		x.bad(check, "Temporal did not tell about it: "+oneLine(err), "starter doctor, in a moment")
 	case now == "" && len(builds) > 0:
 		x.bad(check, "no version is current: its workers get no task", fix)
 	case now == "":
-		x.bad(check, "no version is current, and the workers that poll are none of it", "start the workers with KYC_DEPLOYMENT="+name+", or unset KYC_DEPLOYMENT here")
+		x.bad(check, "no version is current, and the workers that poll are none of it",
+			"start the workers with KYC_DEPLOYMENT="+name+", or unset KYC_DEPLOYMENT here")
 	case !slices.Contains(builds, now):
-		x.bad(check, now+" is the current version, and no worker of it polls: cases wait", fix+", or start the worker of "+now)
+		x.bad(check, now+" is the current version, and no worker of it polls: cases wait", fix+", or start the worker of "+
+			now)
 	default:
 		x.ok(check, now+" is the current version, and its worker polls")
 	}

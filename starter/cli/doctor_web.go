@@ -37,7 +37,8 @@ func (x *doctorRun) checkConnectFi(ctx context.Context) {
 		return
 	}
 	watch := &clockTransport{next: http.DefaultTransport}
-	c, err := connectfi.New(connectfi.Config{BaseURL: base, Login: login, Password: password, Timeout: answerWithin, HTTP: &http.Client{Transport: watch}})
+	c, err := connectfi.New(connectfi.Config{BaseURL: base, Login: login, Password: password, Timeout: answerWithin,
+		HTTP: &http.Client{Transport: watch}})
 	if err != nil {
 		x.bad(check, oneLine(err), "CONNECTFI_BASE_URL=https://… and the login that ConnectFi gave you")
 		return
@@ -52,9 +53,11 @@ func (x *doctorRun) checkConnectFi(ctx context.Context) {
 	case isSaid && said.Code != "":
 		x.bad(check, oneLine(err), "starter doctor, in a moment; then ask ConnectFi")
 	case isSaid && said.HTTPStatus != 0:
-		x.bad(check, "what answers at CONNECTFI_BASE_URL is not ConnectFi: "+oneLine(err), "CONNECTFI_BASE_URL=https://…, as ConnectFi's pages have it")
+		x.bad(check, "what answers at CONNECTFI_BASE_URL is not ConnectFi: "+oneLine(err),
+			"CONNECTFI_BASE_URL=https://…, as ConnectFi's pages have it")
 	default:
-		x.bad(check, "it cannot be reached: "+oneLine(err), "CONNECTFI_BASE_URL=https://…, and let this machine out to it (HTTPS_PROXY)")
+		x.bad(check, "it cannot be reached: "+oneLine(err),
+			"CONNECTFI_BASE_URL=https://…, and let this machine out to it (HTTPS_PROXY)")
 	}
 	x.checkClock("ConnectFi", watch)
 }
@@ -76,10 +79,12 @@ func (x *doctorRun) checkPublicURL(ctx context.Context) {
 	x.checkClock("the webhook", w)
 	switch {
 	case nowhere.err != nil:
-		x.bad(check, "the webhook cannot be reached there, from here: "+oneLine(nowhere.err), check+"=as applicants reach the webhook; its log says whether it is up")
+		x.bad(check, "the webhook cannot be reached there, from here: "+oneLine(nowhere.err), check+
+			"=as applicants reach the webhook; its log says whether it is up")
 		return
 	case !nowhere.unknown():
-		x.bad(check, "it leads elsewhere: what answers is not our webhook"+nowhere.where(), check+"=as applicants reach the webhook")
+		x.bad(check, "it leads elsewhere: what answers is not our webhook"+nowhere.where(), check+
+			"=as applicants reach the webhook")
 		return
 	case x.keys == linktoken.Keys{}:
 		x.skip(check, "the webhook is there; whether it has the same link keys cannot be told without them")
@@ -96,7 +101,8 @@ func (x *doctorRun) checkPublicURL(ctx context.Context) {
 		}
 		x.okOverTLS(check, base, "the webhook answers there, and has the same link keys")
 	case ended.err == nil && ended.status == http.StatusNotFound:
-		x.bad(check, "the webhook there has other link keys: no link that is made with these opens", "KYC_LINK_KEYS=the same for worker, webhook and starter")
+		x.bad(check, "the webhook there has other link keys: no link that is made with these opens",
+			"KYC_LINK_KEYS=the same for worker, webhook and starter")
 	default:
 		x.bad(check, "the webhook there does not take links"+ended.where(), "starter doctor, in a moment; the webhook's log")
 	}
@@ -132,18 +138,23 @@ func (x *doctorRun) checkCallbackURL(ctx context.Context) {
 		return
 	}
 	w := &clockTransport{next: http.DefaultTransport}
-	probe := w.ask(ctx, http.MethodPost, base+"/connectfi/callbacks/"+probeReference+"/"+x.keys.Mint(linktoken.Callback, probeReference), strings.Repeat(" ", beyondCallback))
+	probe := w.ask(ctx, http.MethodPost, base+"/connectfi/callbacks/"+probeReference+"/"+x.keys.Mint(linktoken.Callback,
+		probeReference), strings.Repeat(" ", beyondCallback))
 	switch {
 	case probe.err != nil:
-		x.bad(check, "the webhook cannot be reached there, from here: "+oneLine(probe.err), "KYC_CALLBACK_URL=as ConnectFi reaches the webhook")
+		x.bad(check, "the webhook cannot be reached there, from here: "+oneLine(probe.err),
+			"KYC_CALLBACK_URL=as ConnectFi reaches the webhook")
 	case probe.problem() && probe.status == http.StatusRequestEntityTooLarge:
 		x.okOverTLS(check, base, "callbacks arrive at the webhook, and it has the same link keys")
 	case probe.unknown():
-		x.bad(check, "the webhook there has other link keys: every callback is refused, and cases only find out by asking", "KYC_LINK_KEYS=the same for worker and webhook")
+		x.bad(check, "the webhook there has other link keys: every callback is refused, and cases only find out by asking",
+			"KYC_LINK_KEYS=the same for worker and webhook")
 	case probe.problem():
-		x.bad(check, "the webhook there takes no callback now"+probe.where(), "starter doctor, in a moment; the webhook's log")
+		x.bad(check, "the webhook there takes no callback now"+probe.where(),
+			"starter doctor, in a moment; the webhook's log")
 	default:
-		x.bad(check, "it leads elsewhere: what answers is not our webhook"+probe.where(), "KYC_CALLBACK_URL=as ConnectFi reaches the webhook")
+		x.bad(check, "it leads elsewhere: what answers is not our webhook"+probe.where(),
+			"KYC_CALLBACK_URL=as ConnectFi reaches the webhook")
 	}
 }
 
@@ -163,7 +174,8 @@ func (x *doctorRun) address(check, base string) (string, bool) {
 // okOverTLS ends a look that went well, unless it was in clear through the world.
 func (x *doctorRun) okOverTLS(check, base, says string) {
 	if u, _ := url.Parse(base); u.Scheme == "http" && !local(u.Hostname()) {
-		x.warn(check, says+"; but it is http, and what is in these addresses would travel in clear", strings.Fields(check)[0]+"=https://…")
+		x.warn(check, says+"; but it is http, and what is in these addresses would travel in clear", strings.Fields(check)[0]+
+			"=https://…")
 		return
 	}
 	x.ok(check, says)
@@ -180,7 +192,8 @@ func (x *doctorRun) checkClock(whose string, w *clockTransport) {
 		if off > 0 {
 			ahead = "ahead of"
 		}
-		x.bad(check, fmt.Sprintf("this machine is %s %s %s", formatDuration(off.Abs()), ahead, whose), "timedatectl set-ntp true, here or there: links and signatures end to the minute")
+		x.bad(check, fmt.Sprintf("this machine is %s %s %s", formatDuration(off.Abs()), ahead, whose),
+			"timedatectl set-ntp true, here or there: links and signatures end to the minute")
 	default:
 		x.ok(check, "they agree")
 	}

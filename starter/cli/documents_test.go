@@ -18,11 +18,12 @@ func TestDocumentsNeedABucketAndAKeyset(t *testing.T) {
 		variables map[string]string
 		says      string
 	}{
-		"both":           {variables: map[string]string{"KYC_DOCUMENTS": bucket, "KYC_KEYSET": keyset}},
-		"no keyset":      {variables: map[string]string{"KYC_DOCUMENTS": bucket}, says: "KYC_KEYSET is not set"},
-		"another secret": {variables: map[string]string{"KYC_DOCUMENTS": bucket, "KYC_KEYSET": "hunter2"}, says: "KYC_KEYSET cannot be used: it is no keyset"},
-		"no bucket":      {variables: map[string]string{"KYC_KEYSET": keyset}, says: "KYC_DOCUMENTS is not set"},
-		"memory":         {variables: map[string]string{"KYC_DOCUMENTS": "mem://", "KYC_KEYSET": keyset}, says: "mem://"},
+		"both":      {variables: map[string]string{"KYC_DOCUMENTS": bucket, "KYC_KEYSET": keyset}},
+		"no keyset": {variables: map[string]string{"KYC_DOCUMENTS": bucket}, says: "KYC_KEYSET is not set"},
+		"another secret": {variables: map[string]string{"KYC_DOCUMENTS": bucket, "KYC_KEYSET": "hunter2"},
+			says: "KYC_KEYSET cannot be used: it is no keyset"},
+		"no bucket": {variables: map[string]string{"KYC_KEYSET": keyset}, says: "KYC_DOCUMENTS is not set"},
+		"memory":    {variables: map[string]string{"KYC_DOCUMENTS": "mem://", "KYC_KEYSET": keyset}, says: "mem://"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := &app{variables: config.Map(test.variables)}

@@ -19,7 +19,8 @@ func (c eventsCommand) Run(ctx context.Context, a *app) error {
 	if err := c.check("events"); err != nil {
 		return err
 	}
-	events, err := a.events(ctx, c.Reference, func(ctx context.Context, caseClient cases.Client) ([]workflows.Event, error) {
+	events, err := a.events(ctx, c.Reference, func(ctx context.Context, caseClient cases.Client) ([]workflows.Event,
+		error) {
 		return caseClient.Events(ctx, c.Reference)
 	})
 	if err != nil {
@@ -44,7 +45,8 @@ func (c resendCommand) Run(ctx context.Context, a *app) error {
 		return usage("resend", "no event can be sent to this webhook URL: %s", fault)
 	}
 	open := false
-	events, err := a.events(ctx, c.Reference, func(ctx context.Context, caseClient cases.Client) (events []workflows.Event, err error) {
+	events, err := a.events(ctx, c.Reference, func(ctx context.Context, caseClient cases.Client) (events []workflows.Event,
+		err error) {
 		if c.WebhookURL == "" {
 			return caseClient.Resend(ctx, c.Reference, c.Event)
 		}
@@ -55,7 +57,8 @@ func (c resendCommand) Run(ctx context.Context, a *app) error {
 		if open {
 			a.out.notef("later events of %s go to the new webhook URL", c.Reference)
 		}
-		return &cliError{err: fmt.Errorf("nothing of %s is sent again: %s", c.Reference, refused.Reason), next: "starter events " + c.Reference}
+		return &cliError{err: fmt.Errorf("nothing of %s is sent again: %s", c.Reference, refused.Reason),
+			next: "starter events " + c.Reference}
 	}
 	if err != nil {
 		return err
@@ -63,15 +66,18 @@ func (c resendCommand) Run(ctx context.Context, a *app) error {
 	switch {
 	case c.WebhookURL == "":
 	case open:
-		a.out.notef("what is still to be delivered to the caller of %s, and all later events, go to the new webhook URL", c.Reference)
+		a.out.notef("what is still to be delivered to the caller of %s, and all later events, go to the new webhook URL",
+			c.Reference)
 	default:
-		a.out.notef("%s is closed, so no event comes after these; what is sent again to its caller goes to the new webhook URL", c.Reference)
+		a.out.notef("%s is closed, so no event comes after these; what is sent again to its caller goes to the new webhook "+
+			"URL", c.Reference)
 	}
 	return a.out.events(c.Reference, events, "starter events "+c.Reference)
 }
 
 // events makes one bounded call about the events of a case.
-func (a *app) events(ctx context.Context, reference string, call func(context.Context, cases.Client) ([]workflows.Event, error)) ([]workflows.Event, error) {
+func (a *app) events(ctx context.Context, reference string, call func(context.Context, cases.Client) ([]workflows.Event,
+	error)) ([]workflows.Event, error) {
 	caseClient, err := a.cases(ctx)
 	if err != nil {
 		return nil, err
@@ -80,7 +86,8 @@ func (a *app) events(ctx context.Context, reference string, call func(context.Co
 	defer cancel()
 	events, err := call(ctx, caseClient)
 	if ended, ok := errors.AsType[*cases.EndedError](err); ok {
-		return nil, &cliError{err: fmt.Errorf("%s %s, and no worker says what it knew of the events", workflows.NotifyID(reference), ended),
+		return nil, &cliError{err: fmt.Errorf("%s %s, and no worker says what it knew of the events",
+			workflows.NotifyID(reference), ended),
 			next: "starter doctor"}
 	}
 	return events, of(reference, err)
@@ -121,7 +128,8 @@ func (p printer) events(reference string, events []workflows.Event, next string)
 				answer = "-"
 			}
 			undelivered = undelivered || r.DeliveredAt.IsZero()
-			fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", e.Number, p.local(e.At), sanitize(string(e.Type)), sanitize(e.ID),
+			fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", e.Number, p.local(e.At), sanitize(string(e.Type)),
+				sanitize(e.ID),
 				sanitize(string(r.Receiver)), r.Attempts, sanitize(answer), p.delivery(r))
 		}
 	}

@@ -24,17 +24,21 @@ func sent() workflows.NotifierState {
 		return workflows.Record{Number: number, Receipts: receipts,
 			Notice: kyc.Notice{ID: fmt.Sprintf("evt_%d", number), Type: what, At: begin, Stage: kyc.InReview}}
 	}
-	return workflows.NotifierState{Reference: "A1", Terms: workflows.Terms{WebhookURL: "https://caller.example/a-secret"}, Ended: true, Records: []workflows.Record{
-		record(1, kyc.NoticeReview, workflows.Delivery{Receiver: "all", Attempts: 2, Answer: "204", DeliveredAt: begin.Add(time.Minute)}),
-		record(2, kyc.NoticeDenied, workflows.Delivery{Receiver: "all", Attempts: 10, Answer: "500", GivenUpAt: begin.Add(76 * time.Hour)},
-			workflows.Delivery{Receiver: "caller", Pending: true}),
-	}}
+	return workflows.NotifierState{Reference: "A1", Terms: workflows.Terms{WebhookURL: "https://caller.example/a-secret"},
+		Ended: true, Records: []workflows.Record{
+			record(1, kyc.NoticeReview, workflows.Delivery{Receiver: "all", Attempts: 2, Answer: "204",
+				DeliveredAt: begin.Add(time.Minute)}),
+			record(2, kyc.NoticeDenied, workflows.Delivery{Receiver: "all", Attempts: 10, Answer: "500",
+				GivenUpAt: begin.Add(76 * time.Hour)},
+				workflows.Delivery{Receiver: "caller", Pending: true}),
+		}}
 }
 
 func TestEventsAreOneTable(t *testing.T) {
 	next := time.Now().Add(3 * time.Hour)
 	f := serve(t, &frontend{script: life()[1:2], notifier: enums.WORKFLOW_EXECUTION_STATUS_RUNNING, ledger: sent(),
-		pending: []*workflow.PendingActivityInfo{{ActivityId: "evt_2-caller", Attempt: 5, NextAttemptScheduleTime: timestamppb.New(next),
+		pending: []*workflow.PendingActivityInfo{{ActivityId: "evt_2-caller", Attempt: 5,
+			NextAttemptScheduleTime: timestamppb.New(next),
 			LastFailure: &failure.Failure{FailureInfo: &failure.Failure_ApplicationFailureInfo{
 				ApplicationFailureInfo: &failure.ApplicationFailureInfo{Type: "unreachable"}}}}}})
 	code, out, errs := f.run(t.Context(), "events", "A1")
@@ -67,7 +71,8 @@ func TestWhereNobodyHearsOrNobodyIs(t *testing.T) {
 	require.Equal(t, "[]\n", out)
 	code, _, errs := f.run(t.Context(), "resend", "A1")
 	require.Equal(t, 1, code)
-	require.Equal(t, "starter: nothing of A1 is sent again: the case has sent no event to anybody\ntry: starter events A1\n", errs)
+	require.Equal(t, "starter: nothing of A1 is sent again: the case has sent no event to anybody\ntry: starter events "+
+		"A1\n", errs)
 
 	f.absent = true
 	code, _, errs = f.run(t.Context(), "events", "A1")
@@ -91,17 +96,20 @@ func TestResendAfterTheEnd(t *testing.T) {
 
 	code, _, errs := f.run(t.Context(), "resend", "A1", "9")
 	require.Equal(t, 1, code)
-	require.Equal(t, "starter: nothing of A1 is sent again: the case has sent no event \"9\"\ntry: starter events A1\n", errs)
+	require.Equal(t, "starter: nothing of A1 is sent again: the case has sent no event \"9\"\ntry: starter events A1\n",
+		errs)
 }
 
 // The address of the caller's events can be changed while the case is open and
 // after it; which of the two it is decides what becomes of later events.
 func TestResendToAnotherAddress(t *testing.T) {
-	f := serve(t, &frontend{script: life()[1:2], notifier: enums.WORKFLOW_EXECUTION_STATUS_COMPLETED, ledger: sent(), open: true})
+	f := serve(t, &frontend{script: life()[1:2], notifier: enums.WORKFLOW_EXECUTION_STATUS_COMPLETED, ledger: sent(),
+		open: true})
 	const address = "https://other.example/a-secret"
 	code, out, errs := f.run(t.Context(), "resend", "A1", "--webhook-url", address)
 	require.Zero(t, code, errs)
-	require.Equal(t, "starter: what is still to be delivered to the caller of A1, and all later events, go to the new webhook URL\n", errs)
+	require.Equal(t, "starter: what is still to be delivered to the caller of A1, and all later events, go to the new "+
+		"webhook URL\n", errs)
 	require.NotContains(t, out, "a-secret")
 	require.Equal(t, address, f.again[0].WebhookURL)
 
@@ -114,7 +122,8 @@ func TestResendToAnotherAddress(t *testing.T) {
 	f.script = life()[len(life())-1:]
 	code, _, errs = f.run(t.Context(), "resend", "A1", "1", "--webhook-url", address)
 	require.Zero(t, code, errs)
-	require.Equal(t, "starter: A1 is closed, so no event comes after these; what is sent again to its caller goes to the new webhook URL\n", errs)
+	require.Equal(t, "starter: A1 is closed, so no event comes after these; what is sent again to its caller goes to the "+
+		"new webhook URL\n", errs)
 	require.Equal(t, address, f.again[1].WebhookURL)
 
 	code, _, errs = f.run(t.Context(), "resend", "A1", "--webhook-url", "example.com/hook")
@@ -143,6 +152,7 @@ func TestANotifierThatWasTerminated(t *testing.T) {
 	for _, command := range []string{"events", "resend"} {
 		code, _, errs := f.run(t.Context(), command, "A1")
 		require.Equal(t, 1, code)
-		require.Contains(t, errs, "kyc-notify-A1 was terminated in Temporal and has no result, and no worker says what it knew of the events\ntry: starter doctor\n")
+		require.Contains(t, errs, "kyc-notify-A1 was terminated in Temporal and has no result, and no worker says what it "+
+			"knew of the events\ntry: starter doctor\n")
 	}
 }

@@ -104,15 +104,18 @@ func sealed(workflow string) converter.DataConverter {
 	if err != nil {
 		panic(err)
 	}
-	return converter.WithDataConverterSerializationContext(k.Converters().Data, converter.WorkflowSerializationContext{WorkflowID: workflow})
+	return converter.WithDataConverterSerializationContext(k.Converters().Data,
+		converter.WorkflowSerializationContext{WorkflowID: workflow})
 }
 
 func (f *frontend) lookup(name string) (string, bool) {
-	value, ok := map[string]string{"TEMPORAL_ADDRESS": f.address, "TEMPORAL_CONFIG_FILE": os.DevNull, "KYC_NOTIFY_URL": f.notifyTo, "KYC_KEYSET": keyset()}[name]
+	value, ok := map[string]string{"TEMPORAL_ADDRESS": f.address, "TEMPORAL_CONFIG_FILE": os.DevNull,
+		"KYC_NOTIFY_URL": f.notifyTo, "KYC_KEYSET": keyset()}[name]
 	return value, ok
 }
 
-func (f *frontend) GetSystemInfo(context.Context, *workflowservice.GetSystemInfoRequest) (*workflowservice.GetSystemInfoResponse, error) {
+func (f *frontend) GetSystemInfo(context.Context,
+	*workflowservice.GetSystemInfoRequest) (*workflowservice.GetSystemInfoResponse, error) {
 	return &workflowservice.GetSystemInfoResponse{}, nil
 }
 
@@ -147,7 +150,8 @@ func execution(reference string, stage kyc.Stage, until time.Time) *workflow.Wor
 
 func isNotifier(id string) bool { return strings.HasPrefix(id, workflows.NotifyID("")) }
 
-func (f *frontend) DescribeWorkflowExecution(_ context.Context, r *workflowservice.DescribeWorkflowExecutionRequest) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+func (f *frontend) DescribeWorkflowExecution(_ context.Context,
+	r *workflowservice.DescribeWorkflowExecutionRequest) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch id := r.GetExecution().GetWorkflowId(); {
@@ -170,7 +174,8 @@ func (f *frontend) DescribeWorkflowExecution(_ context.Context, r *workflowservi
 	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: f.info()}, nil
 }
 
-func (f *frontend) QueryWorkflow(_ context.Context, r *workflowservice.QueryWorkflowRequest) (*workflowservice.QueryWorkflowResponse, error) {
+func (f *frontend) QueryWorkflow(_ context.Context,
+	r *workflowservice.QueryWorkflowRequest) (*workflowservice.QueryWorkflowResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.queries++
@@ -188,7 +193,8 @@ func (f *frontend) QueryWorkflow(_ context.Context, r *workflowservice.QueryWork
 }
 
 // DescribeTaskQueue knows a worker that polled a moment ago, unless there is none.
-func (f *frontend) DescribeTaskQueue(context.Context, *workflowservice.DescribeTaskQueueRequest) (*workflowservice.DescribeTaskQueueResponse, error) {
+func (f *frontend) DescribeTaskQueue(context.Context,
+	*workflowservice.DescribeTaskQueueRequest) (*workflowservice.DescribeTaskQueueResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	d := &workflowservice.DescribeTaskQueueResponse{}
@@ -198,7 +204,8 @@ func (f *frontend) DescribeTaskQueue(context.Context, *workflowservice.DescribeT
 	return d, nil
 }
 
-func (f *frontend) GetWorkflowExecutionHistory(_ context.Context, r *workflowservice.GetWorkflowExecutionHistoryRequest) (*workflowservice.GetWorkflowExecutionHistoryResponse, error) {
+func (f *frontend) GetWorkflowExecutionHistory(_ context.Context,
+	r *workflowservice.GetWorkflowExecutionHistoryRequest) (*workflowservice.GetWorkflowExecutionHistoryResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var answer any = f.ledger
@@ -222,7 +229,8 @@ func (f *frontend) GetWorkflowExecutionHistory(_ context.Context, r *workflowser
 	}}}}, err
 }
 
-func (f *frontend) ListWorkflowExecutions(_ context.Context, r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+func (f *frontend) ListWorkflowExecutions(_ context.Context,
+	r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.listed = append(f.listed, r.GetQuery())
@@ -236,7 +244,8 @@ func (f *frontend) ListWorkflowExecutions(_ context.Context, r *workflowservice.
 
 // ExecuteMultiOperation is update-with-start: the start is durable, the update
 // is not answered.
-func (f *frontend) ExecuteMultiOperation(_ context.Context, r *workflowservice.ExecuteMultiOperationRequest) (*workflowservice.ExecuteMultiOperationResponse, error) {
+func (f *frontend) ExecuteMultiOperation(_ context.Context,
+	r *workflowservice.ExecuteMultiOperationRequest) (*workflowservice.ExecuteMultiOperationResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	start := r.GetOperations()[0].GetStartWorkflow()
@@ -251,20 +260,23 @@ func (f *frontend) ExecuteMultiOperation(_ context.Context, r *workflowservice.E
 
 // UpdateWorkflowExecution finds no notifier running, and a case that takes
 // another webhookUrl if it is open.
-func (f *frontend) UpdateWorkflowExecution(_ context.Context, r *workflowservice.UpdateWorkflowExecutionRequest) (*workflowservice.UpdateWorkflowExecutionResponse, error) {
+func (f *frontend) UpdateWorkflowExecution(_ context.Context,
+	r *workflowservice.UpdateWorkflowExecutionRequest) (*workflowservice.UpdateWorkflowExecutionResponse, error) {
 	if f.open && r.GetRequest().GetInput().GetName() == workflows.UpdateWebhook {
 		id := r.GetWorkflowExecution().GetWorkflowId()
 		payloads, err := sealed(id).ToPayloads(f.script[0])
 		return &workflowservice.UpdateWorkflowExecutionResponse{
-			UpdateRef: &updatepb.UpdateRef{WorkflowExecution: r.GetWorkflowExecution(), UpdateId: r.GetRequest().GetMeta().GetUpdateId()},
-			Stage:     enums.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED,
-			Outcome:   &updatepb.Outcome{Value: &updatepb.Outcome_Success{Success: payloads}},
+			UpdateRef: &updatepb.UpdateRef{WorkflowExecution: r.GetWorkflowExecution(),
+				UpdateId: r.GetRequest().GetMeta().GetUpdateId()},
+			Stage:   enums.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED,
+			Outcome: &updatepb.Outcome{Value: &updatepb.Outcome_Success{Success: payloads}},
 		}, err
 	}
 	return nil, status.Error(codes.NotFound, "workflow execution already completed")
 }
 
-func (f *frontend) StartWorkflowExecution(_ context.Context, r *workflowservice.StartWorkflowExecutionRequest) (*workflowservice.StartWorkflowExecutionResponse, error) {
+func (f *frontend) StartWorkflowExecution(_ context.Context,
+	r *workflowservice.StartWorkflowExecutionRequest) (*workflowservice.StartWorkflowExecutionResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var l workflows.NotifierState

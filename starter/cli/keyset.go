@@ -36,7 +36,8 @@ func (keysNewCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return wrongKeyset(err)
 	}
-	return a.secrets([][2]string{{"KYC_LINK_KEYS", linktoken.NewKey()}, {"KYC_KEYSET", keyset}, {"KYC_NOTIFY_SECRET", delivery.NewSecret()}})
+	return a.secrets([][2]string{{"KYC_LINK_KEYS", linktoken.NewKey()}, {"KYC_KEYSET", keyset},
+		{"KYC_NOTIFY_SECRET", delivery.NewSecret()}})
 }
 
 // Run encrypts a keyset that was in clear so far.
@@ -141,7 +142,8 @@ func (a *app) secret(name string) (string, error) {
 }
 
 func wrongKeyset(err error) error {
-	return &cliError{err: fmt.Errorf("no keyset can be made: %w", err), next: "KYC_KEYSET_FILE=the-file-that-the-worker-reads starter keys rotate"}
+	return &cliError{err: fmt.Errorf("no keyset can be made: %w", err),
+		next: "KYC_KEYSET_FILE=the-file-that-the-worker-reads starter keys rotate"}
 }
 
 // secrets prints what was asked for, as it is: a secret holds no character

@@ -40,32 +40,54 @@ func TestLines(t *testing.T) {
 		format, text string
 		want         []string
 	}{
-		"csv":                     {"csv", "customerId,reference\nc1,A1\nc2,A2\n", []string{"2 A1 c1 -", "3 A2 c2 -"}},
-		"csv, no last newline":    {"csv", "customerId,reference\nc1,A1", []string{"2 A1 c1 -"}},
-		"csv, BOM and CRLF":       {"csv", "\xef\xbb\xbfcustomerId,reference\r\nc1,A1\r\n\r\nc2,A2\r\n", []string{"2 A1 c1 -", "4 A2 c2 -"}},
-		"csv, another order":      {"csv", "syncMode,reference,customerId\nTRUE,A1,c1\nfalse,A2,c2\n,A3,c3\n", []string{"2 A1 c1 true", "3 A2 c2 false", "4 A3 c3 -"}},
-		"csv, quoted":             {"csv", "\"customerId\",\"reference\"\n\"c1\",\"A1\"\n", []string{"2 A1 c1 -"}},
-		"csv, quoted over lines":  {"csv", "customerId,reference\n\"c\n1\",A1\nc2,A2\n", []string{"2 A1 c\n1 -", "4 A2 c2 -"}},
-		"csv, bad lines":          {"csv", "customerId,reference,syncMode\nc1\nc2,A2,yes\nc\"3,A3,\nc4,A4,\n", []string{"line 2: it has not as many fields as the header", "line 3: syncMode must be true, false or nothing", `line 4: bare " in non-quoted-field`, "5 A4 c4 -"}},
-		"csv, quote without end":  {"csv", "customerId,reference\nc1,\"A1\nc2,A2\n", []string{`line 2: extraneous or missing " in quoted-field`}},
-		"csv, quote for ever":     {"csv", "customerId,reference\nc1,A1\nc2,\"A2" + strings.Repeat("\nc3,A3", 1<<14), []string{"2 A1 c1 -", "end: line 3: it is longer than 64 KB: is there a quote that is never closed?"}},
-		"csv, long line":          {"csv", "customerId,reference\nc1," + strings.Repeat("x", 1<<17), []string{"end: line 2: it is longer than 64 KB: is there a quote that is never closed?"}},
-		"csv, empty":              {"csv", "", []string{"end: the file is empty"}},
-		"csv, unknown column":     {"csv", "customerId,reference,lastName\nc1,A1,x\n", []string{"end: the header: column 3 is unknown, it is one of customerId, reference, syncMode"}},
-		"csv, nearly right":       {"csv", "custmerId,reference\nc1,A1\n", []string{"end: the header: column 1 is unknown, did you mean customerId?"}},
-		"csv, twice":              {"csv", "customerId,reference,Reference\n", []string{`end: the header: the column "reference" is there twice`}},
-		"csv, missing":            {"csv", "reference,syncMode\n", []string{`end: the header: the column "customerId" is missing`}},
-		"ndjson":                  {"ndjson", `{"customerId":"c1","reference":"A1"}` + "\n" + `{"reference":"A2","customerId":"c2","syncMode":false}` + "\n", []string{"1 A1 c1 -", "2 A2 c2 false"}},
-		"ndjson, BOM and CRLF":    {"ndjson", "\xef\xbb\xbf{\"customerId\":\"c1\",\"reference\":\"A1\"}\r\n\r\n {\"customerId\":\"c2\",\"reference\":\"A2\"} \r\n", []string{"1 A1 c1 -", "3 A2 c2 -"}},
-		"ndjson, null":            {"ndjson", `{"customerId":"c1","reference":"A1","syncMode":null}`, []string{"1 A1 c1 -"}},
-		"ndjson, unknown key":     {"ndjson", `{"customerId":"c1","reference":"A1","lastName":"Doe"}`, []string{`line 1: it has another key than customerId, reference and syncMode`}},
-		"ndjson, other types":     {"ndjson", `{"customerId":1}` + "\n" + `{"syncMode":"true"}` + "\n[1]\n", []string{"line 1: customerId must be a text in quotes", "line 2: syncMode must be true or false", "line 3: it is no JSON object"}},
-		"ndjson, two on a line":   {"ndjson", `{"customerId":"c1","reference":"A1"} {"customerId":"c2","reference":"A2"}`, []string{"line 1: it cannot be used as JSON: something follows the object"}},
-		"ndjson, cut off":         {"ndjson", `{"customerId":"c1",` + "\n" + `{"customerId":"c2","reference":"A2"}`, []string{"line 1: it cannot be used as JSON: it ends too early", "2 A2 c2 -"}},
-		"ndjson, long line":       {"ndjson", "{}\n" + strings.Repeat("x", 1<<17), []string{"1   -", "end: line 2: it is longer than 64 KB"}},
-		"ndjson, no line":         {"ndjson", "\n\n", nil},
-		"a CSV taken for NDJSON":  {"ndjson", "customerId,reference\n", []string{"line 1: it cannot be used as JSON: byte 1 is not what JSON wants there"}},
-		"an NDJSON taken for CSV": {"csv", `{"customerId":"c1","reference":"A1"}`, []string{`end: the header: bare " in non-quoted-field`}},
+		"csv":                  {"csv", "customerId,reference\nc1,A1\nc2,A2\n", []string{"2 A1 c1 -", "3 A2 c2 -"}},
+		"csv, no last newline": {"csv", "customerId,reference\nc1,A1", []string{"2 A1 c1 -"}},
+		"csv, BOM and CRLF": {"csv", "\xef\xbb\xbfcustomerId,reference\r\nc1,A1\r\n\r\nc2,A2\r\n",
+			[]string{"2 A1 c1 -", "4 A2 c2 -"}},
+		"csv, another order": {"csv", "syncMode,reference,customerId\nTRUE,A1,c1\nfalse,A2,c2\n,A3,c3\n",
+			[]string{"2 A1 c1 true", "3 A2 c2 false", "4 A3 c3 -"}},
+		"csv, quoted": {"csv", "\"customerId\",\"reference\"\n\"c1\",\"A1\"\n", []string{"2 A1 c1 -"}},
+		"csv, quoted over lines": {"csv", "customerId,reference\n\"c\n1\",A1\nc2,A2\n", []string{"2 A1 c\n1 -",
+			"4 A2 c2 -"}},
+		"csv, bad lines": {"csv", "customerId,reference,syncMode\nc1\nc2,A2,yes\nc\"3,A3,\nc4,A4,\n",
+			[]string{"line 2: it has not as many fields as the header", "line 3: syncMode must be true, false or nothing",
+				`line 4: bare " in non-quoted-field`, "5 A4 c4 -"}},
+		"csv, quote without end": {"csv", "customerId,reference\nc1,\"A1\nc2,A2\n",
+			[]string{`line 2: extraneous or missing " in quoted-field`}},
+		"csv, quote for ever": {"csv", "customerId,reference\nc1,A1\nc2,\"A2" + strings.Repeat("\nc3,A3", 1<<14),
+			[]string{"2 A1 c1 -", "end: line 3: it is longer than 64 KB: is there a quote that is never closed?"}},
+		"csv, long line": {"csv", "customerId,reference\nc1," + strings.Repeat("x", 1<<17),
+			[]string{"end: line 2: it is longer than 64 KB: is there a quote that is never closed?"}},
+		"csv, empty": {"csv", "", []string{"end: the file is empty"}},
+		"csv, unknown column": {"csv", "customerId,reference,lastName\nc1,A1,x\n",
+			[]string{"end: the header: column 3 is unknown, it is one of customerId, reference, syncMode"}},
+		"csv, nearly right": {"csv", "custmerId,reference\nc1,A1\n",
+			[]string{"end: the header: column 1 is unknown, did you mean customerId?"}},
+		"csv, twice": {"csv", "customerId,reference,Reference\n",
+			[]string{`end: the header: the column "reference" is there twice`}},
+		"csv, missing": {"csv", "reference,syncMode\n",
+			[]string{`end: the header: the column "customerId" is missing`}},
+		"ndjson": {"ndjson", `{"customerId":"c1","reference":"A1"}` + "\n" +
+			`{"reference":"A2","customerId":"c2","syncMode":false}` + "\n", []string{"1 A1 c1 -", "2 A2 c2 false"}},
+		"ndjson, BOM and CRLF": {"ndjson",
+			"\xef\xbb\xbf{\"customerId\":\"c1\",\"reference\":\"A1\"}\r\n\r\n {\"customerId\":\"c2\",\"reference\":\"A2\"} \r\n", []string{"1 A1 c1 -", "3 A2 c2 -"}},
+		"ndjson, null": {"ndjson", `{"customerId":"c1","reference":"A1","syncMode":null}`, []string{"1 A1 c1 -"}},
+		"ndjson, unknown key": {"ndjson", `{"customerId":"c1","reference":"A1","lastName":"Doe"}`,
+			[]string{`line 1: it has another key than customerId, reference and syncMode`}},
+		"ndjson, other types": {"ndjson", `{"customerId":1}` + "\n" + `{"syncMode":"true"}` + "\n[1]\n",
+			[]string{"line 1: customerId must be a text in quotes", "line 2: syncMode must be true or false",
+				"line 3: it is no JSON object"}},
+		"ndjson, two on a line": {"ndjson", `{"customerId":"c1","reference":"A1"} {"customerId":"c2","reference":"A2"}`,
+			[]string{"line 1: it cannot be used as JSON: something follows the object"}},
+		"ndjson, cut off": {"ndjson", `{"customerId":"c1",` + "\n" + `{"customerId":"c2","reference":"A2"}`,
+			[]string{"line 1: it cannot be used as JSON: it ends too early", "2 A2 c2 -"}},
+		"ndjson, long line": {"ndjson", "{}\n" + strings.Repeat("x", 1<<17),
+			[]string{"1   -", "end: line 2: it is longer than 64 KB"}},
+		"ndjson, no line": {"ndjson", "\n\n", nil},
+		"a CSV taken for NDJSON": {"ndjson", "customerId,reference\n",
+			[]string{"line 1: it cannot be used as JSON: byte 1 is not what JSON wants there"}},
+		"an NDJSON taken for CSV": {"csv", `{"customerId":"c1","reference":"A1"}`,
+			[]string{`end: the header: bare " in non-quoted-field`}},
 	} {
 		t.Run(name, func(t *testing.T) { require.Equal(t, test.want, told(test.format, test.text)) })
 	}
@@ -84,54 +106,67 @@ func TestLinesOfSpreadsheets(t *testing.T) {
 		text string
 		want []string
 	}{
-		"semicolons":                 {"customerId;reference\r\nc1;A1\r\nc2;A2\r\n", both},
-		"tabs":                       {"customerId\treference\nc1\tA1\nc2\tA2\n", both},
-		"semicolons, a quoted comma": {"\"customerId\";\"reference\";\",,,\"\n", []string{"end: the header: column 3 is unknown, it is one of customerId, reference, syncMode"}},
-		"UTF-16LE":                   {sixteen(unicode.LittleEndian, unicode.UseBOM, plain), both},
-		"UTF-16BE":                   {sixteen(unicode.BigEndian, unicode.UseBOM, plain), both},
-		"UTF-16LE without a mark":    {sixteen(unicode.LittleEndian, unicode.IgnoreBOM, plain), both},
-		"UTF-16BE without a mark":    {sixteen(unicode.BigEndian, unicode.IgnoreBOM, plain), both},
-		"UTF-16, tabs and CRLF":      {sixteen(unicode.LittleEndian, unicode.UseBOM, "customerId\treference\r\nc1\tA1\r\nc2\tA2\r\n"), both},
-		"CR":                         {"customerId,reference\rc1,A1\rc2,A2\r", both},
-		"CR, CRLF and LF":            {"customerId,reference\r\nc1,A1\rc2,A2\n", both},
-		"sep=":                       {"sep=,\ncustomerId,reference\nc1,A1\n", []string{"3 A1 c1 -"}},
-		"SEP= with a mark":           {"\xef\xbb\xbfSEP=;\r\ncustomerId;reference\r\nc1;A1\r\n", []string{"3 A1 c1 -"}},
-		"sep= quoted, another one":   {"\"sep=|\"\ncustomerId|reference\nc1|A1\n", []string{"3 A1 c1 -"}},
-		"sep= in a cell":             {"sep=;;\ncustomerId;reference\nc1;A1\n", []string{"3 A1 c1 -"}},
-		"sep= of nothing":            {"sep=\ncustomerId,reference\nc1,A1\n", []string{"end: the first line says sep=, and not which separator follows"}},
-		"sep= and no more":           {"sep=;", []string{"end: the file is empty"}},
-		"separators only":            {"customerId,reference\nc1,A1\n,\n , \n\nc2,A2\n,\n,\n", []string{"2 A1 c1 -", "6 A2 c2 -"}},
+		"semicolons": {"customerId;reference\r\nc1;A1\r\nc2;A2\r\n", both},
+		"tabs":       {"customerId\treference\nc1\tA1\nc2\tA2\n", both},
+		"semicolons, a quoted comma": {"\"customerId\";\"reference\";\",,,\"\n",
+			[]string{"end: the header: column 3 is unknown, it is one of customerId, reference, syncMode"}},
+		"UTF-16LE":                {sixteen(unicode.LittleEndian, unicode.UseBOM, plain), both},
+		"UTF-16BE":                {sixteen(unicode.BigEndian, unicode.UseBOM, plain), both},
+		"UTF-16LE without a mark": {sixteen(unicode.LittleEndian, unicode.IgnoreBOM, plain), both},
+		"UTF-16BE without a mark": {sixteen(unicode.BigEndian, unicode.IgnoreBOM, plain), both},
+		"UTF-16, tabs and CRLF": {sixteen(unicode.LittleEndian, unicode.UseBOM,
+			"customerId\treference\r\nc1\tA1\r\nc2\tA2\r\n"), both},
+		"CR":                       {"customerId,reference\rc1,A1\rc2,A2\r", both},
+		"CR, CRLF and LF":          {"customerId,reference\r\nc1,A1\rc2,A2\n", both},
+		"sep=":                     {"sep=,\ncustomerId,reference\nc1,A1\n", []string{"3 A1 c1 -"}},
+		"SEP= with a mark":         {"\xef\xbb\xbfSEP=;\r\ncustomerId;reference\r\nc1;A1\r\n", []string{"3 A1 c1 -"}},
+		"sep= quoted, another one": {"\"sep=|\"\ncustomerId|reference\nc1|A1\n", []string{"3 A1 c1 -"}},
+		"sep= in a cell":           {"sep=;;\ncustomerId;reference\nc1;A1\n", []string{"3 A1 c1 -"}},
+		"sep= of nothing": {"sep=\ncustomerId,reference\nc1,A1\n",
+			[]string{"end: the first line says sep=, and not which separator follows"}},
+		"sep= and no more": {"sep=;", []string{"end: the file is empty"}},
+		"separators only": {"customerId,reference\nc1,A1\n,\n , \n\nc2,A2\n,\n,\n",
+			[]string{"2 A1 c1 -", "6 A2 c2 -"}},
 		"separators before a header": {",\n\ncustomerId,reference\nc1,A1\n", []string{"4 A1 c1 -"}},
 		"separators, more of them":   {"customerId,reference\nc1,A1\n,,,\n", []string{"2 A1 c1 -"}},
 		"an empty last column":       {"customerId,reference,\nc1,A1,\nc2,A2\n", both},
-		"a value without a name":     {"customerId,reference,\nc1,A1,x\nc2,A2,\n", []string{"line 2: it has a value in column 3, which has no name", "3 A2 c2 -"}},
-		"a value beyond the header":  {"customerId,reference\nc1,A1,x\nc2,A2,,\n", []string{"line 2: it has not as many fields as the header", "3 A2 c2 -"}},
-		"names in any case":          {" Customer ID ,REFERENCE,Sync_Mode\nc1,A1,true\n", []string{"2 A1 c1 true"}},
-		"blanks around values":       {"customerId,reference\n c1 ,\u00a0A1\nc2,A2\n", both},
-		"a last value that is none":  {"customerId,reference,syncMode\nc1,A1\nc2,A2\n", both},
-		"no header":                  {"c1,A1\nc2,A2\n", []string{"end: the header: it must name the columns customerId and reference"}},
-		"separators alone":           {",\n,\n", []string{"end: the file is empty"}},
+		"a value without a name": {"customerId,reference,\nc1,A1,x\nc2,A2,\n",
+			[]string{"line 2: it has a value in column 3, which has no name", "3 A2 c2 -"}},
+		"a value beyond the header": {"customerId,reference\nc1,A1,x\nc2,A2,,\n",
+			[]string{"line 2: it has not as many fields as the header", "3 A2 c2 -"}},
+		"names in any case":         {" Customer ID ,REFERENCE,Sync_Mode\nc1,A1,true\n", []string{"2 A1 c1 true"}},
+		"blanks around values":      {"customerId,reference\n c1 ,\u00a0A1\nc2,A2\n", both},
+		"a last value that is none": {"customerId,reference,syncMode\nc1,A1\nc2,A2\n", both},
+		"no header": {"c1,A1\nc2,A2\n",
+			[]string{"end: the header: it must name the columns customerId and reference"}},
+		"separators alone": {",\n,\n", []string{"end: the file is empty"}},
 	} {
 		t.Run(name, func(t *testing.T) { require.Equal(t, test.want, told(formatCSV, test.text)) })
 	}
 	t.Run("NDJSON", func(t *testing.T) {
 		const objects = `{"customerId":"c1","reference":"A1"}` + "\r" + `{"customerId":"c2","reference":"A2"}`
-		require.Equal(t, []string{"1 A1 c1 -", "2 A2 c2 -"}, told(formatNDJSON, sixteen(unicode.LittleEndian, unicode.UseBOM, objects)))
+		require.Equal(t, []string{"1 A1 c1 -", "2 A2 c2 -"}, told(formatNDJSON, sixteen(unicode.LittleEndian, unicode.UseBOM,
+			objects)))
 	})
 }
 
-// Nothing of a file comes back in an error, whatever is wrong with it: who mixed up columns or files may have a person's data anywhere.
+// Nothing of a file comes back in an error, whatever is wrong with it: who mixed up columns or files may have a
+// person's data anywhere.
 func TestErrorsRepeatNothingOfAFile(t *testing.T) {
 	const secret = "Zyxwvut"
 	const header = "customerId,reference,syncMode\n"
 	for format, texts := range map[string][]string{
 		formatCSV: {
-			secret, secret + "\r" + secret, secret + ",reference\n", "customerId,reference," + secret, "sep=" + secret + "\n" + secret + "\n",
-			header + secret, header + "c1,A1," + secret, header + "c1,A1,," + secret, header + "\"" + secret, header + secret + "\"," + secret,
-			header + "c-1," + secret + ",\nc1," + secret + ",", header + "c1," + secret + ",\nc2," + secret + ",", header + "c1," + secret + ",\nc1," + secret + ",true",
+			secret, secret + "\r" + secret, secret + ",reference\n", "customerId,reference," + secret, "sep=" + secret + "\n" +
+				secret + "\n",
+			header + secret, header + "c1,A1," + secret, header + "c1,A1,," + secret, header + "\"" + secret, header + secret +
+				"\"," + secret,
+			header + "c-1," + secret + ",\nc1," + secret + ",", header + "c1," + secret + ",\nc2," + secret + ",", header +
+				"c1," + secret + ",\nc1," + secret + ",true",
 			"customerId;" + secret + "\n", "\xff\xfe" + secret, secret + strings.Repeat("x", 1<<17),
 		},
-		formatNDJSON: {secret, `{"` + secret + `":1}`, `{"customerId":` + secret + `}`, `{"reference":["` + secret + `"]}`, `"` + secret + `"`, `{"customerId":"` + secret + "\x01\"}"},
+		formatNDJSON: {secret, `{"` + secret + `":1}`, `{"customerId":` + secret + `}`, `{"reference":["` + secret + `"]}`,
+			`"` + secret + `"`, `{"customerId":"` + secret + "\x01\"}"},
 	} {
 		for _, text := range texts {
 			_, err := batchCommand{File: "wave." + format}.check(lines(format, strings.NewReader(text)), every)
@@ -149,7 +184,8 @@ var every = cases.StartOptions{Policy: kyc.DefaultPolicy()}
 
 func planOf(t *testing.T, text string) (*batchIndex, error) {
 	t.Helper()
-	return batchCommand{File: "wave.csv"}.check(lines(formatCSV, strings.NewReader("customerId,reference,syncMode\n"+text)), every)
+	return batchCommand{File: "wave.csv"}.check(lines(formatCSV, strings.NewReader("customerId,reference,syncMode\n"+
+		text)), every)
 }
 
 func TestEverythingIsCheckedFirst(t *testing.T) {
@@ -158,12 +194,21 @@ func TestEverythingIsCheckedFirst(t *testing.T) {
 		says    string
 		details []string
 	}{
-		"none":                 {"", "wave.csv names no customer", nil},
-		"one reference of two": {"c1,A1,\nc2,A2,\nc3,A1,\n", "1 of the 3 lines of wave.csv cannot be used, so nothing was started", []string{"line 4: the reference is that of line 2, for another customer"}},
-		"one in two ways":      {"c1,A1,\nc1,A1,true\nc1,A1,false\n", "2 of the 3 lines", []string{"line 3: the reference is that of line 2, with another syncMode", "line 4: the reference is that of line 2, with another syncMode"}},
-		"no ids":               {"c1,a_b,\nc-2,A2,\nc3,A3,\n", "2 of the 3 lines", []string{"line 2: the reference must be 1 to 32 letters or digits (no underscore, hyphen or space)", "line 3: the customer id must be 1 to 36 letters, digits or underscores"}},
-		"of all sorts":         {"c1\nc2,A2,no\nc3,,\n", "3 of the 3 lines", []string{"line 2: it has not as many fields as the header", "line 3: syncMode must be", "line 4: the reference must be"}},
-		"no quote's end":       {"c1,a_b,\nc2,\"A2" + strings.Repeat("x", 1<<17), "wave.csv cannot be used, so nothing was started: line 3: it is longer", []string{"line 2: the reference must be"}},
+		"none": {"", "wave.csv names no customer", nil},
+		"one reference of two": {"c1,A1,\nc2,A2,\nc3,A1,\n",
+			"1 of the 3 lines of wave.csv cannot be used, so nothing was started", []string{
+				"line 4: the reference is that of line 2, for another customer"}},
+		"one in two ways": {"c1,A1,\nc1,A1,true\nc1,A1,false\n", "2 of the 3 lines",
+			[]string{"line 3: the reference is that of line 2, with another syncMode",
+				"line 4: the reference is that of line 2, with another syncMode"}},
+		"no ids": {"c1,a_b,\nc-2,A2,\nc3,A3,\n", "2 of the 3 lines",
+			[]string{"line 2: the reference must be 1 to 32 letters or digits (no underscore, hyphen or space)",
+				"line 3: the customer id must be 1 to 36 letters, digits or underscores"}},
+		"of all sorts": {"c1\nc2,A2,no\nc3,,\n", "3 of the 3 lines",
+			[]string{"line 2: it has not as many fields as the header", "line 3: syncMode must be",
+				"line 4: the reference must be"}},
+		"no quote's end": {"c1,a_b,\nc2,\"A2" + strings.Repeat("x", 1<<17),
+			"wave.csv cannot be used, so nothing was started: line 3: it is longer", []string{"line 2: the reference must be"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := planOf(t, test.text)

@@ -47,14 +47,16 @@ func (c linkCommand) Run(ctx context.Context, a *app) error {
 		return of(c.Reference, err)
 	}
 	if view.Stage.Final() {
-		return &cliError{err: fmt.Errorf("%s takes nothing from an applicant any more: it is %s", c.Reference, view.Stage), next: "starter show " + c.Reference}
+		return &cliError{err: fmt.Errorf("%s takes nothing from an applicant any more: it is %s", c.Reference, view.Stage),
+			next: "starter show " + c.Reference}
 	}
 	var all []string
 	for _, e := range view.Entities {
 		all = append(all, e.ID)
 	}
 	if c.Entity != "" && !slices.Contains(all, c.Entity) {
-		return &cliError{err: fmt.Errorf("%s has no entity %s, %s", c.Reference, c.Entity, didYouMean(c.Entity, all)), next: "starter show " + c.Reference}
+		return &cliError{err: fmt.Errorf("%s has no entity %s, %s", c.Reference, c.Entity, didYouMean(c.Entity, all)),
+			next: "starter show " + c.Reference}
 	}
 	until := view.Until
 	if soon := a.out.clock().Add(c.Valid); c.Valid > 0 && soon.Before(until) {
@@ -65,7 +67,8 @@ func (c linkCommand) Run(ctx context.Context, a *app) error {
 	if a.out.json {
 		return a.out.value(made)
 	}
-	a.out.notef("whoever has this link can send images until %s; starter revoke-links %s ends it earlier", a.out.local(until), c.Reference)
+	a.out.notef("whoever has this link can send images until %s; starter revoke-links %s ends it earlier",
+		a.out.local(until), c.Reference)
 	a.out.printf("%s", made.URL)
 	return nil
 }
@@ -83,7 +86,8 @@ func (a *app) links() (base string, keys linktoken.Keys, err error) {
 		return "", keys, err
 	}
 	fail := func(name string, err error) (string, linktoken.Keys, error) {
-		return "", linktoken.Keys{}, &cliError{err: fmt.Errorf("%s cannot be used: %w", name, err), next: name + "=as-the-webhook-has-it starter …"}
+		return "", linktoken.Keys{}, &cliError{err: fmt.Errorf("%s cannot be used: %w", name, err), next: name +
+			"=as-the-webhook-has-it starter …"}
 	}
 	base, _, err = lookup.Value("KYC_PUBLIC_URL")
 	if err == nil && base == "" {

@@ -32,10 +32,11 @@ type row struct {
 	CustomerType kyc.CustomerType `json:"customerType"`
 	Until        time.Time        `json:"until,omitzero"` // zero once the case has ended
 	StartedAt    time.Time        `json:"startedAt"`
-	Run          string           `json:"run,omitempty"`    // what Temporal says, unless it is open or completed: paused, terminated, …
-	Broken       bool             `json:"broken,omitempty"` // ended in Temporal, without a result
-	Stuck        string           `json:"stuck,omitempty"`  // its workflow task keeps failing: one of workflows.StuckCauses
-	Next         string           `json:"next,omitempty"`   // what to do, where the case waits for a person here
+	// what Temporal says, unless it is open or completed: paused, terminated, …
+	Run    string `json:"run,omitempty"`
+	Broken bool   `json:"broken,omitempty"` // ended in Temporal, without a result
+	Stuck  string `json:"stuck,omitempty"`  // its workflow task keeps failing: one of workflows.StuckCauses
+	Next   string `json:"next,omitempty"`   // what to do, where the case waits for a person here
 }
 
 func (c listCommand) Run(ctx context.Context, a *app) error {
@@ -114,7 +115,8 @@ func (n *newest) add(e *workflow.WorkflowExecutionInfo) {
 
 // latest leaves out closed runs that another run came after, which a search by
 // stage does not find: it asks for all runs of these cases, once.
-func latest(ctx context.Context, caseClient cases.Client, among []*workflow.WorkflowExecutionInfo) ([]*workflow.WorkflowExecutionInfo, error) {
+func latest(ctx context.Context, caseClient cases.Client,
+	among []*workflow.WorkflowExecutionInfo) ([]*workflow.WorkflowExecutionInfo, error) {
 	var ids []string
 	for _, e := range among {
 		if !cases.RunStateOf(e.GetStatus()).Open() {
@@ -127,8 +129,9 @@ func latest(ctx context.Context, caseClient cases.Client, among []*workflow.Work
 	last := map[string]string{}
 	for some := range slices.Chunk(ids, 50) {
 		for page := []byte(nil); ; {
-			answer, err := caseClient.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{NextPageToken: page, PageSize: 500,
-				Query: fmt.Sprintf("WorkflowId IN (%s) AND ExecutionStatus != 'ContinuedAsNew'", strings.Join(some, ", "))})
+			answer, err := caseClient.Temporal.ListWorkflow(ctx,
+				&workflowservice.ListWorkflowExecutionsRequest{NextPageToken: page, PageSize: 500,
+					Query: fmt.Sprintf("WorkflowId IN (%s) AND ExecutionStatus != 'ContinuedAsNew'", strings.Join(some, ", "))})
 			if err != nil {
 				return nil, cases.TranslateError(ctx, err)
 			}

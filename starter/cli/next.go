@@ -24,7 +24,8 @@ var heldSteps = []heldStep{
 	{kyc.GroundStatus, "", "starter watch REF"}, // the case reads on by itself
 	{kyc.GroundOutcome, "", "starter watch REF"},
 	{kyc.HoldContradiction, "", "starter watch REF"},
-	{kyc.GroundRefused, "customerNotFound", anotherStart}, // with the right customer: docs/operations.md has the other causes
+	// with the right customer: docs/operations.md has the other causes
+	{kyc.GroundRefused, "customerNotFound", anotherStart},
 	{kyc.GroundRefused, "applicationNotFound", "starter withdraw REF, and then " + anotherStart},
 	{kyc.GroundRefused, "", "starter refresh REF"},
 }
@@ -98,7 +99,8 @@ func documentsCommand(reference, entity string) string {
 
 // dataCommand says what can be changed by API, and what cannot (C).
 func dataCommand(reference string) string {
-	return "change e-mail, addresses or phones with ConnectFi's POST /customer/update, or have PayGears change the rest; then starter refresh " + reference
+	return "change e-mail, addresses or phones with ConnectFi's POST /customer/update, or have PayGears change the rest; " +
+		"then starter refresh " + reference
 }
 
 func unpause(reference string) string {

@@ -17,7 +17,8 @@ import (
 func TestTheNextStepOfAHeldCaseIsTheRunbooks(t *testing.T) {
 	page, err := os.ReadFile("../../docs/operations.md")
 	require.NoError(t, err)
-	rows := regexp.MustCompile("(?m)^\\| `(\\w+)` \\| ([^|]*) \\| [^|]+ \\| ([^|]+) \\|$").FindAllStringSubmatch(string(page), -1)
+	rows := regexp.MustCompile("(?m)^\\| `(\\w+)` \\| ([^|]*) \\| [^|]+ \\| ([^|]+) \\|$").FindAllStringSubmatch(
+		string(page), -1)
 	require.Greater(t, len(rows), 7)
 	told := 0
 	for _, row := range rows {
@@ -26,7 +27,8 @@ func TestTheNextStepOfAHeldCaseIsTheRunbooks(t *testing.T) {
 			codes = [][]string{{"", ""}}
 		}
 		for _, code := range codes {
-			v := kyc.View{Reference: "REF", CustomerID: "CUSTOMER", Stage: kyc.Held, Ground: row[1], Refusal: &kyc.Refusal{Code: code[1]}}
+			v := kyc.View{Reference: "REF", CustomerID: "CUSTOMER", Stage: kyc.Held, Ground: row[1],
+				Refusal: &kyc.Refusal{Code: code[1]}}
 			for _, command := range regexp.MustCompile("starter [^,]+").FindAllString(nextCommand(v), -1) {
 				require.Contains(t, row[3], "`"+strings.TrimSpace(command)+"`", "%s %s", row[1], code[1])
 				told++
@@ -52,9 +54,12 @@ func TestACaseHeldForItsCustomerOffersAnotherStart(t *testing.T) {
 // A list says after its table what to do, once for each command; a row has its own
 // in JSON. What waits for others than those at this terminal has none.
 func TestAListNamesTheNextSteps(t *testing.T) {
-	rows := []row{{Reference: "A1", Stage: kyc.AwaitingDocuments}, {Reference: "A2", Stage: kyc.InReview}, {Reference: "A3", Stage: kyc.Held},
-		{Reference: "A4", Stage: kyc.AwaitingDocuments}, {Reference: "A5", Stage: kyc.AwaitingData}, {Reference: "A6", Stage: kyc.Held, Run: "terminated", Broken: true},
-		{Reference: "A7", Stage: kyc.InReview, Run: "paused"}, {Reference: "A8", Stage: kyc.InReview, Stuck: "panic"}, {Reference: "A9", Stage: kyc.AwaitingDocuments},
+	rows := []row{{Reference: "A1", Stage: kyc.AwaitingDocuments}, {Reference: "A2", Stage: kyc.InReview},
+		{Reference: "A3", Stage: kyc.Held},
+		{Reference: "A4", Stage: kyc.AwaitingDocuments}, {Reference: "A5", Stage: kyc.AwaitingData}, {Reference: "A6",
+			Stage: kyc.Held, Run: "terminated", Broken: true},
+		{Reference: "A7", Stage: kyc.InReview, Run: "paused"}, {Reference: "A8", Stage: kyc.InReview, Stuck: "panic"},
+		{Reference: "A9", Stage: kyc.AwaitingDocuments},
 		{Reference: "B1", Stage: kyc.Approved}, {Reference: "B2", Stage: kyc.Processing}, {Reference: "B3", Stage: kyc.Held}}
 	for i := range rows {
 		rows[i].Next = rows[i].next(rows[i].Reference)

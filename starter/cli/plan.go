@@ -53,7 +53,8 @@ func (c batchCommand) check(all iter.Seq2[line, error], common cases.StartOption
 		problems = append(problems, fmt.Errorf("and %d more", bad-problemsTold))
 		fallthrough
 	case bad > 0:
-		return nil, c.invalidFile(problems, "%d of the %d lines of %s cannot be used, so nothing was started", bad, p.lines, c.name())
+		return nil, c.invalidFile(problems, "%d of the %d lines of %s cannot be used, so nothing was started", bad, p.lines,
+			c.name())
 	case p.lines == 0:
 		return nil, c.invalidFile(nil, "%s names no customer", c.name())
 	}

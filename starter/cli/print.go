@@ -191,10 +191,12 @@ func (p printer) statusLines(v kyc.View) (lines []string) {
 		lines = append(lines, "application "+v.ApplicationID)
 	}
 	if v.Stage.Final() {
-		return append(lines, fmt.Sprintf("ended %s, %s after its start", p.local(v.EndedAt), formatDuration(v.EndedAt.Sub(v.StartedAt))))
+		return append(lines, fmt.Sprintf("ended %s, %s after its start", p.local(v.EndedAt),
+			formatDuration(v.EndedAt.Sub(v.StartedAt))))
 	}
 	return append(lines,
-		fmt.Sprintf("waits for %s until %s (in %s)", who(v.WaitingOn), p.local(v.Until), formatDuration(v.Until.Sub(p.clock()))),
+		fmt.Sprintf("waits for %s until %s (in %s)", who(v.WaitingOn), p.local(v.Until),
+			formatDuration(v.Until.Sub(p.clock()))),
 		"then "+v.OnDeadline)
 }
 

@@ -30,7 +30,8 @@ func paper(out *bytes.Buffer) printer {
 func business(status kyc.Status) kyc.View {
 	c := kyc.New("B1", company, kyc.DefaultPolicy(), started)
 	c.Apply(kyc.StatusReceived{At: started.Add(time.Second), Reading: kyc.Snapshot{ApplicationID: "iapp_1", Status: status,
-		Entities: []kyc.EntitySnapshot{{ID: rep, Status: status}, {ID: company, IsCustomer: true, Status: "completed", Outcome: "approved"}}}})
+		Entities: []kyc.EntitySnapshot{{ID: rep, Status: status}, {ID: company, IsCustomer: true, Status: "completed",
+			Outcome: "approved"}}}})
 	return c.View()
 }
 
@@ -131,7 +132,8 @@ func TestSpan(t *testing.T) {
 }
 
 func TestNearest(t *testing.T) {
-	for word, want := range map[string]string{"aproved": "approved", "HELD": "held", "deneid": "denied", "xyz": "", "": "", "in-review": "in_review", "approved": ""} {
+	for word, want := range map[string]string{"aproved": "approved", "HELD": "held", "deneid": "denied", "xyz": "", "": "",
+		"in-review": "in_review", "approved": ""} {
 		require.Equal(t, want, nearest(word, []string{"approved", "held", "denied", "in_review"}), word)
 	}
 }
@@ -196,7 +198,8 @@ func TestTheSameImagesAreTheSameSubmission(t *testing.T) {
 	require.NotEqual(t, one, id(rep, "license", swapped))
 }
 
-// ConnectFi's API changes e-mail, addresses and phones only (C): whoever waits for data must read what is left to PayGears.
+// ConnectFi's API changes e-mail, addresses and phones only (C): whoever waits for data must read what is left to
+// PayGears.
 func TestAwaitedDataSaysWhoCanChangeIt(t *testing.T) {
 	c := kyc.New("A1", "cstap_6reGTr3k8vpAu8uFV7EdiN", kyc.DefaultPolicy(), started)
 	c.Apply(kyc.StatusReceived{At: started, Reading: kyc.Snapshot{ApplicationID: "iapp_1", Status: "data_request",

@@ -65,7 +65,10 @@ func (w *clockTransport) ask(ctx context.Context, method, address, body string) 
 	if err != nil {
 		return probeResponse{err: errors.New("it is no address")}
 	}
-	c := http.Client{Transport: w, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	c := http.Client{Transport: w, CheckRedirect: func(*http.Request,
+		[]*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
 	answer, err := c.Do(r)
 	if err != nil {
 		if about, ok := errors.AsType[*url.Error](err); ok {

@@ -128,27 +128,34 @@ func (a *app) explain(ctx context.Context, err error) error {
 	case isEnded && about != nil:
 		return p(reset(reference), "%s %s: its reference is used up, unless it is reset", reference, ended)
 	case isPaused && about != nil:
-		return p(unpause(reference), "%s is paused in Temporal%s%s", reference, a.byWhom(paused), a.describeState(ctx, reference))
+		return p(unpause(reference), "%s is paused in Temporal%s%s", reference, a.byWhom(paused),
+			a.describeState(ctx, reference))
 	case isStuck && about != nil:
-		return p(stuck.Cause.WayOn(reference), "%s is stuck (attempt %d): %s%s", reference, stuck.Attempt, stuck.Cause.Sentence(), a.describeState(ctx, reference))
+		return p(stuck.Cause.WayOn(reference), "%s is stuck (attempt %d): %s%s", reference, stuck.Attempt,
+			stuck.Cause.Sentence(), a.describeState(ctx, reference))
 	case errors.Is(err, cases.ErrUnanswered) && about != nil:
 		return p("starter watch "+reference, "%s has it, and ConnectFi has not answered yet; it goes on asking", reference)
 	case errors.Is(err, cases.ErrNoWorker) && about != nil:
 		return p("go run ./worker", "no worker is up to answer for %s%s", reference, a.describeState(ctx, reference))
 	case errors.Is(err, cases.ErrBusy) && about != nil:
-		return p("starter watch "+reference, "a worker is up, and ConnectFi has not answered it for %s yet: what was asked goes on%s", reference, a.describeState(ctx, reference))
+		return p("starter watch "+reference,
+			"a worker is up, and ConnectFi has not answered it for %s yet: what was asked goes on%s", reference,
+			a.describeState(ctx, reference))
 	case errors.Is(err, cases.ErrUnavailable):
 		return p(show, "Temporal cannot take this now (%s): try again in a moment", because(err))
 	case errors.Is(err, cases.ErrNoAnswer) && about != nil:
 		return p(show, "Temporal did not answer for %s in time: what was asked may still happen", reference)
 	case isAway:
-		return p("go run ./dev", "Temporal does not answer at %s (%s): start everything, or set TEMPORAL_ADDRESS", away.Address, away.Reason())
+		return p("go run ./dev", "Temporal does not answer at %s (%s): start everything, or set TEMPORAL_ADDRESS",
+			away.Address, away.Reason())
 	case isNamespace:
-		return p("starter setup", "Temporal has no namespace %q: have it created, or set TEMPORAL_NAMESPACE", namespace.Namespace)
+		return p("starter setup", "Temporal has no namespace %q: have it created, or set TEMPORAL_NAMESPACE",
+			namespace.Namespace)
 	case isDenied:
 		return p("TEMPORAL_API_KEY_FILE=… starter …", "Temporal refuses these credentials for the namespace")
 	case isInvalid:
-		return p("starter setup", "Temporal refuses this, which mostly means that the namespace has not been prepared: %s", invalid.Message)
+		return p("starter setup", "Temporal refuses this, which mostly means that the namespace has not been prepared: %s",
+			invalid.Message)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, cases.ErrNoAnswer):
 		return p("go run ./dev", "Temporal did not answer in time")
 	}
@@ -157,7 +164,8 @@ func (a *app) explain(ctx context.Context, err error) error {
 
 // reset is how a case goes on that was ended in Temporal.
 func reset(reference string) string {
-	return "temporal workflow reset --workflow-id " + workflows.ID(reference) + " --type LastWorkflowTask --reason …, or another reference"
+	return "temporal workflow reset --workflow-id " + workflows.ID(reference) +
+		" --type LastWorkflowTask --reason …, or another reference"
 }
 
 func (a *app) byWhom(p *cases.PausedError) (text string) {

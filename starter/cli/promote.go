@@ -40,16 +40,21 @@ func (p *setupRun) promote(ctx context.Context, deployment string) {
 		if err := checkPollers(ctx, handle, build); err != nil {
 			return err
 		}
-		_, err = handle.SetCurrentVersion(ctx, client.WorkerDeploymentSetCurrentVersionOptions{BuildID: build, ConflictToken: d.ConflictToken})
+		_, err = handle.SetCurrentVersion(ctx, client.WorkerDeploymentSetCurrentVersionOptions{BuildID: build,
+			ConflictToken: d.ConflictToken})
 		return err
 	})
 	absent, isAbsent := errors.AsType[*versionNotReadyError](err)
 	switch {
 	case isAbsent:
-		p.add(checkResult{check, notDone, absent.says, fmt.Sprintf("start a worker of build %s with KYC_DEPLOYMENT=%s, and starter setup --promote %s --wait 2m", build, deployment, build)})
+		p.add(checkResult{check, notDone, absent.says,
+			fmt.Sprintf("start a worker of build %s with KYC_DEPLOYMENT=%s, and starter setup --promote %s --wait 2m", build,
+				deployment, build)})
 	case err != nil:
-		p.refused(check, "promote "+build, err, fmt.Sprintf("temporal worker deployment set-current-version --namespace %s --deployment-name %s --build-id %s, with write access to the namespace",
-			p.namespace, deployment, build))
+		p.refused(check, "promote "+build, err,
+			fmt.Sprintf("temporal worker deployment set-current-version --namespace %s --deployment-name %s --build-id %s, "+
+				"with write access to the namespace",
+				p.namespace, deployment, build))
 	case was == build:
 		p.add(checkResult{check, alreadyThere, build + " is the current version", ""})
 	case was == "":
@@ -81,7 +86,8 @@ func checkPollers(ctx context.Context, handle client.WorkerDeploymentHandle, bui
 		without = slices.DeleteFunc(without, func(name string) bool { return name == queue.Name })
 	}
 	if len(without) > 0 {
-		return &versionNotReadyError{fmt.Sprintf("the worker of build %s does not poll %s yet", build, strings.Join(without, " and "))}
+		return &versionNotReadyError{fmt.Sprintf("the worker of build %s does not poll %s yet", build,
+			strings.Join(without, " and "))}
 	}
 	return nil
 }

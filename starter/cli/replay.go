@@ -85,7 +85,8 @@ func (c replayCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	g := &replayRun{keyset: keyset, report: report{Build: telemetry.Version, Breaks: []failure{}, Unopened: []failure{}, Endless: []failure{}}, told: a.out.clock(), out: a.out}
+	g := &replayRun{keyset: keyset, report: report{Build: telemetry.Version, Breaks: []failure{}, Unopened: []failure{},
+		Endless: []failure{}}, told: a.out.clock(), out: a.out}
 	switch {
 	case c.File != "":
 		err = g.file(c.File)
@@ -115,7 +116,8 @@ type replayRun struct {
 
 func (g *replayRun) file(name string) error {
 	again := func(err error, format string, args ...any) error {
-		return &cliError{err: fmt.Errorf(format+": %w", append(args, err)...), next: "temporal workflow show --workflow-id kyc-REFERENCE --output json > " + name}
+		return &cliError{err: fmt.Errorf(format+": %w", append(args, err)...),
+			next: "temporal workflow show --workflow-id kyc-REFERENCE --output json > " + name}
 	}
 	file, err := os.Open(name)
 	if err != nil {
@@ -192,7 +194,8 @@ func (g *replayRun) replayOne(e workflow.Execution, h *history.History) {
 	divergence, isDivergence := errors.AsType[*replay.NonDeterminismError](err)
 	switch {
 	case isDivergence:
-		v.EventID, v.EventType, v.Reason = divergence.Event.GetEventId(), divergence.Event.GetEventType().String(), divergence.Reason
+		v.EventID, v.EventType, v.Reason = divergence.Event.GetEventId(), divergence.Event.GetEventType().String(),
+			divergence.Reason
 	case err != nil:
 		v.Reason = err.Error()
 	}
@@ -278,7 +281,8 @@ func (p printer) report(r report) error {
 		}
 		p.printf("")
 	}
-	p.printf("%d of %d histories replay on build %s (%d of cases, %d of notifiers)", r.Replayed, r.Histories, r.Build, r.Cases, r.Histories-r.Cases)
+	p.printf("%d of %d histories replay on build %s (%d of cases, %d of notifiers)", r.Replayed, r.Histories, r.Build,
+		r.Cases, r.Histories-r.Cases)
 	return nil
 }
 
@@ -287,18 +291,22 @@ func (g *replayRun) verdict(c replayCommand) error {
 	switch r := g.report; {
 	case len(r.Breaks) > 0:
 		return &cliError{next: "temporal workflow show --workflow-id " + r.Breaks[0].ID,
-			err: fmt.Errorf("%d of %d would be stuck on build %s, so do not deploy it: have it do for them what the old build does, behind workflow.GetVersion, or pin them to the old build (docs/operations.md)",
+			err: fmt.Errorf("%d of %d would be stuck on build %s, so do not deploy it: have it do for them what the old build "+
+				"does, behind workflow.GetVersion, or pin them to the old build (docs/operations.md)",
 				len(r.Breaks), r.Histories, r.Build)}
 	case len(r.Endless) > 0:
 		return &cliError{next: "temporal workflow show --workflow-id " + r.Endless[0].ID,
-			err: fmt.Errorf("%d of %d never come to an end on build %s: its workflow code goes round on what their last events say; do not deploy it, mend that loop, or terminate and restart the case (docs/operations.md)",
+			err: fmt.Errorf("%d of %d never come to an end on build %s: its workflow code goes round on what their last events "+
+				"say; do not deploy it, mend that loop, or terminate and restart the case (docs/operations.md)",
 				len(r.Endless), r.Histories, r.Build)}
 	case len(r.Unopened) > 0 && c.File != "":
 		return &cliError{next: "KYC_KEYSET_FILE=the-file-that-the-worker-reads starter replay --file " + c.File,
-			err: errors.New("the history does not open, so nobody knows whether it replays: give the worker's keyset, and a history that was downloaded encrypted")}
+			err: errors.New("the history does not open, so nobody knows whether it replays: give the worker's keyset, and a " +
+				"history that was downloaded encrypted")}
 	case len(r.Unopened) > 0:
 		return &cliError{next: "KYC_KEYSET_FILE=the-file-that-the-worker-reads starter replay …",
-			err: fmt.Errorf("%d of %d do not open with this KYC_KEYSET, so nobody knows whether they replay", len(r.Unopened), r.Histories)}
+			err: fmt.Errorf("%d of %d do not open with this KYC_KEYSET, so nobody knows whether they replay", len(r.Unopened),
+				r.Histories)}
 	}
 	return nil
 }

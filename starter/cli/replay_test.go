@@ -56,7 +56,8 @@ func archived(t *testing.T) *archive {
 	for _, path := range paths {
 		id, run, _ := strings.Cut(strings.TrimSuffix(filepath.Base(path), ".json"), ".")
 		a.histories[id+"/"+run] = golden(t, path)
-		a.all = append(a.all, &workflow.WorkflowExecutionInfo{Execution: &common.WorkflowExecution{WorkflowId: id, RunId: run}})
+		a.all = append(a.all, &workflow.WorkflowExecutionInfo{Execution: &common.WorkflowExecution{WorkflowId: id,
+			RunId: run}})
 	}
 	require.Greater(t, len(a.all), 25)
 	a.address = listen(t, a)
@@ -72,7 +73,8 @@ func golden(t *testing.T, path string) *history.History {
 	return h
 }
 
-func (a *archive) GetSystemInfo(context.Context, *workflowservice.GetSystemInfoRequest) (*workflowservice.GetSystemInfoResponse, error) {
+func (a *archive) GetSystemInfo(context.Context,
+	*workflowservice.GetSystemInfoRequest) (*workflowservice.GetSystemInfoResponse, error) {
 	return &workflowservice.GetSystemInfoResponse{}, nil
 }
 
@@ -85,7 +87,8 @@ func page(token []byte, size, all int) (from, to int, next []byte) {
 	return from, to, next
 }
 
-func (a *archive) ListWorkflowExecutions(_ context.Context, r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+func (a *archive) ListWorkflowExecutions(_ context.Context,
+	r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.listed = append(a.listed, r.GetQuery())
@@ -93,7 +96,8 @@ func (a *archive) ListWorkflowExecutions(_ context.Context, r *workflowservice.L
 	return &workflowservice.ListWorkflowExecutionsResponse{Executions: a.all[from:to], NextPageToken: next}, nil
 }
 
-func (a *archive) GetWorkflowExecutionHistory(_ context.Context, r *workflowservice.GetWorkflowExecutionHistoryRequest) (*workflowservice.GetWorkflowExecutionHistoryResponse, error) {
+func (a *archive) GetWorkflowExecutionHistory(_ context.Context,
+	r *workflowservice.GetWorkflowExecutionHistoryRequest) (*workflowservice.GetWorkflowExecutionHistoryResponse, error) {
 	a.mu.Lock()
 	a.under++
 	a.most = max(a.most, a.under)
@@ -111,14 +115,16 @@ func (a *archive) GetWorkflowExecutionHistory(_ context.Context, r *workflowserv
 		return nil, status.Error(codes.NotFound, "no such workflow")
 	}
 	from, to, next := page(r.GetNextPageToken(), 5, len(h.Events))
-	return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &history.History{Events: h.Events[from:to]}, NextPageToken: next}, nil
+	return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &history.History{Events: h.Events[from:to]},
+		NextPageToken: next}, nil
 }
 
 func (a *archive) run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	code = cli.Run(t.Context(), args, strings.NewReader(""), &out, &errs, func(name string) (string, bool) {
-		value, ok := map[string]string{"TEMPORAL_ADDRESS": a.address, "TEMPORAL_CONFIG_FILE": os.DevNull, "KYC_KEYSET": a.keyset}[name]
+		value, ok := map[string]string{"TEMPORAL_ADDRESS": a.address, "TEMPORAL_CONFIG_FILE": os.DevNull,
+			"KYC_KEYSET": a.keyset}[name]
 		return value, ok
 	})
 	return code, out.String(), errs.String()
@@ -144,7 +150,8 @@ func TestOpenCasesReplay(t *testing.T) {
 	a := archived(t)
 	code, out, errs := a.run(t, "replay", "--open")
 	require.Zero(t, code, "%s%s", out, errs)
-	require.Equal(t, fmt.Sprintf("%[1]d of %[1]d histories replay on build %[2]s (%[3]d of cases, 3 of notifiers)\n", len(a.all), telemetry.Version, len(a.all)-3), out)
+	require.Equal(t, fmt.Sprintf("%[1]d of %[1]d histories replay on build %[2]s (%[3]d of cases, 3 of notifiers)\n",
+		len(a.all), telemetry.Version, len(a.all)-3), out)
 	require.Empty(t, errs)
 	require.Greater(t, len(a.listed), 4, "page after page")
 	require.Equal(t, "WorkflowType IN ('KYC', 'KYCNotify') AND CloseTime IS NULL", a.listed[0])
@@ -160,12 +167,16 @@ func TestWhatWouldBreakIsNamed(t *testing.T) {
 	require.Len(t, lines, 6, out)
 	flat := func(i int) string { return strings.Join(strings.Fields(lines[i]), " ") }
 	require.Equal(t, "ID EVENT TYPE REASON", flat(0))
-	says := "[TMPRL1100] nondeterministic workflow: history event is ActivityTaskScheduled Other, replay command is ScheduleActivityTask "
+	says := "[TMPRL1100] nondeterministic workflow: history event is ActivityTaskScheduled Other, replay command is " +
+		"ScheduleActivityTask "
 	require.Equal(t, fmt.Sprintf("kyc-notify-notified %d ActivityTaskScheduled ", notified)+says+"Notify", flat(1))
 	require.Equal(t, fmt.Sprintf("kyc-withdrawn %d ActivityTaskScheduled ", withdrawn)+says+"Identify", flat(2))
-	require.Equal(t, fmt.Sprintf("%d of %d histories replay on build %s (%d of cases, 3 of notifiers)", len(a.all)-2, len(a.all), telemetry.Version, len(a.all)-3), lines[4])
-	require.Equal(t, fmt.Sprintf("starter: 2 of %d would be stuck on build ", len(a.all))+telemetry.Version+", so do not deploy it: have it do for them what the old build does, "+
-		"behind workflow.GetVersion, or pin them to the old build (docs/operations.md)\ntry: temporal workflow show --workflow-id kyc-notify-notified\n", errs)
+	require.Equal(t, fmt.Sprintf("%d of %d histories replay on build %s (%d of cases, 3 of notifiers)", len(a.all)-2,
+		len(a.all), telemetry.Version, len(a.all)-3), lines[4])
+	require.Equal(t, fmt.Sprintf("starter: 2 of %d would be stuck on build ", len(a.all))+telemetry.Version+
+		", so do not deploy it: have it do for them what the old build does, "+
+		"behind workflow.GetVersion, or pin them to the old build (docs/operations.md)\ntry: temporal workflow show "+
+		"--workflow-id kyc-notify-notified\n", errs)
 
 	code, out, errs = a.run(t, "replay", "--open", "--json")
 	require.Equal(t, 1, code)
@@ -177,7 +188,8 @@ func TestWhatWouldBreakIsNamed(t *testing.T) {
 		}
 	}
 	require.NoError(t, json.Unmarshal([]byte(out), &report))
-	require.Equal(t, []int{len(a.all), len(a.all) - 3, len(a.all) - 2, 2, 0}, []int{report.Histories, report.Cases, report.Replayed, len(report.Breaks), len(report.Unopened)})
+	require.Equal(t, []int{len(a.all), len(a.all) - 3, len(a.all) - 2, 2, 0}, []int{report.Histories, report.Cases,
+		report.Replayed, len(report.Breaks), len(report.Unopened)})
 	require.Equal(t, "kyc-withdrawn", report.Breaks[1].ID)
 	require.EqualValues(t, 6, report.Breaks[1].EventID)
 	require.Contains(t, errs, fmt.Sprintf(`"error":"2 of %d would be stuck`, len(a.all)))
@@ -191,9 +203,11 @@ func TestWhatDoesNotOpenIsNotIncompatible(t *testing.T) {
 	a.keyset = text
 	code, out, errs := a.run(t, "replay", "--open")
 	require.Equal(t, 1, code)
-	require.Regexp(t, `(?m)^kyc-withdrawn +1 +WorkflowExecutionStarted +.* it was sealed with key \d+, which is not among them$`, out)
+	require.Regexp(t, `(?m)^kyc-withdrawn +1 +WorkflowExecutionStarted +.* it was sealed with key \d+, which is not `+
+		`among them$`, out)
 	require.Contains(t, out, fmt.Sprintf("\n0 of %d histories replay on build ", len(a.all)))
-	require.Equal(t, fmt.Sprintf("starter: %[1]d of %[1]d do not open with this KYC_KEYSET, so nobody knows whether they replay\n"+
+	require.Equal(t, fmt.Sprintf("starter: %[1]d of %[1]d do not open with this KYC_KEYSET, so nobody knows whether they "+
+		"replay\n"+
 		"try: KYC_KEYSET_FILE=the-file-that-the-worker-reads starter replay …\n", len(a.all)), errs)
 	require.NotContains(t, errs+out, "stuck")
 }
@@ -222,7 +236,8 @@ func TestWhatCannotBeReadPassesNoBuild(t *testing.T) {
 
 func TestOneCaseAndItsNotifierReplay(t *testing.T) {
 	a := archived(t)
-	for reference, says := range map[string]string{"notified": "2 of 2 histories replay on build " + telemetry.Version + " (1 of cases, 1 of notifiers)\n",
+	for reference, says := range map[string]string{"notified": "2 of 2 histories replay on build " + telemetry.Version +
+		" (1 of cases, 1 of notifiers)\n",
 		"individualdeny": "1 of 1 histories replay on build " + telemetry.Version + " (1 of cases, 0 of notifiers)\n"} {
 		code, out, errs := a.run(t, "replay", reference)
 		require.Zero(t, code, errs)
@@ -245,7 +260,8 @@ func TestAFileReplays(t *testing.T) {
 	var indented bytes.Buffer
 	require.NoError(t, json.Indent(&indented, stored, "", "  "))
 	for name, text := range map[string][]byte{"on a line": stored, "on many": indented.Bytes(),
-		"as older tools name events": bytes.ReplaceAll(stored, []byte("EVENT_TYPE_WORKFLOW_EXECUTION_STARTED"), []byte("WorkflowExecutionStarted"))} {
+		"as older tools name events": bytes.ReplaceAll(stored, []byte("EVENT_TYPE_WORKFLOW_EXECUTION_STARTED"),
+			[]byte("WorkflowExecutionStarted"))} {
 		write(text)
 		code, out, errs := a.run(t, "replay", "--file", file)
 		require.Zero(t, code, "%s: %s%s", name, out, errs)
@@ -257,13 +273,15 @@ func TestAFileReplays(t *testing.T) {
 	require.Regexp(t, `(?m)^kyc-withdrawn +6 +ActivityTaskScheduled +`, out)
 	require.Contains(t, errs, "try: temporal workflow show --workflow-id kyc-withdrawn\n")
 
-	write(bytes.ReplaceAll(stored, []byte(`"YmluYXJ5L2VuY3J5cHRlZA=="`), []byte(`"anNvbi9wbGFpbg=="`))) // as a codec endpoint decodes it
+	// as a codec endpoint decodes it
+	write(bytes.ReplaceAll(stored, []byte(`"YmluYXJ5L2VuY3J5cHRlZA=="`), []byte(`"anNvbi9wbGFpbg=="`)))
 	code, out, errs = a.run(t, "replay", "--file", file)
 	require.Equal(t, 1, code)
 	require.Contains(t, out, "it was never sealed")
 	require.Contains(t, errs, "a history that was downloaded encrypted")
 
-	for text, says := range map[string]string{"{": "is no history as JSON", "{}": "it does not begin with a start", `{"events":[{"eventId":"1"}]}`: "it does not begin with a start"} {
+	for text, says := range map[string]string{"{": "is no history as JSON", "{}": "it does not begin with a start",
+		`{"events":[{"eventId":"1"}]}`: "it does not begin with a start"} {
 		write([]byte(text))
 		code, _, errs = a.run(t, "replay", "--file", file)
 		require.Equal(t, 1, code)
@@ -280,7 +298,8 @@ func TestHalfALifeReplays(t *testing.T) {
 	a := archived(t)
 	whole := a.histories["kyc-notified/1"]
 	for n, event := range whole.Events {
-		if slices.Contains([]enums.EventType{enums.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED, enums.EVENT_TYPE_WORKFLOW_TASK_STARTED}, event.GetEventType()) {
+		if slices.Contains([]enums.EventType{enums.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED,
+			enums.EVENT_TYPE_WORKFLOW_TASK_STARTED}, event.GetEventType()) {
 			a.histories["kyc-notified/1"] = &history.History{Events: whole.Events[:n+1]}
 			code, out, errs := a.run(t, "replay", "notified")
 			require.Zero(t, code, "up to event %d: %s%s", n+1, out, errs)

@@ -106,7 +106,8 @@ func (t summary) tried() int { return t.Started + t.Found + t.Conflict + t.Ended
 // progress is how far it is, after so long.
 func (t summary) progress(after time.Duration) string {
 	perSecond := float64(t.tried()) / after.Seconds()
-	text := fmt.Sprintf("%d/%d · %.1f a second · %d failed", t.Lines-t.Left, t.Lines, perSecond, t.Failed+t.Ended+t.Conflict)
+	text := fmt.Sprintf("%d/%d · %.1f a second · %d failed", t.Lines-t.Left, t.Lines, perSecond,
+		t.Failed+t.Ended+t.Conflict)
 	if perSecond > 0 {
 		text += " · " + formatDuration(time.Duration(float64(t.Left)/perSecond*float64(time.Second))) + " left"
 	}
@@ -122,7 +123,8 @@ func (p printer) tally(t summary) error {
 	for _, more := range []struct {
 		n    int
 		what string
-	}{{t.Earlier, "done before"}, {t.Conflict, "in conflict"}, {t.Ended, "ended in Temporal"}, {t.Failed, "failed"}, {t.Left, "left"}} {
+	}{{t.Earlier, "done before"}, {t.Conflict, "in conflict"}, {t.Ended, "ended in Temporal"}, {t.Failed, "failed"},
+		{t.Left, "left"}} {
 		if more.n > 0 {
 			text += fmt.Sprintf(", %d %s", more.n, more.what)
 		}

@@ -26,8 +26,9 @@ type setupCommand struct {
 }
 
 const (
-	minRetention       = 24 * time.Hour  // Temporal's own least
-	propagationTimeout = 2 * time.Minute // what was written is known to all of Temporal: its slowest cache is read anew every minute
+	minRetention = 24 * time.Hour // Temporal's own least
+	// what was written is known to all of Temporal: its slowest cache is read anew every minute
+	propagationTimeout = 2 * time.Minute
 	pause              = time.Second
 )
 
@@ -54,7 +55,8 @@ func (c setupCommand) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	if c.Promote != "" && deployment == "" {
-		return &cliError{err: errors.New("KYC_DEPLOYMENT is not set: it names the worker deployment whose version is promoted"), code: exitUsage,
+		return &cliError{err: errors.New(
+			"KYC_DEPLOYMENT is not set: it names the worker deployment whose version is promoted"), code: exitUsage,
 			next: "KYC_DEPLOYMENT=kyc starter setup --promote " + c.Promote}
 	}
 	options := temporalclient.Options{Lookup: lookup, Logger: slog.New(slog.DiscardHandler)}
@@ -62,7 +64,8 @@ func (c setupCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	p := &setupRun{findings: findings{out: a.out}, command: c, namespace: name, cloud: onCloud(address), until: time.Now().Add(c.Wait)}
+	p := &setupRun{findings: findings{out: a.out}, command: c, namespace: name, cloud: onCloud(address),
+		until: time.Now().Add(c.Wait)}
 	if p.temporal, err = p.dial(ctx, options); err != nil {
 		return err
 	}
@@ -108,12 +111,14 @@ func (p *setupRun) prepareNamespace(ctx context.Context) bool {
 			return p.prepareRetention(ctx, check, is.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration())
 		}
 		if !missing(err) {
-			p.refused(check, "see it", err, p.byHand("temporal operator namespace describe --namespace %s", "tcld namespace get --namespace %s", p.namespace))
+			p.refused(check, "see it", err, p.byHand("temporal operator namespace describe --namespace %s",
+				"tcld namespace get --namespace %s", p.namespace))
 			return forbidden(err)
 		}
 		err = p.retryUntil(ctx, p.until, isTransient, func(ctx context.Context) error {
 			_, err := p.temporal.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
-				Namespace: p.namespace, Description: "KYC and KYB cases", WorkflowExecutionRetentionPeriod: durationpb.New(p.command.Retention)})
+				Namespace: p.namespace, Description: "KYC and KYB cases", WorkflowExecutionRetentionPeriod: durationpb.New(
+					p.command.Retention)})
 			return err
 		})
 		if _, ok := errors.AsType[*serviceerror.NamespaceAlreadyExists](err); ok {
@@ -122,14 +127,17 @@ func (p *setupRun) prepareNamespace(ctx context.Context) bool {
 		if err != nil {
 			short, _, _ := strings.Cut(p.namespace, ".") // Temporal Cloud adds the account behind it
 			p.refused(check, "create it", err, map[bool]string{
-				false: fmt.Sprintf("temporal operator namespace create --namespace %s --retention %s, as an admin of Temporal", p.namespace, hours(p.command.Retention)),
-				true: fmt.Sprintf("tcld namespace create --namespace %s --region YOUR-REGION --retention-days %d, or \"Create Namespace\" in the Temporal Cloud UI, as a developer of the account; then this again",
+				false: fmt.Sprintf("temporal operator namespace create --namespace %s --retention %s, as an admin of Temporal",
+					p.namespace, hours(p.command.Retention)),
+				true: fmt.Sprintf("tcld namespace create --namespace %s --region YOUR-REGION --retention-days %d, or \"Create "+
+					"Namespace\" in the Temporal Cloud UI, as a developer of the account; then this again",
 					short, days(p.command.Retention)),
 			}[p.cloud])
 			return false
 		}
 		// Its other services learn of it some seconds later.
-		if err := p.retryUntil(ctx, time.Now().Add(propagationTimeout), isNotPropagated, func(ctx context.Context) error { return p.countable(ctx, "") }); err != nil {
+		if err := p.retryUntil(ctx, time.Now().Add(propagationTimeout), isNotPropagated,
+			func(ctx context.Context) error { return p.countable(ctx, "") }); err != nil {
 			p.refused(check, "use it although it was created", err, "starter setup --wait 2m")
 			return false
 		}
@@ -140,7 +148,8 @@ func (p *setupRun) prepareNamespace(ctx context.Context) bool {
 
 func (p *setupRun) described(ctx context.Context) (d *workflowservice.DescribeNamespaceResponse, err error) {
 	err = p.retryUntil(ctx, p.until, isTransient, func(ctx context.Context) error {
-		d, err = p.temporal.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: p.namespace})
+		d, err = p.temporal.WorkflowService().DescribeNamespace(ctx,
+			&workflowservice.DescribeNamespaceRequest{Namespace: p.namespace})
 		return err
 	})
 	return d, err
@@ -154,24 +163,29 @@ func (p *setupRun) prepareRetention(ctx context.Context, check string, is time.D
 		return true
 	}
 	err := p.retryUntil(ctx, p.until, isTransient, func(ctx context.Context) error {
-		_, err := p.temporal.WorkflowService().UpdateNamespace(ctx, &workflowservice.UpdateNamespaceRequest{Namespace: p.namespace,
-			Config: &namespace.NamespaceConfig{WorkflowExecutionRetentionTtl: durationpb.New(p.command.Retention)}})
+		_, err := p.temporal.WorkflowService().UpdateNamespace(ctx,
+			&workflowservice.UpdateNamespaceRequest{Namespace: p.namespace,
+				Config: &namespace.NamespaceConfig{WorkflowExecutionRetentionTtl: durationpb.New(p.command.Retention)}})
 		return err
 	})
 	if err != nil {
-		p.refused(check, fmt.Sprintf("keep closed cases for %s, where it is %s,", formatDuration(p.command.Retention), formatDuration(is)), err,
+		p.refused(check, fmt.Sprintf("keep closed cases for %s, where it is %s,", formatDuration(p.command.Retention),
+			formatDuration(is)), err,
 			longerRetention(p.namespace, p.command.Retention, p.cloud))
 		return true
 	}
-	p.add(checkResult{check, changed, fmt.Sprintf("closed cases stay for %s now; it was %s", formatDuration(p.command.Retention), formatDuration(is)), ""})
+	p.add(checkResult{check, changed, fmt.Sprintf("closed cases stay for %s now; it was %s",
+		formatDuration(p.command.Retention), formatDuration(is)), ""})
 	return true
 }
 
 func longerRetention(namespace string, retention time.Duration, cloud bool) string {
 	if cloud {
-		return fmt.Sprintf("tcld namespace retention set --namespace %s --retention-days %d, or \"Retention Policy\" of the namespace in the Temporal Cloud UI, as its admin", namespace, days(retention))
+		return fmt.Sprintf("tcld namespace retention set --namespace %s --retention-days %d, or \"Retention Policy\" of the "+
+			"namespace in the Temporal Cloud UI, as its admin", namespace, days(retention))
 	}
-	return fmt.Sprintf("temporal operator namespace update --namespace %s --retention %s, as an admin of the namespace", namespace, hours(retention))
+	return fmt.Sprintf("temporal operator namespace update --namespace %s --retention %s, as an admin of the namespace",
+		namespace, hours(retention))
 }
 
 // refused is what Temporal did not let us do, with who may do it and how.
@@ -199,7 +213,8 @@ func onCloud(address string) bool {
 
 // retryUntil makes one bounded call after the other for as long as it fails in a
 // way that may pass.
-func (p *setupRun) retryUntil(ctx context.Context, until time.Time, passes func(error) bool, call func(context.Context) error) error {
+func (p *setupRun) retryUntil(ctx context.Context, until time.Time, passes func(error) bool,
+	call func(context.Context) error) error {
 	for {
 		bounded, cancel := context.WithTimeout(ctx, answerWithin)
 		err := call(bounded)

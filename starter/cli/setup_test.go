@@ -36,29 +36,35 @@ type guarded struct {
 
 var denied = status.Error(codes.PermissionDenied, "Request unauthorized.")
 
-func (g *guarded) GetSystemInfo(context.Context, *workflowservice.GetSystemInfoRequest) (*workflowservice.GetSystemInfoResponse, error) {
+func (g *guarded) GetSystemInfo(context.Context,
+	*workflowservice.GetSystemInfoRequest) (*workflowservice.GetSystemInfoResponse, error) {
 	return &workflowservice.GetSystemInfoResponse{}, nil
 }
 
-func (g *guarded) DescribeNamespace(context.Context, *workflowservice.DescribeNamespaceRequest) (*workflowservice.DescribeNamespaceResponse, error) {
+func (g *guarded) DescribeNamespace(context.Context,
+	*workflowservice.DescribeNamespaceRequest) (*workflowservice.DescribeNamespaceResponse, error) {
 	switch {
 	case g.hidden:
 		return nil, denied
 	case g.retention == 0:
 		return nil, status.Error(codes.NotFound, "no such namespace")
 	}
-	return &workflowservice.DescribeNamespaceResponse{Config: &namespace.NamespaceConfig{WorkflowExecutionRetentionTtl: durationpb.New(g.retention)}}, nil
+	return &workflowservice.DescribeNamespaceResponse{Config: &namespace.NamespaceConfig{
+		WorkflowExecutionRetentionTtl: durationpb.New(g.retention)}}, nil
 }
 
-func (g *guarded) RegisterNamespace(context.Context, *workflowservice.RegisterNamespaceRequest) (*workflowservice.RegisterNamespaceResponse, error) {
+func (g *guarded) RegisterNamespace(context.Context,
+	*workflowservice.RegisterNamespaceRequest) (*workflowservice.RegisterNamespaceResponse, error) {
 	return nil, denied
 }
 
-func (g *guarded) UpdateNamespace(context.Context, *workflowservice.UpdateNamespaceRequest) (*workflowservice.UpdateNamespaceResponse, error) {
+func (g *guarded) UpdateNamespace(context.Context,
+	*workflowservice.UpdateNamespaceRequest) (*workflowservice.UpdateNamespaceResponse, error) {
 	return nil, denied
 }
 
-func (g *guarded) CountWorkflowExecutions(_ context.Context, r *workflowservice.CountWorkflowExecutionsRequest) (*workflowservice.CountWorkflowExecutionsResponse, error) {
+func (g *guarded) CountWorkflowExecutions(_ context.Context,
+	r *workflowservice.CountWorkflowExecutionsRequest) (*workflowservice.CountWorkflowExecutionsResponse, error) {
 	if g.hidden {
 		return nil, denied
 	}
@@ -102,25 +108,30 @@ func TestSetupSaysWhatItMayNotDo(t *testing.T) {
 		cloud    bool
 		want     string
 	}{
-		"no namespace": {guarded{}, false, `NOT DONE       namespace kyc.a1b2c: these credentials have no permission to create it
+		"no namespace": {guarded{}, false,
+			`NOT DONE       namespace kyc.a1b2c: these credentials have no permission to create it
                try: temporal operator namespace create --namespace kyc.a1b2c --retention 720h, as an admin of Temporal
 `},
-		"no namespace on Temporal Cloud": {guarded{}, true, `NOT DONE       namespace kyc.a1b2c: these credentials have no permission to create it, which Temporal Cloud lets nobody do from here
+		"no namespace on Temporal Cloud": {guarded{}, true,
+			`NOT DONE       namespace kyc.a1b2c: these credentials have no permission to create it, which Temporal Cloud lets nobody do from here
                try: tcld namespace create --namespace kyc --region YOUR-REGION --retention-days 30, or "Create Namespace" in the Temporal Cloud UI, as a developer of the account; then this again
 `},
-		"a namespace that is not for these": {guarded{hidden: true}, false, `NOT DONE       namespace kyc.a1b2c: these credentials have no permission to see it
+		"a namespace that is not for these": {guarded{hidden: true}, false,
+			`NOT DONE       namespace kyc.a1b2c: these credentials have no permission to see it
                try: temporal operator namespace describe --namespace kyc.a1b2c
 NOT DONE       search attributes: these credentials have no permission to list them
                try: temporal operator search-attribute create --namespace kyc.a1b2c --name KycCustomerType --type Keyword --name KycDeadline --type Datetime --name KycStage --type Keyword --name KycWaitingOn --type Keyword, as an admin of the namespace
 `},
-		"everything is there already": {guarded{retention: month, knows: []string{"KycStage", "KycWaitingOn", "KycCustomerType", "KycDeadline"}}, false,
+		"everything is there already": {guarded{retention: month, knows: []string{"KycStage", "KycWaitingOn",
+			"KycCustomerType", "KycDeadline"}}, false,
 			`already there  namespace kyc.a1b2c: closed cases stay for 30 days
 already there  search attribute KycCustomerType: these credentials may not see its type
 already there  search attribute KycDeadline: these credentials may not see its type
 already there  search attribute KycStage: these credentials may not see its type
 already there  search attribute KycWaitingOn: these credentials may not see its type
 `},
-		"something is lacking": {guarded{retention: week, knows: []string{"KycStage", "KycCustomerType", "KycDeadline"}}, false,
+		"something is lacking": {guarded{retention: week, knows: []string{"KycStage", "KycCustomerType", "KycDeadline"}},
+			false,
 			`NOT DONE       namespace kyc.a1b2c: these credentials have no permission to keep closed cases for 30 days, where it is 7 days
                try: temporal operator namespace update --namespace kyc.a1b2c --retention 720h, as an admin of the namespace
 already there  search attribute KycCustomerType: these credentials may not see its type
@@ -129,7 +140,8 @@ already there  search attribute KycStage: these credentials may not see its type
 NOT DONE       search attribute KycWaitingOn: these credentials have no permission to add it
                try: temporal operator search-attribute create --namespace kyc.a1b2c --name KycWaitingOn --type Keyword, as an admin of the namespace
 `},
-		"something is lacking on Temporal Cloud": {guarded{retention: week, knows: []string{"KycStage", "KycCustomerType"}}, true,
+		"something is lacking on Temporal Cloud": {guarded{retention: week, knows: []string{"KycStage", "KycCustomerType"}},
+			true,
 			`NOT DONE       namespace kyc.a1b2c: these credentials have no permission to keep closed cases for 30 days, where it is 7 days, which Temporal Cloud lets nobody do from here
                try: tcld namespace retention set --namespace kyc.a1b2c --retention-days 30, or "Retention Policy" of the namespace in the Temporal Cloud UI, as its admin
 already there  search attribute KycCustomerType: these credentials may not see its type
@@ -143,12 +155,14 @@ NOT DONE       search attribute KycWaitingOn: these credentials have no permissi
 		t.Run(name, func(t *testing.T) {
 			ln := listening(t)
 			test.temporal.serve(t, ln)
-			c, err := temporalclient.Dial(t.Context(), temporalclient.Options{Address: ln.Addr().String(), Namespace: "kyc.a1b2c", Logger: slog.New(slog.DiscardHandler),
+			c, err := temporalclient.Dial(t.Context(), temporalclient.Options{Address: ln.Addr().String(),
+				Namespace: "kyc.a1b2c", Logger: slog.New(slog.DiscardHandler),
 				Lookup: config.Map(map[string]string{"TEMPORAL_CONFIG_FILE": os.DevNull})})
 			require.NoError(t, err)
 			defer c.Close()
 			var out strings.Builder
-			p := &setupRun{findings: findings{out: printer{stdout: &out}}, command: setupCommand{Retention: month}, temporal: c, namespace: "kyc.a1b2c", cloud: test.cloud}
+			p := &setupRun{findings: findings{out: printer{stdout: &out}}, command: setupCommand{Retention: month}, temporal: c,
+				namespace: "kyc.a1b2c", cloud: test.cloud}
 			if p.prepareNamespace(t.Context()) {
 				p.prepareAttributes(t.Context())
 			}
@@ -175,9 +189,11 @@ func TestSetupWaitsForATemporalThatIsStarting(t *testing.T) {
 	code, out, stderr := setup()
 	require.Equal(t, exitError, code)
 	require.Empty(t, out)
-	require.Equal(t, "starter: Temporal does not answer at "+address+" (connection refused): start everything, or set TEMPORAL_ADDRESS\ntry: go run ./dev\n", stderr)
+	require.Equal(t, "starter: Temporal does not answer at "+address+
+		" (connection refused): start everything, or set TEMPORAL_ADDRESS\ntry: go run ./dev\n", stderr)
 
-	up := &guarded{retention: 30 * 24 * time.Hour, knows: []string{"KycStage", "KycWaitingOn", "KycCustomerType", "KycDeadline"}}
+	up := &guarded{retention: 30 * 24 * time.Hour, knows: []string{"KycStage", "KycWaitingOn", "KycCustomerType",
+		"KycDeadline"}}
 	later := make(chan net.Listener)
 	time.AfterFunc(2*time.Second, func() {
 		again, err := net.Listen("tcp", address)
@@ -205,11 +221,13 @@ func TestSetupRefusesWhatCannotBeMeant(t *testing.T) {
 		says string
 	}{
 		"no retention worth the name": {[]string{"setup", "--retention", "1h"}, "--retention must be 24h0m0s or more"},
-		"a build of no deployment":    {[]string{"setup", "--promote", "1.4.0"}, "KYC_DEPLOYMENT is not set: it names the worker deployment whose version is promoted"},
+		"a build of no deployment": {[]string{"setup", "--promote", "1.4.0"},
+			"KYC_DEPLOYMENT is not set: it names the worker deployment whose version is promoted"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var errs strings.Builder
-			code := Run(t.Context(), test.args, strings.NewReader(""), &strings.Builder{}, &errs, config.Map(map[string]string{"TEMPORAL_CONFIG_FILE": os.DevNull}))
+			code := Run(t.Context(), test.args, strings.NewReader(""), &strings.Builder{}, &errs,
+				config.Map(map[string]string{"TEMPORAL_CONFIG_FILE": os.DevNull}))
 			require.Equal(t, exitUsage, code)
 			require.Contains(t, errs.String(), test.says)
 		})
@@ -217,8 +235,10 @@ func TestSetupRefusesWhatCannotBeMeant(t *testing.T) {
 }
 
 func TestTemporalCloudIsToldByItsAddress(t *testing.T) {
-	for address, cloud := range map[string]bool{"kyc.a1b2c.tmprl.cloud:7233": true, "us-east-1.aws.api.temporal.io:7233": true,
-		"temporal:7233": false, "temporal.example.com:7233": false, "tmprl.cloud.example.com:7233": false} {
+	for address, cloud := range map[string]bool{"kyc.a1b2c.tmprl.cloud:7233": true,
+		"us-east-1.aws.api.temporal.io:7233": true,
+		"temporal:7233":                      false, "temporal.example.com:7233": false,
+		"tmprl.cloud.example.com:7233": false} {
 		require.Equal(t, cloud, onCloud(address), address)
 	}
 }
@@ -228,8 +248,11 @@ func TestDoctorTellsCredentialsFromANamespace(t *testing.T) {
 		temporal guarded
 		want     checkResult
 	}{
-		"no namespace":      {guarded{}, checkResult{"namespace default", wrong, "Temporal has no such namespace", "starter setup, or TEMPORAL_NAMESPACE=the-right-one"}},
-		"other credentials": {guarded{hidden: true}, checkResult{"namespace default", wrong, "Temporal refuses these credentials for it", "TEMPORAL_API_KEY_FILE=… or TEMPORAL_TLS_CLIENT_CERT_PATH=…, as for the worker"}},
+		"no namespace": {guarded{}, checkResult{"namespace default", wrong, "Temporal has no such namespace",
+			"starter setup, or TEMPORAL_NAMESPACE=the-right-one"}},
+		"other credentials": {guarded{hidden: true}, checkResult{"namespace default", wrong,
+			"Temporal refuses these credentials for it", "TEMPORAL_API_KEY_FILE=… or TEMPORAL_TLS_CLIENT_CERT_PATH=…, as for " +
+				"the worker"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ln := listening(t)
@@ -245,7 +268,8 @@ func TestDoctorTellsCredentialsFromANamespace(t *testing.T) {
 }
 
 func TestTheAdminListenerIsPrivate(t *testing.T) {
-	for host, is := range map[string]bool{"localhost": true, "127.0.0.1": true, "::1": true, "10.1.2.3": true, "webhook": true, "webhook.kyc.svc": true,
+	for host, is := range map[string]bool{"localhost": true, "127.0.0.1": true, "::1": true, "10.1.2.3": true,
+		"webhook": true, "webhook.kyc.svc": true,
 		"kyc.example.com": false, "8.8.8.8": false} {
 		require.Equal(t, is, local(host), host)
 	}

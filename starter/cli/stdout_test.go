@@ -29,7 +29,8 @@ func (f *room) Write(b []byte) (int, error) {
 // What could not be printed is an error, whatever the command: secrets that nobody got are lost.
 func TestWhatCouldNotBePrintedIsAnError(t *testing.T) {
 	t.Chdir(t.TempDir())
-	for _, line := range []string{"keys new", "--json keys new", "keys rotate", "doctor", "--json doctor", "--help", "keys --help"} {
+	for _, line := range []string{"keys new", "--json keys new", "keys rotate", "doctor", "--json doctor", "--help",
+		"keys --help"} {
 		lookup := func(string) (string, bool) { return "", false }
 		if line == "keys rotate" {
 			var made bytes.Buffer
@@ -56,7 +57,8 @@ func TestEveryPrintOfACaseIsLookedAt(t *testing.T) {
 	v := heldView()
 	for left := range 200 {
 		to := &stdout{to: &room{left}}
-		p := printer{stdout: to, stderr: new(bytes.Buffer), clock: func() time.Time { return started }, zone: started.Location()}
+		p := printer{stdout: to, stderr: new(bytes.Buffer), clock: func() time.Time { return started },
+			zone: started.Location()}
 		_ = p.begun(v)
 		require.ErrorIs(t, to.err, syscall.ENOSPC)
 	}

@@ -60,5 +60,6 @@ func (s *watchPrinter) footer(p printer) string {
 	if s.told == nil {
 		return "waiting for a worker · Ctrl-C stops watching, the case goes on"
 	}
-	return fmt.Sprintf("%s · %s left · Ctrl-C stops watching, the case goes on", s.view.Stage, formatDuration(s.view.Until.Sub(p.clock())))
+	return fmt.Sprintf("%s · %s left · Ctrl-C stops watching, the case goes on", s.view.Stage,
+		formatDuration(s.view.Until.Sub(p.clock())))
 }

@@ -43,7 +43,8 @@ func (c uploadCommand) Run(ctx context.Context, a *app) error {
 		return of(c.Reference, err)
 	}
 	if view.Stage.Final() {
-		return &cliError{err: fmt.Errorf("%s wants no documents any more: it is %s", c.Reference, view.Stage), next: "starter show " + c.Reference}
+		return &cliError{err: fmt.Errorf("%s wants no documents any more: it is %s", c.Reference, view.Stage),
+			next: "starter show " + c.Reference}
 	}
 	entity, err := c.resolveEntity(view)
 	if err != nil {
@@ -81,7 +82,8 @@ func (c uploadCommand) read(a *app) ([]picture, error) {
 		case err != nil:
 			return nil, usage("upload", "the %s cannot be read: %w", file.side, err)
 		}
-		a.out.notef("%s: %s, sent as %s of %d by %d pixels, %s", file.side, file.path, judged.Extension, judged.Width, judged.Height, size(len(judged.Bytes)))
+		a.out.notef("%s: %s, sent as %s of %d by %d pixels, %s", file.side, file.path, judged.Extension, judged.Width,
+			judged.Height, size(len(judged.Bytes)))
 		for _, warning := range judged.Warnings {
 			a.out.notef("the %s looks %s: send it again if the text cannot be read", file.side, warning)
 		}
@@ -126,13 +128,15 @@ func (c uploadCommand) resolveEntity(v kyc.View) (string, error) {
 	next := "starter show " + c.Reference
 	switch {
 	case c.Entity != "" && !slices.Contains(all, c.Entity):
-		return "", &cliError{err: fmt.Errorf("%s has no entity %s, %s", c.Reference, c.Entity, didYouMean(c.Entity, all)), next: next}
+		return "", &cliError{err: fmt.Errorf("%s has no entity %s, %s", c.Reference, c.Entity, didYouMean(c.Entity, all)),
+			next: next}
 	case c.Entity != "":
 		return c.Entity, nil
 	case len(wanting) == 1:
 		return wanting[0], nil
 	case len(wanting) > 1:
-		return "", &cliError{err: fmt.Errorf("several entities of %s want documents: say which (%s)", c.Reference, strings.Join(wanting, ", ")),
+		return "", &cliError{err: fmt.Errorf("several entities of %s want documents: say which (%s)", c.Reference,
+			strings.Join(wanting, ", ")),
 			next: fmt.Sprintf("starter upload %s --entity %s --front FILE --back FILE", c.Reference, wanting[0])}
 	case len(all) == 1:
 		return all[0], nil
@@ -155,7 +159,8 @@ func submission(v kyc.View, entity string, document kyc.DocumentType, pictures [
 
 // send stores the pictures and hands them to the case, which answers once
 // ConnectFi did.
-func (a *app) send(ctx context.Context, v kyc.View, entity string, document kyc.DocumentType, pictures []picture) (kyc.View, error) {
+func (a *app) send(ctx context.Context, v kyc.View, entity string, document kyc.DocumentType,
+	pictures []picture) (kyc.View, error) {
 	store, err := a.documents(ctx)
 	if err != nil {
 		return kyc.View{}, err
@@ -165,14 +170,17 @@ func (a *app) send(ctx context.Context, v kyc.View, entity string, document kyc.
 	for i, p := range pictures {
 		mime := map[string]string{"jpg": "image/jpeg", "png": "image/png"}[p.Extension]
 		if s.Images[i].Key, err = store.Put(ctx, reference, bytes.NewReader(p.Bytes), mime); err != nil {
-			return kyc.View{}, &cliError{err: fmt.Errorf("the %s could not be stored: %w", p.side, err), next: "starter show " + reference}
+			return kyc.View{}, &cliError{err: fmt.Errorf("the %s could not be stored: %w", p.side, err), next: "starter show " +
+				reference}
 		}
 	}
 	view, err := a.withTimeout(ctx, submitWithin, func(ctx context.Context, caseClient cases.Client) (kyc.View, error) {
 		return caseClient.Submit(ctx, reference, s)
 	})
 	if errors.Is(err, cases.ErrBusy) {
-		return view, &cliError{err: fmt.Errorf("ConnectFi has not answered for %s yet; the same upload again is no second one", reference), next: "starter watch " + reference}
+		return view, &cliError{err: fmt.Errorf(
+			"ConnectFi has not answered for %s yet; the same upload again is no second one", reference), next: "starter watch " +
+			reference}
 	}
 	return view, of(reference, err)
 }

@@ -84,7 +84,8 @@ func (a *app) follow(ctx context.Context, reference string, until kyc.Stage) err
 
 // poll asks whether the case has changed since it was seen, and if so, how it
 // stands.
-func (a *app) poll(ctx context.Context, caseClient cases.Client, reference, seen string) (now string, view kyc.View, err error) {
+func (a *app) poll(ctx context.Context, caseClient cases.Client, reference, seen string) (now string, view kyc.View,
+	err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	now, err = caseClient.Revision(ctx, reference)

@@ -37,10 +37,12 @@ func lot(n int) (iter.Seq2[line, error], *batchIndex) {
 }
 
 // begun is a wave that starts cases by a function, and what it wrote.
-func begun(rate float64, parallel int, begin func(ctx context.Context, nth int) (bool, error)) (*batchRunner, *bytes.Buffer, *bytes.Buffer) {
+func begun(rate float64, parallel int, begin func(ctx context.Context, nth int) (bool, error)) (*batchRunner,
+	*bytes.Buffer, *bytes.Buffer) {
 	var written, said bytes.Buffer
 	var nth atomic.Int64
-	return &batchRunner{rate: rate, parallel: parallel, results: &written, common: every, out: printer{stdout: &said, stderr: &said},
+	return &batchRunner{rate: rate, parallel: parallel, results: &written, common: every, out: printer{stdout: &said,
+		stderr: &said},
 		explain: func(err error) error { return err },
 		begin:   func(ctx context.Context, _ cases.StartOptions) (bool, error) { return begin(ctx, int(nth.Add(1))) },
 	}, &written, &said

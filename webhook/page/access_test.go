@@ -164,7 +164,8 @@ func TestARefusalIsLinkedBothWays(t *testing.T) {
 			t.Run(code+"."+lang, func(t *testing.T) {
 				form := &page.Form{Entity: "e1", Types: []page.Type{{Value: "passport", Sides: page.Sides[:1]}},
 					Sides: map[string]page.Side{"front": {Problem: code}}}
-				c := page.Case{Lang: lang, Status: "wanted", Limits: page.Limits{MaxBytes: 10 << 20, MinEdge: 600, MaxPixels: 50_000_000},
+				c := page.Case{Lang: lang, Status: "wanted", Limits: page.Limits{MaxBytes: 10 << 20, MinEdge: 600,
+					MaxPixels: 50_000_000},
 					People: []page.Person{{ID: "e1", Kind: "you", State: "wanted", Form: form}}}
 				html := draw(t, c)
 				require.NotRegexp(t, `\{[a-z]+\}`, html, "a placeholder is left")

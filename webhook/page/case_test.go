@@ -17,7 +17,8 @@ import (
 
 // asked is a case with one form for these types.
 func asked(types ...page.Type) page.Case {
-	return page.Case{Lang: "en", CSRF: "c", Action: "/verify/documents", News: "/verify/state", Revision: "7", Status: "wanted",
+	return page.Case{Lang: "en", CSRF: "c", Action: "/verify/documents", News: "/verify/state", Revision: "7",
+		Status: "wanted",
 		People: []page.Person{{ID: "e1", Kind: "you", State: "wanted", Form: &page.Form{Entity: "e1", Types: types}}}}
 }
 
@@ -38,8 +39,10 @@ func TestCaseTells(t *testing.T) {
 		"every field the server reads": {c: asked(license, passport), change: func(c *page.Case) {
 			c.People[0].Form.Draft = "signed"
 			c.People[0].Form.Sides = map[string]page.Side{"front": {Kept: true, Warnings: []string{"dark"}}}
-		}, has: []string{`name="csrf" value="c"`, `name="lang" value="en"`, `name="entity" value="e1"`, `name="draft" value="signed"`,
-			`name="type" id="p1-type-license" value="license"`, `name="front"`, `name="back"`, `name="anyway" id="p1-anyway" value="yes"`,
+		}, has: []string{`name="csrf" value="c"`, `name="lang" value="en"`, `name="entity" value="e1"`,
+			`name="draft" value="signed"`,
+			`name="type" id="p1-type-license" value="license"`, `name="front"`, `name="back"`,
+			`name="anyway" id="p1-anyway" value="yes"`,
 			`name="consent" id="p1-consent" value="yes"`, `action="/verify/documents" enctype="multipart/form-data"`}},
 		"a document with one side asks for one photo": {c: asked(passport, utility),
 			has: []string{"Photo of the document"}, hasNot: []string{`name="back"`, "Front side", "one photo</span>"}},
@@ -48,16 +51,21 @@ func TestCaseTells(t *testing.T) {
 			hasNot: []string{"Only needed for", "Photo of the document", `type="radio"`}},
 		"where it depends, it says on what": {c: asked(license, passport),
 			has: []string{"Only needed for: Driving licence.", "Photo of the document", `value="license" data-two`}},
-		"neither doubt nor consent without a reason": {c: asked(passport), change: func(c *page.Case) { c.Consent.Given = true },
-			has: []string{"I agree that my photos", "You have agreed to this."}, hasNot: []string{"anyway\"", `name="consent"`}},
+		"neither doubt nor consent without a reason": {c: asked(passport),
+			change: func(c *page.Case) { c.Consent.Given = true },
+			has:    []string{"I agree that my photos", "You have agreed to this."}, hasNot: []string{"anyway\"",
+				`name="consent"`}},
 		"the consent's own text": {c: asked(passport), change: func(c *page.Case) { c.Consent.Text = "All <of> it" },
 			has: []string{"All &lt;of&gt; it"}, hasNot: []string{"I agree that my photos"}},
 		"nothing has happened: it does not ask for news": {c: asked(passport),
 			hasNot: []string{"data-news-url", "<noscript>"}},
 		"live with a form: never loads again by itself": {c: asked(passport), change: func(c *page.Case) { c.Live = true },
-			has: []string{`data-news-url="/verify/state?rev=7"`, `<noscript><p><a href="/verify/documents">`}, hasNot: []string{"http-equiv"}},
-		"live without a form: loads again by itself": {c: page.Case{Status: "sending", News: "/verify/state", Revision: "a&b", Live: true},
-			has: []string{`<noscript><meta http-equiv="refresh" content="10"></noscript>`, `data-news-url="/verify/state?rev=a%26b"`}},
+			has:    []string{`data-news-url="/verify/state?rev=7"`, `<noscript><p><a href="/verify/documents">`},
+			hasNot: []string{"http-equiv"}},
+		"live without a form: loads again by itself": {c: page.Case{Status: "sending", News: "/verify/state", Revision: "a&b",
+			Live: true},
+			has: []string{`<noscript><meta http-equiv="refresh" content="10"></noscript>`,
+				`data-news-url="/verify/state?rev=a%26b"`}},
 		"a date binds who has something to do": {c: asked(passport), change: func(c *page.Case) { c.Until = time.Unix(0, 0) },
 			has: []string{"Please do this by 1\u00a0January\u00a01970."}},
 		"and nobody else": {c: page.Case{Status: "review", Until: time.Unix(0, 0)}, hasNot: []string{"Please do this"}},
@@ -85,7 +93,8 @@ func TestTheMissingAgreementIsMarkedOnce(t *testing.T) {
 	two := func(first, second string) page.Case {
 		c := asked(passport)
 		c.Consent.Problem = true
-		c.People = append(c.People, page.Person{ID: "e2", Kind: "business", State: "wanted", Form: &page.Form{Entity: "e2", Types: []page.Type{utility}}})
+		c.People = append(c.People, page.Person{ID: "e2", Kind: "business", State: "wanted", Form: &page.Form{Entity: "e2",
+			Types: []page.Type{utility}}})
 		c.People[0].Form.Problem, c.People[1].Form.Problem = first, second
 		return c
 	}

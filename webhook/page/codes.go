@@ -25,7 +25,8 @@ var (
 	Sides = []string{"front", "back"}
 	// Types are the documents with a name of their own.
 	Types = []string{"license", "passport", "identification_card", "residence_permit", "utility", "contract", "other",
-		"internal", "canada_provincial_id", "indigenous_card", "paystub", "bank_statement", "w2", "1099", "1120", "1065", "t1", "t4"}
+		"internal", "canada_provincial_id", "indigenous_card", "paystub", "bank_statement", "w2", "1099", "1120", "1065",
+		"t1", "t4"}
 	// Refusals say why an image is not taken.
 	Refusals = []string{"empty", "too_large", "pdf", "heic", "other_kind", "not_image", "broken", "too_small",
 		"too_many_pixels", "two_files", "same_twice", "missing", "changed"}
@@ -35,7 +36,8 @@ var (
 	Problems = []string{"consent_missing", "type_unknown", "not_wanted", "already_sending"}
 	// Messages are whole pages.
 	Messages = []string{"link_expired", "link_unknown", "link_revoked", "withdrawn", "expired_case", "finished",
-		"session_over", "cookies_blocked", "which_check", "form_stale", "other_site", "too_large", "too_fast", "unavailable", "not_found"}
+		"session_over", "cookies_blocked", "which_check", "form_stale", "other_site", "too_large", "too_fast", "unavailable",
+		"not_found"}
 )
 
 // clientSideChecks are the refusals that the script can find before anything is sent.

@@ -21,7 +21,8 @@ func Storybook(lang string) []Story {
 	}
 	limits := Limits{MaxBytes: 10 << 20, MinEdge: 600, MaxPixels: 50_000_000}
 	whole, part := Whom{Reference: "A1"}, Whom{Reference: "A1", Kind: "representative", Number: 2}
-	base := Case{Lang: lang, For: whole, CSRF: "csrf-token", Action: "/verify/case/ID", News: "/verify/state/ID", Revision: "7", Limits: limits, Others: others}
+	base := Case{Lang: lang, For: whole, CSRF: "csrf-token", Action: "/verify/case/ID", News: "/verify/state/ID",
+		Revision: "7", Limits: limits, Others: others}
 	// with is a case of this status, changed by what the story is about.
 	with := func(status string, change func(*Case)) Case {
 		c := base
@@ -45,7 +46,10 @@ func Storybook(lang string) []Story {
 			Others: others, QR: square()}},
 		{"landing_plain", Landing{Lang: lang, Action: "/verify/start", Others: others}},
 		{"working", with("working", func(c *Case) { c.Live, c.People = true, you("waiting", nil) })},
-		{"wanted", with("wanted", func(c *Case) { c.Until, c.QR, c.People = until, square(), you("wanted", identity("e1")) })},
+		{"wanted", with("wanted", func(c *Case) {
+			c.Until, c.QR, c.People = until, square(),
+				you("wanted", identity("e1"))
+		})},
 		{"wanted_one_type", with("wanted", func(c *Case) {
 			c.People = you("wanted", &Form{Entity: "e1", Types: []Type{{"license", Sides}}})
 		})},
@@ -73,7 +77,8 @@ func Storybook(lang string) []Story {
 		{"held", with("held", func(c *Case) { c.People = you("waiting", nil) })},
 		{"finished", with("finished", func(c *Case) { c.People = you("done", nil) })},
 		{"refused", with("wanted", func(c *Case) {
-			c.People = you("wanted", asked("license", "", map[string]Side{"front": {Problem: "heic"}, "back": {Problem: "too_small"}}))
+			c.People = you("wanted", asked("license", "", map[string]Side{"front": {Problem: "heic"},
+				"back": {Problem: "too_small"}}))
 		})},
 		{"one_kept", with("wanted", func(c *Case) {
 			c.People = you("wanted", asked("license", "", map[string]Side{"front": {Kept: true}, "back": {Problem: "missing"}}))
@@ -92,7 +97,8 @@ func Storybook(lang string) []Story {
 			c.Live, c.People = true, you("sending", asked("license", "already_sending", nil))
 		})},
 		{"codes_of_tomorrow", with("new", func(c *Case) {
-			c.People = []Person{{ID: "e1", Kind: "new", State: "new", Form: &Form{Entity: "e1", Types: []Type{{"new", Sides[:1]}},
+			c.People = []Person{{ID: "e1", Kind: "new", State: "new", Form: &Form{Entity: "e1",
+				Types:   []Type{{"new", Sides[:1]}},
 				Problem: "new", Sides: map[string]Side{"front": {Problem: "new", Warnings: []string{"new"}}}}}}
 		})},
 	}

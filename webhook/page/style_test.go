@@ -113,7 +113,8 @@ func TestStyleSheetMindsItsReader(t *testing.T) {
 	require.True(t, found)
 	require.NotRegexp(t, `transition:|animation:`, before)
 	require.Contains(t, css, ":focus-visible { outline: 3px solid var(--accent)")
-	require.NotRegexp(t, `user-select: none|font-size: \d+px|font-size: 0?\.[0-8]`, css, "text grows with the reader's setting")
+	require.NotRegexp(t, `user-select: none|font-size: \d+px|font-size: 0?\.[0-8]`, css,
+		"text grows with the reader's setting")
 }
 
 // Every class of a page has a rule, and every class with a rule is on a page or

@@ -66,7 +66,8 @@ type personView struct {
 
 // statusStyles is how each status looks: a tone of the style sheet and an icon.
 var statusStyles = map[string][2]string{
-	"wanted": {"ask", "camera"}, "still_wanted": {"ask", "camera"}, "partly": {"ask", "camera"}, "yours_done": {"good", "check"},
+	"wanted": {"ask", "camera"}, "still_wanted": {"ask", "camera"}, "partly": {"ask", "camera"}, "yours_done": {"good",
+		"check"},
 	"working": {"calm", "clock"}, "sending": {"calm", "clock"}, "review": {"calm", "clock"},
 	"data": {"calm", "clock"}, "held": {"calm", "clock"}, "finished": {"good", "check"},
 }

@@ -144,8 +144,9 @@ func TestNumbersAreToldAsPeopleSayThem(t *testing.T) {
 		"megabytes":                 {megabytes(10_000_000), "10\u00a0MB"},
 		"never more than is taken":  {megabytes(10_999_999), "10\u00a0MB"},
 		"a day":                     {en.day(time.Date(2026, 3, 1, 23, 0, 0, 0, time.UTC)), "1\u00a0March\u00a02026"},
-		"a day in Spanish":          {es.day(time.Date(2026, 12, 24, 0, 0, 0, 0, time.UTC)), "24\u00a0de\u00a0diciembre de\u00a02026"},
-		"no limits":                 {en.rules(Limits{}), "Photos as JPG or PNG."},
+		"a day in Spanish": {es.day(time.Date(2026, 12, 24, 0, 0, 0, 0, time.UTC)),
+			"24\u00a0de\u00a0diciembre de\u00a02026"},
+		"no limits": {en.rules(Limits{}), "Photos as JPG or PNG."},
 		"all limits": {en.rules(Limits{MaxBytes: 10 << 20, MinEdge: 600}),
 			"Photos as JPG or PNG, up to 10\u00a0MB each, at least 600 pixels wide and high."},
 	} {

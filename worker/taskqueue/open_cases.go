@@ -38,12 +38,14 @@ func (c *openCaseGauges) register(registry prometheus.Registerer) (err error) {
 		return err
 	}
 	c.due, err = telemetry.RegisterOrReuse(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "kyc_cases_overdue", Help: "Open cases whose deadline passed more than an hour ago, as every worker counts them: take the largest."}, nil))
+		Name: "kyc_cases_overdue", Help: "Open cases whose deadline passed more than an hour ago, as every worker counts " +
+			"them: take the largest."}, nil))
 	if err != nil {
 		return err
 	}
 	c.stuck, err = telemetry.RegisterOrReuse(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "kyc_cases_stuck", Help: "Cases and notifiers whose workflow task has failed five times in a row, as every worker counts them: take the largest."}, nil))
+		Name: "kyc_cases_stuck", Help: "Cases and notifiers whose workflow task has failed five times in a row, as every " +
+			"worker counts them: take the largest."}, nil))
 	return err
 }
 
@@ -51,7 +53,8 @@ func (c *openCaseGauges) register(registry prometheus.Registerer) (err error) {
 func (c *openCaseGauges) run(ctx context.Context) {
 	everyWithJitter(ctx, c.every, func() {
 		if err := c.collect(ctx); err != nil && ctx.Err() == nil {
-			c.log.Warn("the open cases could not be counted: the next try is in "+fmt.Sprint(c.every.Round(time.Second)), "error", err)
+			c.log.Warn("the open cases could not be counted: the next try is in "+fmt.Sprint(c.every.Round(time.Second)),
+				"error", err)
 		}
 	})
 }

@@ -33,7 +33,8 @@ func TestTheOpenCaseCountHasNoPersonalData(t *testing.T) {
 	}
 	require.NotContains(t, scrape(), "kyc_cases", "nothing was counted yet")
 	require.NoError(t, c.collect(t.Context()))
-	for _, line := range []string{`kyc_cases{stage="held"} 3`, `kyc_cases{stage="in_review"} 0`, "kyc_cases_overdue 2", "kyc_cases_stuck 1"} {
+	for _, line := range []string{`kyc_cases{stage="held"} 3`, `kyc_cases{stage="in_review"} 0`, "kyc_cases_overdue 2",
+		"kyc_cases_stuck 1"} {
 		require.Contains(t, scrape(), "\n"+line+"\n")
 	}
 	stuck = -1

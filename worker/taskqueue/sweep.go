@@ -65,12 +65,15 @@ type sweep struct {
 // one process count in one place.
 func (s *sweep) register(registry prometheus.Registerer) (err error) {
 	s.removed, err = telemetry.RegisterOrReuse(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "kyc_documents_swept_total", Help: "What sweeps removed from the document store: folders of owners, and single images."}, []string{"what"}))
+		Name: "kyc_documents_swept_total",
+		Help: "What sweeps removed from the document store: folders of owners, and single images."}, []string{"what"}))
 	if err != nil {
 		return err
 	}
 	s.passes, err = telemetry.RegisterOrReuse(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "kyc_document_sweeps_total", Help: "Sweeps of the document store: complete, or failed in some part that the next one tries again."}, []string{"result"}))
+		Name: "kyc_document_sweeps_total",
+		Help: "Sweeps of the document store: complete, or failed in some part that the next one tries again."},
+		[]string{"result"}))
 	if err != nil {
 		return err
 	}
@@ -109,7 +112,8 @@ func (s *sweep) report(t tally, err error) {
 	case err != nil:
 		log.Warn("the sweep of the document store is incomplete; the next one goes on", "failed", t.failed, "error", err)
 	case t.unowned > 0:
-		log.Warn("the document store has folders that do not tell whose they are, which no sweep removes", "unowned", t.unowned)
+		log.Warn("the document store has folders that do not tell whose they are, which no sweep removes", "unowned",
+			t.unowned)
 	case t.deleted > 0 || t.images > 0:
 		log.Info("the document store was swept")
 	}

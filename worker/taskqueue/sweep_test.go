@@ -101,18 +101,21 @@ func TestWhatASweepLeaves(t *testing.T) {
 		left  string
 		fails bool
 	}{
-		"decided, long ago":               {cases: known{"A1": {standing: closed(25*time.Hour, false)}}, left: nothing},
-		"decided just a grace ago":        {cases: known{"A1": {standing: closed(24*time.Hour, false)}}, left: nothing},
-		"decided, the grace runs":         {cases: known{"A1": {standing: closed(-77*time.Hour, false)}}, age: 100 * time.Hour, left: all},
-		"ended without a decision":        {cases: known{"A1": {standing: closed(time.Second, true)}}, left: nothing},
-		"unknown and old":                 {cases: known{}, age: 25 * time.Hour, left: nothing},
-		"unknown and young":               {cases: known{}, age: 23 * time.Hour, left: all},
-		"runs, young":                     {cases: known{"A1": {}}, age: 47 * time.Hour, left: all},
-		"runs, old":                       {cases: known{"A1": {}}, age: 49 * time.Hour, left: "receipt"},
-		"runs, old and on its way":        {cases: known{"A1": {sending: true}}, age: 1000 * time.Hour, left: all},
-		"runs, old, and does not say":     {cases: known{"A1": {mute: cases.ErrNoAnswer}}, age: 1000 * time.Hour, left: all, fails: true},
-		"runs, young, need not be asked":  {cases: known{"A1": {mute: away}}, age: 47 * time.Hour, left: all},
-		"Temporal does not say":           {cases: known{"A1": {err: cases.ErrUnavailable}}, age: 1000 * time.Hour, left: all, fails: true},
+		"decided, long ago":        {cases: known{"A1": {standing: closed(25*time.Hour, false)}}, left: nothing},
+		"decided just a grace ago": {cases: known{"A1": {standing: closed(24*time.Hour, false)}}, left: nothing},
+		"decided, the grace runs": {cases: known{"A1": {standing: closed(-77*time.Hour, false)}},
+			age: 100 * time.Hour, left: all},
+		"ended without a decision": {cases: known{"A1": {standing: closed(time.Second, true)}}, left: nothing},
+		"unknown and old":          {cases: known{}, age: 25 * time.Hour, left: nothing},
+		"unknown and young":        {cases: known{}, age: 23 * time.Hour, left: all},
+		"runs, young":              {cases: known{"A1": {}}, age: 47 * time.Hour, left: all},
+		"runs, old":                {cases: known{"A1": {}}, age: 49 * time.Hour, left: "receipt"},
+		"runs, old and on its way": {cases: known{"A1": {sending: true}}, age: 1000 * time.Hour, left: all},
+		"runs, old, and does not say": {cases: known{"A1": {mute: cases.ErrNoAnswer}}, age: 1000 * time.Hour, left: all,
+			fails: true},
+		"runs, young, need not be asked": {cases: known{"A1": {mute: away}}, age: 47 * time.Hour, left: all},
+		"Temporal does not say": {cases: known{"A1": {err: cases.ErrUnavailable}}, age: 1000 * time.Hour, left: all,
+			fails: true},
 		"Temporal says what nobody knows": {cases: known{"A1": {err: away}}, age: 1000 * time.Hour, left: all, fails: true},
 	} {
 		for kind, url := range map[string]string{"memory": "mem://", "directory": "file://" + filepath.ToSlash(t.TempDir())} {
@@ -237,7 +240,8 @@ func TestAWrongKeysetRemovesNothing(t *testing.T) {
 func TestSweepsAreReportedInCounts(t *testing.T) {
 	documents := bucket(t, "mem://")
 	stored(t, documents, "extRefApp100")
-	s := swept(t, documents, known{"extRefApp100": {standing: cases.Standing{Closed: time.Now(), Undecided: true}}}, time.Now())
+	s := swept(t, documents, known{"extRefApp100": {standing: cases.Standing{Closed: time.Now(), Undecided: true}}},
+		time.Now())
 	registry := prometheus.NewRegistry()
 	require.NoError(t, s.register(registry))
 	again := *s

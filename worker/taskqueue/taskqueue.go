@@ -142,7 +142,8 @@ func New(c Config) (*Worker, error) {
 		c.BuildID = telemetry.Version
 	}
 	if c.Deployment != "" && c.BuildID == telemetry.Unstamped {
-		errs = append(errs, errors.New("worker versioning needs a build that says which one it is: stamp telemetry.Version at link time"))
+		errs = append(errs, errors.New(
+			"worker versioning needs a build that says which one it is: stamp telemetry.Version at link time"))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -151,12 +152,14 @@ func New(c Config) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	cleaner := &sweep{cases: cases.Client{Temporal: c.Temporal}, documents: c.Documents, grace: c.Grace, every: c.SweepEvery,
-		pace: rate.NewLimiter(asksPerSecond, 1), now: time.Now, log: c.Logger}
+	cleaner := &sweep{cases: cases.Client{Temporal: c.Temporal}, documents: c.Documents, grace: c.Grace,
+		every: c.SweepEvery,
+		pace:  rate.NewLimiter(asksPerSecond, 1), now: time.Now, log: c.Logger}
 	if err := cleaner.register(c.Telemetry.Registry); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
-	counter := &openCaseGauges{count: cases.Client{Temporal: c.Temporal}.OpenCaseCounts, every: cmp.Or(c.CountEvery, DefaultCountEvery), log: c.Logger}
+	counter := &openCaseGauges{count: cases.Client{Temporal: c.Temporal}.OpenCaseCounts, every: cmp.Or(c.CountEvery,
+		DefaultCountEvery), log: c.Logger}
 	if err := counter.register(c.Telemetry.Registry); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}

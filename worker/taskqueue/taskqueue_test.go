@@ -42,23 +42,27 @@ type frontend struct {
 	described  chan string // ids of workflows
 }
 
-func (f *frontend) DescribeWorkflowExecution(_ context.Context, r *workflowservice.DescribeWorkflowExecutionRequest) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+func (f *frontend) DescribeWorkflowExecution(_ context.Context,
+	r *workflowservice.DescribeWorkflowExecutionRequest) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
 	f.described <- r.Execution.WorkflowId
 	return nil, serviceerror.NewNotFound("no such workflow").(serviceerror.ServiceError).Status().Err()
 }
 
-func (f *frontend) GetSystemInfo(context.Context, *workflowservice.GetSystemInfoRequest) (*workflowservice.GetSystemInfoResponse, error) {
+func (f *frontend) GetSystemInfo(context.Context,
+	*workflowservice.GetSystemInfoRequest) (*workflowservice.GetSystemInfoResponse, error) {
 	return &workflowservice.GetSystemInfoResponse{}, nil
 }
 
-func (f *frontend) DescribeNamespace(_ context.Context, r *workflowservice.DescribeNamespaceRequest) (*workflowservice.DescribeNamespaceResponse, error) {
+func (f *frontend) DescribeNamespace(_ context.Context,
+	r *workflowservice.DescribeNamespaceRequest) (*workflowservice.DescribeNamespaceResponse, error) {
 	if f.missing {
 		return nil, serviceerror.NewNamespaceNotFound(r.Namespace).(serviceerror.ServiceError).Status().Err()
 	}
 	return &workflowservice.DescribeNamespaceResponse{NamespaceInfo: &namespacepb.NamespaceInfo{Name: r.Namespace}}, nil
 }
 
-func (f *frontend) PollWorkflowTaskQueue(ctx context.Context, r *workflowservice.PollWorkflowTaskQueueRequest) (*workflowservice.PollWorkflowTaskQueueResponse, error) {
+func (f *frontend) PollWorkflowTaskQueue(ctx context.Context,
+	r *workflowservice.PollWorkflowTaskQueueRequest) (*workflowservice.PollWorkflowTaskQueueResponse, error) {
 	if r.TaskQueue.GetNormalName() == "" { // not a sticky queue
 		select {
 		case f.workflows <- r:
@@ -69,7 +73,8 @@ func (f *frontend) PollWorkflowTaskQueue(ctx context.Context, r *workflowservice
 	return &workflowservice.PollWorkflowTaskQueueResponse{}, nil
 }
 
-func (f *frontend) PollActivityTaskQueue(ctx context.Context, r *workflowservice.PollActivityTaskQueueRequest) (*workflowservice.PollActivityTaskQueueResponse, error) {
+func (f *frontend) PollActivityTaskQueue(ctx context.Context,
+	r *workflowservice.PollActivityTaskQueueRequest) (*workflowservice.PollActivityTaskQueueResponse, error) {
 	select {
 	case f.activities <- r:
 	default:
@@ -129,8 +134,10 @@ func config(t *testing.T, temporal client.Client) Config {
 	require.NoError(t, err)
 	secrets, err := delivery.ParseSecrets(delivery.NewSecret())
 	require.NoError(t, err)
-	return Config{Temporal: temporal, WorkerClient: temporal, ConnectFi: provider, Documents: documents, Keys: keys, NotifySecrets: secrets,
-		CallbackURL: "http://127.0.0.1:8080", PublicURL: "http://127.0.0.1:8080", Logger: slog.New(slog.DiscardHandler), Telemetry: metrics}
+	return Config{Temporal: temporal, WorkerClient: temporal, ConnectFi: provider, Documents: documents, Keys: keys,
+		NotifySecrets: secrets,
+		CallbackURL:   "http://127.0.0.1:8080", PublicURL: "http://127.0.0.1:8080", Logger: slog.New(slog.DiscardHandler),
+		Telemetry: metrics}
 }
 
 // serving runs a worker and answers with its stop, which reports how it ended.
@@ -229,10 +236,13 @@ func TestAdminAsksTemporal(t *testing.T) {
 }
 
 func TestNewNamesEverythingMissing(t *testing.T) {
-	_, err := New(Config{NotifyURL: "nowhere", ReadsPerSecond: -1, Grace: -1, CachedCases: -1, Deployment: "kyc", BuildID: "dev"})
-	for _, says := range []string{"two Temporal clients", "a ConnectFi client", "a document store", "keys for callback URLs",
+	_, err := New(Config{NotifyURL: "nowhere", ReadsPerSecond: -1, Grace: -1, CachedCases: -1, Deployment: "kyc",
+		BuildID: "dev"})
+	for _, says := range []string{"two Temporal clients", "a ConnectFi client", "a document store",
+		"keys for callback URLs",
 		"secrets to sign events with", "the public URL cannot be used", "KYC_NOTIFY_URL",
-		"a logger", "telemetry", "callback URL cannot be used", "must not be negative", "grace of documents", "cached cases", "stamp telemetry.Version"} {
+		"a logger", "telemetry", "callback URL cannot be used", "must not be negative", "grace of documents", "cached cases",
+		"stamp telemetry.Version"} {
 		require.ErrorContains(t, err, says)
 	}
 }
@@ -249,9 +259,11 @@ func TestCallbackURL(t *testing.T) {
 		"nothing":       {base: "", says: "http:// or https://"},
 		"a query":       {base: "https://kyc.example.com/?a=b", says: "without a query"},
 		"a password":    {base: "https://u:p@kyc.example.com", says: "without a query"},
-		"brackets":      {base: "https://kyc.example.com/<x>", begins: "https://kyc.example.com/%3Cx%3E/connectfi/callbacks/A1/v1-"},
-		"letters":       {base: "https://prüfung.example/ä", begins: "https://xn--prfung-4ya.example/%C3%A4/connectfi/callbacks/A1/v1-"},
-		"too long":      {base: "https://kyc.example.com/" + strings.Repeat("x", 400), says: "at most 400 bytes"},
+		"brackets": {base: "https://kyc.example.com/<x>",
+			begins: "https://kyc.example.com/%3Cx%3E/connectfi/callbacks/A1/v1-"},
+		"letters": {base: "https://prüfung.example/ä",
+			begins: "https://xn--prfung-4ya.example/%C3%A4/connectfi/callbacks/A1/v1-"},
+		"too long": {base: "https://kyc.example.com/" + strings.Repeat("x", 400), says: "at most 400 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			make, err := callbackURL(test.base, keys)

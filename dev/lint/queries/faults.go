@@ -69,7 +69,8 @@ func (known inventory) selected(n *parser.VectorSelector) (wrong []string) {
 	for _, match := range n.LabelMatchers {
 		values, has := m.labels[match.Name]
 		switch {
-		case match.Name == labels.MetricName, slices.Contains(attached, match.Name), match.Name == "le" && suffix == "_bucket":
+		case match.Name == labels.MetricName, slices.Contains(attached, match.Name), match.Name == "le" &&
+			suffix == "_bucket":
 		case !has:
 			wrong = append(wrong, fmt.Sprintf("%s has no label %s", n.Name, match.Name))
 		case values != nil:

@@ -15,7 +15,8 @@ func TestFaultsAreFound(t *testing.T) {
 	for _, test := range []struct{ expr, legend, says string }{
 		{`max by (stage) (kyc_cases)`, "{{stage}}", ""},
 		{`sum(rate(kyc_callbacks_total{result=~"accepted|shed"}[5m])) / sum(rate(kyc_callbacks_total[5m]))`, "", ""},
-		{`histogram_quantile(0.95, sum by (le, route) (rate(kyc_x_seconds_bucket{route="/a",job="kyc"}[5m])))`, "{{route}}", ""},
+		{`histogram_quantile(0.95, sum by (le, route) (rate(kyc_x_seconds_bucket{route="/a",job="kyc"}[5m])))`, "{{route}}",
+			""},
 		{`kyc_cases + on (instance) group_left (stage) kyc_cases`, "", ""},
 		{`max by (stage (kyc_cases)`, "", "parse error"},
 		{`kyc_case`, "", "nobody exports kyc_case"},

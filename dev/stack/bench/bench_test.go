@@ -42,7 +42,8 @@ func TestAShortRunMeasures(t *testing.T) {
 		require.LessOrEqual(t, s.Median, s.P99)
 		require.Positive(t, s.CPU["temporal"])
 	}
-	require.Greater(t, r.Sides[ours].CPU["worker-1"], r.Sides[baselineVariant].CPU["worker-1"], "each contender has a worker of its own")
+	require.Greater(t, r.Sides[ours].CPU["worker-1"], r.Sides[baselineVariant].CPU["worker-1"],
+		"each contender has a worker of its own")
 	require.Greater(t, r.Sides[baselineVariant].CPU["floor"], r.Sides[ours].CPU["floor"])
 	require.Len(t, r.Paths, 6)
 	require.Equal(t, 7, r.Paths["review"].Actions)

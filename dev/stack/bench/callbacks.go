@@ -89,16 +89,19 @@ func newCaller(s *fleet.System, clients int) (caller, error) {
 		return caller{}, err
 	}
 	keys, err := linktoken.ParseKeys(text)
-	return caller{s.Public, keys, &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}, Timeout: 10 * time.Second}}, err
+	return caller{s.Public, keys, &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients},
+		Timeout: 10 * time.Second}}, err
 }
 
 // call tells the webhook of a decision. errBusy is a 503.
 func (c caller) call(ctx context.Context, reference, application string, i int) error {
-	return c.post(ctx, c.public+"/connectfi/callbacks/"+reference+"/"+c.keys.Mint(linktoken.Callback, reference), reference, application, i)
+	return c.post(ctx, c.public+"/connectfi/callbacks/"+reference+"/"+c.keys.Mint(linktoken.Callback, reference),
+		reference, application, i)
 }
 
 func (c caller) post(ctx context.Context, address, reference, application string, i int) error {
-	body := fmt.Sprintf(`{"code":"0","message":"success","requestId":"bench%d","data":{"reference":%q,"applicationId":%q,"status":"completed","outcome":"Approved"}}`, i, reference, application)
+	body := fmt.Sprintf(`{"code":"0","message":"success","requestId":"bench%d","data":{"reference":%q,"applicationId":%q,`+
+		`"status":"completed","outcome":"Approved"}}`, i, reference, application)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(body))
 	if err != nil {
 		return err
@@ -128,9 +131,11 @@ type signals struct {
 
 func (s signals) rate() float64 { return float64(len(s.each)) / s.took.Seconds() }
 
-func (b *bench) signal(ctx context.Context, name string, send func(context.Context, string, int) error) (s signals, err error) {
+func (b *bench) signal(ctx context.Context, name string, send func(context.Context, string, int) error) (s signals,
+	err error) {
 	for i := range b.Clients {
-		if _, err := b.clear.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: workflows.ID(fmt.Sprintf("%sc%d", name, i)), TaskQueue: nobody}, nobody); err != nil {
+		if _, err := b.clear.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: workflows.ID(fmt.Sprintf("%sc%d", name, i)),
+			TaskQueue: nobody}, nobody); err != nil {
 			return s, err
 		}
 	}
@@ -158,7 +163,8 @@ func (b *bench) signal(ctx context.Context, name string, send func(context.Conte
 	after, used := usage(b.Fleet)
 	err, s.cpu = errors.Join(err, used), spent(before, after)
 	for i := range b.Clients { // nobody would ever end them
-		if gone := b.clear.TerminateWorkflow(ctx, workflows.ID(fmt.Sprintf("%sc%d", name, i)), "", "measured"); gone != nil && err == nil {
+		if gone := b.clear.TerminateWorkflow(ctx, workflows.ID(fmt.Sprintf("%sc%d", name, i)), "", "measured"); gone != nil &&
+			err == nil {
 			err = gone
 		}
 	}

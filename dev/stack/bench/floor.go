@@ -76,7 +76,8 @@ func (f *floorActivities) Identify(ctx context.Context, in floorInput) (connectf
 			return a, nil
 		}
 	}
-	return f.connectFi.Identify(ctx, connectfi.IdentificationRequest{CustomerID: in.CustomerID, Reference: in.Reference, WebhookURL: f.callback + in.Reference})
+	return f.connectFi.Identify(ctx, connectfi.IdentificationRequest{CustomerID: in.CustomerID, Reference: in.Reference,
+		WebhookURL: f.callback + in.Reference})
 }
 
 // Read reads the status.
@@ -97,7 +98,8 @@ func (p floorProcess) run(ctx context.Context) error {
 	}
 	defer c.Close()
 	var to connectfi.Config
-	for name, into := range map[string]*string{"CONNECTFI_BASE_URL": &to.BaseURL, "CONNECTFI_LOGIN": &to.Login, "CONNECTFI_PASSWORD": &to.Password} {
+	for name, into := range map[string]*string{"CONNECTFI_BASE_URL": &to.BaseURL, "CONNECTFI_LOGIN": &to.Login,
+		"CONNECTFI_PASSWORD": &to.Password} {
 		if *into, _, err = config.Lookup(os.LookupEnv).Value(name); err != nil {
 			return err
 		}
@@ -109,7 +111,8 @@ func (p floorProcess) run(ctx context.Context) error {
 	pollers := worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{})
 	f := &floorActivities{connectFi: provider, callback: "http://" + p.Listen + "/"}
 	for queue, rate := range map[string]float64{floorQueue: 0, limitedQueue: 1e5} {
-		w := worker.New(c, queue, worker.Options{WorkflowTaskPollerBehavior: pollers, ActivityTaskPollerBehavior: pollers, TaskQueueActivitiesPerSecond: rate})
+		w := worker.New(c, queue, worker.Options{WorkflowTaskPollerBehavior: pollers, ActivityTaskPollerBehavior: pollers,
+			TaskQueueActivitiesPerSecond: rate})
 		w.RegisterWorkflowWithOptions(baseline, workflow.RegisterOptions{Name: floorType})
 		w.RegisterActivityWithOptions(f.Identify, activity.RegisterOptions{Name: "Identify"})
 		w.RegisterActivityWithOptions(f.Read, activity.RegisterOptions{Name: "Read"})
@@ -139,7 +142,8 @@ func floorReceiver(c client.Client) http.Handler {
 			return
 		}
 		hint := workflows.Callback{RequestID: body.RequestID, ApplicationID: body.Data.ApplicationID}
-		if err := c.SignalWorkflow(r.Context(), workflows.ID(r.PathValue("reference")), "", workflows.SignalCallback, hint); err != nil {
+		if err := c.SignalWorkflow(r.Context(), workflows.ID(r.PathValue("reference")), "", workflows.SignalCallback,
+			hint); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		}
 	})

@@ -42,7 +42,8 @@ type scale struct {
 
 func main() {
 	var s settings
-	parsed := kong.Parse(&s, kong.Name("bench"), kong.Description("Our cases beside the leanest workflow that could do the same."))
+	parsed := kong.Parse(&s, kong.Name("bench"),
+		kong.Description("Our cases beside the leanest workflow that could do the same."))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	switch parsed.Command() {
@@ -85,7 +86,8 @@ func run(ctx context.Context, s settings) (r *result, err error) {
 		}
 	}()
 	began := time.Now()
-	if b.System, err = fleet.Up(ctx, fleet.Options{Work: s.Work, Postgres: s.Postgres, Workers: 1, Webhooks: 1, Delay: callbackDelay,
+	if b.System, err = fleet.Up(ctx, fleet.Options{Work: s.Work, Postgres: s.Postgres, Workers: 1, Webhooks: 1,
+		Delay:  callbackDelay,
 		Memory: s.Postgres == ""}); err != nil {
 		return nil, err
 	}

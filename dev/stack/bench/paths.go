@@ -67,7 +67,8 @@ func (b *bench) path(ctx context.Context, reference, customer string, images [2]
 				if !e.Status.WantsDocuments() {
 					continue
 				}
-				if code, _, says := b.Starter(ctx, "upload", reference, "--entity", e.ID, "--front", images[0], "--back", images[1]); code != 0 {
+				if code, _, says := b.Starter(ctx, "upload", reference, "--entity", e.ID, "--front", images[0], "--back",
+					images[1]); code != 0 {
 					return cost.Cost{}, fmt.Errorf("the images were not taken: %s", says)
 				}
 			}

@@ -55,7 +55,8 @@ func (b *bench) contend(ctx context.Context) error {
 	if err := b.Add(ctx, process); err != nil {
 		return err
 	}
-	if b.clear, err = temporalclient.Dial(ctx, temporalclient.Options{Lookup: config.Map(b.Vars), Logger: slog.New(slog.DiscardHandler)}); err != nil {
+	if b.clear, err = temporalclient.Dial(ctx, temporalclient.Options{Lookup: config.Map(b.Vars),
+		Logger: slog.New(slog.DiscardHandler)}); err != nil {
 		return err
 	}
 	keyset, err := b.Keyset()
@@ -66,7 +67,8 @@ func (b *bench) contend(ctx context.Context) error {
 		return err
 	}
 	b.all = []variant{
-		{name: ours, temporal: b.sealed, id: workflows.ID, start: plain(cases.Client{Temporal: b.sealed}, keyset.Converters().Data)},
+		{name: ours, temporal: b.sealed, id: workflows.ID, start: plain(cases.Client{Temporal: b.sealed},
+			keyset.Converters().Data)},
 		b.lean(baselineVariant, floorQueue, false), b.lean(limited, limitedQueue, false), b.lean(within, floorQueue, true),
 	}
 	return nil
@@ -76,7 +78,8 @@ func (b *bench) contend(ctx context.Context) error {
 func (b *bench) lean(name, queue string, within bool) variant {
 	return variant{name: name, temporal: b.clear, id: floorID,
 		start: func(ctx context.Context, reference, customer string) error {
-			_, err := b.clear.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: floorID(reference), TaskQueue: queue}, floorType,
+			_, err := b.clear.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: floorID(reference), TaskQueue: queue},
+				floorType,
 				floorInput{Reference: reference, CustomerID: customer, Within: within})
 			return err
 		}}
@@ -85,7 +88,8 @@ func (b *bench) lean(name, queue string, within bool) variant {
 // plain starts a case of ours as a wave is started.
 func plain(caseClient cases.Client, data converter.DataConverter) func(context.Context, string, string) error {
 	return func(ctx context.Context, reference, customer string) error {
-		_, err := caseClient.StartAsync(ctx, cases.StartOptions{Reference: reference, CustomerID: customer, Policy: kyc.DefaultPolicy()}, data)
+		_, err := caseClient.StartAsync(ctx, cases.StartOptions{Reference: reference, CustomerID: customer,
+			Policy: kyc.DefaultPolicy()}, data)
 		return err
 	}
 }
@@ -109,7 +113,8 @@ func (b *bench) race(ctx context.Context, r *result) error {
 			continue
 		}
 		r.add(laps)
-		fmt.Printf("round %2d: ours %6.1f, floor %6.1f cases a second, ratio %.3f\n", round, laps[ours].rate(), laps[baselineVariant].rate(), laps[ours].rate()/laps[baselineVariant].rate())
+		fmt.Printf("round %2d: ours %6.1f, floor %6.1f cases a second, ratio %.3f\n", round, laps[ours].rate(),
+			laps[baselineVariant].rate(), laps[ours].rate()/laps[baselineVariant].rate())
 	}
 	return nil
 }

@@ -56,8 +56,9 @@ type accepted struct {
 }
 
 func newResult(s settings) *result {
-	return &result{Store: store(s), CPUs: runtime.NumCPU(), Memory: map[string]int{}, Cases: s.Cases, Clients: s.Clients, Sides: map[string]side{},
-		Ways: map[string]accepted{}, laps: map[string][]roundResult{}, sent: map[string][]signals{}}
+	return &result{Store: store(s), CPUs: runtime.NumCPU(), Memory: map[string]int{}, Cases: s.Cases, Clients: s.Clients,
+		Sides: map[string]side{},
+		Ways:  map[string]accepted{}, laps: map[string][]roundResult{}, sent: map[string][]signals{}}
 }
 
 // store names where Temporal keeps its data.
@@ -69,7 +70,8 @@ func store(s settings) string {
 }
 
 func (r *result) add(laps map[string]roundResult) {
-	r.Rounds = append(r.Rounds, round{laps[ours].rate(), laps[baselineVariant].rate(), laps[ours].rate() / laps[baselineVariant].rate()})
+	r.Rounds = append(r.Rounds, round{laps[ours].rate(), laps[baselineVariant].rate(),
+		laps[ours].rate() / laps[baselineVariant].rate()})
 	for name, l := range laps {
 		r.laps[name] = append(r.laps[name], l)
 	}
@@ -185,14 +187,16 @@ func spent(before, after map[string]fleet.Usage) map[string]float64 {
 }
 
 func (r *result) print(out io.Writer) {
-	fmt.Fprintf(out, "\non %s, %d processors, %d cases a round, %d at once\n\nwhat a path costs\n", r.Store, r.CPUs, r.Cases, r.Clients)
+	fmt.Fprintf(out, "\non %s, %d processors, %d cases a round, %d at once\n\nwhat a path costs\n", r.Store, r.CPUs,
+		r.Cases, r.Clients)
 	for _, name := range slices.Sorted(maps.Keys(r.Paths)) {
 		fmt.Fprintf(out, "  %-26s %s\n", name, r.Paths[name])
 	}
 	fmt.Fprintln(out, "\n            cases/s  of the floor   callback to decision     CPU of a case")
 	for _, name := range []string{ours, baselineVariant, limited, within} {
 		s := r.Sides[name]
-		fmt.Fprintf(out, "  %-8s %8.1f  %12.3f   median %3.0f p99 %4.0f ms   %5.1f ms:", name, s.Rate, s.Ratio, s.Median*1000, s.P99*1000, s.CPU["all"]*1000)
+		fmt.Fprintf(out, "  %-8s %8.1f  %12.3f   median %3.0f p99 %4.0f ms   %5.1f ms:", name, s.Rate, s.Ratio, s.Median*1000,
+			s.P99*1000, s.CPU["all"]*1000)
 		for _, process := range slices.Sorted(maps.Keys(s.CPU)) {
 			if process != "all" {
 				fmt.Fprintf(out, " %s %.1f", process, s.CPU[process]*1000)
@@ -200,7 +204,8 @@ func (r *result) print(out io.Writer) {
 		}
 		fmt.Fprintln(out)
 	}
-	fmt.Fprintln(out, "  limited: the floor, its queue under a rate limit that is never reached; within: the floor, reading the status in the workflow task")
+	fmt.Fprintln(out, "  limited: the floor, its queue under a rate limit that is never reached; within: the floor, "+
+		"reading the status in the workflow task")
 	if len(r.Callbacks) > 0 {
 		fmt.Fprintln(out, "\ncallbacks")
 		for _, way := range ways {
@@ -222,5 +227,6 @@ func (r *result) print(out io.Writer) {
 	for _, each := range r.Rounds {
 		low, high = min(low, each.Ratio), max(high, each.Ratio)
 	}
-	fmt.Fprintf(out, "\n%d rounds, their ratios from %.3f to %.3f, standard error %.3f\nratio ours/floor %.3f\n", len(r.Rounds), low, high, r.Deviation, r.Ratio)
+	fmt.Fprintf(out, "\n%d rounds, their ratios from %.3f to %.3f, standard error %.3f\nratio ours/floor %.3f\n",
+		len(r.Rounds), low, high, r.Deviation, r.Ratio)
 }

@@ -51,11 +51,12 @@ type step struct {
 	ListStage float64        `json:"listStageSeconds"`       // starter list --stage in_review
 	Burst     int            `json:"burst"`                  // callbacks, by as many clients as can be
 	Accepted  float64        `json:"callbacksPerSecond"`
-	Refused   int            `json:"refused"`               // with 503, and sent again
-	Drained   float64        `json:"drainedSeconds"`        // from the first callback until every case of the burst has ended
-	Median    float64        `json:"decisionMedianSeconds"` // from a callback to the end of its case, of a sample
-	P99       float64        `json:"decisionP99Seconds"`
-	Peak      map[string]int `json:"peakMemoryBytes"` // after the burst
+	Refused   int            `json:"refused"` // with 503, and sent again
+	// from the first callback until every case of the burst has ended
+	Drained float64        `json:"drainedSeconds"`
+	Median  float64        `json:"decisionMedianSeconds"` // from a callback to the end of its case, of a sample
+	P99     float64        `json:"decisionP99Seconds"`
+	Peak    map[string]int `json:"peakMemoryBytes"` // after the burst
 }
 
 // stallTimeout is how long a step may stand still.
@@ -69,7 +70,8 @@ func grow(ctx context.Context, s settings) (g *scaleResult, err error) {
 			err = errors.Join(err, w.Stop())
 		}
 	}()
-	if w.System, err = fleet.Up(ctx, fleet.Options{Work: s.Work, Postgres: s.Postgres, Workers: 1, Webhooks: 1, Memory: s.Postgres == ""}); err != nil {
+	if w.System, err = fleet.Up(ctx, fleet.Options{Work: s.Work, Postgres: s.Postgres, Workers: 1, Webhooks: 1,
+		Memory: s.Postgres == ""}); err != nil {
 		return nil, err
 	}
 	keyset, err := w.Keyset()
@@ -128,7 +130,8 @@ func (w *scaling) step(ctx context.Context, size int) (s step, err error) {
 		return s, err
 	}
 	s.Peak, err = w.memory()
-	fmt.Printf("%d open: %.0f cases a second into review, a burst of %d drained in %.1f s, starter list %.2f s\n", s.Open, s.Rate, s.Burst, s.Drained, s.List)
+	fmt.Printf("%d open: %.0f cases a second into review, a burst of %d drained in %.1f s, starter list %.2f s\n", s.Open,
+		s.Rate, s.Burst, s.Drained, s.List)
 	return s, err
 }
 
@@ -183,14 +186,16 @@ func (w *scaling) burst(ctx context.Context, s *step) error {
 	if err := w.Control(ctx, http.MethodGet, "/sandbox/applications", nil, &applications); err != nil {
 		return err
 	}
-	applications = slices.DeleteFunc(applications, func(a simulator.ApplicationEntry) bool { return a.Status == connectfi.StatusCompleted })
+	applications = slices.DeleteFunc(applications,
+		func(a simulator.ApplicationEntry) bool { return a.Status == connectfi.StatusCompleted })
 	s.Burst = s.Open / 10
 	chosen := applications[:s.Burst]
 	var deciding errgroup.Group
 	deciding.SetLimit(w.Clients)
 	for _, a := range chosen {
 		deciding.Go(func() error {
-			return w.Control(ctx, http.MethodPost, "/sandbox/applications/"+a.ApplicationID+"/review", map[string]string{"outcome": "approved"}, nil)
+			return w.Control(ctx, http.MethodPost, "/sandbox/applications/"+a.ApplicationID+"/review",
+				map[string]string{"outcome": "approved"}, nil)
 		})
 	}
 	if err := deciding.Wait(); err != nil {
@@ -319,9 +324,11 @@ func (w *scaling) memory() (map[string]int, error) {
 }
 
 func (g *scaleResult) print(out io.Writer) {
-	fmt.Fprintf(out, "\non %s, %d processors\n\n    open  into review/s  worker MB  webhook MB  temporal MB   list s  by stage s   burst  accepted/s  drained s  decision median, p99 s\n", g.Store, g.CPUs)
+	fmt.Fprintf(out, "\non %s, %d processors\n\n    open  into review/s  worker MB  webhook MB  temporal MB   list s  by "+
+		"stage s   burst  accepted/s  drained s  decision median, p99 s\n", g.Store, g.CPUs)
 	for _, s := range g.Steps {
-		fmt.Fprintf(out, "%8d %14.0f %10d %11d %12d %8.2f %11.2f %7d %11.0f %10.1f %14.2f %8.2f\n", s.Open, s.Rate, s.Memory["worker-1"]>>20, s.Memory["webhook-1"]>>20,
+		fmt.Fprintf(out, "%8d %14.0f %10d %11d %12d %8.2f %11.2f %7d %11.0f %10.1f %14.2f %8.2f\n", s.Open, s.Rate,
+			s.Memory["worker-1"]>>20, s.Memory["webhook-1"]>>20,
 			s.Memory["temporal"]>>20, s.List, s.ListStage, s.Burst, s.Accepted, s.Drained, s.Median, s.P99)
 	}
 	fmt.Fprintf(out, "lost %d\n", g.Lost)

@@ -97,7 +97,8 @@ func (b *burst) call(request []byte, hold time.Duration) {
 	defer response.Body.Close()
 	b.count(strconv.Itoa(response.StatusCode))
 	shed := response.StatusCode == http.StatusServiceUnavailable
-	if known := shed || response.StatusCode == http.StatusAccepted || response.StatusCode == http.StatusOK; !known || shed && response.Header.Get("Retry-After") == "" {
+	if known := shed || response.StatusCode == http.StatusAccepted || response.StatusCode == http.StatusOK; !known ||
+		shed && response.Header.Get("Retry-After") == "" {
 		text, _ := io.ReadAll(io.LimitReader(response.Body, 200))
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -124,7 +125,8 @@ func health(ctx context.Context, client *http.Client, admin string) (b resourceU
 
 // watch samples until ctx ends and answers with the most of everything, and
 // with how long an answer took at the most.
-func watch(ctx context.Context, client *http.Client, admin string) (most resourceUsage, slowest time.Duration, err error) {
+func watch(ctx context.Context, client *http.Client, admin string) (most resourceUsage, slowest time.Duration,
+	err error) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -145,10 +147,13 @@ func watch(ctx context.Context, client *http.Client, admin string) (most resourc
 // they may be, and of what becomes the most when it is read.
 func callbacks(w *world, applications []simulator.ApplicationEntry) (all [][]byte) {
 	for _, a := range applications {
-		head := fmt.Sprintf(`{"code":"0","requestId":"burst","data":{"reference":%q,"applicationId":%q,"status":"waiting_review","entityApplications":[`, a.Reference, a.ApplicationID)
+		head := fmt.Sprintf(`{"code":"0","requestId":"burst","data":{"reference":%q,"applicationId":%q,`+
+			`"status":"waiting_review","entityApplications":[`, a.Reference, a.ApplicationID)
 		body := head + strings.TrimSuffix(strings.Repeat("{},", (64<<10-len(head)-4)/3), ",") + "]}}"
 		path := strings.TrimPrefix(a.WebhookURL, w.Public)
-		all = append(all, fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: webhook\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", path, len(body), body))
+		all = append(all, fmt.Appendf(nil,
+			"POST %s HTTP/1.1\r\nHost: webhook\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", path,
+			len(body), body))
 	}
 	return all
 }
@@ -196,7 +201,8 @@ func TestABurstIsShed(t *testing.T) {
 	require.NoError(t, err)
 
 	began := time.Now()
-	b := &burst{address: webhook.Env["KYC_LISTEN"], calls: callbacks(w, applications[:len(applications)/2]), heard: map[string]int{}}
+	b := &burst{address: webhook.Env["KYC_LISTEN"], calls: callbacks(w, applications[:len(applications)/2]),
+		heard: map[string]int{}}
 	raging, calm := context.WithTimeout(ctx, burstLasts)
 	defer calm()
 	var watched sync.WaitGroup
@@ -239,5 +245,6 @@ func TestABurstIsShed(t *testing.T) {
 		after, err = health(ctx, client, admin)
 		return err == nil && after.goroutines <= idle.goroutines+16
 	}, 30*time.Second, 200*time.Millisecond, "what the burst began has ended")
-	t.Logf("afterwards %.0f MB and %.0f goroutines; decisions known after %.1f s, the slowest", after.memory/megabyte, after.goroutines, r.Slowest)
+	t.Logf("afterwards %.0f MB and %.0f goroutines; decisions known after %.1f s, the slowest", after.memory/megabyte,
+		after.goroutines, r.Slowest)
 }

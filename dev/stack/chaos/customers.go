@@ -9,7 +9,8 @@ import (
 var scenarios = []struct {
 	name  string
 	share int
-}{{"approve", 15}, {"deny", 8}, {"step_up", 22}, {"step_up_review", 12}, {"review", 23}, {"data_request", 5}, {"running", 7}, {"unknown_status", 3}, {"back_and_forth", 5}}
+}{{"approve", 15}, {"deny", 8}, {"step_up", 22}, {"step_up_review", 12}, {"review", 23}, {"data_request", 5},
+	{"running", 7}, {"unknown_status", 3}, {"back_and_forth", 5}}
 
 // customers makes everybody who will be checked.
 func (w *world) customers(ctx context.Context) error {
@@ -43,7 +44,8 @@ func (w *world) customers(ctx context.Context) error {
 				if w.dice.pick(3) == 0 {
 					outcome = "denied"
 				}
-				w.cases[reference] = &caseRecord{reference: reference, customer: id, scenario: s.name, business: kind == "business", outcome: outcome}
+				w.cases[reference] = &caseRecord{reference: reference, customer: id, scenario: s.name, business: kind == "business",
+					outcome: outcome}
 			}
 		}
 	}

@@ -146,13 +146,15 @@ func (w *world) check(ctx context.Context, n *nemesis, took time.Duration) (*res
 	}
 	w.receiver.mu.Unlock()
 	if slices.Sort(latencies); len(latencies) > 0 {
-		r.Median, r.P99, r.Slowest = latencies[len(latencies)/2], latencies[len(latencies)*99/100], latencies[len(latencies)-1]
+		r.Median, r.P99, r.Slowest = latencies[len(latencies)/2], latencies[len(latencies)*99/100],
+			latencies[len(latencies)-1]
 	}
 	return r, nil
 }
 
 // gather collects the evidence of one case.
-func (w *world) gather(ctx context.Context, caseClient cases.Client, s *caseRecord, applications []simulator.ApplicationEntry,
+func (w *world) gather(ctx context.Context, caseClient cases.Client, s *caseRecord,
+	applications []simulator.ApplicationEntry,
 	entries []simulator.LedgerEntry) evidence {
 	e := evidence{subject: s, events: w.receiver.heard(s.reference)}
 	status, err := caseClient.Describe(ctx, s.reference)
@@ -290,7 +292,8 @@ func (w *world) unanswered() (n int) {
 }
 
 func openCases(ctx context.Context, c client.Client) (int64, error) {
-	n, err := c.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Query: "WorkflowType = 'KYC' AND ExecutionStatus = 'Running'"})
+	n, err := c.CountWorkflow(ctx,
+		&workflowservice.CountWorkflowExecutionsRequest{Query: "WorkflowType = 'KYC' AND ExecutionStatus = 'Running'"})
 	return n.GetCount(), err
 }
 
@@ -305,7 +308,8 @@ func (r *result) print(out io.Writer) {
 			fmt.Fprintf(out, "  %-30s %6d\n", name, table.rows[name])
 		}
 	}
-	fmt.Fprintf(out, "from ConnectFi's decision to ours: median %.2f s, p99 %.2f s, slowest %.2f s\n", r.Median, r.P99, r.Slowest)
+	fmt.Fprintf(out, "from ConnectFi's decision to ours: median %.2f s, p99 %.2f s, slowest %.2f s\n", r.Median, r.P99,
+		r.Slowest)
 	fmt.Fprintf(out, "histories replayed %d, cases whose events were asked for again %d\n", r.Histories, r.Resent)
 	for _, v := range r.Violations {
 		fmt.Fprintf(out, "  %s: %s\n", v.Case, v.What)

@@ -46,8 +46,10 @@ func good(t *testing.T) (evidence, replay.Replayer) {
 	return evidence{
 		subject: &caseRecord{reference: "A1", scenario: "step_up"},
 		view: &kyc.View{Reference: "A1", ApplicationID: "iapp_1", Stage: kyc.Approved,
-			Timeline: []kyc.Entry{{What: kyc.EntryStarted}, {What: "awaiting_documents"}, {What: kyc.EntryWanted}, {What: "approved"}}},
-		truth:  simulator.ApplicationEntry{Reference: "A1", ApplicationID: "iapp_1", Status: "completed", Outcome: "Approved"},
+			Timeline: []kyc.Entry{{What: kyc.EntryStarted}, {What: "awaiting_documents"}, {What: kyc.EntryWanted},
+				{What: "approved"}}},
+		truth: simulator.ApplicationEntry{Reference: "A1", ApplicationID: "iapp_1", Status: "completed",
+			Outcome: "Approved"},
 		ledger: simulator.LedgerEntry{Reference: "A1", Applications: 1, Documents: 2, Attachments: 2},
 		events: map[string]string{"evt_1": "case.documents_requested", "evt_2": "case.approved"},
 		runs:   []*history.History{&h},
@@ -62,24 +64,33 @@ func TestTheCheckersFindWhatIsPlanted(t *testing.T) {
 		plant func(*evidence)
 		says  string
 	}{
-		"a forgotten case":           {func(e *evidence) { e.view.Stage, e.view.Until = kyc.InReview, time.Now().Add(time.Hour) }, "it has not ended"},
+		"a forgotten case": {func(e *evidence) {
+			e.view.Stage, e.view.Until = kyc.InReview,
+				time.Now().Add(time.Hour)
+		}, "it has not ended"},
 		"a stage without a deadline": {func(e *evidence) { e.view.Stage = kyc.InReview }, "has no deadline"},
 		"a case that is gone":        {func(e *evidence) { e.view = nil }, "cannot be told"},
 		"the wrong decision":         {func(e *evidence) { e.truth.Outcome = "Denied" }, "and ConnectFi says"},
 		"a second application":       {func(e *evidence) { e.ledger.Applications = 2 }, "2 applications"},
 		"another application":        {func(e *evidence) { e.truth.ApplicationID = "iapp_2" }, "ConnectFi's is iapp_2"},
 		"a document linked twice":    {func(e *evidence) { e.ledger.Attachments = 3 }, "3 links were made for 2"},
-		"a document too many":        {func(e *evidence) { e.ledger.Documents, e.ledger.Attachments = 4, 4 }, "4 documents were linked"},
+		"a document too many": {func(e *evidence) { e.ledger.Documents, e.ledger.Attachments = 4, 4 },
+			"4 documents were linked"},
 		"a decision nobody heard of": {func(e *evidence) { delete(e.events, "evt_2") }, "nobody heard of case.approved"},
-		"an event nobody heard of":   {func(e *evidence) { delete(e.events, "evt_1") }, "nobody heard of case.documents_requested"},
-		"an event too many":          {func(e *evidence) { e.events["evt_3"] = "case.approved" }, "1 more of case.approved"},
-		"an event of nothing":        {func(e *evidence) { e.events["evt_3"] = "case.in_review" }, "1 more of case.in_review"},
+		"an event nobody heard of": {func(e *evidence) { delete(e.events, "evt_1") },
+			"nobody heard of case.documents_requested"},
+		"an event too many":   {func(e *evidence) { e.events["evt_3"] = "case.approved" }, "1 more of case.approved"},
+		"an event of nothing": {func(e *evidence) { e.events["evt_3"] = "case.in_review" }, "1 more of case.in_review"},
 		"documents asked for twice": {func(e *evidence) {
 			e.view.Timeline = slices.Insert(e.view.Timeline, 3, kyc.Entry{What: kyc.EntryWanted, At: time.Unix(1, 0)})
 		}, "nobody heard of case.documents_requested"},
-		"a decision that changed": {func(e *evidence) { e.view.Timeline = append(e.view.Timeline, kyc.Entry{What: "denied"}) },
+		"a decision that changed": {func(e *evidence) {
+			e.view.Timeline = append(e.view.Timeline,
+				kyc.Entry{What: "denied"})
+		},
 			"2 ends"},
-		"a timeline without a start": {func(e *evidence) { e.view.Timeline = e.view.Timeline[1:] }, "does not begin with its start"},
+		"a timeline without a start": {func(e *evidence) { e.view.Timeline = e.view.Timeline[1:] },
+			"does not begin with its start"},
 		"a history that another code wrote": {func(e *evidence) {
 			for _, event := range e.runs[0].Events {
 				if a := event.GetActivityTaskScheduledEventAttributes(); a != nil {
@@ -100,7 +111,8 @@ func TestTheCheckersFindWhatIsPlanted(t *testing.T) {
 func TestTheJudgeOfLeftoversFindsThem(t *testing.T) {
 	idle := map[string]resourceUsage{"worker-1": {goroutines: 80, files: 20}}
 	require.Empty(t, leaked(idle, map[string]resourceUsage{"worker-1": {goroutines: 80 + spare, files: 20 + spare}}))
-	require.Equal(t, []string{"worker-1 has 121 files open, and had 20 when it was idle", "worker-1 has 181 goroutines left, and had 80 when it was idle"},
+	require.Equal(t, []string{"worker-1 has 121 files open, and had 20 when it was idle",
+		"worker-1 has 181 goroutines left, and had 80 when it was idle"},
 		leaked(idle, map[string]resourceUsage{"worker-1": {goroutines: 181, files: 121}}))
 	dir := t.TempDir()
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "documents", "f"), 0o700))
@@ -117,7 +129,8 @@ func TestTheJudgeOfLeftoversFindsThem(t *testing.T) {
 // A short run of the real thing: every program a process, killed and paused.
 func TestAShortRunHasNoViolations(t *testing.T) {
 	into := filepath.Join(t.TempDir(), "chaos.json")
-	r, err := run(t.Context(), settings{Cases: 60, Kills: 8, Operators: 20, Over: 25 * time.Second, Within: 4 * time.Minute, Seed: 1}, os.Stdout)
+	r, err := run(t.Context(), settings{Cases: 60, Kills: 8, Operators: 20, Over: 25 * time.Second,
+		Within: 4 * time.Minute, Seed: 1}, os.Stdout)
 	require.NoError(t, err)
 	r.print(os.Stdout)
 	require.NoError(t, fleet.WriteJSON(into, r))

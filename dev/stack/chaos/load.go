@@ -115,7 +115,8 @@ func (w *world) byAPI(ctx context.Context, s *caseRecord) bool {
 		return false
 	}
 	body := fmt.Sprintf(`{"customerId":%q,"reference":%q}`, s.customer, s.reference)
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.Public+"/akepa/identification", strings.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.Public+"/akepa/identification",
+		strings.NewReader(body))
 	if err != nil {
 		return false
 	}
@@ -212,7 +213,8 @@ func (w *world) forge(ctx context.Context, a simulator.ApplicationEntry) {
 	if w.dice.pick(2) == 0 {
 		address += "x"
 	}
-	body := fmt.Sprintf(`{"code":"0","requestId":"forged","data":{"reference":%q,"applicationId":"iapp_forged","status":"completed","outcome":"Approved"}}`, a.Reference)
+	body := fmt.Sprintf(`{"code":"0","requestId":"forged","data":{"reference":%q,"applicationId":"iapp_forged",`+
+		`"status":"completed","outcome":"Approved"}}`, a.Reference)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(body))
 	if err != nil {
 		return

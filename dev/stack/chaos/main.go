@@ -67,7 +67,8 @@ func run(ctx context.Context, s settings, out *os.File) (r *result, err error) {
 			err = stopped
 		}
 	}()
-	fmt.Fprintf(out, "everything is up after %s; %d cases and at least %d kills in %s\n", time.Since(began).Round(time.Second), s.Cases, s.Kills, s.Over)
+	fmt.Fprintf(out, "everything is up after %s; %d cases and at least %d kills in %s\n",
+		time.Since(began).Round(time.Second), s.Cases, s.Kills, s.Over)
 	operators, err := w.Dial(ctx)
 	if err != nil {
 		return nil, err

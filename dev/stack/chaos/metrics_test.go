@@ -108,7 +108,8 @@ func (w *world) late(t *testing.T) {
 	var applications []simulator.ApplicationEntry
 	require.NoError(t, w.Control(t.Context(), http.MethodGet, "/sandbox/applications", nil, &applications))
 	a := applications[0]
-	body := fmt.Sprintf(`{"code":"0","requestId":"late","data":{"reference":%q,"applicationId":%q,"status":"completed","outcome":"Approved"}}`, a.Reference, a.ApplicationID)
+	body := fmt.Sprintf(`{"code":"0","requestId":"late","data":{"reference":%q,"applicationId":%q,"status":"completed",`+
+		`"outcome":"Approved"}}`, a.Reference, a.ApplicationID)
 	response, err := w.HTTP.Post(a.WebhookURL, "application/json", strings.NewReader(body))
 	require.NoError(t, err)
 	response.Body.Close()
@@ -143,7 +144,8 @@ func TestWhatIsExportedIsListed(t *testing.T) {
 				for _, label := range m.Label {
 					values, has := l.labels[label.GetName()]
 					require.True(t, has, "%s has a label %s", name, label.GetName())
-					require.True(t, values == nil || slices.Contains(values, label.GetValue()), "%s has %s=%q", name, label.GetName(), label.GetValue())
+					require.True(t, values == nil || slices.Contains(values, label.GetValue()), "%s has %s=%q", name, label.GetName(),
+						label.GetValue())
 					series += " " + label.GetValue()
 					seen[series] += value // by the first labels alone, too
 				}
@@ -157,13 +159,17 @@ func TestWhatIsExportedIsListed(t *testing.T) {
 	for name, is := range missing {
 		require.False(t, is, "nobody exports %s", name)
 	}
-	for _, series := range []string{"kyc_cases_started_total", "kyc_cases_ended_total approved", "kyc_cases_ended_total denied", "kyc_cases_held_total none unlisted_status",
-		"kyc_cases_held_total customerNotFound refused", "kyc_callbacks_lost_total", "kyc_callbacks_total closed", "kyc_callbacks_total accepted",
-		"kyc_callback_decision_delay_seconds", "kyc_connectfi_request_duration_seconds extAkepa", "kyc_documents_handed_over_total",
+	for _, series := range []string{"kyc_cases_started_total", "kyc_cases_ended_total approved",
+		"kyc_cases_ended_total denied", "kyc_cases_held_total none unlisted_status",
+		"kyc_cases_held_total customerNotFound refused", "kyc_callbacks_lost_total", "kyc_callbacks_total closed",
+		"kyc_callbacks_total accepted",
+		"kyc_callback_decision_delay_seconds", "kyc_connectfi_request_duration_seconds extAkepa",
+		"kyc_documents_handed_over_total",
 		"kyc_notifications_total all delivered", "kyc_stage_duration_seconds in_review", "kyc_case_duration_seconds denied"} {
 		require.Positive(t, seen[series], "%s: %v", series, seen)
 	}
-	require.Equal(t, float64(w.Cases+1), seen["kyc_cases_started_total"], "replays and workers that take over count nothing twice")
+	require.Equal(t, float64(w.Cases+1), seen["kyc_cases_started_total"],
+		"replays and workers that take over count nothing twice")
 	require.Equal(t, float64(w.Cases), seen["kyc_cases_ended_total approved"]+seen["kyc_cases_ended_total denied"])
 	var held float64
 	require.NoError(t, patiently(t.Context(), 90*time.Second, func() (bool, error) { // a census a minute

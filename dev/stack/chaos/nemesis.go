@@ -103,7 +103,8 @@ func (n *nemesis) injectOne(ctx context.Context) {
 
 // victims are killed; the workers most often, for they do the work. The sandbox
 // is not among them: it has ConnectFi's memory, and no provider loses that.
-var victims = []string{"worker-1", "worker-2", "worker-1", "worker-2", "webhook-1", "webhook-2", "webhook-1", "webhook-2", "temporal"}
+var victims = []string{"worker-1", "worker-2", "worker-1", "worker-2", "webhook-1", "webhook-2", "webhook-1",
+	"webhook-2", "temporal"}
 
 func (n *nemesis) kill(ctx context.Context) {
 	p := n.Named(victims[n.dice.IntN(len(victims))])

@@ -51,7 +51,8 @@ func scrape(ctx context.Context, client *http.Client, address string) (b resourc
 	if err != nil {
 		return b, err
 	}
-	for into, name := range map[*float64]string{&b.goroutines: "go_goroutines", &b.files: "process_open_fds", &b.memory: "process_resident_memory_bytes"} {
+	for into, name := range map[*float64]string{&b.goroutines: "go_goroutines", &b.files: "process_open_fds",
+		&b.memory: "process_resident_memory_bytes"} {
 		metrics := families[name].GetMetric()
 		if len(metrics) != 1 {
 			return b, fmt.Errorf("there is no %s", name)
@@ -65,10 +66,12 @@ func scrape(ctx context.Context, client *http.Client, address string) (b resourc
 func leaked(idle, now map[string]resourceUsage) (wrong []string) {
 	for name, b := range now {
 		if b.goroutines > idle[name].goroutines+spare {
-			wrong = append(wrong, fmt.Sprintf("%s has %g goroutines left, and had %g when it was idle", name, b.goroutines, idle[name].goroutines))
+			wrong = append(wrong, fmt.Sprintf("%s has %g goroutines left, and had %g when it was idle", name, b.goroutines,
+				idle[name].goroutines))
 		}
 		if b.files > idle[name].files+spare {
-			wrong = append(wrong, fmt.Sprintf("%s has %g files open, and had %g when it was idle", name, b.files, idle[name].files))
+			wrong = append(wrong, fmt.Sprintf("%s has %g files open, and had %g when it was idle", name, b.files,
+				idle[name].files))
 		}
 	}
 	slices.Sort(wrong)

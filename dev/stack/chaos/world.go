@@ -57,7 +57,8 @@ func (d *rng) float() float64 { d.mu.Lock(); defer d.mu.Unlock(); return d.rand.
 func (d *rng) pick(n int) int { d.mu.Lock(); defer d.mu.Unlock(); return d.rand.IntN(n) }
 
 func newWorld(ctx context.Context, s settings) (w *world, err error) {
-	w = &world{settings: s, cases: map[string]*caseRecord{}, dice: &rng{rand: rand.New(rand.NewPCG(s.Seed, s.Seed))}, counter: make(chan struct{}, 16)}
+	w = &world{settings: s, cases: map[string]*caseRecord{}, dice: &rng{rand: rand.New(rand.NewPCG(s.Seed, s.Seed))},
+		counter: make(chan struct{}, 16)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.stop())
@@ -67,7 +68,8 @@ func newWorld(ctx context.Context, s settings) (w *world, err error) {
 		return w, err
 	}
 	w.System, err = fleet.Up(ctx, fleet.Options{Work: s.Work, Postgres: s.Postgres, Workers: 2, Webhooks: 2,
-		Vars: map[string]string{"KYC_NOTIFY_URL": w.receiver.URL, "KYC_NOTIFY_ALLOW_PRIVATE": "true", "KYC_POLICY": policy, "KYC_READS_PER_SECOND": "500"},
+		Vars: map[string]string{"KYC_NOTIFY_URL": w.receiver.URL, "KYC_NOTIFY_ALLOW_PRIVATE": "true", "KYC_POLICY": policy,
+			"KYC_READS_PER_SECOND": "500"},
 		Front: func(webhooks ...string) (string, error) {
 			if w.balancer, err = newBalancer(webhooks...); err != nil {
 				return "", err

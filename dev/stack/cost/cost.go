@@ -24,7 +24,8 @@ type Cost struct {
 }
 
 func (c Cost) String() string {
-	return fmt.Sprintf("%3d actions %3d tasks %3d events %6d bytes %3d transitions", c.Actions, c.Tasks, c.Events, c.Bytes, c.Transitions)
+	return fmt.Sprintf("%3d actions %3d tasks %3d events %6d bytes %3d transitions", c.Actions, c.Tasks, c.Events, c.Bytes,
+		c.Transitions)
 }
 
 // Of reads what the latest run of a workflow has cost so far. Attempts of an
@@ -36,7 +37,8 @@ func Of(ctx context.Context, c client.Client, id string) (Cost, error) {
 		return Cost{}, err
 	}
 	info := d.GetWorkflowExecutionInfo()
-	cost := Cost{Events: int(info.GetHistoryLength()), Bytes: int(info.GetHistorySizeBytes()), Transitions: int(info.GetStateTransitionCount())}
+	cost := Cost{Events: int(info.GetHistoryLength()), Bytes: int(info.GetHistorySizeBytes()),
+		Transitions: int(info.GetStateTransitionCount())}
 	for _, a := range d.GetPendingActivities() {
 		cost.Actions += int(a.GetAttempt())
 	}

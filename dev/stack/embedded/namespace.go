@@ -38,7 +38,8 @@ func complete(ctx context.Context, c client.Client) error {
 		return err
 	}
 	for name := range workflows.SearchAttributes() {
-		if _, err := c.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: Namespace, Query: name + " IS NULL"}); err != nil {
+		if _, err := c.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: Namespace, Query: name +
+			" IS NULL"}); err != nil {
 			return err
 		}
 	}

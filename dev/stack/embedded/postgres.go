@@ -41,9 +41,11 @@ func ParsePostgres(text string) (Postgres, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Hostname() == "" || u.User.Username() == "" {
 		// What is there in its stead is not repeated: it may be a piece of the password.
-		return Postgres{}, errors.New("--postgres wants postgres://USER:PASSWORD@HOST:PORT/NAME, with %-escapes for what is special in a URL")
+		return Postgres{}, errors.New(
+			"--postgres wants postgres://USER:PASSWORD@HOST:PORT/NAME, with %-escapes for what is special in a URL")
 	}
-	p := Postgres{Address: u.Host, User: u.User.Username(), Name: "temporal", attributes: map[string]string{"connect_timeout": "10"}}
+	p := Postgres{Address: u.Host, User: u.User.Username(), Name: "temporal",
+		attributes: map[string]string{"connect_timeout": "10"}}
 	if u.Port() == "" {
 		p.Address = net.JoinHostPort(u.Hostname(), "5432")
 	}
@@ -51,7 +53,8 @@ func ParsePostgres(text string) (Postgres, error) {
 		p.Name = u.Path[1:]
 	}
 	if !postgresName.MatchString(p.Name) {
-		return Postgres{}, errors.New("--postgres wants a name of at most 52 letters, digits, - and _ for the database, behind the host")
+		return Postgres{}, errors.New(
+			"--postgres wants a name of at most 52 letters, digits, - and _ for the database, behind the host")
 	}
 	for name, values := range u.Query() {
 		p.attributes[name] = values[0]
@@ -72,7 +75,8 @@ const PostgresPlugin = postgresql.PluginNamePGX
 // database is what Temporal is told of one.
 func (p Postgres) database(name string, connections int) *config.SQL {
 	return &config.SQL{PluginName: PostgresPlugin, ConnectProtocol: "tcp", ConnectAddr: p.Address, DatabaseName: name,
-		ConnectAttributes: maps.Clone(p.attributes), MaxConns: connections, MaxIdleConns: connections, MaxConnLifetime: time.Hour}
+		ConnectAttributes: maps.Clone(p.attributes), MaxConns: connections, MaxIdleConns: connections,
+		MaxConnLifetime: time.Hour}
 }
 
 // openPostgres creates the databases that are missing and brings them to the
@@ -82,7 +86,8 @@ func openPostgres(ctx context.Context, text string) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Each of Temporal's four services has a pool of its own, and a PostgreSQL as it is installed 100 connections for everybody.
+	// Each of Temporal's four services has a pool of its own, and a PostgreSQL as it is installed 100 connections for
+	// everybody.
 	s := &store{main: p.database(p.Name, 12), visibility: p.database(p.Name+"_visibility", 4)}
 	if err := p.create(s.main, s.visibility); err != nil {
 		return nil, err
@@ -90,7 +95,8 @@ func openPostgres(ctx context.Context, text string) (*store, error) {
 	if s.close, err = p.hold(ctx, s.main); err != nil {
 		return nil, err
 	}
-	for name, sql := range map[string]*config.SQL{"postgresql/v12/temporal": s.main, "postgresql/v12/visibility": s.visibility} {
+	for name, sql := range map[string]*config.SQL{"postgresql/v12/temporal": s.main,
+		"postgresql/v12/visibility": s.visibility} {
 		if err := p.upgrade(sql, name); err != nil {
 			return nil, errors.Join(err, s.close())
 		}
@@ -146,7 +152,8 @@ func (p Postgres) hold(ctx context.Context, database *config.SQL) (release func(
 		return nil, errors.Join(err, db.Close())
 	}
 	if !free {
-		return nil, errors.Join(fmt.Errorf("another run uses database %q: end it, or give --postgres another name", p.Name), db.Close())
+		return nil, errors.Join(fmt.Errorf("another run uses database %q: end it, or give --postgres another name", p.Name),
+			db.Close())
 	}
 	return db.Close, nil
 }
@@ -164,7 +171,8 @@ func (p Postgres) upgrade(database *config.SQL, schemaName string) error {
 	if err := schema.NewSetupSchemaTask(db, &schema.SetupConfig{InitialVersion: "0.0"}, quiet).Run(); err != nil {
 		return p.explain(err, database.DatabaseName)
 	}
-	return p.explain(schema.NewUpdateSchemaTask(db, &schema.UpdateConfig{SchemaName: schemaName}, quiet).Run(), database.DatabaseName)
+	return p.explain(schema.NewUpdateSchemaTask(db, &schema.UpdateConfig{SchemaName: schemaName}, quiet).Run(),
+		database.DatabaseName)
 }
 
 // What PostgreSQL calls what it refuses (appendix A of its manual).
@@ -194,7 +202,8 @@ func (p Postgres) explain(err error, database string) error {
 	case code(err) == wrongPassword, code(err) == wrongUser:
 		return fmt.Errorf("PostgreSQL at %s does not let user %q in: %w", p.Address, p.User, err)
 	case code(err) == notAllowed:
-		return fmt.Errorf("user %[1]q may not set up database %[2]q (%[3]w): let an administrator create it, owned by %[1]q", p.User, database, err)
+		return fmt.Errorf("user %[1]q may not set up database %[2]q (%[3]w): let an administrator create it, owned by %[1]q",
+			p.User, database, err)
 	}
 	return fmt.Errorf("PostgreSQL at %s, database %q: %w", p.Address, database, err)
 }

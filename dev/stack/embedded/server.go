@@ -72,9 +72,12 @@ func Start(ctx context.Context, o Options) (s *Server, err error) {
 			s = nil
 		}
 	}()
-	server, err := temporal.NewServer(temporal.WithConfig(configuration(s.store, o, ports)), temporal.ForServices(temporal.DefaultServices),
+	server, err := temporal.NewServer(temporal.WithConfig(configuration(s.store, o, ports)),
+		temporal.ForServices(temporal.DefaultServices),
 		temporal.WithLogger(watch), temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
-		temporal.WithClaimMapper(func(*config.Config) authorization.ClaimMapper { return authorization.NewNoopClaimMapper() }),
+		temporal.WithClaimMapper(func(*config.Config) authorization.ClaimMapper {
+			return authorization.NewNoopClaimMapper()
+		}),
 		temporal.WithDynamicConfigClient(dynamic(o)))
 	if err != nil {
 		return s, fmt.Errorf("Temporal does not start: %w", err)
@@ -137,9 +140,11 @@ func configuration(s *store, o Options, ports []int) *config.Config {
 		return config.Service{RPC: config.RPC{GRPCPort: grpc, MembershipPort: membership, BindOnLocalHost: true}}
 	}
 	c := &config.Config{
-		Persistence: config.Persistence{DefaultStore: "main", VisibilityStore: "visibility", NumHistoryShards: int32(max(o.Shards, 1)),
-			DataStores: map[string]config.DataStore{"main": {SQL: s.main}, "visibility": {SQL: s.visibility}}},
-		ClusterMetadata: &cluster.Config{FailoverVersionIncrement: 10, MasterClusterName: "active", CurrentClusterName: "active",
+		Persistence: config.Persistence{DefaultStore: "main", VisibilityStore: "visibility",
+			NumHistoryShards: int32(max(o.Shards, 1)),
+			DataStores:       map[string]config.DataStore{"main": {SQL: s.main}, "visibility": {SQL: s.visibility}}},
+		ClusterMetadata: &cluster.Config{FailoverVersionIncrement: 10, MasterClusterName: "active",
+			CurrentClusterName: "active",
 			ClusterInformation: map[string]cluster.ClusterInformation{
 				"active": {Enabled: true, InitialFailoverVersion: 1, RPCAddress: address}}},
 		DCRedirectionPolicy: config.DCRedirectionPolicy{Policy: "noop"},

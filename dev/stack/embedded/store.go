@@ -69,7 +69,8 @@ func createSQLite(path string) error {
 	}
 	defer os.RemoveAll(folder)
 	unfinished := filepath.Join(folder, filepath.Base(path))
-	sql := &config.SQL{PluginName: sqlite.PluginName, ConnectAttributes: map[string]string{"mode": "rwc"}, DatabaseName: unfinished}
+	sql := &config.SQL{PluginName: sqlite.PluginName, ConnectAttributes: map[string]string{"mode": "rwc"},
+		DatabaseName: unfinished}
 	if err := schema.SetupSchema(sql); err != nil {
 		return err
 	}
@@ -80,7 +81,8 @@ func createSQLite(path string) error {
 // give them half of all task queues until it has noticed, a minute later, that
 // they do not answer.
 func forgetMembers(sql *config.SQL) error {
-	db, err := sqldb.NewSQLAdminDB(sqlplugin.DbKindMain, sql, resolver.NewNoopResolver(), log.NewNoopLogger(), metrics.NoopMetricsHandler)
+	db, err := sqldb.NewSQLAdminDB(sqlplugin.DbKindMain, sql, resolver.NewNoopResolver(), log.NewNoopLogger(),
+		metrics.NoopMetricsHandler)
 	if err != nil {
 		return err
 	}

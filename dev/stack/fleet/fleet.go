@@ -127,7 +127,8 @@ func (p *Program) Confine(processors string) error {
 // PinCPUs has a process use these processors alone. Go's runtime, which counts
 // them, notices by itself.
 func PinCPUs(pid int, processors string) error {
-	said, err := exec.Command("taskset", "--all-tasks", "--cpu-list", "--pid", processors, strconv.Itoa(pid)).CombinedOutput()
+	said, err := exec.Command("taskset", "--all-tasks", "--cpu-list", "--pid", processors,
+		strconv.Itoa(pid)).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("taskset (of util-linux): %w: %s", err, said)
 	}

@@ -67,8 +67,10 @@ func Up(ctx context.Context, o Options) (*System, error) {
 		removed = o.Work
 	}
 	in := func(name string) string { return filepath.Join(o.Work, name) }
-	s := &System{Work: o.Work, Keys: in("keys"), Bin: in("bin"), data: in("data"), log: in("log"), Documents: filepath.Join(in("data"), "documents"),
-		Temporary: filepath.Join(in("data"), "temporary"), Admins: map[string]string{}, removed: removed, HTTP: &http.Client{Timeout: 10 * time.Second}}
+	s := &System{Work: o.Work, Keys: in("keys"), Bin: in("bin"), data: in("data"), log: in("log"),
+		Documents: filepath.Join(in("data"), "documents"),
+		Temporary: filepath.Join(in("data"), "temporary"), Admins: map[string]string{}, removed: removed,
+		HTTP: &http.Client{Timeout: 10 * time.Second}}
 	if err := s.prepare(ctx); err != nil {
 		return s, err
 	}
@@ -94,10 +96,14 @@ func Up(ctx context.Context, o Options) (*System, error) {
 	}
 	s.Sandbox, s.Public = "http://"+sandbox, "http://"+front
 	secret := func(name string) string { return filepath.Join(s.Keys, name) }
-	s.Vars = map[string]string{"TEMPORAL_ADDRESS": temporal, "TEMPORAL_NAMESPACE": embedded.Namespace, "TEMPORAL_CONFIG_FILE": os.DevNull,
-		"CONNECTFI_BASE_URL": s.Sandbox, "CONNECTFI_LOGIN_FILE": secret("connectfi_login"), "CONNECTFI_PASSWORD_FILE": secret("connectfi_password"),
-		"KYC_PUBLIC_URL": s.Public, "KYC_LINK_KEYS_FILE": secret("link_keys"), "KYC_KEYSET_FILE": secret("keyset"), "KYC_API_TOKENS_FILE": secret("api_tokens"),
-		"KYC_NOTIFY_SECRET_FILE": secret("notify_secret"), "KYC_DOCUMENTS": "file://" + filepath.ToSlash(s.Documents), "HOME": o.Work, "TMPDIR": s.Temporary}
+	s.Vars = map[string]string{"TEMPORAL_ADDRESS": temporal, "TEMPORAL_NAMESPACE": embedded.Namespace,
+		"TEMPORAL_CONFIG_FILE": os.DevNull,
+		"CONNECTFI_BASE_URL":   s.Sandbox, "CONNECTFI_LOGIN_FILE": secret("connectfi_login"),
+		"CONNECTFI_PASSWORD_FILE": secret("connectfi_password"),
+		"KYC_PUBLIC_URL":          s.Public, "KYC_LINK_KEYS_FILE": secret("link_keys"), "KYC_KEYSET_FILE": secret("keyset"),
+		"KYC_API_TOKENS_FILE":    secret("api_tokens"),
+		"KYC_NOTIFY_SECRET_FILE": secret("notify_secret"), "KYC_DOCUMENTS": "file://" + filepath.ToSlash(s.Documents),
+		"HOME": o.Work, "TMPDIR": s.Temporary}
 	for name, value := range o.Vars {
 		s.Vars[name] = value
 	}
@@ -114,7 +120,8 @@ func Up(ctx context.Context, o Options) (*System, error) {
 }
 
 // programs are all of them, in the order in which they are started.
-func (s *System) programs(o Options, temporal, sandbox string, webhooks []string, take func() string) ([]*Program, error) {
+func (s *System) programs(o Options, temporal, sandbox string, webhooks []string, take func() string) ([]*Program,
+	error) {
 	first, err := SelfProgram("temporal", "temporal", "--port="+temporal[strings.LastIndex(temporal, ":")+1:])
 	if err != nil {
 		return nil, err
@@ -126,7 +133,8 @@ func (s *System) programs(o Options, temporal, sandbox string, webhooks []string
 		first.Env["FLEET_DATABASE"] = strings.TrimRight(o.Postgres, "/") + fmt.Sprintf("_%d", time.Now().Unix())
 	}
 	first.Ready = s.temporalIsReady
-	provider := &Program{Name: "sandbox", Path: s.program("sandbox"), Env: map[string]string{"KYC_LISTEN": sandbox}, Ready: HTTPReady(sandbox, "/healthz")}
+	provider := &Program{Name: "sandbox", Path: s.program("sandbox"), Env: map[string]string{"KYC_LISTEN": sandbox},
+		Ready: HTTPReady(sandbox, "/healthz")}
 	if o.Delay > 0 {
 		provider.Args = []string{"--delay=" + o.Delay.String()}
 	}
@@ -157,7 +165,8 @@ func (s *System) prepare(ctx context.Context) error {
 	if err := build(ctx, root, s.Bin, "worker", "webhook", "sandbox"); err != nil {
 		return err
 	}
-	if code := cli.Run(ctx, []string{"keys", "init", s.Keys}, strings.NewReader(""), io.Discard, os.Stderr, config.Map(nil)); code != 0 {
+	if code := cli.Run(ctx, []string{"keys", "init", s.Keys}, strings.NewReader(""), io.Discard, os.Stderr,
+		config.Map(nil)); code != 0 {
 		return errors.New("no secrets can be drawn")
 	}
 	return nil
@@ -215,7 +224,8 @@ func (s *System) Dial(ctx context.Context) (client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return temporalclient.Dial(ctx, temporalclient.Options{Lookup: config.Map(s.Vars), Converters: keyset.Converters(), Logger: slog.New(slog.DiscardHandler)})
+	return temporalclient.Dial(ctx, temporalclient.Options{Lookup: config.Map(s.Vars), Converters: keyset.Converters(),
+		Logger: slog.New(slog.DiscardHandler)})
 }
 
 // Keyset is the one that all programs have.

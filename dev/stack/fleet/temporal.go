@@ -13,9 +13,10 @@ import (
 // own process, which can be killed: a System starts the running program again
 // with it.
 type Temporal struct {
-	Port     int    `help:"Of the frontend."`
-	Data     string `help:"Directory of the database file."`
-	Database string `env:"FLEET_DATABASE" help:"URL of a PostgreSQL; empty is the file."` // not for the list of processes: it has a password
+	Port int    `help:"Of the frontend."`
+	Data string `help:"Directory of the database file."`
+	// not for the list of processes: it has a password
+	Database string `env:"FLEET_DATABASE" help:"URL of a PostgreSQL; empty is the file."`
 }
 
 // shards of a PostgreSQL, whose databases are made anew for every System.
