@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
@@ -206,5 +207,45 @@ func TestEachChangeHasItsOwnCallback(t *testing.T) {
 		}
 		says(t, scraped, "kyc_callbacks_lost_total 1")
 		require.NotContains(t, scraped, "kyc_callback_decision_delay_seconds_count")
+	}
+}
+
+// Documents that ConnectFi never answered for are counted as refused, and nothing else is that was tried in vain.
+func TestDocumentsWithoutAnAnswerAreCounted(t *testing.T) {
+	never := temporal.NewTimeoutError(enumspb.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE, nil)
+	s, scrape := measured(t)
+	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("pending_step_up", ""), nil).Once()
+	s.OnActivity(do.SubmitDocuments, mock.Anything, mock.Anything).Return(kyc.Snapshot{}, never).Once()
+	s.OnActivity(do.ReadStatus, mock.Anything, mock.Anything).Return(single("completed", "approved"), nil)
+	s.after(time.Minute, func() { s.update(workflows.UpdateSubmit, "s1", licence("s1")) })
+	s.after(time.Hour, func() { s.callback("r1") })
+	s.run()
+	says(t, scrape(), `kyc_documents_refused_total{code="noAnswer"} 1`)
+
+	s, scrape = measured(t)
+	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(kyc.Snapshot{}, never)
+	s.after(time.Minute, func() { s.update(workflows.UpdateWithdraw, "") })
+	s.run()
+	require.NotContains(t, scrape(), "kyc_documents_refused_total")
+}
+
+// A callback that a run has left unanswered is timed by the next run, from its start on. Without
+// one, the next run's decision was announced by nobody.
+func TestACallbackIsTimedAcrossRuns(t *testing.T) {
+	for hints, line := range map[int]string{1: "kyc_callback_decision_delay_seconds_sum 4", 0: "kyc_callbacks_lost_total 1"} {
+		s, scrape := measured(t)
+		c := kyc.New("A1", person, kyc.DefaultPolicy(), s.Now())
+		c.Apply(kyc.StatusReceived{At: s.Now(), Reading: single("waiting_review", "")})
+		for range hints {
+			c.Apply(kyc.ChangeHinted{At: s.Now(), By: kyc.HintCallback, ID: "r1"})
+		}
+		s.OnActivity(do.ReadStatus, mock.Anything, mock.Anything).After(4*time.Second).
+			Return(single("completed", "approved"), nil).Maybe()
+		s.OnActivity(do.WatchStatus, mock.Anything, mock.Anything).
+			Return(activities.WatchResult{Reading: single("completed", "approved")}, nil).Maybe()
+		s.ExecuteWorkflow(workflows.Type, workflows.Input{Reference: "A1", CustomerID: person, Policy: kyc.DefaultPolicy(),
+			Carried: &workflows.State{Case: c}})
+		require.NoError(t, s.GetWorkflowError())
+		says(t, scrape(), line)
 	}
 }

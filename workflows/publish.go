@@ -35,7 +35,7 @@ func (f *caseWorkflow) publish(ctx workflow.Context) error {
 	var changes []temporal.SearchAttributeUpdate
 	if c.Stage != was.stage {
 		changes = append(changes, AttributeStage.ValueSet(string(c.Stage)))
-		if was.stage == "" || c.Stage.WaitingOn() != was.stage.WaitingOn() {
+		if c.Stage.WaitingOn() != was.stage.WaitingOn() {
 			changes = append(changes, AttributeWaitingOn.ValueSet(string(c.Stage.WaitingOn())))
 		}
 	}

@@ -37,7 +37,8 @@ func TestEventsGoToTheNewAddress(t *testing.T) {
 	require.NoError(t, changed.err)
 	require.Equal(t, ids(notices), at[elsewhere])
 	require.Equal(t, ids(notices), p.took[activities.ReceiverGlobal], "the other receiver is left alone")
-	require.Less(t, receipt(end, notices[0].ID, activities.ReceiverCaller).DeliveredAt.Sub(begin), 10*time.Hour)
+	first := receipt(end, notices[0].ID, activities.ReceiverCaller)
+	require.WithinDuration(t, begin.Add(9*time.Hour), first.DeliveredAt, time.Minute)
 	require.Equal(t, elsewhere, end.WebhookURL)
 }
 
@@ -98,4 +99,24 @@ func TestAnEventIsSentToAnAddressThatCameLater(t *testing.T) {
 	again := newPost(t)
 	again.run(ledger)
 	require.Equal(t, ids(notices[1:]), again.took[activities.ReceiverCaller])
+}
+
+// What the caller's receiver is being sent goes to the new address at once, though another event was named.
+func TestADeliveryUnderWayGoesToTheNewAddress(t *testing.T) {
+	p := newPost(t)
+	p.answer = func(r activities.NotifyRequest, _ time.Time) int {
+		if r.Receiver == activities.ReceiverCaller && r.WebhookURL != elsewhere {
+			return 500
+		}
+		return 0
+	}
+	notices := lived("waiting_review", "pending_step_up")
+	changed := &eventsAnswer{}
+	p.RegisterDelayedCallback(func() {
+		p.UpdateWorkflow(workflows.UpdateResend, "", changed, notices[1].ID, elsewhere)
+	}, 9*time.Hour) // seven and a half hours after the last attempt, and eight before the next
+	end := p.run(both(), notices...)
+	require.NoError(t, changed.err)
+	first := receipt(end, notices[0].ID, activities.ReceiverCaller)
+	require.WithinDuration(t, begin.Add(9*time.Hour), first.DeliveredAt, time.Minute)
 }
