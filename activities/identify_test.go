@@ -147,7 +147,11 @@ func TestARefusedListIsNotNone(t *testing.T) {
 	for _, code := range []string{"greaterNumberOfRecords", "greaterMaximumNumberOfRecords", "badTimeFrameRequest",
 		"invalidDateRange"} {
 		w := newWorld(t)
+		asked := 0
 		calls := w.fake(func(string, string) string {
+			if asked++; asked > 100 { // so that asking without an end fails
+				return `{"code":"extAkepa"}`
+			}
 			return `{"code":"` + code +
 				`","context":{"maxNumberOfRecords":1000}}`
 		})
@@ -155,7 +159,11 @@ func TestARefusedListIsNotNone(t *testing.T) {
 		require.Equal(t, code, applicationError(t, err).Type())
 		require.True(t, applicationError(t, err).NonRetryable())
 		for _, call := range *calls {
-			require.True(t, strings.HasPrefix(call, "/akepa/list "), "nothing is posted: %s", call)
+			body, list := strings.CutPrefix(call, "/akepa/list ")
+			require.True(t, list, "nothing is posted: %s", call)
+			var r connectfi.ListRequest
+			require.NoError(t, json.Unmarshal([]byte(body), &r))
+			require.Positive(t, r.NumberOfRecords)
 		}
 		require.Greater(t, len(*calls), 8, "less and less was asked for")
 		require.Less(t, len(*calls), 30)
@@ -166,8 +174,9 @@ func TestARefusedListIsNotNone(t *testing.T) {
 func TestANarrowedListHasNoGap(t *testing.T) {
 	customer := connectfi.NewID(connectfi.PrefixIndividual, time.Now().Add(-100*24*time.Hour))
 	w := newWorld(t)
+	asked := 0
 	calls := w.fake(func(path, body string) string {
-		if path != "/akepa/list" {
+		if asked++; path != "/akepa/list" || asked > 200 { // so that asking without an end fails
 			return `{"code":"extAkepa"}`
 		}
 		from, to, dated := window(t, body)
