@@ -79,8 +79,8 @@ func run(s settings) (err error) {
 	if err := caseClient.CheckAccess(ctx); err != nil {
 		return err
 	}
-	config.Cases, config.Applicants, config.API.Orders = caseClient, caseClient, caseClient
-	config.Documents, config.Keys, config.Logger, config.Telemetry, config.Codec = documents, keys, log, metrics, codec
+	config.Cases, config.Documents, config.Keys, config.Codec = caseClient, documents, keys, codec
+	config.Logger, config.Telemetry = log, metrics
 	config.Ready = func(ctx context.Context) error { return temporalclient.Ready(ctx, temporal) }
 	server, err := intake.New(config)
 	if err != nil {

@@ -198,9 +198,9 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 			return err
 		}
 	}
-	edge, err := intake.New(intake.Config{Cases: s.cases, Applicants: s.cases, Documents: documents, PublicURL: s.webhook,
+	edge, err := intake.New(intake.Config{Cases: s.cases, Documents: documents, PublicURL: s.webhook,
 		Keys: keys, Codec: endpoint, Logger: log, Telemetry: metrics,
-		API: intake.API{Credentials: credentials, Orders: s.cases, ConnectFi: passing, Policy: kyc.DefaultPolicy(),
+		API: intake.API{Credentials: credentials, ConnectFi: passing, Policy: kyc.DefaultPolicy(),
 			Notify: o.notify != ""},
 		Ready: func(ctx context.Context) error {
 			_, err := s.client.CheckHealth(ctx, &client.CheckHealthRequest{})

@@ -12,7 +12,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"durablekyc.example/cases"
 	"durablekyc.example/connectfi"
 	"durablekyc.example/kyc"
 )
@@ -22,7 +21,6 @@ import (
 // are as unknown as any other.
 type API struct {
 	Credentials Credentials
-	Orders      Orders            // where checks become cases
 	ConnectFi   *connectfi.Client // for documents and look-ups, which pass through
 	Policy      kyc.Policy        // of the cases that are started here
 	Notify      bool              // events of these cases go to the receiver of all cases, too
@@ -32,22 +30,8 @@ type API struct {
 	Timeout time.Duration
 }
 
-// Orders is what the API asks of the cases, besides what an applicant's page
-// asks. workflows.Client is one.
-type Orders interface {
-	// Start starts a case or finds it, and answers with its first status.
-	Start(ctx context.Context, o cases.StartOptions) (kyc.View, error)
-	// Submit hands documents over and answers once ConnectFi did.
-	Submit(ctx context.Context, reference string, s kyc.Submission) (kyc.View, error)
-	// Refresh has the status read now and answers with what it found.
-	Refresh(ctx context.Context, reference string) (kyc.View, error)
-}
-
 // problems says everything that an API that is on lacks.
 func (a API) problems() (errs []error) {
-	if a.Orders == nil {
-		errs = append(errs, errors.New("the API needs cases to start"))
-	}
 	if a.ConnectFi == nil {
 		errs = append(errs, errors.New("the API needs ConnectFi's client"))
 	}

@@ -48,7 +48,7 @@ func (a *api) find(ctx context.Context, customerID, applicationID string) (s loo
 			return s, away // nil: ConnectFi knows it, and does not say under which reference
 		}
 	}
-	s.view, err = a.config.Applicants.Show(ctx, s.reference)
+	s.view, err = a.config.Cases.Show(ctx, s.reference)
 	s.ours = err == nil && s.view.CustomerID == customerID && (named || s.view.ApplicationID == applicationID)
 	switch {
 	case s.ours, s.live.ApplicationID != "":
@@ -84,7 +84,7 @@ func (a *api) status(c *gin.Context) (any, error) {
 		return s.live, nil
 	}
 	if s.live.ApplicationID != "" && !s.view.Stage.Final() && !equalApplications(s.live, applicationOf(s.view)) {
-		if now, err := a.Orders.Refresh(ctx, s.reference); err == nil {
+		if now, err := a.config.Cases.Refresh(ctx, s.reference); err == nil {
 			s.view = now
 		}
 	}
@@ -121,7 +121,7 @@ func (a *api) list(c *gin.Context) (any, error) {
 		group.Go(func() error {
 			s := lookup{live: live}
 			var err error
-			s.view, err = a.config.Applicants.Show(ctx, live.Reference)
+			s.view, err = a.config.Cases.Show(ctx, live.Reference)
 			s.ours = err == nil && s.view.CustomerID == asked.CustomerID && s.view.ApplicationID == live.ApplicationID
 			if s.caseIsAuthoritative() {
 				page.Applications[i] = applicationOf(s.view)

@@ -221,14 +221,14 @@ func TestRefusals(t *testing.T) {
 
 // A handler that breaks tells nobody how.
 func TestABrokenHandlerTellsNothing(t *testing.T) {
-	b := newBackend(t, func(c *intake.Config) { c.Applicants = breaking{} })
+	b := newBackend(t, func(c *intake.Config) { display(c, breaking{}) })
 	status, text := b.call("/akepa/status", `{"customerId":"`+person+`","applicationId":"ref_A1"}`)
 	s := refused(t, http.StatusInternalServerError, "internalError", status, text)
 	require.Equal(t, "Internal error.", s.Message)
 	require.NotContains(t, text, "Marker")
 }
 
-type breaking struct{ intake.Applicants }
+type breaking struct{ displayer }
 
 func (breaking) Show(context.Context, string) (kyc.View, error) { panic("Marker") }
 

@@ -171,7 +171,7 @@ func (a *api) update(c *gin.Context) (any, error) {
 	case i < 0:
 		return nil, customerNotFound(asked.EntityID) // an entity's id is a customer's (A)
 	}
-	v, err := a.Orders.Submit(ctx, s.reference, submissionOf(asked, s.view))
+	v, err := a.config.Cases.Submit(ctx, s.reference, submissionOf(asked, s.view))
 	var refused *cases.RefusedError
 	switch {
 	case errors.As(err, &refused) && refused.Type == workflows.RefusedInvalid:

@@ -105,14 +105,14 @@ func (a *api) identify(c *gin.Context) (any, error) {
 func (a *api) startOrFind(c *gin.Context, o cases.StartOptions) (kyc.View, error) {
 	ctx, cancel := a.withTimeout(c)
 	defer cancel()
-	v, err := a.Orders.Start(ctx, o)
+	v, err := a.config.Cases.Start(ctx, o)
 	switch {
 	case errors.Is(err, cases.ErrNoAnswer):
 		return a.stillRunning(c, o, err)
 	case err != nil || v.Stage.Final():
 		return v, err
 	}
-	switch now, err := a.config.Applicants.Show(ctx, o.Reference); {
+	switch now, err := a.config.Cases.Show(ctx, o.Reference); {
 	case errors.Is(err, cases.ErrEnded):
 		return kyc.View{}, err
 	case err == nil:
@@ -124,7 +124,7 @@ func (a *api) startOrFind(c *gin.Context, o cases.StartOptions) (kyc.View, error
 	// ConnectFi refused, and whoever asks again has mended the cause since. Not
 	// in the same breath: this may be the very call that was refused.
 	if v.ApplicationID == "" && v.Refusal != nil && time.Since(lastRefused(v)) > a.Timeout {
-		if now, err := a.Orders.Refresh(ctx, o.Reference); err == nil {
+		if now, err := a.config.Cases.Refresh(ctx, o.Reference); err == nil {
 			v = now
 		}
 	}
@@ -137,7 +137,7 @@ func (a *api) startOrFind(c *gin.Context, o cases.StartOptions) (kyc.View, error
 func (a *api) stillRunning(c *gin.Context, o cases.StartOptions, why error) (kyc.View, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), 2*time.Second)
 	defer cancel()
-	if _, err := a.config.Applicants.Revision(ctx, o.Reference); err != nil {
+	if _, err := a.config.Cases.Revision(ctx, o.Reference); err != nil {
 		return kyc.View{}, errors.Join(why, err)
 	}
 	return kyc.View{Reference: o.Reference, CustomerID: o.CustomerID, Stage: kyc.Identifying}, nil

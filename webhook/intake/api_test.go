@@ -251,8 +251,8 @@ func newBackend(t testing.TB, change ...func(*intake.Config)) *backend {
 	require.NoError(t, err)
 	o := &office{connectfi: client, cases: map[string]*kyc.Case{}, told: map[string]kyc.View{}}
 	e := newEdge(t, &desk{}, append([]func(*intake.Config){func(c *intake.Config) {
-		c.Applicants = o
-		c.API = intake.API{Credentials: credentials, Orders: o, ConnectFi: client, Policy: kyc.DefaultPolicy(), Notify: true}
+		c.Cases = fakes{hintTaker: &desk{}, displayer: o, starter: o}
+		c.API = intake.API{Credentials: credentials, ConnectFi: client, Policy: kyc.DefaultPolicy(), Notify: true}
 	}}, change...)...)
 	return &backend{edge: e, t: t, office: o, theirs: client, sandbox: server}
 }

@@ -21,16 +21,6 @@ import (
 // applicantPath is where applicants are at home, below the path of the public URL: see Server.home.
 const applicantPath = linktoken.LinkPath
 
-// Applicants is what the page asks of the cases. workflows.Client is one.
-type Applicants interface {
-	// Show tells a case, closed or not.
-	Show(ctx context.Context, reference string) (kyc.View, error)
-	// Revision differs whenever something has happened to a case.
-	Revision(ctx context.Context, reference string) (string, error)
-	// SubmitAsync gives a case what an applicant sent; nil once it has accepted that.
-	SubmitAsync(ctx context.Context, reference string, s kyc.Submission) error
-}
-
 // started is in the address that Start leads to: whoever brings no cookie there
 // has a browser that takes none.
 const started = "started"
@@ -148,7 +138,7 @@ func (s *Server) getState(c *gin.Context) {
 	if !ok {
 		return
 	}
-	now, err := s.config.Applicants.Revision(c.Request.Context(), a.Subject)
+	now, err := s.config.Cases.Revision(c.Request.Context(), a.Subject)
 	if err == nil && now == c.Query("rev") {
 		c.Status(http.StatusNoContent)
 		return
@@ -159,7 +149,7 @@ func (s *Server) getState(c *gin.Context) {
 // renderCase draws the case, and what became of a form that was sent, if one was.
 func (s *Server) renderCase(c *gin.Context, a applicant, status int, sent *form) {
 	// The revision is asked for first: what happens in between is told twice, not never.
-	revision, err := s.config.Applicants.Revision(c.Request.Context(), a.Subject)
+	revision, err := s.config.Cases.Revision(c.Request.Context(), a.Subject)
 	if err != nil {
 		s.renderUnavailable(c, err)
 		return
@@ -177,7 +167,7 @@ func (s *Server) loadCase(c *gin.Context, t linktoken.Ticket) (kyc.View, bool) {
 	}
 	ctx, cancel := context.WithTimeout(c.Request.Context(), s.config.AnswerTimeout)
 	defer cancel()
-	v, err := s.config.Applicants.Show(ctx, t.Subject)
+	v, err := s.config.Cases.Show(ctx, t.Subject)
 	switch {
 	case errors.Is(err, cases.ErrNotFound):
 		s.renderMessage(c, http.StatusNotFound, "link_unknown") // Temporal has forgotten it

@@ -132,7 +132,8 @@ func waiting(customer string) *room {
 func visit(t testing.TB, r *room, change ...func(*intake.Config)) *visitor {
 	v := &visitor{t: t, room: r, store: images(t), cookies: map[string]string{}, agent: map[string]string{}}
 	v.edge = newEdge(t, &desk{}, append([]func(*intake.Config){func(c *intake.Config) {
-		c.Applicants, c.Documents = r, v.store
+		display(c, r)
+		c.Documents = v.store
 	}}, change...)...)
 	return v
 }

@@ -17,6 +17,7 @@ import (
 	"durablekyc.example/cases"
 	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/internal/telemetry"
+	"durablekyc.example/kyc"
 	"durablekyc.example/webhook/intake"
 	"durablekyc.example/workflows"
 )
@@ -36,6 +37,37 @@ const (
 func TestMain(m *testing.M) {
 	gin.SetMode(gin.ReleaseMode)
 	m.Run()
+}
+
+// fakes is intake.Cases made of up to three fakes. A call to one that is nil panics.
+type fakes struct {
+	hintTaker // a desk
+	displayer // a room or an office
+	starter   // an office
+}
+
+// The parts of intake.Cases that one fake implements.
+type (
+	hintTaker interface {
+		Callback(ctx context.Context, reference string, hint workflows.Callback) error
+	}
+	displayer interface {
+		Show(ctx context.Context, reference string) (kyc.View, error)
+		Revision(ctx context.Context, reference string) (string, error)
+		SubmitAsync(ctx context.Context, reference string, s kyc.Submission) error
+	}
+	starter interface {
+		Start(ctx context.Context, o cases.StartOptions) (kyc.View, error)
+		Submit(ctx context.Context, reference string, s kyc.Submission) (kyc.View, error)
+		Refresh(ctx context.Context, reference string) (kyc.View, error)
+	}
+)
+
+// display has a configuration show the cases of another fake.
+func display(c *intake.Config, cases displayer) {
+	all := c.Cases.(fakes)
+	all.displayer = cases
+	c.Cases = all
 }
 
 // desk keeps cases in memory: every reference it knows, with what signalling
@@ -96,14 +128,14 @@ func (j *journal) String() string {
 	return j.text.String()
 }
 
-func newEdge(t testing.TB, cases intake.Cases, change ...func(*intake.Config)) edge {
+func newEdge(t testing.TB, hints hintTaker, change ...func(*intake.Config)) edge {
 	t.Helper()
 	keys, err := linktoken.ParseKeys(secret)
 	require.NoError(t, err)
 	metrics, err := telemetry.New("webhook")
 	require.NoError(t, err)
 	log := &journal{}
-	config := intake.Config{Cases: cases, Applicants: &room{}, Documents: images(t), PublicURL: "https://kyc.example", Keys: keys, Ready: func(context.Context) error { return nil },
+	config := intake.Config{Cases: fakes{hintTaker: hints, displayer: &room{}}, Documents: images(t), PublicURL: "https://kyc.example", Keys: keys, Ready: func(context.Context) error { return nil },
 		Logger: telemetry.Logger(log, "json"), Telemetry: metrics}
 	for _, c := range change {
 		c(&config)
@@ -142,7 +174,7 @@ func (e edge) counted(t testing.TB, result string) bool {
 
 func TestNewNamesEverythingMissing(t *testing.T) {
 	_, err := intake.New(intake.Config{})
-	for _, says := range []string{"cases", "applicants", "document store", "public URL", "keys", "readiness", "a logger", "telemetry"} {
+	for _, says := range []string{"needs cases", "document store", "public URL", "keys", "readiness", "a logger", "telemetry"} {
 		require.ErrorContains(t, err, says)
 	}
 }
@@ -152,7 +184,7 @@ func TestOneRegistryOneServer(t *testing.T) {
 	require.NoError(t, err)
 	metrics, err := telemetry.New("webhook")
 	require.NoError(t, err)
-	config := intake.Config{Cases: &desk{}, Applicants: &room{}, Documents: images(t), PublicURL: "https://kyc.example", Keys: keys, Ready: func(context.Context) error { return nil },
+	config := intake.Config{Cases: fakes{}, Documents: images(t), PublicURL: "https://kyc.example", Keys: keys, Ready: func(context.Context) error { return nil },
 		Logger: slog.New(slog.DiscardHandler), Telemetry: metrics}
 	_, err = intake.New(config)
 	require.NoError(t, err)

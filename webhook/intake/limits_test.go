@@ -116,7 +116,7 @@ func keysOf(all map[string]bound) (keys []string) {
 // images and little patience.
 func everything(t *testing.T, change ...func(*intake.Config)) *backend {
 	return newBackend(t, append([]func(*intake.Config){func(c *intake.Config) {
-		c.Applicants = waiting(person)
+		display(c, waiting(person))
 		c.Limits = imagecheck.DefaultLimits()
 		c.Limits.MaxBytes = ofImage
 		c.BodyTimeout, c.UploadTimeout = 100*time.Millisecond, 100*time.Millisecond

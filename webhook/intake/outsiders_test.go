@@ -70,10 +70,9 @@ var bodies = map[string]string{
 func TestResponsesHaveNoInternals(t *testing.T) {
 	away := func(c *intake.Config) {
 		trouble := errors.New(inside)
-		c.Cases = &desk{wait: func(context.Context) error { return trouble }}
-		c.Applicants, c.API.Orders = &room{broken: trouble}, &office{broken: trouble}
+		c.Cases = fakes{&desk{wait: func(context.Context) error { return trouble }}, &room{broken: trouble}, &office{broken: trouble}}
 	}
-	breaks := func(c *intake.Config) { c.Cases, c.Applicants, c.API.Orders = bursting{}, bursting{}, bursting{} }
+	breaks := func(c *intake.Config) { c.Cases = bursting{} }
 	for name, change := range map[string]func(*intake.Config){"all is well": func(*intake.Config) {}, "Temporal is away": away, "handlers break": breaks} {
 		t.Run(name, func(t *testing.T) {
 			b := everything(t, change, func(c *intake.Config) { c.PerAddress.Burst = 10_000 })

@@ -148,8 +148,8 @@ func ExampleServer_Public() {
 	keys, _ := linktoken.ParseKeys("a-secret-of-more-than-32-characters-0")
 	metrics, _ := telemetry.New("webhook")
 	edge, err := intake.New(intake.Config{
-		Cases:      &desk{cases: map[string]error{"A1": nil}}, // in production a workflows.Client
-		Applicants: &room{}, Documents: &docstore.Store{}, PublicURL: "https://kyc.example",
+		Cases:     fakes{hintTaker: &desk{cases: map[string]error{"A1": nil}}}, // in production a cases.Client
+		Documents: &docstore.Store{}, PublicURL: "https://kyc.example",
 		Keys: keys, Telemetry: metrics, Logger: slog.New(slog.DiscardHandler),
 		Ready: func(context.Context) error { return nil },
 	})

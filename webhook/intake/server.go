@@ -25,27 +25,17 @@ import (
 	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/internal/weburl"
 	"durablekyc.example/webhook/page"
-	"durablekyc.example/workflows"
 )
-
-// Cases is what the edge asks of the cases. workflows.Client is one; its
-// errors are the vocabulary that errors.go translates.
-type Cases interface {
-	// Callback hands a hint to the case of this reference; nil once it is
-	// durable. workflows.ErrEnded and ErrNotFound are answers, too.
-	Callback(ctx context.Context, reference string, hint workflows.Callback) error
-}
 
 // Config is what a Server needs. All of it is required where nothing else is said.
 type Config struct {
-	Cases      Cases
-	Applicants Applicants
-	Documents  *docstore.Store             // where the applicants' images go
-	PublicURL  string                      // as applicants reach the Public handler: with a path where a proxy puts it below one
-	Keys       linktoken.Keys              // whose callback URLs and links are accepted
-	Ready      func(context.Context) error // nil when Temporal can take a signal now
-	Logger     *slog.Logger
-	Telemetry  *telemetry.Telemetry
+	Cases     Cases
+	Documents *docstore.Store             // where the applicants' images go
+	PublicURL string                      // as applicants reach the Public handler: with a path where a proxy puts it below one
+	Keys      linktoken.Keys              // whose callback URLs and links are accepted
+	Ready     func(context.Context) error // nil when Temporal can take a signal now
+	Logger    *slog.Logger
+	Telemetry *telemetry.Telemetry
 
 	// MaxConnections is how many connections the public listener has at once;
 	// zero is 1024, which is more than all of what follows can use. More wait:
@@ -133,7 +123,7 @@ func New(c Config) (*Server, error) {
 		is   bool
 		what string
 	}{
-		{c.Cases == nil, "cases to hand over to"}, {c.Applicants == nil, "cases to show to applicants"},
+		{c.Cases == nil, "cases"},
 		{c.Documents == nil, "a document store"}, {c.PublicURL == "", "its public URL"},
 		{c.Keys == linktoken.Keys{}, "keys for callback URLs and links"},
 		{c.Ready == nil, "a readiness check"}, {c.Logger == nil, "a logger"}, {c.Telemetry == nil, "telemetry"},

@@ -214,7 +214,7 @@ func (s *Server) submit(c *gin.Context, a applicant, v kyc.View, f *form) {
 	// Whoever hangs up now has sent it all the same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), s.config.AnswerTimeout)
 	defer cancel()
-	err := s.config.Applicants.SubmitAsync(ctx, a.Subject, submission)
+	err := s.config.Cases.SubmitAsync(ctx, a.Subject, submission)
 	var refused *cases.RefusedError
 	switch {
 	case errors.As(err, &refused):

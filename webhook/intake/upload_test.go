@@ -307,7 +307,10 @@ func TestAConnectionLostInTheMiddleLeavesNothing(t *testing.T) {
 func TestAnUploadThatFailsLeavesNothing(t *testing.T) {
 	v := visit(t, waiting(person))
 	v.store = images(t, docstore.WithMaxBytes(200_000))
-	v.edge = newEdge(t, &desk{}, func(c *intake.Config) { c.Applicants, c.Documents = v.room, v.store })
+	v.edge = newEdge(t, &desk{}, func(c *intake.Config) {
+		display(c, v.room)
+		c.Documents = v.store
+	})
 	v.enter(v.link("", time.Hour))
 
 	// The draft of a first form names a front. Later forms replace it, and fail.
@@ -351,7 +354,10 @@ func (broken) Read([]byte) (int, error) { return 0, errors.New("connection reset
 func TestACaseTakesSoManyImages(t *testing.T) {
 	v := visit(t, waiting(person))
 	v.store = images(t, docstore.WithMaxImages(2))
-	v.edge = newEdge(t, &desk{}, func(c *intake.Config) { c.Applicants, c.Documents = v.room, v.store })
+	v.edge = newEdge(t, &desk{}, func(c *intake.Config) {
+		display(c, v.room)
+		c.Documents = v.store
+	})
 	v.enter(v.link("", time.Hour))
 	require.Equal(t, http.StatusUnprocessableEntity, v.send(append(v.licence(person), side(t, "1", "front"))...).Code)
 	for range 2 { // there is room for one of these two, which does not stay without the other
