@@ -44,7 +44,7 @@ check:
 	go vet ./...
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -checks inherit,-ST1005 ./... # some errors begin with a name
 	go run go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0 ./workflows/...
-	cd dev/lint && go vet ./... && go run . rules.yaml ../../webhook/intake/openapi.yaml
+	cd dev/lint && go vet ./... && go run . rules.yaml ../../webhook/server/openapi.yaml
 	cd dev/lint/queries && go test . && go run . $(addprefix ../../../deploy/observability/,metrics.txt kyc.json alerts.yaml)
 	cd dev/chart && go vet . && go test .
 	cd dev/release && go vet . && go test -timeout 30m .

@@ -19,7 +19,7 @@ import (
 	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/internal/temporalclient"
-	"durablekyc.example/webhook/intake"
+	"durablekyc.example/webhook/server"
 )
 
 func main() {
@@ -55,7 +55,7 @@ func run(s settings) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, metrics.Shutdown(context.WithoutCancel(ctx))) }()
-	config, err := s.edge(os.LookupEnv, metrics, log) // what is wrong with it is said before anything is opened
+	config, err := s.serverConfig(os.LookupEnv, metrics, log) // what is wrong with it is said before anything is opened
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func run(s settings) (err error) {
 	config.Cases, config.Documents, config.Keys, config.Codec = caseClient, documents, keys, codec
 	config.Logger, config.Telemetry = log, metrics
 	config.Ready = func(ctx context.Context) error { return temporalclient.Ready(ctx, temporal) }
-	server, err := intake.New(config)
+	service, err := server.New(config)
 	if err != nil {
 		return err
 	}
@@ -96,5 +96,5 @@ func run(s settings) (err error) {
 	}
 	log.Info("the webhook is up", "version", telemetry.Version, "public", public.Addr().String(),
 		"admin", admin.Addr().String(), "tls", config.TLS != nil)
-	return server.Serve(ctx, public, admin)
+	return service.Serve(ctx, public, admin)
 }

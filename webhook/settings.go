@@ -19,7 +19,9 @@ import (
 	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/internal/weburl"
 	"durablekyc.example/kyc"
-	"durablekyc.example/webhook/intake"
+	"durablekyc.example/webhook/edge"
+	"durablekyc.example/webhook/gateway"
+	"durablekyc.example/webhook/server"
 )
 
 // settings are the flags and variables of the webhook.
@@ -91,9 +93,9 @@ func strongCredentials(tokens, logins string) error {
 		strings.Join(passwords, ","), 12))
 }
 
-// edge is what the variables say of the edge, but for the cases behind it.
+// serverConfig is the configuration that the variables set; the caller adds the cases behind it.
 // Certificate and credentials are read again where they come from files.
-func (s *settings) edge(lookup config.Lookup, metrics *telemetry.Telemetry, log *slog.Logger) (c intake.Config,
+func (s *settings) serverConfig(lookup config.Lookup, metrics *telemetry.Telemetry, log *slog.Logger) (c server.Config,
 	err error) {
 	if _, err = weburl.ParseBase(s.PublicURL); err != nil {
 		return c, fmt.Errorf("KYC_PUBLIC_URL: %w", err)
@@ -102,7 +104,7 @@ func (s *settings) edge(lookup config.Lookup, metrics *telemetry.Telemetry, log 
 	if c.TLS, err = s.certificate(lookup, metrics, log); err != nil {
 		return c, fmt.Errorf("KYC_TLS_CERT, KYC_TLS_KEY: %w", err)
 	}
-	if c.TrustedProxies, err = intake.ParseProxies(s.Proxies); err != nil {
+	if c.TrustedProxies, err = edge.ParseProxies(s.Proxies); err != nil {
 		return c, fmt.Errorf("KYC_TRUSTED_PROXIES: %w", err)
 	}
 	c.API, err = s.api(lookup, metrics.ObserveCalls("connectfi"), log)
@@ -128,21 +130,21 @@ func (s *settings) certificate(lookup config.Lookup, metrics *telemetry.Telemetr
 }
 
 // credentials are who may call the API.
-func (s *settings) credentials(lookup config.Lookup, log *slog.Logger) (intake.Credentials, error) {
+func (s *settings) credentials(lookup config.Lookup, log *slog.Logger) (gateway.Credentials, error) {
 	tokens, logins := lookup.Reread("KYC_API_TOKENS", s.APITokens), lookup.Reread("KYC_API_LOGINS", s.APILogins)
-	return intake.RenewCredentials(func() (intake.Credentials, error) {
+	return gateway.RenewCredentials(func() (gateway.Credentials, error) {
 		t, err := tokens()
 		if err != nil {
-			return intake.Credentials{}, err
+			return gateway.Credentials{}, err
 		}
 		l, err := logins()
 		if err == nil {
 			err = strongCredentials(t, l)
 		}
 		if err != nil {
-			return intake.Credentials{}, err
+			return gateway.Credentials{}, err
 		}
-		return intake.ParseCredentials(t, l)
+		return gateway.ParseCredentials(t, l)
 	}, log)
 }
 
@@ -163,7 +165,7 @@ func (s *settings) codec(keyset encryption.Keyset, log *slog.Logger) (http.Handl
 }
 
 // api is ConnectFi's API as configured, but for the cases: off where nobody may call it.
-func (s *settings) api(lookup config.Lookup, watch telemetry.Watch, log *slog.Logger) (api intake.API, err error) {
+func (s *settings) api(lookup config.Lookup, watch telemetry.Watch, log *slog.Logger) (api gateway.Config, err error) {
 	if api.Credentials, err = s.credentials(lookup, log); err != nil {
 		return api, fmt.Errorf("KYC_API_TOKENS, KYC_API_LOGINS: %w", err)
 	}
@@ -171,7 +173,7 @@ func (s *settings) api(lookup config.Lookup, watch telemetry.Watch, log *slog.Lo
 		return api, fmt.Errorf("KYC_POLICY: %w", err)
 	}
 	if api.Credentials.None() {
-		return intake.API{}, nil
+		return gateway.Config{}, nil
 	}
 	api.Notify = s.NotifyURL != ""
 	api.ConnectFi, err = connectfi.New(connectfi.Config{BaseURL: s.ConnectFi, Login: s.Login, Password: s.Password,

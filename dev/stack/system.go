@@ -28,7 +28,8 @@ import (
 	"durablekyc.example/internal/temporalclient"
 	"durablekyc.example/kyc"
 	"durablekyc.example/sandbox/simulator"
-	"durablekyc.example/webhook/intake"
+	"durablekyc.example/webhook/gateway"
+	"durablekyc.example/webhook/server"
 	"durablekyc.example/worker/taskqueue"
 )
 
@@ -187,7 +188,7 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 		return err
 	}
 	logins := "backend:" + secret.apiPassword
-	credentials, err := intake.ParseCredentials(secret.apiToken, logins)
+	credentials, err := gateway.ParseCredentials(secret.apiToken, logins)
 	if err != nil {
 		return err
 	}
@@ -198,9 +199,9 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 			return err
 		}
 	}
-	edge, err := intake.New(intake.Config{Cases: s.cases, Documents: documents, PublicURL: s.webhook,
+	webhook, err := server.New(server.Config{Cases: s.cases, Documents: documents, PublicURL: s.webhook,
 		Keys: keys, Codec: endpoint, Logger: log, Telemetry: metrics,
-		API: intake.API{Credentials: credentials, ConnectFi: passing, Policy: kyc.DefaultPolicy(),
+		API: gateway.Config{Credentials: credentials, ConnectFi: passing, Policy: kyc.DefaultPolicy(),
 			Notify: o.notify != ""},
 		Ready: func(ctx context.Context) error {
 			_, err := s.client.CheckHealth(ctx, &client.CheckHealthRequest{})
@@ -220,7 +221,7 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 			ReadsPerSecond: o.readsPerSecond, Logger: log, Telemetry: metrics})
 	}
 	s.serve(ctx, func(ctx context.Context) error { return sandbox.Serve(ctx, listen["sandbox"]) })
-	s.serve(ctx, func(ctx context.Context) error { return edge.Serve(ctx, listen["webhook"], listen["admin"]) })
+	s.serve(ctx, func(ctx context.Context) error { return webhook.Serve(ctx, listen["webhook"], listen["admin"]) })
 	s.vars = [][2]string{{"TEMPORAL_ADDRESS", s.temporal.Address}, {"TEMPORAL_NAMESPACE", embedded.Namespace},
 		{"CONNECTFI_BASE_URL", s.sandbox}, {"CONNECTFI_LOGIN", secret.login}, {"CONNECTFI_PASSWORD", secret.password},
 		{"KYC_PUBLIC_URL", s.webhook}, {"KYC_CALLBACK_URL", s.webhook}, {"KYC_LINK_KEYS", secret.linkKeys}, {"KYC_DOCUMENTS",

@@ -1,5 +1,5 @@
 // Package page is what an applicant sees: models in, HTML out. It knows no
-// route, no case and no clock; webhook/intake translates a case into its models.
+// route, no case and no clock; webhook/portal translates a case into its models.
 //
 // The rules of every page: one thing to do, in words a twelve-year-old reads.
 // It works without script; the script only makes it kinder. Nothing is inline,

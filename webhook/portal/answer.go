@@ -1,0 +1,93 @@
+package portal
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"durablekyc.example/internal/linktoken"
+	"durablekyc.example/webhook/edge"
+	"durablekyc.example/webhook/page"
+)
+
+// limited answers whoever does something more often than anybody needs to.
+func (p *Portal) limited(c *gin.Context, l *edge.Limiter, t linktoken.Ticket) bool {
+	wait := l.Wait(t.Subject + "/" + t.Part)
+	if wait <= 0 {
+		return false
+	}
+	p.renderTooManyRequests(c, wait)
+	return true
+}
+
+// renderTooManyRequests says how long to wait.
+func (p *Portal) renderTooManyRequests(c *gin.Context, wait time.Duration) {
+	edge.SetRetryAfter(c, wait)
+	p.message(c, http.StatusTooManyRequests, page.Message{Code: "too_fast", Wait: max(wait, time.Second), Back: p.back(c)})
+}
+
+// renderMessage draws a page of one thing to say.
+func (p *Portal) renderMessage(c *gin.Context, status int, code string) {
+	p.message(c, status, page.Message{Code: code})
+}
+
+func (p *Portal) message(c *gin.Context, status int, m page.Message) {
+	m.Lang = p.language(c)
+	if c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead {
+		m.Others = alternates(m.Lang)
+	}
+	p.render(c, status, m)
+}
+
+// renderUnavailable says that it is us: try again, nothing is lost.
+func (p *Portal) renderUnavailable(c *gin.Context, err error) {
+	p.edge.LogSample("an applicant could not be answered", "cause", err)
+	edge.SetRetryAfter(c, edge.RetryAfter)
+	p.message(c, http.StatusServiceUnavailable, page.Message{Code: "unavailable", Back: p.back(c)})
+}
+
+func (p *Portal) render(c *gin.Context, status int, m page.Model) {
+	var html bytes.Buffer
+	if err := p.pages.Render(&html, m); err != nil {
+		p.edge.Logger.Error("a page could not be drawn", "cause", err)
+		edge.WriteProblem(c, edge.ErrPanicked)
+		return
+	}
+	c.Data(status, "text/html; charset=utf-8", html.Bytes())
+	c.Abort()
+}
+
+// WriteError answers an error as a page.
+func (p *Portal) WriteError(c *gin.Context, err error) {
+	asPage(c)
+	if early := (edge.TooFastError{}); errors.As(err, &early) {
+		p.renderTooManyRequests(c, early.Wait)
+		return
+	}
+	status, _ := edge.ProblemOf(err)
+	code := "unavailable"
+	if status == http.StatusNotFound || status == http.StatusMethodNotAllowed {
+		code = "not_found"
+	}
+	p.renderMessage(c, status, code)
+}
+
+// pageHeaders are for what a browser shows: our own style, script and images
+// (and those just taken, for the preview), in no frame, and no word to other
+// sites about where it was.
+func pageHeaders(c *gin.Context) {
+	asPage(c)
+	c.Next()
+}
+
+// asPage sets them.
+func asPage(c *gin.Context) {
+	c.Header("Content-Security-Policy", "default-src 'none'; img-src 'self' blob: data:; style-src 'self'; script-src 'self'; "+
+		"connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	c.Header("X-Frame-Options", "DENY")
+	c.Header("Referrer-Policy", "same-origin") // and not none: browsers would then hide where a form came from
+	c.Header("Cross-Origin-Opener-Policy", "same-origin")
+}
