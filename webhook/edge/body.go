@@ -22,9 +22,9 @@ func (e *Edge) Body(c *gin.Context, maxBytes int64) ([]byte, error) {
 		return nil, err
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBytes))
-	var tooLarge *http.MaxBytesError
+	_, isTooLarge := errors.AsType[*http.MaxBytesError](err)
 	switch {
-	case errors.As(err, &tooLarge):
+	case isTooLarge:
 		return nil, ErrTooLarge
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, ErrSlow
@@ -87,9 +87,10 @@ func OpenForm(c *gin.Context, maxFiles int64, read, write time.Duration) (*Form,
 // Cause tells a body that is too large, too slow or cut off from one that is not
 // a form: ErrTooLarge, ErrSlow, ErrCut or ErrForm.
 func (f *Form) Cause() error {
-	var tooLarge *http.MaxBytesError
-	switch err := f.body.err; {
-	case errors.As(err, &tooLarge):
+	err := f.body.err
+	_, isTooLarge := errors.AsType[*http.MaxBytesError](err)
+	switch {
+	case isTooLarge:
 		return ErrTooLarge
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return ErrSlow

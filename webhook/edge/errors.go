@@ -56,6 +56,7 @@ func (e *Edge) WriteError(c *gin.Context, err error) {
 // ProblemOf is the status of an error, and what a person is told of it. Nothing
 // in it depends on a text of the caller's.
 func ProblemOf(err error) (status int, detail string) {
+	_, tooFast := errors.AsType[TooFastError](err)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return http.StatusNotFound, "There is nothing at this address."
@@ -63,7 +64,7 @@ func ProblemOf(err error) (status int, detail string) {
 		return http.StatusMethodNotAllowed, "This address takes another method: see the Allow header."
 	case errors.Is(err, ErrTooLarge):
 		return http.StatusRequestEntityTooLarge, "The body may have at most 65536 bytes."
-	case errors.As(err, new(TooFastError)):
+	case tooFast:
 		return http.StatusTooManyRequests, "Too many requests at once: wait as Retry-After says."
 	}
 	return http.StatusInternalServerError, "Something broke here; it was written to the log."
@@ -71,7 +72,7 @@ func ProblemOf(err error) (status int, detail string) {
 
 // WriteProblem answers an error with a problem (RFC 9457) and ends the request.
 func WriteProblem(c *gin.Context, err error) {
-	if early := (TooFastError{}); errors.As(err, &early) {
+	if early, ok := errors.AsType[TooFastError](err); ok {
 		SetRetryAfter(c, early.Wait)
 	}
 	status, detail := ProblemOf(err)

@@ -34,11 +34,11 @@ func (a *API) find(ctx context.Context, customerID, applicationID string) (s loo
 	)
 	if s.reference, named = strings.CutPrefix(applicationID, referencePrefix); !named {
 		s.live, err = a.config.ConnectFi.Status(ctx, connectfi.StatusRequest{CustomerID: customerID, ApplicationID: applicationID})
-		var theirs *connectfi.Error
+		theirs, isTheirs := errors.AsType[*connectfi.Error](err)
 		switch {
 		case err == nil:
 			a.references.keep(applicationID, s.live.Reference)
-		case errors.As(err, &theirs) && !theirs.Temporary():
+		case isTheirs && !theirs.Temporary():
 			return s, fromConnectFi(err, ids{customer: customerID, application: applicationID})
 		default:
 			away = fromConnectFi(err, ids{})

@@ -57,11 +57,11 @@ func (a *API) upload(c *gin.Context) (any, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), a.config.UploadTimeout)
 	defer cancel()
 	picture, err := a.checkImage(ctx, file)
-	var refused *imagecheck.RefusedError
+	refused, isRefused := errors.AsType[*imagecheck.RefusedError](err)
 	switch {
-	case errors.As(err, &refused) && refused.Code == imagecheck.CodeTooLarge:
+	case isRefused && refused.Code == imagecheck.CodeTooLarge:
 		return nil, edge.ErrTooLarge
-	case errors.As(err, &refused): // the code is one of docstore.Codes, for programs
+	case isRefused: // the code is one of imagecheck.Codes, for programs
 		return nil, invalid([]connectfi.Problem{connectfi.NewProblem("/file", "contentMediaType", "refused", refused.Code, refused.Reason)})
 	case err != nil:
 		return nil, err
@@ -157,13 +157,13 @@ func (a *API) update(c *gin.Context) (any, error) {
 		return nil, customerNotFound(asked.EntityID) // an entity's id is a customer's (A)
 	}
 	v, err := a.edge.Cases.Submit(ctx, s.reference, submissionOf(asked, s.view))
-	var refused *cases.RefusedError
+	refused, isRefused := errors.AsType[*cases.RefusedError](err)
 	switch {
-	case errors.As(err, &refused) && refused.Type == workflows.RefusedInvalid:
+	case isRefused && refused.Type == workflows.RefusedInvalid:
 		return nil, invalid([]connectfi.Problem{connectfi.NewProblem("/documents", "uniqueItems", "by", "documentId", "must NOT have duplicate items")})
-	case errors.As(err, &refused) && s.view.Stage.Final():
+	case isRefused && s.view.Stage.Final():
 		return nil, alreadyDecided(ended(s.view))
-	case errors.As(err, &refused): // nothing is wanted of it: it is under way, or done
+	case isRefused: // nothing is wanted of it: it is under way, or done
 		return nil, alreadyDecided(string(s.view.Entities[i].Status))
 	case err != nil:
 		return nil, err // it may have been taken; the same again is no second one

@@ -60,16 +60,14 @@ var errEncoded = errors.New("the body has a Content-Encoding")
 
 // refusalOf is the one map from what happened to what is answered.
 func refusalOf(err error) *refusal {
-	var (
-		known *refusal
-		early edge.TooFastError
-	)
+	known, isKnown := errors.AsType[*refusal](err)
+	early, isEarly := errors.AsType[edge.TooFastError](err)
 	switch {
-	case errors.As(err, &known):
+	case isKnown:
 		return known
 	case errors.Is(err, edge.ErrNotFound):
 		return &refusal{status: http.StatusNotFound, code: "notFound", message: "Not found."} // (A), as the six that follow
-	case errors.As(err, &early):
+	case isEarly:
 		return &refusal{status: http.StatusTooManyRequests, code: "tooManyRequests", message: "Too many requests.", retry: early.Wait}
 	case errors.Is(err, edge.ErrMethod):
 		return &refusal{status: http.StatusMethodNotAllowed, code: "methodNotAllowed", message: "Method not allowed: see the Allow header."}
@@ -93,11 +91,11 @@ func refusalOf(err error) *refusal {
 // unavailable says in one sentence why a case did not answer; empty if nobody
 // knows. It names no case, no customer and no address.
 func unavailable(err error) string {
-	var stuck *cases.StuckError
+	_, isStuck := errors.AsType[*cases.StuckError](err)
 	switch {
 	case errors.Is(err, cases.ErrPaused):
 		return "The case is paused by an operator."
-	case errors.As(err, &stuck):
+	case isStuck:
 		return "The case waits for an operator: the worker cannot go on with it."
 	case errors.Is(err, cases.ErrNoWorker):
 		return "The case waits for a worker, and none is up."
@@ -185,16 +183,14 @@ func rejection(code string, named ids) error {
 // fromConnectFi answers for ConnectFi's client. An unauthorized of theirs is about
 // our login, never the caller's, who would only fetch one token after the other.
 func fromConnectFi(err error, named ids) error {
-	var (
-		invalidHere *connectfi.InvalidError
-		theirs      *connectfi.Error
-	)
+	invalidHere, isInvalidHere := errors.AsType[*connectfi.InvalidError](err)
+	theirs, isTheirs := errors.AsType[*connectfi.Error](err)
 	switch {
-	case errors.As(err, &invalidHere):
+	case isInvalidHere:
 		return invalid(invalidHere.Problems)
-	case errors.As(err, &theirs) && !theirs.Temporary():
+	case isTheirs && !theirs.Temporary():
 		return rejection(theirs.Code, named)
-	case errors.As(err, &theirs):
+	case isTheirs:
 		return errors.Join(err, tryLater(theirs.RetryAfter()))
 	}
 	return err

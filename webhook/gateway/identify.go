@@ -84,12 +84,12 @@ func (a *API) identify(c *gin.Context) (any, error) {
 	}
 	v, err := a.startOrFind(c, cases.StartOptions{Reference: asked.Reference, CustomerID: asked.CustomerID, SyncMode: asked.SyncMode,
 		WebhookURL: asked.webhook(), Notify: a.config.Notify, Policy: a.config.Policy})
-	var refused *cases.RefusedError
+	refused, isRefused := errors.AsType[*cases.RefusedError](err)
 	switch {
-	case errors.As(err, &refused) && refused.Type == workflows.RefusedOtherWebhook:
+	case isRefused && refused.Type == workflows.RefusedOtherWebhook:
 		return nil, invalid([]connectfi.Problem{connectfi.NewProblem("/webhookUrl", "const", "allowedValue", "as the case has it",
 			"must be equal to constant: this reference has another webhookUrl, which stays; leave it out to find the case")})
-	case errors.As(err, &refused) && refused.Type == workflows.RefusedOtherCustomer,
+	case isRefused && refused.Type == workflows.RefusedOtherCustomer,
 		errors.Is(err, cases.ErrEnded): // ended in Temporal, without a result: the reference is used up
 		return nil, referenceExists(asked.Reference)
 	case err != nil:

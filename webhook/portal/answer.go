@@ -63,7 +63,7 @@ func (p *Portal) render(c *gin.Context, status int, m page.Model) {
 // WriteError answers an error as a page.
 func (p *Portal) WriteError(c *gin.Context, err error) {
 	asPage(c)
-	if early := (edge.TooFastError{}); errors.As(err, &early) {
+	if early, ok := errors.AsType[edge.TooFastError](err); ok {
 		p.renderTooManyRequests(c, early.Wait)
 		return
 	}

@@ -129,9 +129,9 @@ func (p *Portal) checkImages(ctx context.Context, a applicant, f *form) (st stor
 			continue
 		}
 		picture, err := p.checkImage(ctx, file)
-		var refused *imagecheck.RefusedError
+		refused, isRefused := errors.AsType[*imagecheck.RefusedError](err)
 		switch {
-		case errors.As(err, &refused):
+		case isRefused:
 			f.refused[side] = refused.Code
 			continue
 		case err != nil:
@@ -216,9 +216,9 @@ func (p *Portal) submit(c *gin.Context, a applicant, v kyc.View, f *form) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), p.config.AnswerTimeout)
 	defer cancel()
 	err := p.edge.Cases.SubmitAsync(ctx, a.Subject, submission)
-	var refused *cases.RefusedError
+	_, isRefused := errors.AsType[*cases.RefusedError](err)
 	switch {
-	case errors.As(err, &refused):
+	case isRefused:
 		p.dropImages(ctx, submission)
 		f.kept, f.problem = nil, "not_wanted"
 		p.renderCase(c, a, http.StatusConflict, f)

@@ -94,9 +94,10 @@ func (o *office) Submit(ctx context.Context, reference string, s kyc.Submission)
 	if v, done := o.told[reference+s.ID]; done {
 		return v, nil
 	}
-	var invalid *kyc.SubmissionError
-	switch err := k.CheckSubmission(s); {
-	case errors.As(err, &invalid):
+	err = k.CheckSubmission(s)
+	_, isInvalid := errors.AsType[*kyc.SubmissionError](err)
+	switch {
+	case isInvalid:
 		return kyc.View{}, &cases.RefusedError{Type: workflows.RefusedInvalid, Reason: err.Error()}
 	case err != nil:
 		return kyc.View{}, &cases.RefusedError{Type: workflows.RefusedNotWanted, Reason: err.Error()}
@@ -211,8 +212,8 @@ func (o *office) work(ctx context.Context, k *kyc.Case, holds func() bool) (v ky
 		default:
 			return v
 		}
-		var refused *connectfi.Error
-		if errors.As(err, &refused) {
+		refused, isRefused := errors.AsType[*connectfi.Error](err)
+		if isRefused {
 			k.Apply(kyc.RequestRejected{At: time.Now(), Step: step, Code: refused.Code, Covers: need.UpToHint, Submission: id})
 			continue
 		}
