@@ -15,7 +15,7 @@ const forwardedFor = "X-Forwarded-For"
 
 // Why a request that a trusted proxy passed on counts as the proxy's own.
 const (
-	forwardedMissing    = "missing"    // the proxy did not set the header: a health check, or a proxy that is not set up for it
+	forwardedMissing    = "missing"    // the proxy did not set the header: a health check, or a proxy without that setting
 	forwardedUnreadable = "unreadable" // the nearest part of it is not an address
 )
 

@@ -25,7 +25,8 @@ func newMetrics(registry prometheus.Registerer) (metrics, error) {
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"route", "status"}),
 		forwarded: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "kyc_http_client_unknown_total", Help: "Requests of trusted proxies that count as the proxy's own, by what is wrong with X-Forwarded-For.",
+			Name: "kyc_http_client_unknown_total",
+			Help: "Requests of trusted proxies that count as the proxy's own, by what is wrong with X-Forwarded-For.",
 		}, []string{"reason"}),
 	}
 	for _, reason := range []string{forwardedMissing, forwardedUnreadable} {
@@ -67,7 +68,8 @@ func (e *Edge) observe(c *gin.Context) {
 // method is a known one, or "other": HTTP lets a stranger write anything there.
 func method(m string) string {
 	switch m {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+		http.MethodDelete, http.MethodOptions:
 		return m
 	}
 	return "other"
@@ -82,7 +84,8 @@ func (e *Edge) recover(c *gin.Context) {
 		if thrown == nil {
 			return
 		}
-		e.Logger.Error("a handler broke", "route", c.FullPath(), "thrown", fmt.Sprintf("%T", thrown), "stack", string(debug.Stack()))
+		e.Logger.Error("a handler broke", "route", c.FullPath(), "thrown", fmt.Sprintf("%T", thrown),
+			"stack", string(debug.Stack()))
 		if !c.Writer.Written() {
 			e.WriteError(c, ErrPanicked)
 		}

@@ -33,7 +33,8 @@ func (a *API) find(ctx context.Context, customerID, applicationID string) (s loo
 		away  error // why ConnectFi could not say anything
 	)
 	if s.reference, named = strings.CutPrefix(applicationID, referencePrefix); !named {
-		s.live, err = a.config.ConnectFi.Status(ctx, connectfi.StatusRequest{CustomerID: customerID, ApplicationID: applicationID})
+		s.live, err = a.config.ConnectFi.Status(ctx, connectfi.StatusRequest{
+			CustomerID: customerID, ApplicationID: applicationID})
 		theirs, isTheirs := errors.AsType[*connectfi.Error](err)
 		switch {
 		case err == nil:
@@ -95,7 +96,8 @@ func (a *API) status(c *gin.Context) (any, error) {
 func equalApplications(x, y connectfi.Application) bool {
 	byID := func(a, b connectfi.EntityApplication) int { return strings.Compare(a.EntityID, b.EntityID) }
 	return x.Status == y.Status && x.Outcome == y.Outcome && slices.Equal(
-		slices.SortedFunc(slices.Values(x.EntityApplications), byID), slices.SortedFunc(slices.Values(y.EntityApplications), byID))
+		slices.SortedFunc(slices.Values(x.EntityApplications), byID),
+		slices.SortedFunc(slices.Values(y.EntityApplications), byID))
 }
 
 // maxShown is how many cases are asked at once for one list.

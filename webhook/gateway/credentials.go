@@ -41,7 +41,8 @@ func ParseCredentials(tokens, logins string) (Credentials, error) {
 	var held credentials
 	for i, token := range config.Fields(tokens) {
 		if len(token) < minToken || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			return Credentials{}, fmt.Errorf("token %d needs at least %d characters, and only such as a header takes", i+1, minToken)
+			return Credentials{}, fmt.Errorf("token %d needs at least %d characters, and only such as a header takes",
+				i+1, minToken)
 		}
 		held.tokens = append(held.tokens, sha256.Sum256([]byte(token)))
 	}
@@ -49,8 +50,8 @@ func ParseCredentials(tokens, logins string) (Credentials, error) {
 		name, password, ok := strings.Cut(pair, ":")
 		asked := connectfi.TokenRequest{User: connectfi.Login{Login: name, Password: password}}
 		if !ok || len(asked.Validate()) > 0 {
-			return Credentials{}, fmt.Errorf("login %d must be login:password, the login of 1 to 36 letters, digits or underscores, "+
-				"the password of 1 to 50 characters", i+1)
+			return Credentials{}, fmt.Errorf("login %d must be login:password, the login of 1 to 36 letters, "+
+				"digits or underscores, the password of 1 to 50 characters", i+1)
 		}
 		held.logins = append(held.logins, login{name, sha256.Sum256([]byte(name)), sha256.Sum256([]byte(password))})
 	}

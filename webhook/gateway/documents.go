@@ -62,12 +62,14 @@ func (a *API) upload(c *gin.Context) (any, error) {
 	case isRefused && refused.Code == imagecheck.CodeTooLarge:
 		return nil, edge.ErrTooLarge
 	case isRefused: // the code is one of imagecheck.Codes, for programs
-		return nil, invalid([]connectfi.Problem{connectfi.NewProblem("/file", "contentMediaType", "refused", refused.Code, refused.Reason)})
+		return nil, invalid([]connectfi.Problem{
+			connectfi.NewProblem("/file", "contentMediaType", "refused", refused.Code, refused.Reason)})
 	case err != nil:
 		return nil, err
 	}
 	mime := map[string]string{"jpg": "image/jpeg", "png": "image/png"}[picture.Extension]
-	if err := a.config.ConnectFi.UploadDocument(ctx, id, "file."+picture.Extension, mime, bytes.NewReader(picture.Bytes)); err != nil {
+	name := "file." + picture.Extension
+	if err := a.config.ConnectFi.UploadDocument(ctx, id, name, mime, bytes.NewReader(picture.Bytes)); err != nil {
 		return nil, fromConnectFi(err, ids{document: id})
 	}
 	return connectfi.Document{ID: id}, nil // what a good upload answers was not seen: as the stand-in (A)
@@ -124,7 +126,8 @@ func fileError(err error) error {
 
 // noFile is the answer to a body that is no form with a file (A).
 func noFile() error {
-	return invalid([]connectfi.Problem{connectfi.NewProblem("", "required", "missingProperty", "file", "must have required property 'file'")})
+	return invalid([]connectfi.Problem{
+		connectfi.NewProblem("", "required", "missingProperty", "file", "must have required property 'file'")})
 }
 
 // update is POST /akepa/update (C): the case links the documents, however long
@@ -160,7 +163,8 @@ func (a *API) update(c *gin.Context) (any, error) {
 	refused, isRefused := errors.AsType[*cases.RefusedError](err)
 	switch {
 	case isRefused && refused.Type == workflows.RefusedInvalid:
-		return nil, invalid([]connectfi.Problem{connectfi.NewProblem("/documents", "uniqueItems", "by", "documentId", "must NOT have duplicate items")})
+		return nil, invalid([]connectfi.Problem{
+			connectfi.NewProblem("/documents", "uniqueItems", "by", "documentId", "must NOT have duplicate items")})
 	case isRefused && s.view.Stage.Final():
 		return nil, alreadyDecided(ended(s.view))
 	case isRefused: // nothing is wanted of it: it is under way, or done

@@ -45,13 +45,15 @@ func (a *API) WriteError(c *gin.Context, err error) {
 	if r.retry > 0 {
 		edge.SetRetryAfter(c, r.retry)
 	}
-	write(c, r.status, refusedBody{RequestID: connectfi.NewRequestID(time.Now()), Code: r.code, Context: r.context, Message: r.message})
+	write(c, r.status, refusedBody{RequestID: connectfi.NewRequestID(time.Now()), Code: r.code, Context: r.context,
+		Message: r.message})
 }
 
 // SlowHeaders is what a caller is told whose headers do not come in time. Which
 // route they are for is not known: it is ConnectFi's envelope, for programs.
 func SlowHeaders() string {
-	text, _ := json.Marshal(refusedBody{RequestID: connectfi.NewRequestID(time.Now()), Code: "requestTimeout", Message: "The headers did not arrive in time."})
+	text, _ := json.Marshal(refusedBody{RequestID: connectfi.NewRequestID(time.Now()), Code: "requestTimeout",
+		Message: "The headers did not arrive in time."})
 	return string(text)
 }
 
@@ -68,16 +70,20 @@ func refusalOf(err error) *refusal {
 	case errors.Is(err, edge.ErrNotFound):
 		return &refusal{status: http.StatusNotFound, code: "notFound", message: "Not found."} // (A), as the six that follow
 	case isEarly:
-		return &refusal{status: http.StatusTooManyRequests, code: "tooManyRequests", message: "Too many requests.", retry: early.Wait}
+		return &refusal{status: http.StatusTooManyRequests, code: "tooManyRequests",
+			message: "Too many requests.", retry: early.Wait}
 	case errors.Is(err, edge.ErrMethod):
-		return &refusal{status: http.StatusMethodNotAllowed, code: "methodNotAllowed", message: "Method not allowed: see the Allow header."}
+		return &refusal{status: http.StatusMethodNotAllowed, code: "methodNotAllowed",
+			message: "Method not allowed: see the Allow header."}
 	case errors.Is(err, edge.ErrSlow):
-		return &refusal{status: http.StatusRequestTimeout, code: "requestTimeout", message: "The body did not arrive in time."}
+		return &refusal{status: http.StatusRequestTimeout, code: "requestTimeout",
+			message: "The body did not arrive in time."}
 	case errors.Is(err, errEncoded):
 		return &refusal{status: http.StatusUnsupportedMediaType, code: "unsupportedContentEncoding",
 			message: "No Content-Encoding is taken: send the body as it is."}
 	case errors.Is(err, edge.ErrTooLarge):
-		return &refusal{status: http.StatusRequestEntityTooLarge, code: "payloadTooLarge", message: "Request entity too large."}
+		return &refusal{status: http.StatusRequestEntityTooLarge, code: "payloadTooLarge",
+			message: "Request entity too large."}
 	case errors.Is(err, edge.ErrPanicked):
 		return &refusal{status: http.StatusInternalServerError, code: "internalError", message: "Internal error."}
 	}
@@ -124,7 +130,8 @@ func unauthorized() error {
 
 // invalid carries the raw Ajv error list (C).
 func invalid(problems []connectfi.Problem) error {
-	return &refusal{status: http.StatusBadRequest, code: connectfi.CodeRequestValidateError, context: problems, message: "Request validation error."}
+	return &refusal{status: http.StatusBadRequest, code: connectfi.CodeRequestValidateError, context: problems,
+		message: "Request validation error."}
 }
 
 func applicationNotFound(id string) error {

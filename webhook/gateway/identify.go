@@ -31,10 +31,12 @@ type identification struct {
 // Validate is ConnectFi's schema (S), and that two spellings say one thing: Ajv
 // would call that a const which refers to the other property.
 func (i identification) Validate() []connectfi.Problem {
-	problems := connectfi.IdentificationRequest{CustomerID: i.CustomerID, Reference: i.Reference, WebhookURL: i.webhook()}.Validate()
+	problems := connectfi.IdentificationRequest{
+		CustomerID: i.CustomerID, Reference: i.Reference, WebhookURL: i.webhook()}.Validate()
 	for n, p := range problems {
 		if p.InstancePath == "/webhookUrl" && i.WebhookURL == nil {
-			problems[n].InstancePath, problems[n].SchemaPath = "/webhookURL", strings.Replace(p.SchemaPath, "webhookUrl", "webhookURL", 1)
+			problems[n].InstancePath = "/webhookURL"
+			problems[n].SchemaPath = strings.Replace(p.SchemaPath, "webhookUrl", "webhookURL", 1)
 		}
 	}
 	if len(problems) == 0 {
@@ -45,8 +47,8 @@ func (i identification) Validate() []connectfi.Problem {
 		problems = reachable(i.webhook(), property)
 	}
 	if i.WebhookURL != nil && i.TableURL != nil && *i.WebhookURL != *i.TableURL {
-		problems = append(problems, connectfi.NewProblem("/webhookURL", "const", "allowedValue", map[string]string{"$data": "1/webhookUrl"},
-			"must be equal to constant"))
+		problems = append(problems, connectfi.NewProblem("/webhookURL", "const", "allowedValue",
+			map[string]string{"$data": "1/webhookUrl"}, "must be equal to constant"))
 	}
 	return problems
 }
@@ -58,7 +60,8 @@ func reachable(address, property string) []connectfi.Problem {
 		return nil // none
 	}
 	if fault := weburl.Fault(address); fault != "" {
-		return []connectfi.Problem{connectfi.NewProblem("/"+property, "format", "format", "uri", "must match format \"uri\": "+fault)}
+		return []connectfi.Problem{connectfi.NewProblem("/"+property, "format", "format", "uri",
+			"must match format \"uri\": "+fault)}
 	}
 	return nil
 }
@@ -82,12 +85,13 @@ func (a *API) identify(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := a.startOrFind(c, cases.StartOptions{Reference: asked.Reference, CustomerID: asked.CustomerID, SyncMode: asked.SyncMode,
-		WebhookURL: asked.webhook(), Notify: a.config.Notify, Policy: a.config.Policy})
+	v, err := a.startOrFind(c, cases.StartOptions{Reference: asked.Reference, CustomerID: asked.CustomerID,
+		SyncMode: asked.SyncMode, WebhookURL: asked.webhook(), Notify: a.config.Notify, Policy: a.config.Policy})
 	refused, isRefused := errors.AsType[*cases.RefusedError](err)
 	switch {
 	case isRefused && refused.Type == workflows.RefusedOtherWebhook:
-		return nil, invalid([]connectfi.Problem{connectfi.NewProblem("/webhookUrl", "const", "allowedValue", "as the case has it",
+		return nil, invalid([]connectfi.Problem{connectfi.NewProblem("/webhookUrl", "const", "allowedValue",
+			"as the case has it",
 			"must be equal to constant: this reference has another webhookUrl, which stays; leave it out to find the case")})
 	case isRefused && refused.Type == workflows.RefusedOtherCustomer,
 		errors.Is(err, cases.ErrEnded): // ended in Temporal, without a result: the reference is used up
@@ -171,14 +175,15 @@ func toResponse(v kyc.View) (any, error) {
 // counts, the case is running: under way, nothing wanted (C).
 func applicationOf(v kyc.View) connectfi.Application {
 	status := connectfi.Status(cmp.Or(v.Status, kyc.Status(connectfi.StatusRunning)))
-	application := connectfi.Application{ApplicationID: cmp.Or(v.ApplicationID, referencePrefix+v.Reference), AggregatorID: v.AggregatorID,
-		CustomerID: v.CustomerID, Reference: v.Reference, Status: status, Outcome: connectfi.Outcome(v.RawOutcome)}
+	application := connectfi.Application{ApplicationID: cmp.Or(v.ApplicationID, referencePrefix+v.Reference),
+		AggregatorID: v.AggregatorID, CustomerID: v.CustomerID, Reference: v.Reference, Status: status, Outcome: connectfi.Outcome(v.RawOutcome)}
 	for _, e := range v.Entities {
 		application.EntityApplications = append(application.EntityApplications, connectfi.EntityApplication{EntityID: e.ID,
 			IsCustomer: e.IsCustomer, Status: connectfi.Status(e.Status), Outcome: connectfi.Outcome(e.Outcome)})
 	}
 	if len(v.Entities) == 0 {
-		application.EntityApplications = []connectfi.EntityApplication{{EntityID: v.CustomerID, IsCustomer: true, Status: status}}
+		application.EntityApplications = []connectfi.EntityApplication{
+			{EntityID: v.CustomerID, IsCustomer: true, Status: status}}
 	}
 	slices.SortStableFunc(application.EntityApplications, func(x, y connectfi.EntityApplication) int {
 		switch {

@@ -21,8 +21,8 @@ func (p *Portal) getLink(c *gin.Context) {
 	if link, v, ok := p.link(c); ok {
 		lang := p.language(c)
 		p.rememberOpened(c)
-		p.render(c, http.StatusOK, page.Landing{Lang: lang, Action: p.home + "/link/" + c.Param("ticket"), Others: alternates(lang),
-			QR: p.qr(link), For: whom(link, v)})
+		p.render(c, http.StatusOK, page.Landing{Lang: lang, Action: p.home + "/link/" + c.Param("ticket"),
+			Others: alternates(lang), QR: p.qr(link), For: whom(link, v)})
 	}
 }
 

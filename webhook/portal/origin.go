@@ -40,6 +40,6 @@ func hasOpened(c *gin.Context) bool {
 // rememberOpened gives the browser the cookie that tells our own page from
 // another site's where nothing else does.
 func (p *Portal) rememberOpened(c *gin.Context) {
-	http.SetCookie(c.Writer, &http.Cookie{Name: openedCookie, Value: "1", Path: p.home, MaxAge: int(sessionLasts.Seconds()),
-		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: p.edge.Secure()})
+	http.SetCookie(c.Writer, &http.Cookie{Name: openedCookie, Value: "1", Path: p.home,
+		MaxAge: int(sessionLasts.Seconds()), HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: p.edge.Secure()})
 }

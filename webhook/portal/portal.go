@@ -95,8 +95,8 @@ func (p *Portal) Owns(path string) bool {
 // limits publishes what the gate takes.
 func (p *Portal) limits(c *gin.Context) {
 	l := p.config.Limits
-	c.JSON(http.StatusOK, gin.H{"maxBytes": l.MaxBytes, "maxPixels": l.MaxPixels, "minEdge": l.MinEdge, "maxEdge": l.MaxEdge,
-		"kinds": []string{"image/jpeg", "image/png"}})
+	c.JSON(http.StatusOK, gin.H{"maxBytes": l.MaxBytes, "maxPixels": l.MaxPixels, "minEdge": l.MinEdge,
+		"maxEdge": l.MaxEdge, "kinds": []string{"image/jpeg", "image/png"}})
 }
 
 // asset serves the page's style and script, which never change under one name.

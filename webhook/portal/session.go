@@ -66,7 +66,8 @@ func (p *Portal) startSession(c *gin.Context, link linktoken.Ticket) applicant {
 			p.cookie(c, sessionCookie+old.Nonce, "", -time.Second)
 		}
 	}
-	p.cookie(c, sessionCookie+session.Nonce, p.edge.Keys.Issue(linktoken.Session, session.Ticket), time.Until(session.Expires))
+	value := p.edge.Keys.Issue(linktoken.Session, session.Ticket)
+	p.cookie(c, sessionCookie+session.Nonce, value, time.Until(session.Expires))
 	return session
 }
 

@@ -46,7 +46,8 @@ func (p *Portal) postCase(c *gin.Context) {
 	f, err := p.read(c, a)
 	switch {
 	case errors.Is(err, edge.ErrTooLarge):
-		p.message(c, http.StatusRequestEntityTooLarge, page.Message{Code: "too_large", Limits: p.pageLimits(), Back: p.back(c)})
+		p.message(c, http.StatusRequestEntityTooLarge, page.Message{
+			Code: "too_large", Limits: p.pageLimits(), Back: p.back(c)})
 		return
 	case errors.Is(err, edge.ErrCut): // by the client, or by the end of our grace: nobody reads this, the log has it
 		p.message(c, http.StatusRequestTimeout, page.Message{Code: "unavailable", Back: p.back(c)})
@@ -187,7 +188,8 @@ func (p *Portal) isDuplicate(f *form, side kyc.Side, picture imagecheck.Picture)
 }
 
 // storeImage stores a picture in the place of the one that was there for its side.
-func (p *Portal) storeImage(ctx context.Context, a applicant, f *form, side kyc.Side, picture imagecheck.Picture, st *stored) error {
+func (p *Portal) storeImage(ctx context.Context, a applicant, f *form, side kyc.Side, picture imagecheck.Picture,
+	st *stored) error {
 	key, err := p.config.Documents.Put(ctx, a.Subject, bytes.NewReader(picture.Bytes), "")
 	if err != nil {
 		return err
@@ -196,8 +198,8 @@ func (p *Portal) storeImage(ctx context.Context, a applicant, f *form, side kyc.
 	if old, there := f.kept[side]; there {
 		st.replaced = append(st.replaced, old.Key)
 	}
-	f.kept[side] = storedImage{Key: key, Extension: picture.Extension, Sum: sha256.Sum256(picture.Bytes), Print: picture.Print,
-		Warnings: picture.Warnings, Type: f.document}
+	f.kept[side] = storedImage{Key: key, Extension: picture.Extension, Sum: sha256.Sum256(picture.Bytes),
+		Print: picture.Print, Warnings: picture.Warnings, Type: f.document}
 	return nil
 }
 

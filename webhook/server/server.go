@@ -31,7 +31,8 @@ func New(c Config) (*Server, error) {
 	}
 	c = c.withDefaults()
 	e, err := edge.New(edge.Config{Cases: c.Cases, Keys: c.Keys, PublicURL: base, TLS: c.TLS != nil,
-		Logger: c.Logger, Telemetry: c.Telemetry, BodyTimeout: c.BodyTimeout, TrustedProxies: c.TrustedProxies, PerAddress: c.PerAddress})
+		Logger: c.Logger, Telemetry: c.Telemetry, BodyTimeout: c.BodyTimeout,
+		TrustedProxies: c.TrustedProxies, PerAddress: c.PerAddress})
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +64,8 @@ func routes(e *edge.Edge, c Config) (*gin.Engine, error) {
 
 	// An applicant opens a link and sends images: /verify/...
 	applicants, err := portal.New(e, portal.Config{Documents: c.Documents, Limits: c.Limits,
-		UploadTimeout: c.UploadTimeout, AnswerTimeout: c.AnswerTimeout, UploadRate: edge.Rate{Every: c.UploadEvery, Burst: c.UploadBurst}})
+		UploadTimeout: c.UploadTimeout, AnswerTimeout: c.AnswerTimeout,
+		UploadRate: edge.Rate{Every: c.UploadEvery, Burst: c.UploadBurst}})
 	if err != nil {
 		return nil, err
 	}
