@@ -3,17 +3,17 @@ package kyc
 import "time"
 
 // Event is something that happened to a case. Apply is the only thing that
-// takes one.
+// takes one. The JSON of events is kept in records: names are never reused.
 type Event interface{ apply(c *Case) }
 
 // StatusReceived is ConnectFi's answer about the application: of an identification,
 // a status read or a submission. Nothing else moves a case between stages
 // towards a decision.
 type StatusReceived struct {
-	At         time.Time
-	Reading    Snapshot
-	Covers     int    // Need.Covers of what was asked: hints up to here are answered by it
-	Submission string // the id of the submission this answers, or empty
+	At         time.Time `json:"at"`
+	Reading    Snapshot  `json:"reading"`
+	Covers     int       `json:"covers,omitempty"`     // NextStep.UpToHint: hints up to here are answered by it
+	Submission string    `json:"submission,omitempty"` // the id of the submission this answers, or empty
 }
 
 // RequestRejected is ConnectFi's clear and lasting no, by its code; RetriesExhausted is the end
@@ -21,16 +21,17 @@ type StatusReceived struct {
 // StepIdentification, StepStatus or StepDocuments.
 type (
 	RequestRejected struct {
-		At         time.Time
-		Step, Code string
-		Covers     int
-		Submission string
+		At         time.Time `json:"at"`
+		Step       string    `json:"step"`
+		Code       string    `json:"code"`
+		Covers     int       `json:"covers,omitempty"`
+		Submission string    `json:"submission,omitempty"`
 	}
 	RetriesExhausted struct {
-		At         time.Time
-		Step       string
-		Covers     int
-		Submission string
+		At         time.Time `json:"at"`
+		Step       string    `json:"step"`
+		Covers     int       `json:"covers,omitempty"`
+		Submission string    `json:"submission,omitempty"`
 	}
 )
 
@@ -44,10 +45,10 @@ const (
 // ChangeHinted says that something may have changed: a callback came, or somebody
 // asked for a look. It changes nothing by itself; the status is read.
 type ChangeHinted struct {
-	At            time.Time
-	By            string // HintCallback or HintRefresh
-	ID            string // of the callback: two with one id are one; empty is always new
-	ApplicationID string // which application the callback speaks of, if it said so
+	At            time.Time `json:"at"`
+	By            string    `json:"by"`                      // HintCallback or HintRefresh
+	ID            string    `json:"id,omitempty"`            // of the callback: one id is one; empty is always new
+	ApplicationID string    `json:"applicationId,omitempty"` // which application the callback speaks of, if it said so
 }
 
 // Who hints.
@@ -58,16 +59,22 @@ const (
 
 // Submitted is what the applicant sent for one entity.
 type Submitted struct {
-	At         time.Time
-	Submission Submission
+	At         time.Time  `json:"at"`
+	Submission Submission `json:"submission"`
 }
 
 // LinksRevoked makes every link to the applicant's page useless that was given
 // out before.
-type LinksRevoked struct{ At time.Time }
+type LinksRevoked struct {
+	At time.Time `json:"at"`
+}
 
 // TimerFired says what time it is, when a need's hour has come.
-type TimerFired struct{ At time.Time }
+type TimerFired struct {
+	At time.Time `json:"at"`
+}
 
 // WithdrawRequested ends the case without a decision.
-type WithdrawRequested struct{ At time.Time }
+type WithdrawRequested struct {
+	At time.Time `json:"at"`
+}

@@ -15,12 +15,30 @@ func Register(r worker.WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(KYCNotify, workflow.RegisterOptions{Name: NotifyType})
 }
 
+// Observer sees what happens to a case while its workflow is replayed: where a
+// run begins, and then every event before the case takes it.
+type Observer struct {
+	Began   func(ctx workflow.Context, in Input, c kyc.Case)
+	Applies func(ctx workflow.Context, e kyc.Event)
+}
+
+// RegisterObserved is Register for a replay that is observed.
+func RegisterObserved(r worker.WorkflowRegistry, o Observer) {
+	observed := func(ctx workflow.Context, in Input) (kyc.View, error) { return runCase(ctx, in, &o) }
+	r.RegisterWorkflowWithOptions(observed, workflow.RegisterOptions{Name: Type})
+	r.RegisterWorkflowWithOptions(KYCNotify, workflow.RegisterOptions{Name: NotifyType})
+}
+
 // KYC carries one case from its identification to its end. A decision, an
 // expiry and a withdrawal are all results, not failures.
-func KYC(ctx workflow.Context, in Input) (kyc.View, error) {
+func KYC(ctx workflow.Context, in Input) (kyc.View, error) { return runCase(ctx, in, nil) }
+
+func runCase(ctx workflow.Context, in Input, o *Observer) (kyc.View, error) {
 	ctx, cancelled := uncancelled(ctx)
 	f := newFlow(ctx, in)
-	f.cancelled = cancelled
+	if f.cancelled, f.observer = cancelled, o; o != nil {
+		o.Began(ctx, in, f.state.Case)
+	}
 	if err := f.registerHandlers(ctx); err != nil {
 		return kyc.View{}, err
 	}
@@ -47,6 +65,7 @@ type caseWorkflow struct {
 	alarm              deadlineTimer   // the one timer
 	published          published
 	cancelled          func() bool // from the Temporal UI: see uncancelled
+	observer           *Observer   // nil in a worker
 	starting           bool        // a start waits for the first status
 	notifier           bool        // this run has started a notifier
 	mute               bool        // and can start no other one, which the next run can: see leave

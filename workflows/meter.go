@@ -69,6 +69,9 @@ func delivery(receiver activities.Receiver, result string) map[string]string {
 
 // apply lets an event happen to the case, and counts what it did.
 func (f *caseWorkflow) apply(ctx workflow.Context, e kyc.Event) {
+	if f.observer != nil {
+		f.observer.Applies(ctx, e)
+	}
 	c, now, meter := f.kycCase(), workflow.Now(ctx), workflow.GetMetricsHandler(ctx)
 	stage, ground, since, version, hints := c.Stage, c.HoldReason(), c.StageEnteredAt(), c.Version, c.HintsReceived
 	c.Apply(e)
