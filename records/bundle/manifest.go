@@ -35,7 +35,7 @@ type Run struct {
 	Run      string `json:"run"`      // its id
 	Type     string `json:"type"`
 	Events   int    `json:"events"` // so many has its history
-	Close    string `json:"close"`  // Temporal's word for how it ended, such as COMPLETED
+	Close    string `json:"close"`  // how it ended, in Temporal's word, such as Completed; empty if it did not
 }
 
 // Outcome is how the case ended.
@@ -52,6 +52,7 @@ const (
 	FlagContinued   = "continued"    // the case went on in another run
 	FlagReset       = "reset"        // an operator reset it
 	FlagRunsMissing = "runs_missing" // Temporal had forgotten the first runs
+	FlagNotReplayed = "not_replayed" // the program that wrote the record could not replay the histories: no facts
 	FlagUndecided   = "undecided"    // there is no decision of ConnectFi's
 )
 

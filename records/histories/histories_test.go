@@ -1,0 +1,115 @@
+package histories_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	exportpb "go.temporal.io/api/export/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/converter"
+	"google.golang.org/protobuf/proto"
+
+	"durablekyc.example/internal/seal"
+	"durablekyc.example/records/facts"
+	"durablekyc.example/records/histories"
+	"durablekyc.example/records/internal/goldens"
+)
+
+func read(t *testing.T, reference string) (goldens.Case, seal.Keyset) {
+	t.Helper()
+	cases, text := goldens.Read(t, "../..")
+	keyset, err := seal.ParseKeyset(text)
+	require.NoError(t, err)
+	i := slices.IndexFunc(cases, func(c goldens.Case) bool { return c.Reference == reference })
+	require.GreaterOrEqual(t, i, 0)
+	return cases[i], keyset
+}
+
+// What an operator typed in plaintext has no id, in a worker and in the facts: it is told from what was encrypted after
+// everything is in plaintext.
+func TestWhatWasNeverEncryptedIsMarked(t *testing.T) {
+	c, keyset := read(t, "individualreview")
+	at := slices.IndexFunc(c.Runs[0].Events, func(e *historypb.HistoryEvent) bool {
+		return e.GetEventType() == enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+	})
+	require.Positive(t, at)
+	hint := func(h *historypb.History) string {
+		h, err := histories.Decrypt(h, keyset.Codec())
+		require.NoError(t, err)
+		account, err := facts.FromHistories([]*historypb.History{h})
+		require.NoError(t, err)
+		i := slices.IndexFunc(account.Facts, func(f facts.Fact) bool { return f.What == "change_hinted" })
+		require.Positive(t, i)
+		return string(account.Facts[i].Data)
+	}
+	require.Contains(t, hint(c.Runs[0]), `"id":`)
+	typed, err := converter.GetDefaultDataConverter().ToPayloads(map[string]string{"requestId": "typed"})
+	require.NoError(t, err)
+	plain := proto.CloneOf(c.Runs[0])
+	plain.Events[at].GetWorkflowExecutionSignaledEventAttributes().Input = typed
+	require.NotContains(t, hint(plain), `"id":`)
+}
+
+func TestWhatCannotBeDecrypted(t *testing.T) {
+	c, _ := read(t, "individualreview")
+	text, err := seal.NewKeyset()
+	require.NoError(t, err)
+	other, err := seal.ParseKeyset(text)
+	require.NoError(t, err)
+	_, err = histories.Decrypt(c.Runs[0], other.Codec())
+	require.ErrorContains(t, err, "event 1, WorkflowExecutionStarted: ")
+}
+
+// The form is that of Temporal Cloud's exports.
+func TestHistoriesAreAnExport(t *testing.T) {
+	c, keyset := read(t, "notified")
+	var all []*historypb.History
+	for _, h := range c.All() {
+		plain, err := histories.Decrypt(h, keyset.Codec())
+		require.NoError(t, err)
+		all = append(all, plain)
+	}
+	data, err := histories.Encode(all)
+	require.NoError(t, err)
+	export := &exportpb.WorkflowExecutions{}
+	require.NoError(t, proto.Unmarshal(data, export))
+	require.Len(t, export.Items, len(all))
+	again, err := histories.Decode(data)
+	require.NoError(t, err)
+	for i := range all {
+		require.True(t, proto.Equal(all[i], again[i]))
+	}
+	ofCase, ofNotifier, err := histories.Split("notified", again)
+	require.NoError(t, err)
+	require.Len(t, ofCase, len(c.Runs))
+	require.Len(t, ofNotifier, len(c.Notifier))
+	require.Equal(t, []string{"dev"}, histories.Builds(ofCase))
+}
+
+func TestWhatIsNoExport(t *testing.T) {
+	_, err := histories.Decode([]byte("no export"))
+	require.ErrorContains(t, err, "not an export")
+	empty, err := histories.Encode([]*historypb.History{{}})
+	require.NoError(t, err)
+	_, err = histories.Decode(empty)
+	require.ErrorContains(t, err, "history 1 does not begin with a start")
+	c, _ := read(t, "notified")
+	_, _, err = histories.Split("another", c.Runs)
+	require.ErrorContains(t, err, "history 1 is of another case")
+	_, _, err = histories.Split("notified", slices.Concat(c.Notifier, c.Runs))
+	require.ErrorContains(t, err, "history 2 is out of its place")
+	_, _, err = histories.Split("notified", c.Notifier)
+	require.ErrorContains(t, err, "there is no history of the case")
+	gap := proto.CloneOf(c.Runs[0])
+	gap.Events = slices.Delete(gap.Events, 4, 5)
+	_, _, err = histories.Split("notified", []*historypb.History{gap})
+	require.ErrorContains(t, err, "history 1 has event 6 where event 5 belongs")
+	_, err = histories.Decrypt(&historypb.History{Events: []*historypb.HistoryEvent{{
+		UserMetadata: nil, Attributes: &historypb.HistoryEvent_WorkflowExecutionSignaledEventAttributes{
+			WorkflowExecutionSignaledEventAttributes: &historypb.WorkflowExecutionSignaledEventAttributes{
+				Input: &commonpb.Payloads{Payloads: []*commonpb.Payload{nil}}}}}}}, nil)
+	require.NoError(t, err, "what is empty is left so")
+}

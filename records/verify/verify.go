@@ -1,0 +1,167 @@
+// Package verify checks the evidence of a case without network, Temporal or keyset, on three levels: the bundle is
+// whole, it is consistent in itself, and the decision can be re-executed. It does not show that what ConnectFi answered
+// was true.
+package verify
+
+import (
+	"errors"
+	"fmt"
+
+	historypb "go.temporal.io/api/history/v1"
+
+	"durablekyc.example/records/bundle"
+	"durablekyc.example/records/histories"
+	"durablekyc.example/records/log"
+)
+
+// Verdict is what came of one level.
+type Verdict string
+
+// The verdicts.
+const (
+	Verified   Verdict = "verified"
+	Refuted    Verdict = "does not verify"
+	NotChecked Verdict = "could not be checked"
+)
+
+// Level is one level and what came of it.
+type Level struct {
+	Verdict Verdict `json:"verdict"`
+	Part    string  `json:"part,omitempty"`   // the entry of the bundle that the reason is about
+	Place   string  `json:"place,omitempty"`  // where in it: a fact, or a history and an event of it
+	Reason  string  `json:"reason,omitempty"` // one sentence, without a full stop; empty if verified
+}
+
+// String is the level as one line.
+func (l Level) String() string {
+	text := string(l.Verdict)
+	if l.Reason == "" {
+		return text
+	}
+	text += ": "
+	if l.Part != "" {
+		text += l.Part + ", "
+	}
+	if l.Place != "" {
+		text += l.Place + ", "
+	}
+	return text + l.Reason
+}
+
+// Report is what is known of a bundle.
+type Report struct {
+	Manifest   bundle.Manifest `json:"manifest"` // zero if it is not whole
+	Whole      Level           `json:"whole"`
+	Consistent Level           `json:"consistent"`
+	Reexecuted Level           `json:"reexecuted"`
+}
+
+// Verdict is that of the report: Refuted if any level is, Verified if all are.
+func (r Report) Verdict() Verdict {
+	verdict := Verified
+	for _, l := range []Level{r.Whole, r.Consistent, r.Reexecuted} {
+		if l.Verdict == Refuted {
+			return Refuted
+		}
+		if l.Verdict == NotChecked {
+			verdict = NotChecked
+		}
+	}
+	return verdict
+}
+
+// Verifier verifies bundles.
+type Verifier struct {
+	Key     string // the public key of the log, from whoever keeps the records
+	Release string // of this program
+}
+
+// File verifies the bytes of a bundle. The error is about the verifier's key, not about the bundle.
+func (v Verifier) File(data []byte) (Report, error) {
+	policy, err := log.Policy(v.Key)
+	if err != nil {
+		return Report{}, fmt.Errorf("the public key of the log cannot be used: %w", err)
+	}
+	skipped := Level{Verdict: NotChecked, Reason: "the level above does not verify"}
+	r := Report{Whole: Level{Verdict: Verified}, Consistent: skipped, Reexecuted: skipped}
+	b, err := bundle.Read(data, included(policy))
+	if err != nil {
+		r.Whole = refuted(err)
+		return r, nil
+	}
+	r.Manifest = b.Manifest
+	opened, err := b.Open()
+	if errors.Is(err, bundle.ErrNoKey) {
+		closed := Level{Verdict: NotChecked, Part: bundle.WrappedKeyName, Reason: "it opens with the keyset only"}
+		r.Consistent, r.Reexecuted = closed, closed
+		return r, nil
+	}
+	if err != nil {
+		r.Whole = refuted(err)
+		return r, nil
+	}
+	c := &checker{manifest: b.Manifest, opened: opened, release: v.Release}
+	if r.Consistent = level(c.consistent()); r.Consistent.Verdict == Verified {
+		r.Reexecuted = level(c.reexecuted())
+	}
+	return r, nil
+}
+
+// fault is a finding about a place in a part.
+type fault struct {
+	part, place, reason string
+	unchecked           bool // the fault is this program's
+}
+
+func (f *fault) Error() string { return f.part + ": " + f.reason }
+
+func level(f *fault) Level {
+	switch {
+	case f == nil:
+		return Level{Verdict: Verified}
+	case f.unchecked:
+		return Level{NotChecked, f.part, f.place, f.reason}
+	}
+	return Level{Refuted, f.part, f.place, f.reason}
+}
+
+// refuted is the level of an error of package bundle.
+func refuted(err error) Level {
+	var part *bundle.PartError
+	if errors.As(err, &part) {
+		return Level{Verdict: Refuted, Part: part.Part, Reason: part.Reason}
+	}
+	return Level{Verdict: Refuted, Reason: err.Error()}
+}
+
+// checker checks the plaintext of one bundle.
+type checker struct {
+	manifest bundle.Manifest
+	opened   map[string][]byte
+	release  string
+
+	all, ofCase []*historypb.History
+}
+
+func (c *checker) read() *fault {
+	all, err := histories.Decode(c.opened[bundle.HistoriesName])
+	if err == nil {
+		c.all = all
+		c.ofCase, _, err = histories.Split(c.manifest.Reference, all)
+	}
+	if err != nil {
+		return &fault{part: bundle.HistoriesName, reason: err.Error()}
+	}
+	return nil
+}
+
+// otherRelease makes a fault one of this program's, if another release wrote the record: only that one can tell.
+func (c *checker) otherRelease(f *fault) *fault {
+	if c.manifest.Release != c.release {
+		f.unchecked = true
+		f.reason += fmt.Sprintf("; release %s wrote this record: verify it with that one", c.manifest.Release)
+	}
+	return f
+}
+
+func at(history int, event int64) string { return fmt.Sprintf("history %d, event %d", history, event) }

@@ -1,0 +1,253 @@
+package verify_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"filippo.io/torchwood"
+	"github.com/stretchr/testify/require"
+	historypb "go.temporal.io/api/history/v1"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"durablekyc.example/internal/seal"
+	"durablekyc.example/records/bundle"
+	"durablekyc.example/records/histories"
+	"durablekyc.example/records/internal/goldens"
+	"durablekyc.example/records/log"
+	"durablekyc.example/records/recorder"
+	"durablekyc.example/records/store"
+	"durablekyc.example/records/verify"
+)
+
+const release = "v0.1"
+
+// archive is a log with the golden cases on record.
+type archive struct {
+	t        testing.TB
+	maker    recorder.Maker
+	log      *log.Log
+	verifier verify.Verifier
+	cases    []goldens.Case
+}
+
+func newArchive(t testing.TB) *archive {
+	t.Helper()
+	cases, text := goldens.Read(t, "../..")
+	keyset, err := seal.ParseKeyset(text)
+	require.NoError(t, err)
+	b, err := store.Open(t.Context(), "mem://")
+	require.NoError(t, err)
+	private, public, err := log.NewKey("kyc.example.com/records")
+	require.NoError(t, err)
+	l, err := log.New(b, private)
+	require.NoError(t, err)
+	return &archive{t: t, log: l, cases: cases, maker: recorder.Maker{Keyset: keyset, Release: release},
+		verifier: verify.Verifier{Key: public, Release: release}}
+}
+
+func (a *archive) find(reference string) goldens.Case {
+	i := slices.IndexFunc(a.cases, func(c goldens.Case) bool { return c.Reference == reference })
+	require.GreaterOrEqual(a.t, i, 0, reference)
+	return a.cases[i]
+}
+
+func runs(list []*historypb.History) (all []recorder.Run) {
+	for _, h := range list {
+		all = append(all, recorder.Run{ID: histories.Started(h).GetOriginalExecutionRunId(), History: h})
+	}
+	return all
+}
+
+func (a *archive) make(c goldens.Case) *bundle.Bundle {
+	a.t.Helper()
+	b, err := a.maker.Make(c.Reference, recorder.Runs{Case: runs(c.Runs), Notifier: runs(c.Notifier)})
+	require.NoError(a.t, err, c.Reference)
+	return b
+}
+
+// prove puts a bundle into the log and returns it as evidence.
+func (a *archive) prove(b *bundle.Bundle) *bundle.Bundle {
+	a.t.Helper()
+	index, err := a.log.Append(a.t.Context(), b.Manifest.Record+b.Manifest.Salt, tlog.RecordHash(b.ManifestBytes()))
+	require.NoError(a.t, err)
+	sum := sha256.Sum256(b.ManifestBytes())
+	proof, err := a.log.Prove(a.t.Context(), index, sum[:])
+	require.NoError(a.t, err)
+	evidence, err := b.Evidence(func(wrapped []byte) ([]byte, error) {
+		return a.maker.Unwrap(b.Manifest.Reference, wrapped)
+	}, proof)
+	require.NoError(a.t, err)
+	return evidence
+}
+
+func (a *archive) evidence(reference string) *bundle.Bundle {
+	return a.prove(a.make(a.find(reference)))
+}
+
+func (a *archive) verify(data []byte) verify.Report {
+	a.t.Helper()
+	r, err := a.verifier.File(data)
+	require.NoError(a.t, err)
+	return r
+}
+
+// The evidence of every golden case verifies on every level, and holds nothing of the keyset.
+func TestEveryGoldenCaseVerifies(t *testing.T) {
+	a := newArchive(t)
+	outcomes := map[string]int{}
+	for _, c := range a.cases {
+		data := a.evidence(c.Reference).Encode()
+		r := a.verify(data)
+		require.Equal(t, verify.Verified, r.Verdict(), "%s: %s; %s; %s", c.Reference, r.Whole, r.Consistent, r.Reexecuted)
+		require.Equal(t, c.Reference, r.Manifest.Reference)
+		require.Len(t, r.Manifest.Runs, len(c.All()))
+		outcomes[r.Manifest.Outcome.Outcome]++
+		require.Less(t, len(data), 200_000)
+	}
+	require.Positive(t, outcomes["approved"])
+	require.Positive(t, outcomes["denied"])
+	require.Positive(t, outcomes[""])
+}
+
+// place is the entry of a bundle that a byte belongs to; what follows the last one belongs to it.
+type place struct {
+	end  int
+	name string
+}
+
+func places(t testing.TB, data []byte) (all []place) {
+	t.Helper()
+	source := bytes.NewReader(data)
+	r := tar.NewReader(source)
+	for end := 0; ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			all[len(all)-1].end = len(data)
+			return all
+		}
+		require.NoError(t, err)
+		end += 512 + (int(h.Size)+511)/512*512
+		all = append(all, place{end, h.Name})
+	}
+}
+
+// Whatever byte of whichever evidence changes, it does not verify, and the entry that the byte is in is named.
+func TestNoFlippedByteVerifies(t *testing.T) {
+	a := newArchive(t)
+	flips := 10_000
+	if testing.Short() {
+		flips = 1000
+	}
+	var all [][]byte
+	for _, c := range a.cases {
+		all = append(all, a.evidence(c.Reference).Encode())
+	}
+	draw := rand.New(rand.NewPCG(21, 1))
+	named := map[string]int{}
+	for n := range flips {
+		data := bytes.Clone(all[n%len(all)])
+		at := draw.IntN(len(data))
+		if n%4 == 0 { // what is small is drawn as often
+			at = draw.IntN(8 << 10)
+		}
+		where := places(t, data)
+		entry := where[slices.IndexFunc(where, func(p place) bool { return at < p.end })].name
+		data[at] ^= byte(1 + draw.IntN(255))
+		r := a.verify(data)
+		require.Equal(t, verify.Refuted, r.Verdict(), "byte %d, in %s", at, entry)
+		require.Equal(t, entry, r.Whole.Part, "byte %d: %s", at, r.Whole)
+		require.NotEmpty(t, r.Whole.Reason)
+		named[entry]++
+	}
+	t.Log(named)
+	for _, entry := range []string{bundle.ManifestName, bundle.ProofName, bundle.KeyName, bundle.HistoriesName,
+		bundle.FactsName, bundle.PolicyName} {
+		require.Greater(t, named[entry], flips/1000, entry)
+	}
+}
+
+// Every bit of a proof counts, also those that base64 has no use for.
+func TestEveryBitOfAProof(t *testing.T) {
+	a := newArchive(t)
+	for _, reference := range []string{"individualapprove", "notified", "withdrawn"} { // the tree has some height then
+		a.evidence(reference)
+	}
+	data := a.evidence("refused").Encode()
+	where := places(t, data)
+	require.Equal(t, bundle.ProofName, where[1].name)
+	for at := where[0].end + 512; at < where[1].end; at++ {
+		for bit := range 8 {
+			changed := bytes.Clone(data)
+			changed[at] ^= 1 << bit
+			r := a.verify(changed)
+			require.Equal(t, verify.Refuted, r.Whole.Verdict, "byte %d, bit %d", at, bit)
+			require.Equal(t, bundle.ProofName, r.Whole.Part, "byte %d, bit %d: %s", at, bit, r.Whole)
+		}
+	}
+}
+
+// Another program's library takes two entries out of the bundle and the public key, and finds the same.
+func TestTheProofIsVerifiedByTorchwood(t *testing.T) {
+	a := newArchive(t)
+	evidence := a.evidence("individualapprove")
+	entries := map[string][]byte{}
+	for r := tar.NewReader(bytes.NewReader(evidence.Encode())); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+		entries[h.Name], err = io.ReadAll(r)
+		require.NoError(t, err)
+	}
+	verifier, err := note.NewVerifier(a.verifier.Key)
+	require.NoError(t, err)
+	policy := torchwood.ThresholdPolicy(2, torchwood.SingleVerifierPolicy(verifier), torchwood.OriginPolicy(verifier.Name()))
+	leaf := tlog.RecordHash(entries["manifest.json"])
+	require.NoError(t, torchwood.VerifyProof(policy, leaf, entries["proof.txt"]))
+	require.Error(t, torchwood.VerifyProof(policy, tlog.RecordHash([]byte("{}")), entries["proof.txt"]))
+}
+
+func TestWhatIsNotEvidence(t *testing.T) {
+	a := newArchive(t)
+	stored := a.make(a.find("individualapprove"))
+	evidence := a.prove(stored)
+	r := a.verify(stored.Encode())
+	require.Equal(t, bundle.ProofName, r.Whole.Part)
+	require.Contains(t, r.Whole.Reason, "a bundle of the bucket has none")
+
+	other := a.verifier
+	_, public, err := log.NewKey("kyc.example.com/records")
+	require.NoError(t, err)
+	other.Key = public
+	r, err = other.File(evidence.Encode())
+	require.NoError(t, err)
+	require.Equal(t, bundle.ProofName, r.Whole.Part)
+	require.Contains(t, r.Whole.Reason, "it is from another log")
+	require.Equal(t, verify.NotChecked, r.Consistent.Verdict)
+	require.Equal(t, verify.Refuted, r.Verdict())
+
+	other.Key = "nonsense"
+	_, err = other.File(evidence.Encode())
+	require.ErrorContains(t, err, "the public key of the log cannot be used")
+
+	r = a.verify(nil)
+	require.Equal(t, verify.Refuted, r.Verdict())
+	require.Contains(t, r.Whole.String(), "does not verify: manifest.json, the file is cut off")
+}
+
+func BenchmarkVerify(b *testing.B) {
+	a := newArchive(b)
+	data := a.evidence("notified").Encode()
+	b.SetBytes(int64(len(data)))
+	for b.Loop() {
+		a.verify(data)
+	}
+}
