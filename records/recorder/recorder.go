@@ -1,0 +1,160 @@
+// Package recorder writes one record for each closed case: its bundle into a bucket, and its leaf into the log.
+//
+//	record/REF/RUN.kyc    the bundle of the case that the run RUN closed; written once
+//	log/…                 see package log
+//
+// It may be killed anywhere, and any number of recorders may run at the same time: a case that has a leaf is on record,
+// and for every other one the work is done again, with the bundle that is there.
+package recorder
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"durablekyc.example/records/bundle"
+	"durablekyc.example/records/log"
+	"durablekyc.example/records/store"
+)
+
+// Closed names a case that is closed, and whose notifier is: the record is final.
+type Closed struct {
+	Reference string
+	Run       string // the id of the run that closed it
+}
+
+// Source is where closed cases come from.
+type Source interface {
+	// Closed calls each with every closed case, and ends with its first error.
+	Closed(ctx context.Context, each func(Closed) error) error
+	// Runs returns the runs of a closed case that Temporal still has, as it has them.
+	Runs(ctx context.Context, c Closed) (Runs, error)
+}
+
+// Recorder writes records.
+type Recorder struct {
+	Maker
+	Source Source
+	Bucket *store.Bucket
+	Log    *log.Log
+}
+
+// ErrNoRecord means that no record has this reference.
+var ErrNoRecord = errors.New("no record has this reference")
+
+// Swept says what a sweep did.
+type Swept struct {
+	Closed   int // cases that are closed
+	Recorded int // of these, how many this sweep has put on record
+}
+
+// Sweep puts every closed case on record that is not, and has a checkpoint signed for them. A case that cannot be put
+// on record does not keep the others from it: the error joins one for each.
+func (r *Recorder) Sweep(ctx context.Context) (s Swept, err error) {
+	var failed []error
+	err = r.Source.Closed(ctx, func(c Closed) error {
+		s.Closed++
+		_, found, err := r.Log.Index(ctx, Name(c.Reference, c.Run))
+		if err == nil && !found {
+			if err = r.Record(ctx, c); err == nil {
+				s.Recorded++
+			}
+		}
+		if err != nil {
+			failed = append(failed, fmt.Errorf("the case %s cannot be put on record: %w", c.Reference, err))
+		}
+		return ctx.Err()
+	})
+	_, unsigned := r.Log.Checkpoint(ctx)
+	return s, errors.Join(append(failed, err, unsigned)...)
+}
+
+// Record puts one closed case on record. It may be repeated: a case has one bundle and one leaf.
+func (r *Recorder) Record(ctx context.Context, c Closed) error {
+	object := objectName(Name(c.Reference, c.Run))
+	data, err := r.Bucket.Read(ctx, object)
+	if errors.Is(err, store.ErrNotFound) {
+		data, err = r.write(ctx, c, object)
+	}
+	if err != nil {
+		return err
+	}
+	b, err := bundle.Read(data, nil)
+	if err != nil {
+		return fmt.Errorf("the record that is there is damaged: %w", err)
+	}
+	_, err = r.Log.Append(ctx, b.Manifest.Record, tlog.RecordHash(b.ManifestBytes()))
+	return err
+}
+
+// write makes the bundle of a case and returns the one that is in the bucket then: another recorder may be faster.
+func (r *Recorder) write(ctx context.Context, c Closed, object string) ([]byte, error) {
+	runs, err := r.Source.Runs(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	b, err := r.Make(c.Reference, runs)
+	if err != nil {
+		return nil, err
+	}
+	if b.Manifest.Record != Name(c.Reference, c.Run) {
+		return nil, fmt.Errorf("the case was closed by another run meanwhile: %s", b.Manifest.Record)
+	}
+	if err = r.Bucket.Create(ctx, object, b.Encode()); err != nil && !errors.Is(err, store.ErrExists) {
+		return nil, err
+	}
+	return r.Bucket.Read(ctx, object)
+}
+
+// Records returns the names of the records that a reference has, in alphabetical order. A case that an operator reset
+// after its end has one for each end.
+func (r *Recorder) Records(ctx context.Context, reference string) (names []string, err error) {
+	err = r.Bucket.List(ctx, objectPrefix+reference+"/", func(object string) error {
+		names = append(names, strings.TrimSuffix(strings.TrimPrefix(object, objectPrefix), objectSuffix))
+		return nil
+	})
+	if err == nil && len(names) == 0 {
+		err = ErrNoRecord
+	}
+	return names, err
+}
+
+// Evidence returns the bundle of a record as it is handed out: with the key of this record, and with the proof that
+// the log has it.
+func (r *Recorder) Evidence(ctx context.Context, record string) (*bundle.Bundle, error) {
+	data, err := r.Bucket.Read(ctx, objectName(record))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, ErrNoRecord
+	}
+	if err != nil {
+		return nil, err
+	}
+	b, err := bundle.Read(data, nil)
+	if err != nil {
+		return nil, err
+	}
+	index, found, err := r.Log.Index(ctx, record)
+	if err == nil && !found {
+		err = errors.New("the record is not in the log yet: the recorder puts it there")
+	}
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(b.ManifestBytes())
+	proof, err := r.Log.Prove(ctx, index, sum[:])
+	if err != nil {
+		return nil, err
+	}
+	return b.Evidence(func(wrapped []byte) ([]byte, error) { return r.Unwrap(b.Manifest.Reference, wrapped) }, proof)
+}
+
+const (
+	objectPrefix = "record/"
+	objectSuffix = ".kyc"
+)
+
+func objectName(record string) string { return objectPrefix + record + objectSuffix }

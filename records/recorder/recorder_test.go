@@ -1,0 +1,314 @@
+package recorder_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"google.golang.org/protobuf/proto"
+
+	"durablekyc.example/internal/seal"
+	"durablekyc.example/records/bundle"
+	"durablekyc.example/records/histories"
+	"durablekyc.example/records/internal/goldens"
+	"durablekyc.example/records/log"
+	"durablekyc.example/records/recorder"
+	"durablekyc.example/records/store"
+	"durablekyc.example/records/verify"
+)
+
+const release = "v0.1"
+
+// temporal is a Temporal that has the golden cases. It is a source.
+type temporal struct {
+	cases  []goldens.Case
+	broken string // the reference of a case that cannot be read
+}
+
+func (s temporal) closedBy(c goldens.Case) recorder.Closed {
+	return recorder.Closed{Reference: c.Reference,
+		Run: histories.Started(c.Runs[len(c.Runs)-1]).GetOriginalExecutionRunId()}
+}
+
+func (s temporal) Closed(_ context.Context, each func(recorder.Closed) error) error {
+	for _, c := range s.cases {
+		if err := each(s.closedBy(c)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var errUnavailable = errors.New("Temporal is unavailable")
+
+func (s temporal) Runs(_ context.Context, closed recorder.Closed) (all recorder.Runs, err error) {
+	if closed.Reference == s.broken {
+		return all, errUnavailable
+	}
+	i := slices.IndexFunc(s.cases, func(c goldens.Case) bool { return c.Reference == closed.Reference })
+	return recorder.Runs{Case: runs(s.cases[i].Runs), Notifier: runs(s.cases[i].Notifier)}, nil
+}
+
+func runs(list []*historypb.History) (all []recorder.Run) {
+	for _, h := range list {
+		all = append(all, recorder.Run{ID: histories.Started(h).GetOriginalExecutionRunId(), History: h})
+	}
+	return all
+}
+
+// lab has a bucket, and what a recorder and an auditor need.
+type lab struct {
+	t               *testing.T
+	bucket          *store.Bucket
+	maker           recorder.Maker
+	source          temporal
+	private, public string
+}
+
+func newLab(t *testing.T) *lab {
+	t.Helper()
+	cases, text := goldens.Read(t, "../..")
+	keyset, err := seal.ParseKeyset(text)
+	require.NoError(t, err)
+	b, err := store.Open(t.Context(), "file://"+t.TempDir())
+	require.NoError(t, err)
+	l := &lab{t: t, bucket: b, source: temporal{cases: cases}, maker: recorder.Maker{Keyset: keyset, Release: release}}
+	l.private, l.public, err = log.NewKey("kyc.example.com/records")
+	require.NoError(t, err)
+	return l
+}
+
+// recorder is another process: it shares nothing but the bucket.
+func (l *lab) recorder() *recorder.Recorder {
+	l.t.Helper()
+	entries, err := log.New(l.bucket, l.private)
+	require.NoError(l.t, err)
+	return &recorder.Recorder{Maker: l.maker, Source: l.source, Bucket: l.bucket, Log: entries}
+}
+
+func (l *lab) verify(b *bundle.Bundle) verify.Report {
+	l.t.Helper()
+	r, err := verify.Verifier{Key: l.public, Release: release}.File(b.Encode())
+	require.NoError(l.t, err)
+	return r
+}
+
+// size is how many leaves and how many records there are.
+func (l *lab) size() (leaves int64, records int) {
+	entries, err := log.New(l.bucket, l.public)
+	require.NoError(l.t, err)
+	leaves, err = entries.Size(l.t.Context())
+	require.NoError(l.t, err)
+	require.NoError(l.t, l.bucket.List(l.t.Context(), "record/", func(string) error { records++; return nil }))
+	return leaves, records
+}
+
+// Every closed case has one record, whose evidence verifies, however often the sweep runs.
+func TestASweepPutsEveryCaseOnRecord(t *testing.T) {
+	l := newLab(t)
+	n := len(l.source.cases)
+	swept, err := l.recorder().Sweep(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, recorder.Swept{Closed: n, Recorded: n}, swept)
+	swept, err = l.recorder().Sweep(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, recorder.Swept{Closed: n}, swept)
+	leaves, records := l.size()
+	require.EqualValues(t, n, leaves)
+	require.Equal(t, n, records)
+
+	for _, c := range l.source.cases {
+		names, err := l.recorder().Records(t.Context(), c.Reference)
+		require.NoError(t, err)
+		require.Len(t, names, 1)
+		evidence, err := l.recorder().Evidence(t.Context(), names[0])
+		require.NoError(t, err)
+		require.Equal(t, verify.Verified, l.verify(evidence).Verdict())
+	}
+	_, err = l.recorder().Records(t.Context(), "individual") // others begin with it
+	require.ErrorIs(t, err, recorder.ErrNoRecord)
+	_, err = l.recorder().Evidence(t.Context(), "none/none")
+	require.ErrorIs(t, err, recorder.ErrNoRecord)
+}
+
+// What cannot be read now keeps no other case from its record.
+func TestOneCaseThatFails(t *testing.T) {
+	l := newLab(t)
+	l.source.broken = "refused"
+	swept, err := l.recorder().Sweep(t.Context())
+	require.ErrorIs(t, err, errUnavailable)
+	require.ErrorContains(t, err, "the case refused cannot be put on record")
+	require.Equal(t, len(l.source.cases)-1, swept.Recorded)
+	l.source.broken = ""
+	swept, err = l.recorder().Sweep(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, swept.Recorded)
+}
+
+// Four recorders sweep at the same time: each case has one bundle and one leaf.
+func TestRecordersAtTheSameTime(t *testing.T) {
+	l := newLab(t)
+	var group sync.WaitGroup
+	for range 4 {
+		r := l.recorder()
+		group.Go(func() {
+			if _, err := r.Sweep(context.Background()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	leaves, records := l.size()
+	require.EqualValues(t, len(l.source.cases), leaves)
+	require.Equal(t, len(l.source.cases), records)
+}
+
+// The bucket of an auditor who has it all, and no keyset, has no word about the customer.
+func TestTheBucketHasNothingInPlaintext(t *testing.T) {
+	l := newLab(t)
+	_, err := l.recorder().Sweep(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, l.bucket.List(t.Context(), "", func(name string) error {
+		data, err := l.bucket.Read(t.Context(), name)
+		require.NoError(t, err)
+		for _, word := range []string{"cstap_", "cstab_", "iapp_", "customerId", "webhookUrl"} {
+			require.NotContains(t, name+string(data), word)
+		}
+		return nil
+	}))
+}
+
+func (l *lab) find(reference string) goldens.Case {
+	i := slices.IndexFunc(l.source.cases, func(c goldens.Case) bool { return c.Reference == reference })
+	require.GreaterOrEqual(l.t, i, 0)
+	return l.source.cases[i]
+}
+
+// record puts one case on record and verifies its evidence.
+func (l *lab) record(c goldens.Case) verify.Report {
+	l.t.Helper()
+	l.source.cases = []goldens.Case{c}
+	closed := l.source.closedBy(c)
+	require.NoError(l.t, l.recorder().Record(l.t.Context(), closed))
+	evidence, err := l.recorder().Evidence(l.t.Context(), recorder.Name(closed.Reference, closed.Run))
+	require.NoError(l.t, err)
+	return l.verify(evidence)
+}
+
+// ended is a history that somebody ended in Temporal after so many events.
+func ended(h *historypb.History, events int) *historypb.History {
+	cut := proto.CloneOf(h)
+	cut.Events = append(cut.Events[:events], &historypb.HistoryEvent{EventId: int64(events + 1),
+		EventType: enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
+		Attributes: &historypb.HistoryEvent_WorkflowExecutionTerminatedEventAttributes{
+			WorkflowExecutionTerminatedEventAttributes: &historypb.WorkflowExecutionTerminatedEventAttributes{}}})
+	return cut
+}
+
+// Whatever became of a case, it has a record, and the manifest says what became of it.
+func TestRecordsOfUnusualCases(t *testing.T) {
+	full := newLab(t).find("carriedover")
+	review := newLab(t).find("individualreview")
+	signal := slices.IndexFunc(review.Runs[0].Events, func(e *historypb.HistoryEvent) bool {
+		return e.GetEventType() == enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+	})
+	require.Positive(t, signal)
+	another := proto.CloneOf(review.Runs[0])
+	for _, e := range another.Events {
+		if a := e.GetActivityTaskScheduledEventAttributes(); a != nil {
+			a.ActivityType.Name = "SomethingElse"
+			break
+		}
+	}
+	for name, test := range map[string]struct {
+		c       goldens.Case
+		stage   string
+		flags   []string
+		verdict verify.Verdict
+	}{
+		"continued": {full, "denied", []string{bundle.FlagContinued}, verify.Verified},
+		"its first runs forgotten": {goldens.Case{Reference: full.Reference, Runs: full.Runs[2:]}, "denied",
+			[]string{bundle.FlagContinued, bundle.FlagRunsMissing}, verify.Verified},
+		"all but the last forgotten": {goldens.Case{Reference: full.Reference, Runs: full.Runs[len(full.Runs)-1:]}, "denied",
+			[]string{bundle.FlagRunsMissing}, verify.Verified},
+		"terminated": {goldens.Case{Reference: review.Reference, Runs: []*historypb.History{ended(review.Runs[0], signal+1)}},
+			"in_review", []string{bundle.FlagUndecided}, verify.Verified},
+		"terminated within a task": {goldens.Case{Reference: review.Reference,
+			Runs: []*historypb.History{ended(review.Runs[0], signal+3)}},
+			"in_review", []string{bundle.FlagUndecided}, verify.Verified},
+		"never taken up": {goldens.Case{Reference: review.Reference, Runs: []*historypb.History{ended(review.Runs[0], 2)}},
+			"", []string{bundle.FlagNotReplayed, bundle.FlagUndecided}, verify.NotChecked},
+		"closed by a build that is gone": {goldens.Case{Reference: review.Reference, Runs: []*historypb.History{another}},
+			"approved", []string{bundle.FlagNotReplayed}, verify.NotChecked},
+	} {
+		l := newLab(t)
+		r := l.record(test.c)
+		require.Equal(t, test.verdict, r.Verdict(), "%s: %s; %s; %s", name, r.Whole, r.Consistent, r.Reexecuted)
+		require.Equal(t, test.stage, r.Manifest.Outcome.Stage, name)
+		require.Equal(t, test.flags, r.Manifest.Flags, name)
+	}
+}
+
+// The consent texts of a case are in its bundle, each once and under its digest. The golden cases have none: their
+// images came from a terminal.
+func TestConsentTexts(t *testing.T) {
+	l := newLab(t)
+	text := []byte("I agree to all of it")
+	sum := fmt.Sprintf("%x", sha256.Sum256(text))
+	c := l.find("individualstepup")
+	for i, h := range c.Runs {
+		plain, err := histories.Decrypt(h, l.maker.Keyset.Codec())
+		require.NoError(t, err)
+		for _, e := range plain.Events {
+			request := e.GetWorkflowExecutionUpdateAcceptedEventAttributes().GetAcceptedRequest().GetInput()
+			if request.GetName() == "submit-documents" {
+				p := request.GetArgs().GetPayloads()[0]
+				consent := fmt.Sprintf(`{"consent":{"text":"%s","language":"en","at":"2026-11-29T00:00:00Z"},`, sum)
+				p.Data = append([]byte(consent), p.Data[1:]...)
+			}
+		}
+		c.Runs[i] = plain
+	}
+	make := func() *bundle.Bundle {
+		b, err := l.maker.Make(c.Reference, recorder.Runs{Case: runs(c.Runs), Notifier: runs(c.Notifier)})
+		require.NoError(t, err)
+		return b
+	}
+	require.Len(t, make().Manifest.Parts, 3, "a text that is not known is not in it")
+	l.maker.Consent = func(asked string) ([]byte, bool) { return text, asked == sum }
+	b := make()
+	require.Len(t, b.Manifest.Parts, 4)
+	require.Equal(t, bundle.ConsentName(sum), b.Manifest.Parts[3].Name)
+	require.Equal(t, sum, b.Manifest.Parts[3].Plaintext)
+}
+
+func TestAKeyOfAnotherReference(t *testing.T) {
+	l := newLab(t)
+	c := l.find("individualapprove")
+	b, err := l.maker.Make(c.Reference, recorder.Runs{Case: runs(c.Runs)})
+	require.NoError(t, err)
+	_, err = b.Evidence(func(wrapped []byte) ([]byte, error) { return l.maker.Unwrap("another", wrapped) }, nil)
+	require.Error(t, err)
+	_, err = l.maker.Make("another", recorder.Runs{Case: runs(c.Runs)})
+	require.ErrorContains(t, err, "history 1 is of another case")
+	_, err = l.maker.Make(c.Reference, recorder.Runs{Case: []recorder.Run{{ID: "1", History: &historypb.History{}}}})
+	require.ErrorContains(t, err, "does not begin with a start")
+}
+
+// A bundle that was damaged in the bucket is reported, and gets no leaf.
+func TestADamagedRecord(t *testing.T) {
+	l := newLab(t)
+	closed := l.source.closedBy(l.find("individualapprove"))
+	name := fmt.Sprintf("record/%s/%s.kyc", closed.Reference, closed.Run)
+	require.NoError(t, l.bucket.Create(t.Context(), name, []byte("damaged")))
+	require.ErrorContains(t, l.recorder().Record(t.Context(), closed), "the record that is there is damaged: manifest.json")
+	leaves, _ := l.size()
+	require.Zero(t, leaves)
+}
