@@ -14,19 +14,17 @@ import (
 	historypb "go.temporal.io/api/history/v1"
 	"google.golang.org/protobuf/proto"
 
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/goldens"
 	"durablekyc.example/kyc"
 	"durablekyc.example/records/facts"
 	"durablekyc.example/records/histories"
-	"durablekyc.example/records/internal/goldens"
 )
 
 // plain are the golden cases with their payloads in plaintext.
 func plain(t testing.TB) []goldens.Case {
 	t.Helper()
-	cases, text := goldens.Read(t, "../..")
-	keyset, err := seal.ParseKeyset(text)
-	require.NoError(t, err)
+	cases, keyset := goldens.Cases(t, "../../workflows/testdata/histories")
+	var err error
 	for _, c := range cases {
 		for _, list := range [][]*historypb.History{c.Runs, c.Notifier} {
 			for i := range list {

@@ -12,17 +12,15 @@ import (
 	"go.temporal.io/sdk/converter"
 	"google.golang.org/protobuf/proto"
 
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/goldens"
 	"durablekyc.example/records/facts"
 	"durablekyc.example/records/histories"
-	"durablekyc.example/records/internal/goldens"
 )
 
-func read(t *testing.T, reference string) (goldens.Case, seal.Keyset) {
+func read(t *testing.T, reference string) (goldens.Case, encryption.Keyset) {
 	t.Helper()
-	cases, text := goldens.Read(t, "../..")
-	keyset, err := seal.ParseKeyset(text)
-	require.NoError(t, err)
+	cases, keyset := goldens.Cases(t, "../../workflows/testdata/histories")
 	i := slices.IndexFunc(cases, func(c goldens.Case) bool { return c.Reference == reference })
 	require.GreaterOrEqual(t, i, 0)
 	return cases[i], keyset
@@ -55,9 +53,9 @@ func TestWhatWasNeverEncryptedIsMarked(t *testing.T) {
 
 func TestWhatCannotBeDecrypted(t *testing.T) {
 	c, _ := read(t, "individualreview")
-	text, err := seal.NewKeyset()
+	text, err := encryption.NewKeyset()
 	require.NoError(t, err)
-	other, err := seal.ParseKeyset(text)
+	other, err := encryption.ParseKeyset(text)
 	require.NoError(t, err)
 	_, err = histories.Decrypt(c.Runs[0], other.Codec())
 	require.ErrorContains(t, err, "event 1, WorkflowExecutionStarted: ")

@@ -14,10 +14,9 @@ import (
 	historypb "go.temporal.io/api/history/v1"
 	"google.golang.org/protobuf/proto"
 
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/goldens"
 	"durablekyc.example/records/bundle"
 	"durablekyc.example/records/histories"
-	"durablekyc.example/records/internal/goldens"
 	"durablekyc.example/records/log"
 	"durablekyc.example/records/recorder"
 	"durablekyc.example/records/store"
@@ -74,9 +73,7 @@ type lab struct {
 
 func newLab(t *testing.T) *lab {
 	t.Helper()
-	cases, text := goldens.Read(t, "../..")
-	keyset, err := seal.ParseKeyset(text)
-	require.NoError(t, err)
+	cases, keyset := goldens.Cases(t, "../../workflows/testdata/histories")
 	b, err := store.Open(t.Context(), "file://"+t.TempDir())
 	require.NoError(t, err)
 	l := &lab{t: t, bucket: b, source: temporal{cases: cases}, maker: recorder.Maker{Keyset: keyset, Release: release}}

@@ -16,10 +16,9 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
-	"durablekyc.example/internal/seal"
+	"durablekyc.example/internal/goldens"
 	"durablekyc.example/records/bundle"
 	"durablekyc.example/records/histories"
-	"durablekyc.example/records/internal/goldens"
 	"durablekyc.example/records/log"
 	"durablekyc.example/records/recorder"
 	"durablekyc.example/records/store"
@@ -39,9 +38,7 @@ type archive struct {
 
 func newArchive(t testing.TB) *archive {
 	t.Helper()
-	cases, text := goldens.Read(t, "../..")
-	keyset, err := seal.ParseKeyset(text)
-	require.NoError(t, err)
+	cases, keyset := goldens.Cases(t, "../../workflows/testdata/histories")
 	b, err := store.Open(t.Context(), "mem://")
 	require.NoError(t, err)
 	private, public, err := log.NewKey("kyc.example.com/records")

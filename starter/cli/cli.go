@@ -39,10 +39,10 @@ const (
 // description heads the help. It says what no flag says.
 const description = `Durable KYC/KYB on ConnectFi, from a terminal.
 
-Exit codes: 0 done, or approved where a case is followed to its end; 3 denied; 4 ended without a decision, or held where start was asked to wait; 1 error; 2 usage.
+Exit codes: 0 done, or approved where a case is followed to its end; 3 denied, or evidence that does not verify; 4 ended without a decision, or held where start was asked to wait; 1 error; 2 usage.
 
 Variables: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS… and profiles find Temporal; KYC_KEYSET, opened by KYC_KEYSET_KEK if that is set, encrypts
-the cases, and the images in the bucket KYC_DOCUMENTS; KYC_PUBLIC_URL and KYC_LINK_KEYS make links, KYC_TEMPORAL_UI links to cases; KYC_POLICY is pinned in the cases this program starts, and
+the cases, and the images in the bucket KYC_DOCUMENTS; KYC_PUBLIC_URL and KYC_LINK_KEYS make links, KYC_TEMPORAL_UI links to cases; KYC_POLICY is pinned in the cases this program starts; KYC_RECORDS and KYC_RECORDS_KEY have records of closed cases; and
 KYC_NOTIFY_URL, if it is set, says that the worker's receiver hears of them. setup needs the first ones alone, and KYC_DEPLOYMENT to promote; doctor
 wants all that the worker has. All but the first four also as NAME_FILE. .dev/env of a running "go run ./dev" comes after them.`
 
@@ -64,6 +64,8 @@ type commands struct {
 	Withdraw withdrawCommand `cmd:"" help:"Withdraw a case."`
 	Demo     demoCommand     `cmd:"" help:"Run the two example customers through to a decision."`
 	Replay   replayCommand   `cmd:"" help:"Check that this build can replay open cases (run before deploying a worker)."`
+	Evidence evidenceCommand `cmd:"" help:"Write the evidence of a closed case that is on record."`
+	Verify   verifyCommand   `cmd:"" help:"Verify evidence, without network, Temporal or keyset."`
 	Setup    setupCommand    `cmd:"" help:"Set up Temporal: namespace, search attributes, current worker version."`
 	Doctor   doctorCommand   `cmd:"" help:"Check the configuration and every dependency, and suggest fixes."`
 	Keys     keysCommand     `cmd:"" help:"Generate, rotate and wrap secrets."`

@@ -19,6 +19,7 @@ type keysCommand struct {
 	New    keysNewCommand    `cmd:"" help:"Generate secrets and print them as NAME=value."`
 	Rotate keysRotateCommand `cmd:"" help:"Rotate: add a new primary key; older keys still decrypt."`
 	Wrap   keysWrapCommand   `cmd:"" help:"Encrypt KYC_KEYSET with the KMS key KYC_KEYSET_KEK."`
+	Log    keysLogCommand    `cmd:"" help:"Generate the key that signs the log of records, and print both its parts."`
 }
 
 type keysInitCommand struct {

@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"unicode"
+
+	"durablekyc.example/records/bundle"
+	"durablekyc.example/records/log"
+	"durablekyc.example/records/recorder"
+	"durablekyc.example/records/store"
+)
+
+// evidenceCommand writes the evidence of a case that is on record. It asks neither Temporal nor a worker.
+type evidenceCommand struct {
+	reference
+	Out string `placeholder:"FILE" help:"Where to write it; REF.kyc in the working directory if not given."`
+}
+
+// handedOut says what was written.
+type handedOut struct {
+	File   string `json:"file"`
+	Record string `json:"record"`
+	Stage  string `json:"stage"`
+	Bytes  int    `json:"bytes"`
+}
+
+// Run writes the bundle of each record of the reference, with the key of that record alone.
+func (c evidenceCommand) Run(ctx context.Context, a *app) error {
+	if err := c.check("evidence"); err != nil {
+		return err
+	}
+	records, closeBucket, err := a.records(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeBucket()
+	names, err := records.Records(ctx, c.Reference)
+	switch {
+	case errors.Is(err, recorder.ErrNoRecord):
+		return &cliError{next: "starter show " + c.Reference,
+			err: fmt.Errorf("%s is not on record: the worker puts a case there within an hour of its end", c.Reference)}
+	case err != nil:
+		return of(c.Reference, err)
+	}
+	for i, name := range names {
+		evidence, err := records.Evidence(ctx, name)
+		if err != nil {
+			return of(c.Reference, err)
+		}
+		written, err := c.write(evidence, i)
+		if err != nil {
+			return err
+		}
+		if a.out.json {
+			err = a.out.value(written)
+		} else {
+			a.out.printf("%s  %s, %d bytes: it opens this record and nothing else", written.File, written.Stage, written.Bytes)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write writes the n'th record of the reference, never over a file that is there.
+func (c evidenceCommand) write(evidence *bundle.Bundle, n int) (handedOut, error) {
+	name := c.Out
+	if name == "" {
+		name = c.Reference + ".kyc"
+	}
+	if n > 0 { // a case that was reset after its end
+		name = fmt.Sprintf("%s.%d.kyc", strings.TrimSuffix(name, ".kyc"), n+1)
+	}
+	data := evidence.Encode()
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // it has its key in it
+	if err == nil {
+		_, err = file.Write(data)
+		err = errors.Join(err, file.Close())
+	}
+	if err != nil {
+		return handedOut{}, &cliError{err: fmt.Errorf("the evidence cannot be written: %w", err),
+			next: "starter evidence " + c.Reference + " --out ANOTHER.kyc"}
+	}
+	return handedOut{name, evidence.Manifest.Record, evidence.Manifest.Outcome.Stage, len(data)}, nil
+}
+
+// records opens the bucket of records. The caller calls the function when it is done.
+func (a *app) records(ctx context.Context) (*recorder.Recorder, func(), error) {
+	lookup, err := a.lookup()
+	if err != nil {
+		return nil, nil, err
+	}
+	keyset, err := a.keyset(ctx, lookup)
+	if err != nil {
+		return nil, nil, err
+	}
+	address, _, err := lookup.Value("KYC_RECORDS")
+	key, _, keyErr := lookup.Value("KYC_RECORDS_KEY")
+	switch err = errors.Join(err, keyErr); {
+	case err != nil:
+	case address == "" || key == "":
+		err = errors.New("KYC_RECORDS or KYC_RECORDS_KEY is not set: they name the bucket of records and its log's key")
+	default:
+		var bucket *store.Bucket
+		if bucket, err = store.Open(ctx, address); err == nil {
+			var entries *log.Log
+			if entries, err = log.New(bucket, key); err == nil {
+				r := &recorder.Recorder{Maker: recorder.Maker{Keyset: keyset}, Bucket: bucket, Log: entries}
+				return r, func() { _ = bucket.Close() }, nil
+			}
+			err = fmt.Errorf("KYC_RECORDS_KEY cannot be used: %w", errors.Join(err, bucket.Close()))
+		}
+	}
+	return nil, nil, &cliError{err: err, next: "KYC_RECORDS=s3://BUCKET KYC_RECORDS_KEY_FILE=FILE starter evidence …"}
+}
+
+// keysLogCommand draws the key of a log of records.
+type keysLogCommand struct {
+	Name string `arg:"" help:"The log's name, which is on every checkpoint, such as kyc.example.com/records."`
+}
+
+// Run prints the private part for the worker, and the public one for those who verify.
+func (c keysLogCommand) Run(a *app) error {
+	if c.Name == "" || strings.ContainsFunc(c.Name, func(r rune) bool { return unicode.IsSpace(r) || r == '+' }) {
+		return usage("keys log", "the name of a log has no space and no plus sign, as kyc.example.com/records")
+	}
+	private, public, err := log.NewKey(c.Name)
+	if err != nil {
+		return err
+	}
+	if a.out.json {
+		return a.out.value(map[string]string{"KYC_RECORDS_KEY": private, "public": public})
+	}
+	a.out.printf("KYC_RECORDS_KEY=%s", private)
+	a.out.notef("give this public key to whoever verifies evidence: %s", public)
+	return nil
+}

@@ -1,0 +1,189 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	historypb "go.temporal.io/api/history/v1"
+
+	recorded "durablekyc.example/internal/goldens"
+	"durablekyc.example/internal/telemetry"
+	"durablekyc.example/records/histories"
+	"durablekyc.example/records/log"
+	"durablekyc.example/records/recorder"
+	"durablekyc.example/records/store"
+	"durablekyc.example/starter/cli"
+)
+
+// goldenSource is a source of one golden case.
+type goldenSource struct{ recorded.Case }
+
+func (g goldenSource) Closed(_ context.Context, each func(recorder.Closed) error) error {
+	last := histories.Started(g.Case.Runs[len(g.Case.Runs)-1])
+	return each(recorder.Closed{Reference: g.Reference, Run: last.GetOriginalExecutionRunId()})
+}
+
+func (g goldenSource) Runs(context.Context, recorder.Closed) (recorder.Runs, error) {
+	return recorder.Runs{Case: ids(g.Case.Runs), Notifier: ids(g.Notifier)}, nil
+}
+
+func ids(list []*historypb.History) (all []recorder.Run) {
+	for _, h := range list {
+		all = append(all, recorder.Run{ID: histories.Started(h).GetOriginalExecutionRunId(), History: h})
+	}
+	return all
+}
+
+// onRecord puts golden cases on record and returns the variables of an operator, and the log's public key.
+func onRecord(t *testing.T, references ...string) (variables map[string]string, public string) {
+	t.Helper()
+	const dir = "../../workflows/testdata/histories"
+	cases, keyset := recorded.Cases(t, dir)
+	text, err := os.ReadFile(filepath.Join(dir, "keyset.json"))
+	require.NoError(t, err)
+	private, public, err := log.NewKey("kyc.example.com/records")
+	require.NoError(t, err)
+	address := "file://" + t.TempDir()
+	bucket, err := store.Open(t.Context(), address)
+	require.NoError(t, err)
+	entries, err := log.New(bucket, private)
+	require.NoError(t, err)
+	for _, reference := range references {
+		i := slices.IndexFunc(cases, func(c recorded.Case) bool { return c.Reference == reference })
+		require.GreaterOrEqual(t, i, 0)
+		r := recorder.Recorder{Maker: recorder.Maker{Keyset: keyset, Release: telemetry.Version},
+			Source: goldenSource{cases[i]}, Bucket: bucket, Log: entries}
+		_, err = r.Sweep(t.Context())
+		require.NoError(t, err)
+	}
+	require.NoError(t, bucket.Close())
+	return map[string]string{"KYC_KEYSET": string(text), "KYC_RECORDS": address, "KYC_RECORDS_KEY": private}, public
+}
+
+// starterWith runs a command with these variables and no others.
+func starterWith(t *testing.T, variables map[string]string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = cli.Run(t.Context(), args, nil, &out, &errs, func(name string) (string, bool) {
+		value, found := variables[name]
+		return value, found
+	})
+	return code, out.String(), errs.String()
+}
+
+// An operator writes the evidence of a case; an auditor, who has nothing but it and the log's public key, verifies it.
+func TestEvidenceIsWrittenAndVerified(t *testing.T) {
+	variables, public := onRecord(t, "individualdeny", "notified")
+	t.Chdir(t.TempDir())
+	code, stdout, stderr := starterWith(t, variables, "evidence", "individualdeny")
+	require.Zero(t, code, stderr)
+	require.Regexp(t, `^individualdeny\.kyc  denied, \d+ bytes: it opens this record and nothing else\n$`, stdout)
+	info, err := os.Stat("individualdeny.kyc")
+	require.NoError(t, err)
+	require.EqualValues(t, 0o600, info.Mode().Perm())
+
+	require.NoError(t, os.WriteFile("log.pub", []byte(public+"\n"), 0o600))
+	for _, key := range []string{public, "log.pub"} {
+		code, stdout, stderr = starterWith(t, nil, "verify", "--key", key, "individualdeny.kyc")
+		require.Zero(t, code, stderr)
+		require.Regexp(t, `^individualdeny.kyc: verified
+  case         individualdeny, denied at \S+Z
+  whole        verified
+  consistent   verified
+  re-executed  verified
+This does not show that what ConnectFi answered was true: its answers are not signed.
+$`, stdout)
+		require.Empty(t, stderr)
+	}
+
+	code, _, stderr = starterWith(t, variables, "evidence", "individualdeny")
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, "the evidence cannot be written: open individualdeny.kyc: file exists")
+	code, _, stderr = starterWith(t, variables, "evidence", "notified", "--out", "other.kyc")
+	require.Zero(t, code, stderr)
+	code, stdout, _ = starterWith(t, nil, "--json", "verify", "--key", public, "individualdeny.kyc", "other.kyc")
+	require.Zero(t, code)
+	for line := range strings.Lines(stdout) {
+		var v struct{ File, Verdict string }
+		require.NoError(t, json.Unmarshal([]byte(line), &v))
+		require.Equal(t, "verified", v.Verdict)
+	}
+	require.Equal(t, 2, strings.Count(stdout, "\n"))
+}
+
+// Exit code 3 is for evidence that does not verify, and 1 for what could not be checked.
+func TestWhatDoesNotVerify(t *testing.T) {
+	variables, public := onRecord(t, "individualdeny")
+	t.Chdir(t.TempDir())
+	code, _, stderr := starterWith(t, variables, "evidence", "individualdeny", "--out", "a.kyc")
+	require.Zero(t, code, stderr)
+	data, err := os.ReadFile("a.kyc")
+	require.NoError(t, err)
+	at := bytes.Index(data, []byte(`"outcome":"denied"`))
+	require.Positive(t, at)
+	changed := bytes.Clone(data)
+	changed[at+15] ^= 1
+	require.NoError(t, os.WriteFile("changed.kyc", changed, 0o600))
+	require.NoError(t, os.WriteFile("cut.kyc", data[:len(data)-1], 0o600))
+	require.NoError(t, os.Mkdir("dir.kyc", 0o700))
+
+	code, stdout, stderr := starterWith(t, nil, "verify", "--key", public, "a.kyc", "changed.kyc", "cut.kyc")
+	require.Equal(t, 3, code)
+	require.Contains(t, stdout, "a.kyc: verified\n")
+	require.Contains(t, stdout, "changed.kyc: does not verify\n  whole        does not verify: manifest.json, ")
+	require.Contains(t, stdout, "cut.kyc: does not verify\n  whole        does not verify: policy.json, the file is cut off")
+	require.Contains(t, stderr, "starter: 2 of 3 do not verify\ntry: ")
+
+	code, stdout, stderr = starterWith(t, nil, "verify", "--key", public, "none.kyc", "dir.kyc")
+	require.Equal(t, 1, code)
+	require.Contains(t, stdout, "none.kyc: could not be checked\n  stat none.kyc: no such file or directory\n")
+	require.Contains(t, stdout, "dir.kyc: could not be checked\n  it is not a file\n")
+	require.Contains(t, stderr, "2 of 2 could not be checked")
+
+	for _, args := range [][]string{{"verify", "a.kyc"}, {"verify", "--key", public}, {"verify", "--key", "nonsense", "a.kyc"},
+		{"verify", "--key", "a+b+c", "a.kyc"}, {"evidence"}, {"evidence", "a_b"}} {
+		code, stdout, stderr = starterWith(t, nil, args...)
+		require.Equal(t, 2, code, "%s: %s", args, stderr)
+		require.Empty(t, stdout)
+		require.Contains(t, stderr, "try: starter "+args[0]+" --help")
+	}
+}
+
+func TestEvidenceNeedsRecords(t *testing.T) {
+	variables, _ := onRecord(t, "individualdeny")
+	t.Chdir(t.TempDir())
+	code, _, stderr := starterWith(t, variables, "evidence", "A1")
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, "A1 is not on record: the worker puts a case there within an hour of its end\ntry: starter show A1")
+	for name, value := range map[string]string{"KYC_RECORDS": "", "KYC_RECORDS_KEY": "PRIVATE+KEY+nonsense"} {
+		wrong := map[string]string{}
+		for n, v := range variables {
+			wrong[n] = v
+		}
+		wrong[name] = value
+		code, _, stderr = starterWith(t, wrong, "evidence", "individualdeny")
+		require.Equal(t, 1, code)
+		require.Contains(t, stderr, name)
+		require.NotContains(t, stderr, "nonsense")
+	}
+	entries, err := filepath.Glob("*")
+	require.NoError(t, err)
+	require.Empty(t, entries)
+}
+
+func TestKeysOfALog(t *testing.T) {
+	code, stdout, stderr := starterWith(t, nil, "keys", "log", "kyc.example.com/records")
+	require.Zero(t, code)
+	require.Regexp(t, `^KYC_RECORDS_KEY=PRIVATE\+KEY\+kyc\.example\.com/records\+[0-9a-f]{8}\+\S+\n$`, stdout)
+	require.Regexp(t, `verifies evidence: kyc\.example\.com/records\+[0-9a-f]{8}\+\S+\n$`, stderr)
+	code, _, stderr = starterWith(t, nil, "keys", "log", "a name")
+	require.Equal(t, 2, code)
+	require.Contains(t, stderr, "has no space")
+}

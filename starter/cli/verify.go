@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"durablekyc.example/internal/telemetry"
+	"durablekyc.example/records/bundle"
+	"durablekyc.example/records/verify"
+)
+
+// exitRefuted is the exit code for evidence that does not verify.
+const exitRefuted = exitDenied
+
+// verifyCommand checks evidence. It reads the files that it is given and nothing else: no variable, no .dev/env.
+type verifyCommand struct {
+	Key   string   `required:"" placeholder:"KEY" help:"The log's public key (NAME+HASH+KEY), or a file with it."`
+	Files []string `arg:"" name:"file" help:"Evidence: REF.kyc."`
+}
+
+// verified is what came of one file.
+type verified struct {
+	File string `json:"file"`
+	verify.Report
+	Verdict verify.Verdict `json:"verdict"`
+	Error   string         `json:"error,omitempty"` // why the file could not be read
+}
+
+// Run verifies every file and says what came of each level.
+func (c verifyCommand) Run(a *app) error {
+	key, err := c.key()
+	if err != nil {
+		return err
+	}
+	verifier := verify.Verifier{Key: key, Release: telemetry.Version}
+	if _, err := verifier.File(nil); err != nil {
+		return usage("verify", "%s", err)
+	}
+	var refuted, unchecked int
+	for _, name := range c.Files {
+		v := verifyFile(verifier, name)
+		switch v.Verdict {
+		case verify.Refuted:
+			refuted++
+		case verify.NotChecked:
+			unchecked++
+		}
+		if err := a.out.verified(v); err != nil {
+			return err
+		}
+	}
+	if !a.out.json {
+		a.out.printf("%s", notShown)
+	}
+	switch {
+	case refuted > 0:
+		return &cliError{code: exitRefuted, next: "starter evidence REF, from whoever keeps the records",
+			err: fmt.Errorf("%d of %d do not verify", refuted, len(c.Files))}
+	case unchecked > 0:
+		return &cliError{next: "starter verify --key KEY FILE, of the release that is named",
+			err: fmt.Errorf("%d of %d could not be checked", unchecked, len(c.Files))}
+	}
+	return nil
+}
+
+const notShown = "This does not show that what ConnectFi answered was true: its answers are not signed."
+
+// key is the public key as it was given, or what is in the file of that name.
+func (c verifyCommand) key() (string, error) {
+	text, err := os.ReadFile(c.Key)
+	switch {
+	case err == nil:
+		return strings.TrimSpace(string(text)), nil
+	case strings.Count(c.Key, "+") < 2:
+		return "", usage("verify", "%q is neither the public key of a log, as NAME+HASH+KEY, nor a file with one", c.Key)
+	}
+	return c.Key, nil
+}
+
+func verifyFile(verifier verify.Verifier, name string) verified {
+	v := verified{File: name, Verdict: verify.NotChecked}
+	data, err := readBundle(name)
+	if err == nil {
+		v.Report, err = verifier.File(data)
+	}
+	if err != nil {
+		v.Error = err.Error()
+		return v
+	}
+	v.Verdict = v.Report.Verdict()
+	return v
+}
+
+// readBundle reads a file, unless it is larger than any bundle.
+func readBundle(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, errors.New("it is not a file")
+	case info.Size() > bundle.MaxSize:
+		return nil, fmt.Errorf("it has more than %d bytes, which no bundle has", bundle.MaxSize)
+	}
+	return os.ReadFile(name)
+}
+
+// verified prints what came of one file.
+func (p printer) verified(v verified) error {
+	if p.json {
+		return p.value(v)
+	}
+	p.printf("%s: %s", v.File, v.Verdict)
+	if v.Error != "" {
+		p.printf("  %s", v.Error)
+		return nil
+	}
+	if m := v.Manifest; m.Reference != "" {
+		line := fmt.Sprintf("  case         %s, %s", m.Reference, m.Outcome.Stage)
+		if !m.Outcome.EndedAt.IsZero() {
+			line += " at " + m.Outcome.EndedAt.UTC().Format(time.RFC3339)
+		}
+		p.printf("%s", line)
+	}
+	p.printf("  whole        %s", v.Whole)
+	p.printf("  consistent   %s", v.Consistent)
+	p.printf("  re-executed  %s", v.Reexecuted)
+	return nil
+}
