@@ -7,7 +7,7 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
-	"go.temporal.io/api/workflowservice/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/workflow"
 
 	"durablekyc.example/workflows"
@@ -21,22 +21,9 @@ const openPage = 500
 // worker.
 func (c Client) ListOpen(ctx context.Context, each func(workflow.Execution) error) error {
 	query := fmt.Sprintf("WorkflowType IN ('%s', '%s') AND %s", workflows.Type, workflows.NotifyType, isOpen)
-	for page := []byte(nil); ; {
-		answer, err := c.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: query,
-			PageSize: openPage, NextPageToken: page})
-		if err != nil {
-			return translate(ctx, err)
-		}
-		for _, e := range answer.GetExecutions() {
-			if err := each(workflow.Execution{ID: e.GetExecution().GetWorkflowId(),
-				RunID: e.GetExecution().GetRunId()}); err != nil {
-				return err
-			}
-		}
-		if page = answer.GetNextPageToken(); len(page) == 0 {
-			return nil
-		}
-	}
+	return c.list(ctx, query, func(e *workflowpb.WorkflowExecutionInfo) error {
+		return each(workflow.Execution{ID: e.GetExecution().GetWorkflowId(), RunID: e.GetExecution().GetRunId()})
+	})
 }
 
 // History reads all that a run has lived through so far; without a run id the

@@ -16,7 +16,6 @@ import (
 	"durablekyc.example/connectfi"
 	"durablekyc.example/internal/config"
 	"durablekyc.example/internal/delivery"
-	"durablekyc.example/internal/docstore"
 	"durablekyc.example/internal/encryption"
 	"durablekyc.example/internal/httpserver"
 	"durablekyc.example/internal/linktoken"
@@ -66,9 +65,9 @@ func run(s settings) (err error) {
 	if err != nil {
 		return err
 	}
-	documents, err := docstore.Open(ctx, s.Documents, keyset)
+	documents, records, err := openBuckets(ctx, s, keyset)
 	if err != nil {
-		return fmt.Errorf("KYC_DOCUMENTS: %w", err)
+		return err
 	}
 	defer func() { err = errors.Join(err, documents.Close()) }()
 	temporal, workerClient, err := connect(ctx, temporalclient.Options{Lookup: os.LookupEnv, Environ: os.Environ,
@@ -80,10 +79,9 @@ func run(s settings) (err error) {
 	defer temporal.Close()
 	defer workerClient.Close()
 	worker, err := taskqueue.New(taskqueue.Config{Temporal: temporal, WorkerClient: workerClient, ConnectFi: provider,
-		Documents: documents,
-		Keys:      keys, CallbackURL: s.CallbackURL, PublicURL: s.PublicURL, NotifyURL: s.NotifyURL, NotifySecrets: secrets,
-		NotifyPrivate: s.Private,
-		Grace:         s.Grace, SweepEvery: s.Sweep, Deployment: s.Deployment, ReadsPerSecond: s.Reads,
+		Documents: documents, Records: records, Keys: keys, CallbackURL: s.CallbackURL, PublicURL: s.PublicURL,
+		NotifyURL: s.NotifyURL, NotifySecrets: secrets, NotifyPrivate: s.Private, Grace: s.Grace, SweepEvery: s.Sweep,
+		Deployment: s.Deployment, ReadsPerSecond: s.Reads,
 		CachedCases: cmp.Or(s.Cached, taskqueue.CacheSize(debug.SetMemoryLimit(-1))), Logger: log, Telemetry: metrics})
 	if err != nil {
 		return err

@@ -26,6 +26,8 @@ type settings struct {
 	KEK         string        `env:"KYC_KEYSET_KEK" placeholder:"URL" help:"Key that opens an encrypted KYC_KEYSET: awskms://, gcpkms://, azurekeyvault:// or base64key://; starter keys wrap encrypts one."`
 	Grace       time.Duration `name:"documents-grace" env:"KYC_DOCUMENTS_GRACE" default:"24h" help:"Keep images this long after the decision."`
 	Sweep       time.Duration `name:"documents-sweep" env:"KYC_DOCUMENTS_SWEEP" default:"1h" help:"Interval of the document clean-up (min 1m)."`
+	Records     string        `env:"KYC_RECORDS" placeholder:"URL" help:"Bucket of the records of closed cases, such as s3://records (default: none are kept)."`
+	RecordsKey  string        `env:"KYC_RECORDS_KEY" placeholder:"SECRET" help:"Private key of the log of records; starter keys log draws one."`
 	NotifyURL   string        `env:"KYC_NOTIFY_URL" placeholder:"URL" help:"URL that receives the notifications of all cases started with it (default: none)."`
 	Secrets     string        `name:"notify-secret" env:"KYC_NOTIFY_SECRET" placeholder:"SECRETS" help:"Secrets that events are signed with, newest first, separated by commas: whsec_ and base64; starter keys init draws one."`
 	Private     bool          `name:"notify-allow-private" env:"KYC_NOTIFY_ALLOW_PRIVATE" help:"Allow delivery of notifications to private addresses and any port."`
@@ -52,6 +54,9 @@ func (s *settings) Validate() error {
 	}
 	if s.Sweep < time.Minute {
 		return errors.New("KYC_DOCUMENTS_SWEEP must be a minute at least, such as 1h")
+	}
+	if (s.Records == "") != (s.RecordsKey == "") {
+		return errors.New("KYC_RECORDS and KYC_RECORDS_KEY belong together: set both, or neither and keep no records")
 	}
 	if s.Cached < 0 {
 		return errors.New("KYC_CACHED_CASES must be more than 0")

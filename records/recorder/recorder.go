@@ -21,7 +21,7 @@ import (
 	"durablekyc.example/records/store"
 )
 
-// Closed names a case that is closed, and whose notifier is: the record is final.
+// Closed names a case that is closed.
 type Closed struct {
 	Reference string
 	Run       string // the id of the run that closed it
@@ -31,7 +31,8 @@ type Closed struct {
 type Source interface {
 	// Closed calls each with every closed case, and ends with its first error.
 	Closed(ctx context.Context, each func(Closed) error) error
-	// Runs returns the runs of a closed case that Temporal still has, as it has them.
+	// Runs returns the runs of a closed case that Temporal still has, as it has them. ErrOpen if the case went on, or
+	// its notifier has not ended yet.
 	Runs(ctx context.Context, c Closed) (Runs, error)
 }
 
@@ -46,10 +47,15 @@ type Recorder struct {
 // ErrNoRecord means that no record has this reference.
 var ErrNoRecord = errors.New("no record has this reference")
 
+// ErrOpen means that a case is not final yet.
+var ErrOpen = errors.New("the case or its notifier is still open")
+
 // Swept says what a sweep did.
 type Swept struct {
 	Closed   int // cases that are closed
 	Recorded int // of these, how many this sweep has put on record
+	Open     int // of these, how many are not final yet: a later sweep puts them on record
+	Failed   int // of these, how many could not be put on record
 }
 
 // Sweep puts every closed case on record that is not, and has a checkpoint signed for them. A case that cannot be put
@@ -64,7 +70,11 @@ func (r *Recorder) Sweep(ctx context.Context) (s Swept, err error) {
 				s.Recorded++
 			}
 		}
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrOpen):
+			s.Open++
+		case err != nil:
+			s.Failed++
 			failed = append(failed, fmt.Errorf("the case %s cannot be put on record: %w", c.Reference, err))
 		}
 		return ctx.Err()

@@ -29,6 +29,7 @@ const release = "v0.1"
 type temporal struct {
 	cases  []goldens.Case
 	broken string // the reference of a case that cannot be read
+	open   string // and of one whose notifier is open
 }
 
 func (s temporal) closedBy(c goldens.Case) recorder.Closed {
@@ -48,8 +49,11 @@ func (s temporal) Closed(_ context.Context, each func(recorder.Closed) error) er
 var errUnavailable = errors.New("Temporal is unavailable")
 
 func (s temporal) Runs(_ context.Context, closed recorder.Closed) (all recorder.Runs, err error) {
-	if closed.Reference == s.broken {
+	switch closed.Reference {
+	case s.broken:
 		return all, errUnavailable
+	case s.open:
+		return all, recorder.ErrOpen
 	}
 	i := slices.IndexFunc(s.cases, func(c goldens.Case) bool { return c.Reference == closed.Reference })
 	return recorder.Runs{Case: runs(s.cases[i].Runs), Notifier: runs(s.cases[i].Notifier)}, nil
@@ -139,14 +143,16 @@ func TestASweepPutsEveryCaseOnRecord(t *testing.T) {
 func TestOneCaseThatFails(t *testing.T) {
 	l := newLab(t)
 	l.source.broken = "refused"
+	l.source.open = "notified"
 	swept, err := l.recorder().Sweep(t.Context())
 	require.ErrorIs(t, err, errUnavailable)
 	require.ErrorContains(t, err, "the case refused cannot be put on record")
-	require.Equal(t, len(l.source.cases)-1, swept.Recorded)
-	l.source.broken = ""
+	require.Equal(t, recorder.Swept{Closed: len(l.source.cases), Recorded: len(l.source.cases) - 2,
+		Open: 1, Failed: 1}, swept)
+	l.source.broken, l.source.open = "", ""
 	swept, err = l.recorder().Sweep(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, 1, swept.Recorded)
+	require.Equal(t, 2, swept.Recorded)
 }
 
 // Four recorders sweep at the same time: each case has one bundle and one leaf.

@@ -35,7 +35,7 @@ func (c *checker) consistent() *fault {
 	}
 	if !replayed {
 		return &fault{part: bundle.FactsName, unchecked: true,
-			reason: "there are none: release " + c.manifest.Release + ", which wrote the record, could not replay the histories"}
+			reason: "there are none: release " + c.manifest.Release + " wrote the record and could not replay the case"}
 	}
 	return nil
 }

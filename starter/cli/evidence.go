@@ -58,7 +58,8 @@ func (c evidenceCommand) Run(ctx context.Context, a *app) error {
 		if a.out.json {
 			err = a.out.value(written)
 		} else {
-			a.out.printf("%s  %s, %d bytes: it opens this record and nothing else", written.File, written.Stage, written.Bytes)
+			a.out.printf("%s  %s, %d bytes: it opens this record and nothing else",
+				written.File, written.Stage, written.Bytes)
 		}
 		if err != nil {
 			return err

@@ -75,7 +75,7 @@ func (c verifyCommand) key() (string, error) {
 	case err == nil:
 		return strings.TrimSpace(string(text)), nil
 	case strings.Count(c.Key, "+") < 2:
-		return "", usage("verify", "%q is neither the public key of a log, as NAME+HASH+KEY, nor a file with one", c.Key)
+		return "", usage("verify", "%q is neither a log's public key, as NAME+HASH+KEY, nor a file with one", c.Key)
 	}
 	return c.Key, nil
 }

@@ -30,6 +30,7 @@ import (
 	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/internal/temporalclient"
+	"durablekyc.example/records/recorder"
 	"durablekyc.example/workflows"
 )
 
@@ -66,6 +67,11 @@ type Config struct {
 	Grace      time.Duration
 	SweepEvery time.Duration
 
+	// Records puts closed cases on record, from this worker's own Temporal, every RecordEvery; zero is an hour. Nil
+	// keeps no records.
+	Records     *recorder.Recorder
+	RecordEvery time.Duration
+
 	// CensusEvery is the time between two counts of the open cases; zero is
 	// DefaultCensusEvery.
 	CountEvery time.Duration
@@ -99,6 +105,7 @@ type Worker struct {
 	activities *activities.Activities
 	sweep      *sweep
 	openCases  *openCaseGauges
+	records    *recordSweep
 }
 
 // New checks the configuration, all of it at once, and starts nothing.
@@ -163,8 +170,15 @@ func New(c Config) (*Worker, error) {
 	if err := counter.register(c.Telemetry.Registry); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
+	records := &recordSweep{recorder: c.Records, every: cmp.Or(c.RecordEvery, recordEvery), log: c.Logger}
+	if err := records.register(c.Telemetry.Registry); err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	if c.Records != nil {
+		c.Records.Source = closedCases{cases.Client{Temporal: c.Temporal}}
+	}
 	workflows.InitMetrics(c.Telemetry.Temporal())
-	return &Worker{config: c, sweep: cleaner, openCases: counter, activities: activities.New(activities.Config{
+	return &Worker{config: c, sweep: cleaner, openCases: counter, records: records, activities: activities.New(activities.Config{
 		ConnectFi: c.ConnectFi, Documents: c.Documents, CallbackURL: callback,
 		Hooks: hooks, NotifyURL: c.NotifyURL, ApplicantURL: link,
 		Delivered: func(ctx context.Context, reference, run string) (json.RawMessage, error) {
@@ -180,11 +194,12 @@ func New(c Config) (*Worker, error) {
 // Serve carries cases until ctx ends, then takes no more tasks and finishes
 // those under way: nil after a clean stop, within 30 seconds. What could not
 // be finished is repeated by another worker. Meanwhile it sweeps the document
-// store and counts the open cases.
+// store, counts the open cases, and puts closed ones on record.
 func (w *Worker) Serve(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { w.sweep.run(ctx); return nil })
 	group.Go(func() error { w.openCases.run(ctx); return nil })
+	group.Go(func() error { w.records.run(ctx); return nil })
 	for _, run := range w.workers() {
 		group.Go(func() error {
 			stop := make(chan any)
