@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"go.temporal.io/sdk/client"
 
@@ -52,6 +53,7 @@ type options struct {
 	lookup         func(string) (string, bool) // of OpenTelemetry's variables; nil is none of them
 	readsPerSecond float64                     // of the slow reads; 0 is the worker's own number
 	clear          bool                        // nothing is sealed, for tests of what sealing hides
+	recordEvery    time.Duration               // between two sweeps of the recorder; 0 keeps no records
 }
 
 // system is production's own services around an embedded Temporal and the
@@ -66,6 +68,7 @@ type system struct {
 	sandbox      string      // base URL
 	webhook      string      // base URL
 	admin        string      // base URL
+	recordsKey   string      // public, of the log of records
 
 	newWorker  func() (*taskqueue.Worker, error)
 	stopWorker func() error
@@ -210,6 +213,10 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 	if err != nil {
 		return err
 	}
+	records, recordVars, err := s.openRecords(ctx, o, filepath.Join(dir, "records"), keyset)
+	if err != nil {
+		return err
+	}
 	s.newWorker = func() (*taskqueue.Worker, error) {
 		provider, err := connect()
 		if err != nil {
@@ -218,7 +225,7 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 		return taskqueue.New(taskqueue.Config{Temporal: s.client, WorkerClient: s.workerClient, ConnectFi: provider,
 			Documents: documents, Keys: keys,
 			CallbackURL: s.webhook, PublicURL: s.webhook, NotifyURL: o.notify, NotifySecrets: signers, NotifyPrivate: true,
-			ReadsPerSecond: o.readsPerSecond, Logger: log, Telemetry: metrics})
+			Records: records, RecordEvery: o.recordEvery, ReadsPerSecond: o.readsPerSecond, Logger: log, Telemetry: metrics})
 	}
 	s.serve(ctx, func(ctx context.Context) error { return sandbox.Serve(ctx, listen["sandbox"]) })
 	s.serve(ctx, func(ctx context.Context) error { return webhook.Serve(ctx, listen["webhook"], listen["admin"]) })
@@ -231,6 +238,7 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 	if s.ui != nil {
 		s.vars = append(s.vars, [2]string{"KYC_TEMPORAL_UI", s.ui.URL})
 	}
+	s.vars = append(s.vars, recordVars...)
 	if o.notify != "" {
 		s.vars = append(s.vars, [2]string{"KYC_NOTIFY_URL", o.notify})
 	}

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+
+	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/telemetry"
+	"durablekyc.example/records/log"
+	"durablekyc.example/records/recorder"
+	"durablekyc.example/records/store"
+)
+
+// openRecords opens a bucket of records in a directory, and draws the key of its log; nil without o.recordEvery.
+func (s *system) openRecords(ctx context.Context, o options, dir string, keyset encryption.Keyset,
+) (*recorder.Recorder, [][2]string, error) {
+	if o.recordEvery == 0 {
+		return nil, nil, nil
+	}
+	address := "file://" + filepath.ToSlash(dir)
+	bucket, err := store.Open(ctx, address)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.closers = append(s.closers, bucket.Close)
+	private, public, err := log.NewKey("dev/records")
+	if err != nil {
+		return nil, nil, err
+	}
+	entries, err := log.New(bucket, private)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.recordsKey = public
+	maker := recorder.Maker{Keyset: keyset, Release: telemetry.Version}
+	return &recorder.Recorder{Maker: maker, Bucket: bucket, Log: entries},
+		[][2]string{{"KYC_RECORDS", address}, {"KYC_RECORDS_KEY", private}}, nil
+}
