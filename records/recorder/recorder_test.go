@@ -311,7 +311,8 @@ func TestADamagedRecord(t *testing.T) {
 	closed := l.source.closedBy(l.find("individualapprove"))
 	name := fmt.Sprintf("record/%s/%s.kyc", closed.Reference, closed.Run)
 	require.NoError(t, l.bucket.Create(t.Context(), name, []byte("damaged")))
-	require.ErrorContains(t, l.recorder().Record(t.Context(), closed), "the record that is there is damaged: manifest.json")
+	require.ErrorContains(t, l.recorder().Record(t.Context(), closed),
+		"the record that is there is damaged: manifest.json")
 	leaves, _ := l.size()
 	require.Zero(t, leaves)
 }

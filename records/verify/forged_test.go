@@ -139,9 +139,10 @@ func TestWhatTheReplayerDoesNotCompare(t *testing.T) {
 		"child": {"notified", enumspb.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED, func(e *historypb.HistoryEvent) {
 			swap(e.GetStartChildWorkflowExecutionInitiatedEventAttributes().GetInput(), `"evt_`, `"evt-`)
 		}, "the input of the child workflow KYCNotify differs"},
-		"signal": {"notified", enumspb.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED, func(e *historypb.HistoryEvent) {
-			swap(e.GetSignalExternalWorkflowExecutionInitiatedEventAttributes().GetInput(), `"evt_`, `"evt-`)
-		}, "the input of the signal to kyc-notify-notified notices differs"},
+		"signal": {"notified", enumspb.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED,
+			func(e *historypb.HistoryEvent) {
+				swap(e.GetSignalExternalWorkflowExecutionInitiatedEventAttributes().GetInput(), `"evt_`, `"evt-`)
+			}, "the input of the signal to kyc-notify-notified notices differs"},
 		"answer": {"notified", enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED, func(e *historypb.HistoryEvent) {
 			swap(e.GetWorkflowExecutionUpdateCompletedEventAttributes().GetOutcome().GetSuccess(), `"links":0`, `"links":1`)
 		}, "the answer of the update differs"},
@@ -201,7 +202,8 @@ func TestAHistoryOfAnotherCase(t *testing.T) {
 	r := a.forge("individualdeny", func(_ *bundle.Manifest, parts map[string][]byte) {
 		parts[bundle.HistoriesName] = other[bundle.HistoriesName]
 	})
-	require.Equal(t, verify.Level{Verdict: verify.Refuted, Part: bundle.HistoriesName, Reason: "history 1 is of another case"},
+	require.Equal(t, verify.Level{Verdict: verify.Refuted, Part: bundle.HistoriesName,
+		Reason: "history 1 is of another case"},
 		r.Consistent)
 }
 

@@ -206,7 +206,8 @@ func TestTheProofIsVerifiedByTorchwood(t *testing.T) {
 	}
 	verifier, err := note.NewVerifier(a.verifier.Key)
 	require.NoError(t, err)
-	policy := torchwood.ThresholdPolicy(2, torchwood.SingleVerifierPolicy(verifier), torchwood.OriginPolicy(verifier.Name()))
+	policy := torchwood.ThresholdPolicy(2, torchwood.SingleVerifierPolicy(verifier),
+		torchwood.OriginPolicy(verifier.Name()))
 	leaf := tlog.RecordHash(entries["manifest.json"])
 	require.NoError(t, torchwood.VerifyProof(policy, leaf, entries["proof.txt"]))
 	require.Error(t, torchwood.VerifyProof(policy, tlog.RecordHash([]byte("{}")), entries["proof.txt"]))

@@ -138,7 +138,8 @@ func TestWhatDoesNotVerify(t *testing.T) {
 	require.Equal(t, 3, code)
 	require.Contains(t, stdout, "a.kyc: verified\n")
 	require.Contains(t, stdout, "changed.kyc: does not verify\n  whole        does not verify: manifest.json, ")
-	require.Contains(t, stdout, "cut.kyc: does not verify\n  whole        does not verify: policy.json, the file is cut off")
+	require.Contains(t, stdout,
+		"cut.kyc: does not verify\n  whole        does not verify: policy.json, the file is cut off")
 	require.Contains(t, stderr, "starter: 2 of 3 do not verify\ntry: ")
 
 	code, stdout, stderr = starterWith(t, nil, "verify", "--key", public, "none.kyc", "dir.kyc")
@@ -147,7 +148,8 @@ func TestWhatDoesNotVerify(t *testing.T) {
 	require.Contains(t, stdout, "dir.kyc: could not be checked\n  it is not a file\n")
 	require.Contains(t, stderr, "2 of 2 could not be checked")
 
-	for _, args := range [][]string{{"verify", "a.kyc"}, {"verify", "--key", public}, {"verify", "--key", "nonsense", "a.kyc"},
+	for _, args := range [][]string{{"verify", "a.kyc"}, {"verify", "--key", public},
+		{"verify", "--key", "nonsense", "a.kyc"},
 		{"verify", "--key", "a+b+c", "a.kyc"}, {"evidence"}, {"evidence", "a_b"}} {
 		code, stdout, stderr = starterWith(t, nil, args...)
 		require.Equal(t, 2, code, "%s: %s", args, stderr)
@@ -161,7 +163,8 @@ func TestEvidenceNeedsRecords(t *testing.T) {
 	t.Chdir(t.TempDir())
 	code, _, stderr := starterWith(t, variables, "evidence", "A1")
 	require.Equal(t, 1, code)
-	require.Contains(t, stderr, "A1 is not on record: the worker puts a case there within an hour of its end\ntry: starter show A1")
+	require.Contains(t, stderr,
+		"A1 is not on record: the worker puts a case there within an hour of its end\ntry: starter show A1")
 	for name, value := range map[string]string{"KYC_RECORDS": "", "KYC_RECORDS_KEY": "PRIVATE+KEY+nonsense"} {
 		wrong := map[string]string{}
 		for n, v := range variables {

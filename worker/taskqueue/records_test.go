@@ -53,7 +53,8 @@ func (c closedTemporal) infos(id string) (all []*workflowpb.WorkflowExecutionInf
 				status = last
 			}
 			all = append([]*workflowpb.WorkflowExecutionInfo{{Status: status, StartTime: h.GetEvents()[0].GetEventTime(),
-				Execution: &commonpb.WorkflowExecution{WorkflowId: start.GetWorkflowId(), RunId: start.GetOriginalExecutionRunId()}}}, all...)
+				Execution: &commonpb.WorkflowExecution{WorkflowId: start.GetWorkflowId(),
+					RunId: start.GetOriginalExecutionRunId()}}}, all...)
 		}
 	}
 	for _, one := range c.cases {
@@ -65,7 +66,8 @@ func (c closedTemporal) infos(id string) (all []*workflowpb.WorkflowExecutionInf
 	return all
 }
 
-func (c closedTemporal) ListWorkflow(_ context.Context, r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+func (c closedTemporal) ListWorkflow(_ context.Context, r *workflowservice.ListWorkflowExecutionsRequest,
+) (*workflowservice.ListWorkflowExecutionsResponse, error) {
 	answer := &workflowservice.ListWorkflowExecutionsResponse{}
 	switch id, byID := bytes.CutPrefix([]byte(r.Query), []byte("WorkflowId = '")); {
 	case !byID:
@@ -76,7 +78,8 @@ func (c closedTemporal) ListWorkflow(_ context.Context, r *workflowservice.ListW
 	return answer, nil
 }
 
-func (c closedTemporal) DescribeWorkflowExecution(_ context.Context, id, _ string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+func (c closedTemporal) DescribeWorkflowExecution(_ context.Context, id, _ string,
+) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
 	infos := c.infos(id)
 	if len(infos) == 0 {
 		return nil, serviceerror.NewNotFound("no such workflow")
@@ -84,7 +87,8 @@ func (c closedTemporal) DescribeWorkflowExecution(_ context.Context, id, _ strin
 	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: infos[0]}, nil
 }
 
-func (c closedTemporal) GetWorkflowHistory(_ context.Context, id, run string, _ bool, _ enumspb.HistoryEventFilterType) client.HistoryEventIterator {
+func (c closedTemporal) GetWorkflowHistory(_ context.Context, id, run string, _ bool, _ enumspb.HistoryEventFilterType,
+) client.HistoryEventIterator {
 	for _, one := range c.cases {
 		for _, h := range one.All() {
 			if h.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes().GetOriginalExecutionRunId() == run {
@@ -156,7 +160,8 @@ func TestClosedCasesAreRecorded(t *testing.T) {
 		}
 	}
 
-	for _, open := range []closedTemporal{{cases: two, notifier: running}, {cases: two, notifier: completed, unlisted: true}} {
+	for _, open := range []closedTemporal{{cases: two, notifier: running},
+		{cases: two, notifier: completed, unlisted: true}} {
 		s, _ = recording(t, open)
 		require.Equal(t, recorder.Swept{Closed: 2, Recorded: 1, Open: 1}, s.once(t))
 	}
@@ -172,7 +177,8 @@ func TestASweepThatFails(t *testing.T) {
 	all, _ := goldens.Cases(t, "../../workflows/testdata/histories")
 	damaged := all[0]
 	damaged.Runs = []*historypb.History{{Events: append([]*historypb.HistoryEvent{}, damaged.Runs[0].GetEvents()[0])}}
-	damaged.Runs[0].Events[0].GetWorkflowExecutionStartedEventAttributes().GetInput().GetPayloads()[0].Data = []byte("damaged")
+	input := damaged.Runs[0].Events[0].GetWorkflowExecutionStartedEventAttributes().GetInput()
+	input.GetPayloads()[0].Data = []byte("damaged")
 	s, said := recording(t, closedTemporal{cases: []goldens.Case{damaged}})
 	require.Equal(t, recorder.Swept{Closed: 1, Failed: 1}, s.once(t))
 	require.Contains(t, said.String(), "closed cases are not on record yet")

@@ -178,17 +178,18 @@ func New(c Config) (*Worker, error) {
 		c.Records.Source = closedCases{cases.Client{Temporal: c.Temporal}}
 	}
 	workflows.InitMetrics(c.Telemetry.Temporal())
-	return &Worker{config: c, sweep: cleaner, openCases: counter, records: records, activities: activities.New(activities.Config{
-		ConnectFi: c.ConnectFi, Documents: c.Documents, CallbackURL: callback,
-		Hooks: hooks, NotifyURL: c.NotifyURL, ApplicantURL: link,
-		Delivered: func(ctx context.Context, reference, run string) (json.RawMessage, error) {
-			ledger, err := cases.Client{Temporal: c.Temporal}.Recall(ctx, reference, run)
-			if err != nil {
-				return nil, err
-			}
-			return json.Marshal(ledger)
-		},
-	})}, nil
+	return &Worker{config: c, sweep: cleaner, openCases: counter, records: records,
+		activities: activities.New(activities.Config{
+			ConnectFi: c.ConnectFi, Documents: c.Documents, CallbackURL: callback,
+			Hooks: hooks, NotifyURL: c.NotifyURL, ApplicantURL: link,
+			Delivered: func(ctx context.Context, reference, run string) (json.RawMessage, error) {
+				ledger, err := cases.Client{Temporal: c.Temporal}.Recall(ctx, reference, run)
+				if err != nil {
+					return nil, err
+				}
+				return json.Marshal(ledger)
+			},
+		})}, nil
 }
 
 // Serve carries cases until ctx ends, then takes no more tasks and finishes
