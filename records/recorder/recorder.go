@@ -42,6 +42,8 @@ type Recorder struct {
 	Source Source
 	Bucket *store.Bucket
 	Log    *log.Log
+
+	known map[string]bool // records that the last sweep found or wrote
 }
 
 // ErrNoRecord means that no record has this reference.
@@ -59,18 +61,26 @@ type Swept struct {
 }
 
 // Sweep puts every closed case on record that is not, and has a checkpoint signed for them. A case that cannot be put
-// on record does not keep the others from it: the error joins one for each.
+// on record does not keep the others from it: the error joins one for each. One sweep at a time: what it found on
+// record, the next one does not ask the bucket for.
 func (r *Recorder) Sweep(ctx context.Context) (s Swept, err error) {
 	var failed []error
+	known := map[string]bool{}
 	err = r.Source.Closed(ctx, func(c Closed) error {
 		s.Closed++
-		_, found, err := r.Log.Index(ctx, Name(c.Reference, c.Run))
+		name := Name(c.Reference, c.Run)
+		found, err := r.known[name], error(nil)
+		if !found {
+			_, found, err = r.Log.Index(ctx, name)
+		}
 		if err == nil && !found {
 			if err = r.Record(ctx, c); err == nil {
 				s.Recorded++
 			}
 		}
 		switch {
+		case err == nil:
+			known[name] = true
 		case errors.Is(err, ErrOpen):
 			s.Open++
 		case err != nil:
@@ -79,6 +89,7 @@ func (r *Recorder) Sweep(ctx context.Context) (s Swept, err error) {
 		}
 		return ctx.Err()
 	})
+	r.known = known
 	_, unsigned := r.Log.Checkpoint(ctx)
 	return s, errors.Join(append(failed, err, unsigned)...)
 }

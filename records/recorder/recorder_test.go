@@ -139,6 +139,34 @@ func TestASweepPutsEveryCaseOnRecord(t *testing.T) {
 	require.ErrorIs(t, err, recorder.ErrNoRecord)
 }
 
+// counting counts what a log reads.
+type counting struct {
+	*store.Bucket
+	reads int
+}
+
+func (c *counting) Read(ctx context.Context, name string) ([]byte, error) {
+	c.reads++
+	return c.Bucket.Read(ctx, name)
+}
+
+// A bucket is paid for by the request: what the last sweep found on record, the next one does not ask for.
+func TestASweepRemembers(t *testing.T) {
+	l := newLab(t)
+	counted := &counting{Bucket: l.bucket}
+	r := l.recorder()
+	var err error
+	r.Log, err = log.New(counted, l.private)
+	require.NoError(t, err)
+	for sweep, limit := range []int{1000, 5, 5} {
+		counted.reads = 0
+		swept, err := r.Sweep(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, len(l.source.cases), swept.Closed)
+		require.LessOrEqual(t, counted.reads, limit, "sweep %d", sweep+1)
+	}
+}
+
 // What cannot be read now keeps no other case from its record.
 func TestOneCaseThatFails(t *testing.T) {
 	l := newLab(t)
