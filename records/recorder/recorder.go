@@ -36,11 +36,19 @@ type Source interface {
 	Runs(ctx context.Context, c Closed) (Runs, error)
 }
 
+// Bucket is where records are; package store has one. Create fails with store.ErrExists where an object is there
+// already, and Read with store.ErrNotFound where none is.
+type Bucket interface {
+	Create(ctx context.Context, name string, data []byte) error
+	Read(ctx context.Context, name string) ([]byte, error)
+	List(ctx context.Context, prefix string, each func(name string) error) error
+}
+
 // Recorder writes records.
 type Recorder struct {
 	Maker
 	Source Source
-	Bucket *store.Bucket
+	Bucket Bucket
 	Log    *log.Log
 
 	known map[string]bool // records that the last sweep found or wrote
