@@ -55,6 +55,12 @@ func fileNotFound(id string) error {
 		"File not found."}
 }
 
+// invalidDateRange has a code that the errors page lists (C). That it is the
+// answer to a time that ends before it begins is assumed (A).
+func invalidDateRange() error {
+	return &refusal{http.StatusBadRequest, connectfi.CodeInvalidDateRange, nil, "Invalid date range."}
+}
+
 // tooLarge has a code and a status that no page names (A).
 func tooLarge() error {
 	return &refusal{http.StatusRequestEntityTooLarge, "payloadTooLarge", nil, "Request entity too large."}

@@ -92,6 +92,9 @@ func (s *Sandbox) list(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if from.After(to) {
+		return nil, invalidDateRange()
+	}
 	if s.dial.roll(func(f Faults) float64 { return f.NarrowLists }) {
 		if err := tooWide(request, from, to); err != nil {
 			return nil, err
@@ -145,7 +148,7 @@ func tooWide(request connectfi.ListRequest, from, to time.Time) error {
 	case request.DateCreateFrom == "" || request.DateCreateTo == "":
 		return &refusal{http.StatusBadRequest, connectfi.CodeBadTimeFrameRequest, nil, "Bad time frame."}
 	case to.Sub(from) > maxNarrowDays*24*time.Hour:
-		return &refusal{http.StatusBadRequest, connectfi.CodeInvalidDateRange, nil, "Invalid date range."}
+		return invalidDateRange()
 	}
 	return nil
 }

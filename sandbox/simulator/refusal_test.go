@@ -122,6 +122,9 @@ func TestRefusals(t *testing.T) {
 			"another entity":   {"/akepa/update", link(a, "cstap_1", uploaded), 400, `"code":"customerNotFound"`},
 			"after the decision": {"/akepa/update", link(decided, decided.CustomerID, uploaded), 400,
 				`"code":"statusApplicationEntity","message":"Entity has status completed. Action cannot be completed."`},
+			"a list that ends before it begins": {"/akepa/list",
+				`{"customerId":"cstap_1","dateCreateFrom":"2000-01-02","dateCreateTo":"2000-01-01"}`, 400,
+				`"code":"invalidDateRange"`},
 			"the same reference at init": {"/customer/init", init, 400, `"code":"referenceExists"`},
 			"a huge body": {"/akepa/list", `{"customerId":"` + strings.Repeat("a", 1<<20) + `"}`, 413,
 				`"code":"payloadTooLarge"`},
@@ -176,7 +179,9 @@ func TestListPages(t *testing.T) {
 			"exactly":  {`{"customerId":"cstap_1","numberOfRecords":5}`, "R0 R1 R2 R3 R4", false},
 			"past it":  {`{"customerId":"cstap_1","skipRecords":9}`, "", false},
 			"by dates": {`{"customerId":"cstap_1","dateCreateFrom":"2000-01-01T00:10:00Z","dateCreateTo":"2000-01-01T00:25:00Z"}`, "R1 R2", false},
-			"by days":  {`{"customerId":"cstap_1","dateCreateFrom":"2000-01-02"}`, "", false},
+			"by one moment": {`{"customerId":"cstap_1","dateCreateFrom":"2000-01-01T00:10:00Z",` +
+				`"dateCreateTo":"2000-01-01T00:10:00Z"}`, "R1", false},
+			"by days": {`{"customerId":"cstap_1","dateCreateFrom":"2000-01-02"}`, "", false},
 		} {
 			page := into[connectfi.ListPage](t, mustData(b, c.body))
 			var got []string
