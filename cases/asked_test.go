@@ -23,12 +23,14 @@ import (
 	"durablekyc.example/workflows"
 )
 
-// visibility is a Temporal that counts and lists, in pages of two.
+// visibility is a Temporal that counts and lists, in pages of two. It refuses a
+// page behind the last one, so that listing without an end fails.
 type visibility struct {
 	client.Client
 	queries []string
-	fails   int // the query that is not answered, from 1
-	open    int // executions that run
+	fails   int  // the query that is not answered, from 1
+	open    int  // executions that run
+	older   bool // than 1.30: it does not know the attribute of stuck workflows
 	pages   [][]byte
 }
 
@@ -41,6 +43,9 @@ func (v *visibility) ask(query string) error {
 
 func (v *visibility) CountWorkflow(_ context.Context,
 	r *workflowservice.CountWorkflowExecutionsRequest) (*workflowservice.CountWorkflowExecutionsResponse, error) {
+	if v.older && strings.Contains(r.Query, "TemporalReportedProblems") {
+		return nil, serviceerror.NewInvalidArgument("no such search attribute")
+	}
 	return &workflowservice.CountWorkflowExecutionsResponse{Count: int64(len(v.queries) + 1)}, v.ask(r.Query)
 }
 
@@ -49,6 +54,9 @@ func (v *visibility) ListWorkflow(_ context.Context,
 	v.pages = append(v.pages, r.NextPageToken)
 	answer := &workflowservice.ListWorkflowExecutionsResponse{}
 	first := 2 * (len(v.pages) - 1)
+	if first > v.open {
+		return nil, serviceerror.NewInvalidArgument("no such page")
+	}
 	for n := first; n < min(first+2, v.open); n++ {
 		answer.Executions = append(answer.Executions, &workflowpb.WorkflowExecutionInfo{
 			Execution: &commonpb.WorkflowExecution{WorkflowId: fmt.Sprintf("kyc-%d", n), RunId: fmt.Sprint("run-", n)}})
@@ -74,6 +82,10 @@ func TestOpenCasesAreCounted(t *testing.T) {
 		_, err := cases.Client{Temporal: &visibility{fails: fails}}.OpenCaseCounts(t.Context(), now)
 		require.ErrorIs(t, err, cases.ErrUnavailable)
 	}
+	openCases, err = cases.Client{Temporal: &visibility{older: true}}.OpenCaseCounts(t.Context(), now)
+	require.NoError(t, err)
+	require.EqualValues(t, -1, openCases.Stuck, "an older server cannot say")
+	require.EqualValues(t, 7, openCases.Overdue)
 }
 
 // All that runs is listed, page by page, until one of the callers has enough.

@@ -24,9 +24,10 @@ type clerk struct {
 	answer    kyc.View
 	signal    error
 	status    enumspb.WorkflowExecutionStatus
-	described error // what a description is refused with
-	asked     int   // descriptions
-	result    any   // of the case: a kyc.View, or an error
+	described error  // what a description is refused with
+	asked     int    // descriptions
+	updateID  string // of the last start
+	result    any    // of the case: a kyc.View, or an error
 }
 
 func (c *clerk) NewWithStartWorkflowOperation(client.StartWorkflowOptions, any,
@@ -34,8 +35,9 @@ func (c *clerk) NewWithStartWorkflowOperation(client.StartWorkflowOptions, any,
 	return nil
 }
 
-func (c *clerk) UpdateWithStartWorkflow(context.Context, client.UpdateWithStartWorkflowOptions) (
+func (c *clerk) UpdateWithStartWorkflow(_ context.Context, o client.UpdateWithStartWorkflowOptions) (
 	client.WorkflowUpdateHandle, error) {
+	c.updateID = o.UpdateOptions.UpdateID
 	return handle{view: c.answer}, c.update
 }
 
@@ -128,6 +130,26 @@ func TestWhatAStartAnswers(t *testing.T) {
 			require.Equal(t, test.want, got)
 			require.Equal(t, test.asked, test.temporal.asked)
 		})
+	}
+}
+
+// Callers with the same customer and webhookUrl share one update; one with
+// another webhookUrl has an update of its own, which can be refused.
+func TestStartsShareAnUpdate(t *testing.T) {
+	updateID := func(customerID, webhookURL string) string {
+		temporal := &clerk{status: runs}
+		_, err := cases.Client{Temporal: temporal}.Start(t.Context(), cases.StartOptions{Reference: "A1",
+			CustomerID: customerID, WebhookURL: webhookURL, Policy: kyc.DefaultPolicy()})
+		require.NoError(t, err)
+		return temporal.updateID
+	}
+	require.Equal(t, "start-"+person, updateID(person, ""))
+	require.Equal(t, updateID(person, elsewhere), updateID(person, elsewhere))
+	ids := map[string]bool{updateID(person, ""): true, updateID("cstap_2", ""): true, updateID(person, elsewhere): true,
+		updateID(person, elsewhere+"/other"): true, updateID("cstap_2", elsewhere): true}
+	require.Len(t, ids, 5)
+	for id := range ids {
+		require.NotContains(t, id, "elsewhere", "a URL may name a person")
 	}
 }
 

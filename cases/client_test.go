@@ -23,19 +23,22 @@ import (
 // told is a Temporal that says one thing of every case.
 type told struct {
 	client.Client
-	info *workflowpb.WorkflowExecutionInfo
-	err  error
-	view kyc.View
+	info     *workflowpb.WorkflowExecutionInfo
+	extended *workflowpb.WorkflowExecutionExtendedInfo
+	err      error
+	view     kyc.View
+	queried  error // what a query is refused with
 }
 
 func (c told) DescribeWorkflowExecution(context.Context, string,
 	string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
-	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: c.info}, c.err
+	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: c.info,
+		WorkflowExtendedInfo: c.extended}, c.err
 }
 
 func (c told) QueryWorkflow(context.Context, string, string, string, ...any) (converter.EncodedValue, error) {
 	payloads, err := converter.GetDefaultDataConverter().ToPayloads(c.view)
-	return client.NewValue(payloads), err
+	return client.NewValue(payloads), errors.Join(err, c.queried)
 }
 
 func info(t *testing.T, status enumspb.WorkflowExecutionStatus, stage kyc.Stage,
@@ -128,4 +131,26 @@ func TestSending(t *testing.T) {
 	_, err := cases.Client{Temporal: told{err: serviceerror.NewUnavailable("try again")}}.HasPendingUploads(t.Context(),
 		"A1")
 	require.ErrorIs(t, err, cases.ErrUnavailable)
+}
+
+// The timeline of a case that an operator reset says when. A case that does not
+// answer has no timeline.
+func TestShowOfACaseThatWasReset(t *testing.T) {
+	running := info(t, enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, kyc.InReview, time.Time{})
+	view := kyc.View{Stage: kyc.InReview, Timeline: []kyc.Entry{{At: begin, What: kyc.EntryStarted}}}
+	reset := begin.Add(time.Hour)
+	temporal := told{info: running, view: view}
+	got, err := cases.Client{Temporal: temporal}.Show(t.Context(), "A1")
+	require.NoError(t, err)
+	require.Equal(t, view, got, "nobody reset it")
+
+	temporal.extended = &workflowpb.WorkflowExecutionExtendedInfo{LastResetTime: timestamppb.New(reset)}
+	got, err = cases.Client{Temporal: temporal}.Show(t.Context(), "A1")
+	require.NoError(t, err)
+	require.Equal(t, append(view.Timeline, kyc.Entry{At: reset, What: kyc.EntryReset}), got.Timeline)
+
+	temporal.queried = serviceerror.NewUnavailable("try again")
+	got, err = cases.Client{Temporal: temporal}.Show(t.Context(), "A1")
+	require.ErrorIs(t, err, cases.ErrUnavailable)
+	require.Zero(t, got)
 }

@@ -38,10 +38,17 @@ type notifying struct {
 	started []workflows.NotifierState
 	options client.StartWorkflowOptions
 	busy    bool
+	resends [][]any // the arguments of each
+	// without a worker no query is answered; undescribed is what a description is refused with
+	noWorker    bool
+	undescribed error
 }
 
 func (n *notifying) DescribeWorkflowExecution(_ context.Context, id,
 	_ string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	if n.undescribed != nil {
+		return nil, n.undescribed
+	}
 	status := n.status
 	if id == "kyc-A1" && !n.noCase {
 		status = enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
@@ -73,6 +80,9 @@ func (n *notifying) ListWorkflow(_ context.Context,
 }
 
 func (n *notifying) QueryWorkflow(_ context.Context, _, run, query string, _ ...any) (converter.EncodedValue, error) {
+	if n.noWorker {
+		return nil, serviceerror.NewFailedPrecondition("no poller seen")
+	}
 	if query == workflows.QueryLedger {
 		payloads, err := converter.GetDefaultDataConverter().ToPayloads(n.runs[run])
 		return client.NewValue(payloads), err
@@ -81,7 +91,11 @@ func (n *notifying) QueryWorkflow(_ context.Context, _, run, query string, _ ...
 	return client.NewValue(payloads), err
 }
 
-func (n *notifying) UpdateWorkflow(context.Context, client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle, error) {
+func (n *notifying) UpdateWorkflow(_ context.Context, o client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle,
+	error) {
+	if o.UpdateName == workflows.UpdateResend {
+		n.resends = append(n.resends, o.Args)
+	}
 	return nil, serviceerror.NewNotFound("workflow execution already completed")
 }
 
@@ -170,6 +184,7 @@ func TestResendAfterTheEndStartsFromTheResult(t *testing.T) {
 	events, err := c.Resend(t.Context(), "A1", "")
 	require.NoError(t, err)
 	require.Len(t, events, 2)
+	require.Equal(t, [][]any{{""}}, n.resends, "the events go where they went")
 	require.Equal(t, "kyc-notify-A1", n.options.ID)
 	require.Equal(t, "kyc", n.options.TaskQueue)
 	require.Equal(t, enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE, n.options.WorkflowIDReusePolicy)
@@ -221,4 +236,20 @@ func TestRecallFindsWhatTheLatestNotifierKnew(t *testing.T) {
 	require.Equal(t, later[0].ID, ledger.Records[2].Notice.ID)
 	require.Nil(t, ledger.Recall)
 	require.False(t, ledger.Ended)
+}
+
+// A notifier that was terminated and that no worker answers for is an error: a
+// Recall without it would lose what it knew.
+func TestRecallOfANotifierThatDoesNotAnswer(t *testing.T) {
+	runs, asked := map[string]workflows.NotifierState{"3 last": halfDone()}, []string{"3 last"}
+	recall := func(n *notifying) error {
+		n.runs, n.asked, n.noWorker = runs, asked, true
+		_, err := cases.Client{Temporal: n}.Recall(t.Context(), "A1", "9 own")
+		return err
+	}
+	var ended *cases.EndedError
+	require.ErrorAs(t, recall(&notifying{status: enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED}), &ended)
+	require.Equal(t, cases.RunTerminated, ended.State)
+	require.ErrorIs(t, recall(&notifying{undescribed: serviceerror.NewUnavailable("try again")}), cases.ErrUnavailable)
+	require.NoError(t, recall(&notifying{undescribed: serviceerror.NewNotFound("no such run")}), "it was deleted")
 }

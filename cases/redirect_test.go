@@ -41,6 +41,7 @@ func TestRedirectChangesTheCaseAndItsNotifier(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, open)
 	require.Equal(t, []any{elsewhere}, r.url)
+	require.Equal(t, [][]any{{"", elsewhere}}, r.resends)
 	require.Equal(t, elsewhere, r.started[0].WebhookURL)
 
 	r.ledger.Records = r.ledger.Records[:1] // all of it was delivered

@@ -126,9 +126,9 @@ func (s *silent) ListWorkflow(_ context.Context,
 	return answer, s.listFails
 }
 
-func (s *silent) DescribeWorkflowExecution(context.Context, string,
-	string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
-	return s.description, nil
+func (s *silent) DescribeWorkflowExecution(ctx context.Context, _,
+	_ string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	return s.description, ctx.Err() // no answer to a question that has no time left
 }
 
 func (s *silent) QueryWorkflow(context.Context, string, string, string, ...any) (converter.EncodedValue, error) {
@@ -343,4 +343,21 @@ func TestEverythingStuckIsListed(t *testing.T) {
 	temporal.listFails = serviceerror.NewUnavailable("try again")
 	_, _, err = caseClient.AllStuck(t.Context(), 3)
 	require.ErrorIs(t, err, cases.ErrUnavailable)
+}
+
+// Who paused a case, why, and since when: no time where the server has none.
+func TestWhoPausedACase(t *testing.T) {
+	for name, paused := range map[string]time.Time{"at noon": begin.Add(3 * time.Hour), "at an unknown time": {}} {
+		t.Run(name, func(t *testing.T) {
+			d := describedAs(enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED, 0, 0)
+			d.WorkflowExtendedInfo.PauseInfo.Reason = "fraud"
+			if !paused.IsZero() {
+				d.WorkflowExtendedInfo.PauseInfo.PausedTime = timestamppb.New(paused)
+			}
+			_, err := cases.Client{Temporal: &silent{description: d}}.Show(t.Context(), "A1")
+			var e *cases.PausedError
+			require.ErrorAs(t, err, &e)
+			require.Equal(t, &cases.PausedError{Since: paused, By: "olga", Reason: "fraud"}, e)
+		})
+	}
 }
