@@ -135,7 +135,8 @@ func TestTheRevisionOfACase(t *testing.T) {
 		return r
 	}
 	require.NotEmpty(t, revision(&visibility{open: 3}))
-	require.Equal(t, revision(&visibility{open: 3}), revision(&visibility{open: 3}))
+	first, again := revision(&visibility{open: 3}), revision(&visibility{open: 3})
+	require.Equal(t, first, again)
 	require.NotEqual(t, revision(&visibility{open: 3}), revision(&visibility{open: 4}))
 	_, err := cases.Client{Temporal: &visibility{fails: 1}}.Revision(t.Context(), "A1")
 	require.ErrorIs(t, err, cases.ErrUnavailable)

@@ -2,7 +2,6 @@ package cases_test
 
 import (
 	"context"
-	"errors"
 	"testing"
 	"time"
 
@@ -106,7 +105,7 @@ func TestNoStandingIsNotUnknown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got, err := cases.Client{Temporal: c}.CloseState(t.Context(), "A1")
 			require.Error(t, err)
-			require.False(t, errors.Is(err, cases.ErrNotFound), "%v", err)
+			require.NotErrorIs(t, err, cases.ErrNotFound)
 			require.Zero(t, got)
 		})
 	}

@@ -154,7 +154,7 @@ func wanting(t *testing.T, c *kyc.Case, end time.Time) (reads, reminders []time.
 			require.Len(t, c.Timeline, before, "nobody is reminded unread")
 			continue
 		case kyc.ActionPollStatus:
-			if len(reads) > 0 && now == start.Add(reads[len(reads)-1]) {
+			if len(reads) > 0 && now.Equal(start.Add(reads[len(reads)-1])) {
 				_, every := c.ReadEvery()
 				now = now.Add(every + every/10) // a watch may be that much late
 			}

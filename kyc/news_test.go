@@ -47,7 +47,8 @@ func TestEachRequestHasItsOwnReminders(t *testing.T) {
 		require.Equal(t, kyc.NoticeReminder, n.Type)
 		return n
 	}
-	require.Equal(t, reminder(0).ID, reminder(0).ID, "the same one falls due again after a reset")
+	first, again := reminder(0), reminder(0)
+	require.Equal(t, first.ID, again.ID, "the same one falls due again after a reset")
 	require.NotEqual(t, reminder(0).ID, reminder(time.Hour).ID)
 }
 

@@ -208,7 +208,7 @@ func TestANotifierRecallsItsPredecessor(t *testing.T) {
 		require.Equal(t, ids(again[1:]), p.took[activities.ReceiverGlobal], "the request for documents is known")
 		require.Empty(t, p.took[activities.ReceiverCaller], "it wanted nothing more")
 		require.Len(t, end.Events(), 3)
-		require.Equal(t, ids(told), []string{end.Events()[0].ID, end.Events()[1].ID})
+		require.Equal(t, []string{end.Events()[0].ID, end.Events()[1].ID}, ids(told))
 		require.Nil(t, end.Recall)
 	})
 	t.Run("lost", func(t *testing.T) {

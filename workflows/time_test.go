@@ -209,14 +209,14 @@ func TestAStoryOf400Days(t *testing.T) {
 		require.True(t, l.IsWorkflowCompleted())
 		now, most = l.Now(), max(most, l.commands)
 		var next *workflow.ContinueAsNewError
-		if err := l.GetWorkflowError(); err == nil {
+		err := l.GetWorkflowError()
+		if err == nil {
 			require.NoError(t, l.GetWorkflowResult(&v))
 			break
-		} else {
-			require.ErrorAs(t, err, &next)
-			in = workflows.Input{}
-			require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(next.Input, &in))
 		}
+		require.ErrorAs(t, err, &next)
+		in = workflows.Input{}
+		require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(next.Input, &in))
 	}
 	require.Equal(t, 8, runs)
 	require.Equal(t, kyc.Denied, v.Stage)

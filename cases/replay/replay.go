@@ -39,7 +39,8 @@ func (r Replayer) Replay(history *historypb.History) error {
 	if last := len(events) - 1; events[last].GetEventType() == enumspb.EVENT_TYPE_WORKFLOW_TASK_STARTED {
 		events = events[:last]
 	}
-	if name := events[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowType().GetName(); name != workflows.Type && name != workflows.NotifyType {
+	name := events[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowType().GetName()
+	if name != workflows.Type && name != workflows.NotifyType {
 		return &NonDeterminismError{Event: events[0], Reason: "this build has no workflow of the type " + name}
 	}
 	if !decided(events) {

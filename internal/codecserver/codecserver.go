@@ -209,8 +209,8 @@ func (r *auditCodec) Decode(payloads []*commonpb.Payload) ([]*commonpb.Payload, 
 	shown := make([]*commonpb.Payload, len(payloads))
 	for i, p := range payloads {
 		r.owners = append(r.owners, encryption.Workflow(p))
-		if clear, err := r.codec.Decode(payloads[i : i+1]); err == nil {
-			shown[i] = clear[0]
+		if plain, err := r.codec.Decode(payloads[i : i+1]); err == nil {
+			shown[i] = plain[0]
 			r.opened++
 			continue
 		}

@@ -64,6 +64,6 @@ func listens(address string) bool {
 	if err != nil {
 		return false
 	}
-	connection.Close()
+	_ = connection.Close()
 	return true
 }

@@ -37,11 +37,11 @@ func OpenKeyset(ctx context.Context, text, kek string) (Keyset, error) {
 		}
 		return ParseKeyset(text)
 	}
-	clear, err := UnwrapKeyset(ctx, text, kek)
+	plain, err := UnwrapKeyset(ctx, text, kek)
 	if err != nil {
 		return Keyset{}, err
 	}
-	return ParseKeyset(clear)
+	return ParseKeyset(plain)
 }
 
 // WrapKeyset encrypts a keyset with the key at a URL, for OpenKeyset.
@@ -80,11 +80,11 @@ func UnwrapKeyset(ctx context.Context, text, kek string) (string, error) {
 	if err != nil {
 		return "", master.explain("does not open the keyset")
 	}
-	var clear bytes.Buffer
-	if err := insecurecleartextkeyset.Write(handle, keyset.NewJSONWriter(&clear)); err != nil {
+	var plain bytes.Buffer
+	if err := insecurecleartextkeyset.Write(handle, keyset.NewJSONWriter(&plain)); err != nil {
 		return "", fmt.Errorf("the keyset cannot be read: %w", err)
 	}
-	return clear.String(), nil
+	return plain.String(), nil
 }
 
 func wrapped(text string) bool {

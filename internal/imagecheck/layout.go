@@ -86,7 +86,9 @@ func jpegLayout(b []byte) layout {
 		if next < 0 {
 			return l
 		}
-		for i += next; i < len(b) && b[i] == 0xff; i++ {
+		i += next
+		for i < len(b) && b[i] == 0xff {
+			i++
 		}
 		if i == len(b) {
 			return l

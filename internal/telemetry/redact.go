@@ -53,7 +53,7 @@ func (r redactor) Enabled(ctx context.Context, level slog.Level) bool {
 func (r redactor) Handle(ctx context.Context, record slog.Record) error {
 	clean := slog.NewRecord(record.Time, record.Level, redact(record.Message), record.PC)
 	record.Attrs(func(a slog.Attr) bool {
-		clean.AddAttrs(clear(a))
+		clean.AddAttrs(redactAttr(a))
 		return true
 	})
 	return r.next.Handle(ctx, clean)
@@ -62,14 +62,14 @@ func (r redactor) Handle(ctx context.Context, record slog.Record) error {
 func (r redactor) WithAttrs(attrs []slog.Attr) slog.Handler {
 	cleared := make([]slog.Attr, len(attrs))
 	for i, a := range attrs {
-		cleared[i] = clear(a)
+		cleared[i] = redactAttr(a)
 	}
 	return redactor{r.next.WithAttrs(cleared)}
 }
 
 func (r redactor) WithGroup(name string) slog.Handler { return redactor{r.next.WithGroup(name)} }
 
-func clear(a slog.Attr) slog.Attr {
+func redactAttr(a slog.Attr) slog.Attr {
 	value := a.Value.Resolve()
 	switch value.Kind() {
 	case slog.KindBool, slog.KindDuration, slog.KindFloat64, slog.KindInt64, slog.KindTime, slog.KindUint64:
@@ -78,7 +78,7 @@ func clear(a slog.Attr) slog.Attr {
 		members := value.Group()
 		cleared := make([]slog.Attr, len(members))
 		for i, m := range members {
-			cleared[i] = clear(m)
+			cleared[i] = redactAttr(m)
 		}
 		return slog.Attr{Key: a.Key, Value: slog.GroupValue(cleared...)}
 	}

@@ -63,7 +63,8 @@ func (c keysRotateCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	text, path := "", filepath.Join(c.Directory, "keyset")
+	var text string
+	path := filepath.Join(c.Directory, "keyset")
 	if c.Directory == "" {
 		text, err = a.secret("KYC_KEYSET")
 	} else {
@@ -98,14 +99,14 @@ func rotated(ctx context.Context, text, kek string) (string, error) {
 		}
 		return encryption.RotateKeyset(text)
 	}
-	clear, err := encryption.UnwrapKeyset(ctx, text, kek)
+	plain, err := encryption.UnwrapKeyset(ctx, text, kek)
 	if err == nil {
-		clear, err = encryption.RotateKeyset(clear)
+		plain, err = encryption.RotateKeyset(plain)
 	}
 	if err != nil {
 		return "", err
 	}
-	return encryption.WrapKeyset(ctx, clear, kek)
+	return encryption.WrapKeyset(ctx, plain, kek)
 }
 
 // replace changes a file at once, or not at all.
