@@ -50,7 +50,7 @@ func TestTheSecurityPageIsTrue(t *testing.T) {
 
 	all := named.FindAllStringSubmatch(page, -1)
 	require.Greater(t, len(all), 100)
-	require.Equal(t, len(all), len(anyTest.FindAllString(page, -1)), "every test is named `folder.TestName`")
+	require.Len(t, anyTest.FindAllString(page, -1), len(all), "every test is named `folder.TestName`")
 	sources := map[string]string{}
 	for _, test := range all {
 		folder, function := test[1], test[2]
@@ -60,7 +60,7 @@ func TestTheSecurityPageIsTrue(t *testing.T) {
 		if _, read := sources[folder]; !read {
 			sources[folder] = tests(t, folder)
 		}
-		require.True(t, strings.Contains(sources[folder], "\nfunc "+function+"("), "%s is in no test file of %s", function,
+		require.Contains(t, sources[folder], "\nfunc "+function+"(", "%s is in no test file of %s", function,
 			folder)
 	}
 

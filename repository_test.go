@@ -85,7 +85,7 @@ func TestDocumentsStayReadable(t *testing.T) {
 			}
 		}
 	}
-	for _, paragraph := range strings.Split(fence.ReplaceAllString(document(t, "README.md"), ""), "\n\n") {
+	for paragraph := range strings.SplitSeq(fence.ReplaceAllString(document(t, "README.md"), ""), "\n\n") {
 		if !strings.HasPrefix(paragraph, "|") && !strings.HasPrefix(paragraph, "- ") {
 			require.LessOrEqual(t, len(strings.Fields(paragraph)), 60, paragraph)
 		}

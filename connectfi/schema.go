@@ -112,8 +112,8 @@ func (c *schemaCheck) check(raw json.RawMessage, t reflect.Type, path string) {
 func (c *schemaCheck) checkObject(raw json.RawMessage, t reflect.Type, path string) {
 	var given map[string]json.RawMessage
 	_ = json.Unmarshal(raw, &given) // fits has tried it
-	for i := range t.NumField() {
-		name, options, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+	for field := range t.Fields() {
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 		value, there := given[name]
 		delete(given, name)
 		optional := strings.Contains(options, "omitempty")
@@ -121,7 +121,7 @@ func (c *schemaCheck) checkObject(raw json.RawMessage, t reflect.Type, path stri
 		case !there && !optional:
 			*c = append(*c, NewProblem(path, "required", "missingProperty", name, "must have required property '"+name+"'"))
 		case there && !(optional && isNull(value)):
-			c.check(value, t.Field(i).Type, path+"/"+name)
+			c.check(value, field.Type, path+"/"+name)
 		}
 	}
 	unknown := make([]string, 0, len(given))

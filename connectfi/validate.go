@@ -79,15 +79,16 @@ func (c *checker) add(path, keyword string, params map[string]any, message strin
 // schemaPath is where Ajv says the rule of a path stands: an element of an
 // array is the schema's items, whatever its number.
 func schemaPath(path string) string {
-	at := "#"
+	var at strings.Builder
+	at.WriteString("#")
 	for _, name := range strings.Split(path, "/")[1:] {
 		if strings.Trim(name, "0123456789") == "" {
-			at += "/items"
+			at.WriteString("/items")
 		} else {
-			at += "/properties/" + name
+			at.WriteString("/properties/" + name)
 		}
 	}
-	return at
+	return at.String()
 }
 
 func (c *checker) text(path, value string, r rule) {

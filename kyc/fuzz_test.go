@@ -37,7 +37,7 @@ func FuzzParsePolicy(f *testing.F) {
 		require.NoError(t, err)
 		same, err := kyc.ParsePolicy(string(written))
 		require.NoError(t, err)
-		require.Equal(t, len(p.Reminders), len(same.Reminders))
+		require.Len(t, same.Reminders, len(p.Reminders))
 		p.Reminders, same.Reminders = append([]kyc.Duration{}, p.Reminders...), append([]kyc.Duration{}, same.Reminders...)
 		require.Equal(t, p, same)
 

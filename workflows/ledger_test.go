@@ -122,7 +122,7 @@ func TestWhatAResendMeans(t *testing.T) {
 				}
 			}
 			require.Equal(t, test.wanted, wanted)
-			require.Equal(t, len(test.gone), len(l.Unsubscribed))
+			require.Len(t, l.Unsubscribed, len(test.gone))
 			require.Subset(t, l.Unsubscribed, test.gone)
 		})
 	}

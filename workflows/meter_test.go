@@ -232,7 +232,8 @@ func TestDocumentsWithoutAnAnswerAreCounted(t *testing.T) {
 // A callback that a run has left unanswered is timed by the next run, from its start on. Without
 // one, the next run's decision was announced by nobody.
 func TestACallbackIsTimedAcrossRuns(t *testing.T) {
-	for hints, line := range map[int]string{1: "kyc_callback_decision_delay_seconds_sum 4", 0: "kyc_callbacks_lost_total 1"} {
+	for hints, line := range map[int]string{1: "kyc_callback_decision_delay_seconds_sum 4",
+		0: "kyc_callbacks_lost_total 1"} {
 		s, scrape := measured(t)
 		c := kyc.New("A1", person, kyc.DefaultPolicy(), s.Now())
 		c.Apply(kyc.StatusReceived{At: s.Now(), Reading: single("waiting_review", "")})

@@ -42,8 +42,9 @@ func TestACaseOnRecordOutlastsTemporal(t *testing.T) {
 			return code == 0
 		}, time.Minute, 500*time.Millisecond, "%s is on record", reference)
 		for _, id := range []string{workflows.ID(reference), workflows.NotifyID(reference)} {
-			_, err := own.client.WorkflowService().DeleteWorkflowExecution(t.Context(), &workflowservice.DeleteWorkflowExecutionRequest{
-				Namespace: embedded.Namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: id}})
+			_, err := own.client.WorkflowService().DeleteWorkflowExecution(t.Context(),
+				&workflowservice.DeleteWorkflowExecutionRequest{
+					Namespace: embedded.Namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: id}})
 			require.NoError(t, err)
 		}
 		again := filepath.Join(dir, reference+".again.kyc")

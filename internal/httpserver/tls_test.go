@@ -79,7 +79,7 @@ func TestCertificate(t *testing.T) {
 			require.ErrorContains(t, err, test.says)
 			require.NotContains(t, err.Error(), "\n")
 			require.NotContains(t, err.Error(), "MARKER")
-			for _, line := range strings.Split(key+otherKey, "\n") {
+			for line := range strings.SplitSeq(key+otherKey, "\n") {
 				if !strings.HasPrefix(line, "-----") && line != "" {
 					require.NotContains(t, err.Error(), line)
 				}

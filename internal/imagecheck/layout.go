@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"regexp"
+	"slices"
 )
 
 const (
@@ -200,10 +201,8 @@ func (l layout) isPolyglot(b []byte) bool {
 	if foreign.Match(b[:min(len(b), pdfWithin)]) {
 		return true
 	}
-	for _, part := range l.metadata {
-		if foreign.Match(part) {
-			return true
-		}
+	if slices.ContainsFunc(l.metadata, foreign.Match) {
+		return true
 	}
 	return endsInZip(b)
 }

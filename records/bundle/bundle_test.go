@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -141,9 +142,7 @@ func TestEveryFaultHasItsPartAndOneSentence(t *testing.T) {
 	}
 	replaced := func(name string, by []byte) []byte {
 		changed := map[string][]byte{}
-		for n, p := range parts {
-			changed[n] = p
-		}
+		maps.Copy(changed, parts)
 		changed[name] = by
 		return join(changed, names...)
 	}

@@ -39,11 +39,11 @@ func TestOneCreates(t *testing.T) {
 				b := open()
 				group.Go(func() {
 					<-begin
-					switch err := b.Create(context.Background(), name, []byte{byte(writer)}); err {
-					case nil:
+					switch err := b.Create(context.Background(), name, []byte{byte(writer)}); {
+					case err == nil:
 						created.Add(1)
 						winner.Store(int64(writer))
-					case store.ErrExists:
+					case errors.Is(err, store.ErrExists):
 					default:
 						t.Error(err)
 					}

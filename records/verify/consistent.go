@@ -175,7 +175,8 @@ func (c *checker) describes(o bundle.Outcome, replayed bool) *fault {
 
 func factFault(err error) *fault {
 	f := &fault{part: bundle.FactsName, reason: err.Error()}
-	if fact, ok := err.(*facts.Error); ok {
+	fact := &facts.Error{}
+	if errors.As(err, &fact) {
 		f.place, f.reason = fmt.Sprintf("fact %d", fact.N), fact.Reason
 	}
 	return f

@@ -127,8 +127,7 @@ func level(f *fault) Level {
 
 // refuted is the level of an error of package bundle.
 func refuted(err error) Level {
-	var part *bundle.PartError
-	if errors.As(err, &part) {
+	if part, ok := errors.AsType[*bundle.PartError](err); ok {
 		return Level{Verdict: Refuted, Part: part.Part, Reason: part.Reason}
 	}
 	return Level{Verdict: Refuted, Reason: err.Error()}

@@ -45,7 +45,7 @@ func TestScenariosByPlainHTTP(t *testing.T) {
 
 func tell(t *testing.T, b *bench, customer, story string) {
 	var a connectfi.Application
-	for _, step := range strings.Split(story, "; ") {
+	for step := range strings.SplitSeq(story, "; ") {
 		who, where, _ := strings.Cut(step, " → ")
 		switch doing, status, _ := strings.Cut(who, " "); doing {
 		case "identify":

@@ -283,10 +283,10 @@ func TestOnlyAResultFileIsAddedTo(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			results := r.path("results")
-			switch {
-			case name == "the file itself":
+			switch name {
+			case "the file itself":
 				results = file
-			case name == "a directory":
+			case "a directory":
 				results = r.dir
 			default:
 				r.write(t, "results", test.text)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -167,9 +168,7 @@ func TestEvidenceNeedsRecords(t *testing.T) {
 		"A1 is not on record: the worker puts a case there within an hour of its end\ntry: starter show A1")
 	for name, value := range map[string]string{"KYC_RECORDS": "", "KYC_RECORDS_KEY": "PRIVATE+KEY+nonsense"} {
 		wrong := map[string]string{}
-		for n, v := range variables {
-			wrong[n] = v
-		}
+		maps.Copy(wrong, variables)
 		wrong[name] = value
 		code, _, stderr = starterWith(t, wrong, "evidence", "individualdeny")
 		require.Equal(t, 1, code)

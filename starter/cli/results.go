@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -119,16 +120,17 @@ func (p printer) tally(t summary) error {
 	if p.json {
 		return p.value(t)
 	}
-	text := fmt.Sprintf("%d lines: %d started, %d found", t.Lines, t.Started, t.Found)
+	var text strings.Builder
+	text.WriteString(fmt.Sprintf("%d lines: %d started, %d found", t.Lines, t.Started, t.Found))
 	for _, more := range []struct {
 		n    int
 		what string
 	}{{t.Earlier, "done before"}, {t.Conflict, "in conflict"}, {t.Ended, "ended in Temporal"}, {t.Failed, "failed"},
 		{t.Left, "left"}} {
 		if more.n > 0 {
-			text += fmt.Sprintf(", %d %s", more.n, more.what)
+			text.WriteString(fmt.Sprintf(", %d %s", more.n, more.what))
 		}
 	}
-	p.printf("%s; %s has each", text, t.Results)
+	p.printf("%s; %s has each", text.String(), t.Results)
 	return nil
 }

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -75,13 +76,11 @@ func healthy(t *testing.T) *ward {
 	}))
 	t.Cleanup(connectFi.Close)
 	w.worker("")
-	for name, value := range map[string]string{"KYC_LINK_KEYS": secret, "KYC_KEYSET": keyset(),
+	maps.Copy(w.variables, map[string]string{"KYC_LINK_KEYS": secret, "KYC_KEYSET": keyset(),
 		"KYC_DOCUMENTS":      "file://" + filepath.ToSlash(t.TempDir()),
 		"CONNECTFI_BASE_URL": connectFi.URL, "CONNECTFI_LOGIN": "l", "CONNECTFI_PASSWORD": linktoken.NewKey(),
 		"KYC_PUBLIC_URL":    webhook.URL + "/kyc",
-		"KYC_NOTIFY_SECRET": delivery.NewSecret(), "KYC_NOTIFY_URL": "https://receiver.example.com/kyc"} {
-		w.variables[name] = value
-	}
+		"KYC_NOTIFY_SECRET": delivery.NewSecret(), "KYC_NOTIFY_URL": "https://receiver.example.com/kyc"})
 	begun, err := sealed("kyc-A1").ToPayloads(workflows.Input{Reference: "A1"})
 	require.NoError(t, err)
 	w.cases["kyc-A1"] = begun.GetPayloads()

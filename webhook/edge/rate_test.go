@@ -15,8 +15,9 @@ func TestParseProxies(t *testing.T) {
 		text, says string
 		want       []string
 	}{
-		"none":                    {text: " \n,"},
-		"addresses and ranges":    {text: "10.1.2.3/8, 192.0.2.1,::1\n2001:db8::/32", want: []string{"10.0.0.0/8", "192.0.2.1/32", "::1/128", "2001:db8::/32"}},
+		"none": {text: " \n,"},
+		"addresses and ranges": {text: "10.1.2.3/8, 192.0.2.1,::1\n2001:db8::/32", want: []string{"10.0.0.0/8",
+			"192.0.2.1/32", "::1/128", "2001:db8::/32"}},
 		"a name":                  {text: "10.0.0.1,MARKER", says: "proxy 2 is neither an address nor a range"},
 		"an address with a port":  {text: "10.0.0.1:80", says: "proxy 1"},
 		"with a zone":             {text: "fe80::1%eth0", says: "proxy 1"},
@@ -45,14 +46,16 @@ func TestParseProxies(t *testing.T) {
 // FuzzParseProxies: every range that is taken is one, is what Gin makes of it,
 // and is not everybody.
 func FuzzParseProxies(f *testing.F) {
-	for _, text := range []string{"10.1.2.3/8, 192.0.2.1,::1\n2001:db8::/32", "fe80::1%eth0", "0.0.0.0/0", "::ffff:192.0.2.9", "::ffff:10.0.0.0/104", "::ffff:0.0.0.0/96", "10.0.0.1:80", " \n,"} {
+	for _, text := range []string{"10.1.2.3/8, 192.0.2.1,::1\n2001:db8::/32", "fe80::1%eth0", "0.0.0.0/0",
+		"::ffff:192.0.2.9", "::ffff:10.0.0.0/104", "::ffff:0.0.0.0/96", "10.0.0.1:80", " \n,"} {
 		f.Add(text)
 	}
 	ends := []net.IP{net.ParseIP("0.0.0.0"), net.ParseIP("255.255.255.255"), net.ParseIP("::2"), net.ParseIP("ffff::")}
 	f.Fuzz(func(t *testing.T, text string) {
 		proxies, err := edge.ParseProxies(text)
 		if err != nil {
-			require.Regexp(t, `^(proxy \d+ is neither an address nor a range such as 10\.0\.0\.0/8|a range of everybody would let anybody say who they are: name the proxies)$`, err.Error())
+			require.Regexp(t, `^(proxy \d+ is neither an address nor a range such as 10\.0\.0\.0/8|a range of everybody would `+
+				`let anybody say who they are: name the proxies)$`, err.Error())
 			return
 		}
 		for _, proxy := range proxies {

@@ -48,7 +48,8 @@ func TestCredentialsDoNotPrint(t *testing.T) {
 	require.NoError(t, err)
 	var log strings.Builder
 	slog.New(slog.NewTextHandler(&log, nil)).Info("here", "credentials", c)
-	for _, text := range []string{fmt.Sprintf("%v %+v %#v %s", c, c, c, c), fmt.Sprintf("%+v", gateway.Config{Credentials: c}), log.String()} {
+	for _, text := range []string{fmt.Sprintf("%v %+v %#v %s", c, c, c, c),
+		fmt.Sprintf("%+v", gateway.Config{Credentials: c}), log.String()} {
 		require.Contains(t, text, "not shown")
 		require.NotContains(t, text, token)
 		require.NotContains(t, text, password)
@@ -61,7 +62,8 @@ func TestSecretsAreComparedInConstantTime(t *testing.T) {
 	text, err := os.ReadFile("credentials.go")
 	require.NoError(t, err)
 	require.Equal(t, 3, strings.Count(string(text), "subtle.ConstantTimeCompare("), "a token; a login and its password")
-	for _, other := range []string{"== token", "token ==", "bytes.Equal", "slices.Contains(", "== password", "password =="} {
+	for _, other := range []string{"== token", "token ==", "bytes.Equal", "slices.Contains(", "== password",
+		"password =="} {
 		require.NotContains(t, string(text), other)
 	}
 }
@@ -76,7 +78,8 @@ func FuzzParseCredentials(f *testing.F) {
 	f.Fuzz(func(t *testing.T, tokens, logins string) {
 		c, err := gateway.ParseCredentials(tokens, logins)
 		if err != nil {
-			require.Regexp(t, `^(token \d+ needs at least 16 characters, and only such as a header takes|login \d+ must be login:password, `+
+			require.Regexp(t, `^(token \d+ needs at least 16 characters, and only such as a header takes|login \d+ must be `+
+				`login:password, `+
 				`the login of 1 to 36 letters, digits or underscores, the password of 1 to 50 characters)$`, err.Error())
 			require.True(t, c.None())
 			return

@@ -176,7 +176,8 @@ func toResponse(v kyc.View) (any, error) {
 func applicationOf(v kyc.View) connectfi.Application {
 	status := connectfi.Status(cmp.Or(v.Status, kyc.Status(connectfi.StatusRunning)))
 	application := connectfi.Application{ApplicationID: cmp.Or(v.ApplicationID, referencePrefix+v.Reference),
-		AggregatorID: v.AggregatorID, CustomerID: v.CustomerID, Reference: v.Reference, Status: status, Outcome: connectfi.Outcome(v.RawOutcome)}
+		AggregatorID: v.AggregatorID, CustomerID: v.CustomerID, Reference: v.Reference, Status: status,
+		Outcome: connectfi.Outcome(v.RawOutcome)}
 	for _, e := range v.Entities {
 		application.EntityApplications = append(application.EntityApplications, connectfi.EntityApplication{EntityID: e.ID,
 			IsCustomer: e.IsCustomer, Status: connectfi.Status(e.Status), Outcome: connectfi.Outcome(e.Outcome)})

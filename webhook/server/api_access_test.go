@@ -28,7 +28,8 @@ var endpoints = []string{"/akepa/identification", "/akepa/status", "/akepa/list"
 func (b *backend) atConnectFi(path, body string) (int, string) {
 	b.t.Helper()
 	var token connectfi.Envelope[connectfi.Token]
-	b.script(http.MethodPost, "/auth/get-token", connectfi.TokenRequest{User: connectfi.Login{Login: "l", Password: "p"}}, &token)
+	b.script(http.MethodPost, "/auth/get-token", connectfi.TokenRequest{User: connectfi.Login{Login: "l", Password: "p"}},
+		&token)
 	request, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, b.sandbox.URL+path, strings.NewReader(body))
 	require.NoError(b.t, err)
 	request.Header.Set(connectfi.TokenHeader, token.Data.Token)
@@ -41,7 +42,8 @@ func (b *backend) atConnectFi(path, body string) (int, string) {
 }
 
 func (b *backend) getToken(login, password string) (int, string) {
-	answer := b.with(http.MethodPost, "/auth/get-token", strings.NewReader(`{"user":{"login":"`+login+`","password":"`+password+`"}}`), nil)
+	answer := b.with(http.MethodPost, "/auth/get-token", strings.NewReader(`{"user":{"login":"`+login+`","password":"`+
+		password+`"}}`), nil)
 	return answer.Code, answer.Body.String()
 }
 
@@ -100,7 +102,8 @@ func TestGuessingIsSlowedDown(t *testing.T) {
 func TestWrongPasswordsKeepNoOwnerOut(t *testing.T) {
 	b := newBackend(t, func(c *server.Config) { c.PerAddress = edge.Rate{Every: time.Nanosecond, Burst: 10_000} })
 	try := func(from, password string) int {
-		request := httptest.NewRequest(http.MethodPost, "/auth/get-token", strings.NewReader(fmt.Sprintf(`{"user":{"login":%q,"password":%q}}`, apiLogin, password)))
+		request := httptest.NewRequest(http.MethodPost, "/auth/get-token",
+			strings.NewReader(fmt.Sprintf(`{"user":{"login":%q,"password":%q}}`, apiLogin, password)))
 		request.RemoteAddr = from
 		return b.answer(request).Code
 	}
@@ -124,7 +127,8 @@ func TestAnEncodedBodyIsRefusedWithTheReason(t *testing.T) {
 		require.Equal(t, http.StatusUnsupportedMediaType, answer.Code, path)
 		require.Contains(t, answer.Body.String(), "No Content-Encoding is taken")
 		headers["Content-Encoding"] = "Identity"
-		require.NotEqual(t, http.StatusUnsupportedMediaType, b.with(http.MethodPost, path, strings.NewReader("{}"), headers).Code)
+		require.NotEqual(t, http.StatusUnsupportedMediaType, b.with(http.MethodPost, path, strings.NewReader("{}"),
+			headers).Code)
 	}
 }
 
@@ -160,7 +164,8 @@ func TestWhoIsNotLetIn(t *testing.T) {
 		})
 	}
 	require.Zero(t, b.office.asked)
-	answer := b.with(http.MethodPost, "/akepa/list", strings.NewReader(`{"customerId":"`+person+`"}`), map[string]string{connectfi.TokenHeader: good})
+	answer := b.with(http.MethodPost, "/akepa/list", strings.NewReader(`{"customerId":"`+person+`"}`),
+		map[string]string{connectfi.TokenHeader: good})
 	require.Equal(t, http.StatusOK, answer.Code)
 }
 
@@ -171,7 +176,8 @@ func TestTheLogTellsWhoCameIn(t *testing.T) {
 	_, text := b.getToken(apiLogin, apiPassword)
 	token := into[connectfi.Envelope[connectfi.Token]](t, text).Data.Token
 	list := func(token string) {
-		b.with(http.MethodPost, "/akepa/list", strings.NewReader(`{"customerId":"`+person+`"}`), map[string]string{connectfi.TokenHeader: token})
+		b.with(http.MethodPost, "/akepa/list", strings.NewReader(`{"customerId":"`+person+`"}`),
+			map[string]string{connectfi.TokenHeader: token})
 	}
 	list(token)
 	list(apiToken)
@@ -237,7 +243,8 @@ func TestRenewedCredentialsAreTaken(t *testing.T) {
 	b := newBackend(t, func(c *server.Config) { c.API.Credentials = credentials })
 	body := `{"customerId":"` + b.customer("review") + `"}`
 	listed := func(token string) int {
-		return b.with(http.MethodPost, "/akepa/list", strings.NewReader(body), map[string]string{connectfi.TokenHeader: token}).Code
+		return b.with(http.MethodPost, "/akepa/list", strings.NewReader(body),
+			map[string]string{connectfi.TokenHeader: token}).Code
 	}
 	becomes := func(token string, want int) {
 		t.Helper()
@@ -248,7 +255,8 @@ func TestRenewedCredentialsAreTaken(t *testing.T) {
 	tokens = "the-second-token-of-all"
 	becomes("the-second-token-of-all", http.StatusOK)
 	becomes("the-first-token-of-all", http.StatusUnauthorized)
-	for _, unusable := range []func(){func() { tokens = "" }, func() { tokens = "short" }, func() { problem = errors.New("half written") }} {
+	for _, unusable := range []func(){func() { tokens = "" }, func() { tokens = "short" },
+		func() { problem = errors.New("half written") }} {
 		unusable()
 		began := time.Now()
 		require.Eventually(t, func() bool {

@@ -30,12 +30,14 @@ func TestABackendThatChangedOneURL(t *testing.T) {
 	client, err := connectfi.New(connectfi.Config{BaseURL: ts.URL, Login: apiLogin, Password: apiPassword})
 	require.NoError(t, err)
 	customer := b.customer("step_up")
-	a, err := client.Identify(t.Context(), connectfi.IdentificationRequest{CustomerID: customer, Reference: "A1", WebhookURL: "https://a.test/A1"})
+	a, err := client.Identify(t.Context(), connectfi.IdentificationRequest{CustomerID: customer, Reference: "A1",
+		WebhookURL: "https://a.test/A1"})
 	require.NoError(t, err)
 	require.Equal(t, connectfi.StatusPendingStepUp, a.Status)
 	update := connectfi.UpdateRequest{ApplicationID: a.ApplicationID, CustomerID: customer, EntityID: customer}
 	for _, side := range []string{"front", "back"} {
-		d, err := client.GenerateDocument(t.Context(), connectfi.GenerateRequest{Workflow: "PERSONAL", Name: side, Extension: "png", Type: "license"})
+		d, err := client.GenerateDocument(t.Context(), connectfi.GenerateRequest{Workflow: "PERSONAL", Name: side,
+			Extension: "png", Type: "license"})
 		require.NoError(t, err)
 		picture, err := imagecheck.Specimen("1", side)
 		require.NoError(t, err)
@@ -81,7 +83,8 @@ func TestAStatusThatDiffersIsAHint(t *testing.T) {
 		require.Equal(t, http.StatusOK, status, text)
 	}
 	require.Zero(t, b.office.refreshed, "nothing to look for")
-	b.script(http.MethodPost, "/sandbox/applications/"+a.ApplicationID+"/review", map[string]string{"outcome": "denied"}, nil)
+	b.script(http.MethodPost, "/sandbox/applications/"+a.ApplicationID+"/review", map[string]string{"outcome": "denied"},
+		nil)
 	for range 3 {
 		_, text := b.call("/akepa/status", asked)
 		require.Equal(t, connectfi.Outcome("Denied"), into[connectfi.Envelope[connectfi.Application]](t, text).Data.Outcome)
@@ -125,8 +128,10 @@ func TestAnApplicationThatIsNoCase(t *testing.T) {
 	require.Equal(t, theirs, into[connectfi.Envelope[connectfi.Application]](t, text).Data)
 	ours := b.identified("A1", customer)
 	_, text = b.call("/akepa/list", `{"customerId":"`+customer+`"}`)
-	require.Equal(t, []connectfi.Application{theirs, ours}, into[connectfi.Envelope[connectfi.ListPage]](t, text).Data.Applications)
-	status, text = b.call("/akepa/update", `{"customerId":"`+customer+`","applicationId":"`+theirs.ApplicationID+`","entityId":"`+customer+
+	require.Equal(t, []connectfi.Application{theirs, ours}, into[connectfi.Envelope[connectfi.ListPage]](t,
+		text).Data.Applications)
+	status, text = b.call("/akepa/update", `{"customerId":"`+customer+`","applicationId":"`+theirs.ApplicationID+
+		`","entityId":"`+customer+
 		`","documents":[{"documentId":"`+b.document("front")+`","side":"front"}]}`)
 	require.Equal(t, http.StatusOK, status, text)
 	require.Equal(t, 1, b.ledger("B1").Attachments)
@@ -138,10 +143,13 @@ func TestACaseThatEndedWithoutADecision(t *testing.T) {
 	customer := b.customer("review")
 	a := b.identified("A1", customer)
 	b.office.apply("A1", kyc.WithdrawRequested{At: time.Now()})
-	b.script(http.MethodPost, "/sandbox/applications/"+a.ApplicationID+"/review", map[string]string{"outcome": "approved"}, nil)
+	b.script(http.MethodPost, "/sandbox/applications/"+a.ApplicationID+"/review", map[string]string{"outcome": "approved"},
+		nil)
 	_, text := b.call("/akepa/status", `{"customerId":"`+customer+`","applicationId":"`+a.ApplicationID+`"}`)
-	require.Equal(t, connectfi.StatusCompleted, into[connectfi.Envelope[connectfi.Application]](t, text).Data.Status, "ConnectFi's own word")
-	status, text := b.call("/akepa/update", `{"customerId":"`+customer+`","applicationId":"`+a.ApplicationID+`","entityId":"`+customer+
+	require.Equal(t, connectfi.StatusCompleted, into[connectfi.Envelope[connectfi.Application]](t, text).Data.Status,
+		"ConnectFi's own word")
+	status, text := b.call("/akepa/update", `{"customerId":"`+customer+`","applicationId":"`+a.ApplicationID+
+		`","entityId":"`+customer+
 		`","documents":[{"documentId":"doc_1","side":"front"}]}`)
 	s := refused(t, http.StatusBadRequest, connectfi.CodeStatusApplicationEntity, status, text)
 	require.Equal(t, "Entity has status withdrawn. Action cannot be completed.", s.Message)
@@ -155,7 +163,8 @@ func TestRefusals(t *testing.T) {
 	customer, done := b.customer("step_up"), b.customer("approve")
 	a, decided := b.identified("A1", customer), b.identified("A2", done)
 	update := func(customer, application, entity, documents string) string {
-		return `{"customerId":"` + customer + `","applicationId":"` + application + `","entityId":"` + entity + `","documents":[` + documents + `]}`
+		return `{"customerId":"` + customer + `","applicationId":"` + application + `","entityId":"` + entity +
+			`","documents":[` + documents + `]}`
 	}
 	const front = `{"documentId":"doc_1","side":"front"}`
 	for name, test := range map[string]struct {
@@ -164,24 +173,39 @@ func TestRefusals(t *testing.T) {
 		code       string
 		context    string
 	}{
-		"a customer nobody knows":     {"/akepa/list", `{"customerId":"unknownCustomerId"}`, 400, "customerNotFound", `{"customerId":"unknownCustomerId"}`},
-		"and the status of one":       {"/akepa/status", `{"customerId":"unknownCustomerId","applicationId":"iapp_1"}`, 400, "customerNotFound", `{"customerId":"unknownCustomerId"}`},
-		"an application nobody knows": {"/akepa/status", `{"customerId":"` + customer + `","applicationId":"iapp_1"}`, 404, "applicationNotFound", `{"applicationId":"iapp_1"}`},
-		"another customer's":          {"/akepa/status", `{"customerId":"` + done + `","applicationId":"` + a.ApplicationID + `"}`, 404, "applicationNotFound", `{"applicationId":"` + a.ApplicationID + `"}`},
-		"a reference nobody knows":    {"/akepa/status", `{"customerId":"` + customer + `","applicationId":"ref_A9"}`, 404, "applicationNotFound", `{"applicationId":"ref_A9"}`},
-		"an update of no application": {"/akepa/update", update(customer, "iapp_1", customer, front), 404, "applicationNotFound", `{"applicationId":"iapp_1"}`},
-		"an update of no entity":      {"/akepa/update", update(customer, a.ApplicationID, "cstap_none", front), 400, "customerNotFound", `{"customerId":"cstap_none"}`},
-		"no such document":            {"/akepa/update", update(customer, a.ApplicationID, customer, front), 400, "documentNotFound", ""},
-		"a document twice":            {"/akepa/update", update(customer, a.ApplicationID, customer, front+","+front), 400, "requestValidateError", ""},
-		"after the decision":          {"/akepa/update", update(done, decided.ApplicationID, done, front), 400, "statusApplicationEntity", ""},
-		"a strange side":              {"/akepa/update", update(customer, a.ApplicationID, customer, `{"documentId":"doc_1","side":"left"}`), 400, "requestValidateError", ""},
-		"a strange property":          {"/akepa/status", `{"customerId":"a","applicationId":"b","c":1}`, 400, "requestValidateError", ""},
-		"a date of no kind":           {"/akepa/list", `{"customerId":"` + customer + `","dateCreateFrom":"soon"}`, 400, "requestValidateError", ""},
-		"a type of no kind":           {"/akepa/document/generate", `{"workflow":"PERSONAL","name":"a","extension":"png","type":"selfie"}`, 400, "requestValidateError", ""},
-		"no form":                     {"/akepa/document/upload/doc_1", `{}`, 400, "requestValidateError", ""},
-		"a large body":                {"/akepa/status", `{"customerId":"` + strings.Repeat("a", 64<<10) + `"}`, 413, "payloadTooLarge", ""},
-		"an address of no kind":       {"/akepa/other", `{}`, 404, "notFound", ""},
-		"a slash too many":            {"/akepa/status//", `{}`, 400, "requestValidateError", ""},
+		"a customer nobody knows": {"/akepa/list", `{"customerId":"unknownCustomerId"}`, 400, "customerNotFound",
+			`{"customerId":"unknownCustomerId"}`},
+		"and the status of one": {"/akepa/status", `{"customerId":"unknownCustomerId","applicationId":"iapp_1"}`, 400,
+			"customerNotFound", `{"customerId":"unknownCustomerId"}`},
+		"an application nobody knows": {"/akepa/status", `{"customerId":"` + customer + `","applicationId":"iapp_1"}`, 404,
+			"applicationNotFound", `{"applicationId":"iapp_1"}`},
+		"another customer's": {"/akepa/status", `{"customerId":"` + done + `","applicationId":"` + a.ApplicationID +
+			`"}`, 404, "applicationNotFound", `{"applicationId":"` + a.ApplicationID + `"}`},
+		"a reference nobody knows": {"/akepa/status", `{"customerId":"` + customer + `","applicationId":"ref_A9"}`, 404,
+			"applicationNotFound", `{"applicationId":"ref_A9"}`},
+		"an update of no application": {"/akepa/update", update(customer, "iapp_1", customer, front), 404,
+			"applicationNotFound", `{"applicationId":"iapp_1"}`},
+		"an update of no entity": {"/akepa/update", update(customer, a.ApplicationID, "cstap_none", front), 400,
+			"customerNotFound", `{"customerId":"cstap_none"}`},
+		"no such document": {"/akepa/update", update(customer, a.ApplicationID, customer, front), 400,
+			"documentNotFound", ""},
+		"a document twice": {"/akepa/update", update(customer, a.ApplicationID, customer, front+","+front), 400,
+			"requestValidateError", ""},
+		"after the decision": {"/akepa/update", update(done, decided.ApplicationID, done, front), 400,
+			"statusApplicationEntity", ""},
+		"a strange side": {"/akepa/update", update(customer, a.ApplicationID, customer,
+			`{"documentId":"doc_1","side":"left"}`), 400, "requestValidateError", ""},
+		"a strange property": {"/akepa/status", `{"customerId":"a","applicationId":"b","c":1}`, 400,
+			"requestValidateError", ""},
+		"a date of no kind": {"/akepa/list", `{"customerId":"` + customer + `","dateCreateFrom":"soon"}`, 400,
+			"requestValidateError", ""},
+		"a type of no kind": {"/akepa/document/generate",
+			`{"workflow":"PERSONAL","name":"a","extension":"png","type":"selfie"}`, 400, "requestValidateError", ""},
+		"no form": {"/akepa/document/upload/doc_1", `{}`, 400, "requestValidateError", ""},
+		"a large body": {"/akepa/status", `{"customerId":"` + strings.Repeat("a", 64<<10) + `"}`, 413,
+			"payloadTooLarge", ""},
+		"an address of no kind": {"/akepa/other", `{}`, 404, "notFound", ""},
+		"a slash too many":      {"/akepa/status//", `{}`, 400, "requestValidateError", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, text := b.call(test.path, test.body)
@@ -209,7 +233,8 @@ func TestRefusals(t *testing.T) {
 	status, text = b.upload("doc_1", "file", bytes.Repeat([]byte("x"), 150_000))
 	refused(t, http.StatusRequestEntityTooLarge, "payloadTooLarge", status, text)
 	for _, name := range []string{"file", "something-before-it"} {
-		body := &endless{start: []byte("--b\r\nContent-Disposition: form-data; name=\"" + name + "\"; filename=\"x.jpg\"\r\n\r\n")}
+		body := &endless{start: []byte("--b\r\nContent-Disposition: form-data; name=\"" + name +
+			"\"; filename=\"x.jpg\"\r\n\r\n")}
 		answer = b.with(http.MethodPost, "/akepa/document/upload/doc_1", io.LimitReader(body, 100_000_000),
 			map[string]string{connectfi.TokenHeader: apiToken, "Content-Type": "multipart/form-data; boundary=b"})
 		refused(t, http.StatusRequestEntityTooLarge, "payloadTooLarge", answer.Code, answer.Body.String())
@@ -250,7 +275,10 @@ func TestOurOwnLoginIsNotTheCallers(t *testing.T) {
 
 // A body that does not come is not waited for, on a new connection or one that was used.
 func TestASlowCallIsCutOff(t *testing.T) {
-	b := newBackend(t, func(c *server.Config) { c.BodyTimeout, c.UploadTimeout = 20*time.Millisecond, 20*time.Millisecond })
+	b := newBackend(t, func(c *server.Config) {
+		c.BodyTimeout, c.UploadTimeout = 20*time.Millisecond,
+			20*time.Millisecond
+	})
 	public, _, stop := serving(t, b.testServer)
 	for _, used := range []bool{false, true} {
 		for path, kind := range map[string]string{"/akepa/status": "application/json", "/auth/get-token": "application/json",

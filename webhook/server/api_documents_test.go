@@ -19,7 +19,8 @@ import (
 // document announces and uploads one through the API.
 func (b *backend) document(side string) string {
 	b.t.Helper()
-	status, text := b.call("/akepa/document/generate", `{"workflow":"PERSONAL","name":"`+side+`","extension":"png","type":"license"}`)
+	status, text := b.call("/akepa/document/generate", `{"workflow":"PERSONAL","name":"`+side+
+		`","extension":"png","type":"license"}`)
 	require.Equal(b.t, http.StatusOK, status, text)
 	id := into[connectfi.Envelope[connectfi.Document]](b.t, text).Data.ID
 	picture, err := imagecheck.Specimen("1", side)
@@ -111,7 +112,7 @@ func TestUploadsAreValidated(t *testing.T) {
 			require.Contains(t, string(s.Context), `"params":{"refused":"`+test.says+`"}`)
 		})
 	}
-	require.Zero(t, len(got), "nothing of these went on")
+	require.Empty(t, got, "nothing of these went on")
 	require.NotContains(t, b.log.String(), "Marker")
 }
 

@@ -73,14 +73,19 @@ func TestThePagesUnreplacedReferenceIsRefusedAlike(t *testing.T) {
 func TestBothSpellingsOfTheWebhook(t *testing.T) {
 	const customer = `"customerId":"cstap_6reGTr3k8vpAu8uFV7EdiN","reference":"A1"`
 	for name, test := range map[string]struct{ body, want, complaint string }{
-		"as the bodies spell it":     {body: `,"webhookUrl":"https://a.test/1"`, want: "https://a.test/1"},
-		"as the table spells it":     {body: `,"webhookURL":"https://a.test/1"`, want: "https://a.test/1"},
-		"both, the same":             {body: `,"webhookURL":"https://a.test/1","webhookUrl":"https://a.test/1"`, want: "https://a.test/1"},
-		"one of them null":           {body: `,"webhookURL":"https://a.test/1","webhookUrl":null`, want: "https://a.test/1"},
-		"both, differently":          {body: `,"webhookURL":"https://a.test/1","webhookUrl":"https://a.test/2"`, complaint: `"instancePath":"/webhookURL","schemaPath":"#/properties/webhookURL/const"`},
-		"the table's, badly":         {body: `,"webhookURL":"<"`, complaint: `"instancePath":"/webhookURL","schemaPath":"#/properties/webhookURL/pattern"`},
-		"in a third spelling":        {body: `,"webhookurl":"https://a.test/1"`, complaint: `"additionalProperty":"webhookurl"`},
-		"of another type":            {body: `,"webhookURL":7`, complaint: `"instancePath":"/webhookURL","schemaPath":"#/properties/webhookURL/type"`},
+		"as the bodies spell it": {body: `,"webhookUrl":"https://a.test/1"`, want: "https://a.test/1"},
+		"as the table spells it": {body: `,"webhookURL":"https://a.test/1"`, want: "https://a.test/1"},
+		"both, the same": {body: `,"webhookURL":"https://a.test/1","webhookUrl":"https://a.test/1"`,
+			want: "https://a.test/1"},
+		"one of them null": {body: `,"webhookURL":"https://a.test/1","webhookUrl":null`, want: "https://a.test/1"},
+		"both, differently": {body: `,"webhookURL":"https://a.test/1","webhookUrl":"https://a.test/2"`,
+			complaint: `"instancePath":"/webhookURL","schemaPath":"#/properties/webhookURL/const"`},
+		"the table's, badly": {body: `,"webhookURL":"<"`,
+			complaint: `"instancePath":"/webhookURL","schemaPath":"#/properties/webhookURL/pattern"`},
+		"in a third spelling": {body: `,"webhookurl":"https://a.test/1"`,
+			complaint: `"additionalProperty":"webhookurl"`},
+		"of another type": {body: `,"webhookURL":7`,
+			complaint: `"instancePath":"/webhookURL","schemaPath":"#/properties/webhookURL/type"`},
 		"neither, and so to nowhere": {},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -102,8 +107,10 @@ func TestBothSpellingsOfTheWebhook(t *testing.T) {
 // the line, as every other field is; what can work is taken as it came.
 func TestAWebhookThatCanNeverWorkIsRefused(t *testing.T) {
 	b := newBackend(t)
-	for _, address := range []string{"example.com/hook", "ftp://example.com/hook", "127.0.0.1:18099/x", "/hook", "//host/x", "http://", "http:///x",
-		"javascript:alert(1)", " https://a.test/x", "https://a.test/x ", "https://a.test:99999/x", "https://a.test:0/x", `https:\\a.test\x`, `https://a.test\x`} {
+	for _, address := range []string{"example.com/hook", "ftp://example.com/hook", "127.0.0.1:18099/x", "/hook",
+		"//host/x", "http://", "http:///x",
+		"javascript:alert(1)", " https://a.test/x", "https://a.test/x ", "https://a.test:99999/x", "https://a.test:0/x",
+		`https:\\a.test\x`, `https://a.test\x`} {
 		for _, spelt := range []string{"webhookUrl", "webhookURL"} {
 			body, err := json.Marshal(map[string]string{"customerId": person, "reference": "A1", spelt: address})
 			require.NoError(t, err)
@@ -114,8 +121,10 @@ func TestAWebhookThatCanNeverWorkIsRefused(t *testing.T) {
 		}
 	}
 	require.Zero(t, b.office.asked, "no case was started")
-	for i, address := range []string{"", "http://127.0.0.1:18099/hook?a=b c", "https://bücher.example/ä?q=José", "https://your_webhook_url/x", "https://u:p@a.test/%zz"} {
-		body, err := json.Marshal(map[string]string{"customerId": person, "reference": fmt.Sprint("B", i), "webhookUrl": address})
+	for i, address := range []string{"", "http://127.0.0.1:18099/hook?a=b c", "https://bücher.example/ä?q=José",
+		"https://your_webhook_url/x", "https://u:p@a.test/%zz"} {
+		body, err := json.Marshal(map[string]string{"customerId": person, "reference": fmt.Sprint("B", i),
+			"webhookUrl": address})
 		require.NoError(t, err)
 		status, text := b.call("/akepa/identification", string(body))
 		require.Equal(t, http.StatusOK, status, text)
@@ -183,11 +192,13 @@ func TestTheSameRequestAfterTheDecision(t *testing.T) {
 	customer := b.customer("review")
 	first := b.identified("A1", customer)
 	require.Equal(t, connectfi.StatusWaitingReview, first.Status)
-	b.script(http.MethodPost, "/sandbox/applications/"+first.ApplicationID+"/status", map[string]string{"status": "data_request"}, nil)
+	b.script(http.MethodPost, "/sandbox/applications/"+first.ApplicationID+"/status",
+		map[string]string{"status": "data_request"}, nil)
 	_, err := b.office.Refresh(t.Context(), "A1")
 	require.NoError(t, err)
 	require.Equal(t, connectfi.StatusDataRequest, b.identified("A1", customer).Status, "not the first status for ever")
-	b.script(http.MethodPost, "/sandbox/applications/"+first.ApplicationID+"/status", map[string]string{"status": "completed", "outcome": "approved"}, nil)
+	b.script(http.MethodPost, "/sandbox/applications/"+first.ApplicationID+"/status",
+		map[string]string{"status": "completed", "outcome": "approved"}, nil)
 	_, err = b.office.Refresh(t.Context(), "A1")
 	require.NoError(t, err)
 	again := b.identified("A1", customer)
@@ -231,13 +242,17 @@ func TestACaseThatNobodyHasTakenUp(t *testing.T) {
 	customer := b.customer("approve")
 	b.office.late = cases.ErrNoAnswer
 	a := b.identified("A1", customer)
-	require.Equal(t, connectfi.Application{ApplicationID: "ref_A1", CustomerID: customer, Reference: "A1", Status: connectfi.StatusRunning,
-		EntityApplications: []connectfi.EntityApplication{{EntityID: customer, IsCustomer: true, Status: connectfi.StatusRunning}}}, a)
-	require.Empty(t, connectfi.StatusRequest{CustomerID: customer, ApplicationID: "ref_" + strings.Repeat("A", 32)}.Validate())
+	require.Equal(t, connectfi.Application{ApplicationID: "ref_A1", CustomerID: customer, Reference: "A1",
+		Status: connectfi.StatusRunning,
+		EntityApplications: []connectfi.EntityApplication{{EntityID: customer, IsCustomer: true,
+			Status: connectfi.StatusRunning}}}, a)
+	require.Empty(t, connectfi.StatusRequest{CustomerID: customer, ApplicationID: "ref_" +
+		strings.Repeat("A", 32)}.Validate())
 	asked := `{"customerId":"` + customer + `","applicationId":"ref_A1"}`
 	_, text := b.call("/akepa/status", asked)
 	require.Equal(t, a, into[connectfi.Envelope[connectfi.Application]](t, text).Data)
-	status, text := b.call("/akepa/update", `{"customerId":"`+customer+`","applicationId":"ref_A1","entityId":"`+customer+`","documents":[{"documentId":"doc_1","side":"front"}]}`)
+	status, text := b.call("/akepa/update", `{"customerId":"`+customer+`","applicationId":"ref_A1","entityId":"`+customer+
+		`","documents":[{"documentId":"doc_1","side":"front"}]}`)
 	refused(t, http.StatusServiceUnavailable, connectfi.CodeExtAkepa, status, text)
 
 	b.office.late = nil
@@ -253,7 +268,8 @@ func TestTemporalIsAway(t *testing.T) {
 	b := newBackend(t)
 	const body = `{"customerId":"` + person + `","reference":"A1"}`
 	for _, b.office.broken = range []error{cases.ErrUnavailable, cases.ErrNoAnswer} {
-		answer := b.with(http.MethodPost, "/akepa/identification", strings.NewReader(body), map[string]string{connectfi.TokenHeader: apiToken})
+		answer := b.with(http.MethodPost, "/akepa/identification", strings.NewReader(body),
+			map[string]string{connectfi.TokenHeader: apiToken})
 		refused(t, http.StatusServiceUnavailable, connectfi.CodeExtAkepa, answer.Code, answer.Body.String())
 		require.Equal(t, "5", answer.Header().Get("Retry-After"))
 	}

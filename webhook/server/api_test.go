@@ -202,9 +202,11 @@ func (o *office) work(ctx context.Context, k *kyc.Case, holds func() bool) (v ky
 			a, err = o.connectfi.Identify(ctx, connectfi.IdentificationRequest{CustomerID: k.CustomerID, Reference: k.Reference})
 		case kyc.ActionSubmit:
 			step, id = kyc.StepDocuments, need.Submission.ID
-			update := connectfi.UpdateRequest{ApplicationID: k.ApplicationID, CustomerID: k.CustomerID, EntityID: need.Submission.Entity}
+			update := connectfi.UpdateRequest{ApplicationID: k.ApplicationID, CustomerID: k.CustomerID,
+				EntityID: need.Submission.Entity}
 			for _, image := range need.Submission.Images {
-				update.Documents = append(update.Documents, connectfi.DocumentLink{DocumentID: image.Document, Side: string(image.Side)})
+				update.Documents = append(update.Documents, connectfi.DocumentLink{DocumentID: image.Document,
+					Side: string(image.Side)})
 			}
 			a, err = o.connectfi.Update(ctx, update)
 		case kyc.ActionReadStatus:
@@ -217,7 +219,8 @@ func (o *office) work(ctx context.Context, k *kyc.Case, holds func() bool) (v ky
 			k.Apply(kyc.RequestRejected{At: time.Now(), Step: step, Code: refused.Code, Covers: need.UpToHint, Submission: id})
 			continue
 		}
-		r := kyc.Snapshot{ApplicationID: a.ApplicationID, AggregatorID: a.AggregatorID, Status: kyc.Status(a.Status), Outcome: kyc.Outcome(a.Outcome)}
+		r := kyc.Snapshot{ApplicationID: a.ApplicationID, AggregatorID: a.AggregatorID, Status: kyc.Status(a.Status),
+			Outcome: kyc.Outcome(a.Outcome)}
 		for _, e := range a.EntityApplications {
 			r.Entities = append(r.Entities, kyc.EntitySnapshot{ID: e.EntityID, IsCustomer: e.IsCustomer,
 				Status: kyc.Status(e.Status), Outcome: kyc.Outcome(e.Outcome)})
@@ -252,7 +255,8 @@ func newBackend(t testing.TB, change ...func(*server.Config)) *backend {
 	})
 	client, err := connectfi.New(connectfi.Config{BaseURL: ts.URL, Login: "l", Password: "p", Timeout: 3 * time.Second})
 	require.NoError(t, err)
-	credentials, err := gateway.ParseCredentials("another-token-that-does-not-end,"+apiToken, "other:secret\n"+apiLogin+":"+apiPassword)
+	credentials, err := gateway.ParseCredentials("another-token-that-does-not-end,"+apiToken, "other:secret\n"+apiLogin+
+		":"+apiPassword)
 	require.NoError(t, err)
 	o := &office{connectfi: client, cases: map[string]*kyc.Case{}, told: map[string]kyc.View{}}
 	e := newServer(t, &desk{}, append([]func(*server.Config){func(c *server.Config) {
@@ -296,7 +300,8 @@ func (b *backend) customer(scenario string) string {
 	var made struct {
 		CustomerIDs []string `json:"customerIds"`
 	}
-	b.script(http.MethodPost, "/sandbox/customers", map[string]any{"type": "individual", "scenario": scenario, "count": 1}, &made)
+	b.script(http.MethodPost, "/sandbox/customers", map[string]any{"type": "individual", "scenario": scenario, "count": 1},
+		&made)
 	return made.CustomerIDs[0]
 }
 

@@ -123,7 +123,8 @@ func waiting(customer string) *room {
 	if customer == person {
 		r.reads("pending_step_up", "", kyc.EntitySnapshot{ID: person, IsCustomer: true, Status: "pending_step_up"})
 	} else {
-		r.reads("pending_step_up", "", kyc.EntitySnapshot{ID: business, IsCustomer: true, Status: "completed", Outcome: "approved"},
+		r.reads("pending_step_up", "", kyc.EntitySnapshot{ID: business, IsCustomer: true, Status: "completed",
+			Outcome: "approved"},
 			kyc.EntitySnapshot{ID: agent, Status: "pending_step_up"}, kyc.EntitySnapshot{ID: other, Status: "pending_step_up"})
 	}
 	return r
@@ -139,7 +140,8 @@ func visit(t testing.TB, r *room, change ...func(*server.Config)) *visitor {
 }
 
 func (v *visitor) link(entity string, lasts time.Duration) string {
-	address := v.keys.Address("", linktoken.Ticket{Subject: "A1", Part: entity, Epoch: v.room.kycCase.LinkEpoch, Expires: time.Now().Add(lasts)})
+	address := v.keys.Address("", linktoken.Ticket{Subject: "A1", Part: entity, Epoch: v.room.kycCase.LinkEpoch,
+		Expires: time.Now().Add(lasts)})
 	return address
 }
 
@@ -264,7 +266,8 @@ func TestAFloodOfLooksIsSlowedDown(t *testing.T) {
 
 func TestLinksThatAreGoodForNothing(t *testing.T) {
 	decided := waiting(person)
-	decided.reads("completed", "Denied", kyc.EntitySnapshot{ID: person, IsCustomer: true, Status: "completed", Outcome: "denied"})
+	decided.reads("completed", "Denied", kyc.EntitySnapshot{ID: person, IsCustomer: true, Status: "completed",
+		Outcome: "denied"})
 	withdrawn := waiting(person)
 	withdrawn.apply(kyc.WithdrawRequested{At: time.Now()})
 	expired := waiting(person)
@@ -280,15 +283,20 @@ func TestLinksThatAreGoodForNothing(t *testing.T) {
 		"withdrawn":    {room: withdrawn, status: http.StatusGone, says: "stopped"},
 		"expired case": {room: expired, status: http.StatusGone, says: "time"},
 		"expired":      {room: waiting(person), lasts: -time.Hour, status: http.StatusGone, says: "link"},
-		"tampered":     {room: waiting(person), change: func(_ *visitor, link string) string { return link[:len(link)-2] + "AA" }, status: http.StatusNotFound, says: "link"},
-		"forgotten":    {room: &room{}, status: http.StatusNotFound, says: "link"},
+		"tampered": {room: waiting(person), change: func(_ *visitor, link string) string {
+			return link[:len(link)-2] +
+				"AA"
+		}, status: http.StatusNotFound, says: "link"},
+		"forgotten": {room: &room{}, status: http.StatusNotFound, says: "link"},
 		"revoked": {room: waiting(person), change: func(v *visitor, link string) string {
 			v.room.apply(kyc.LinksRevoked{At: time.Now()})
 			return link
 		}, status: http.StatusGone, says: "link"},
-		"ended in Temporal": {room: &room{broken: &cases.EndedError{State: cases.RunTerminated}}, status: http.StatusGone, says: "called off"},
-		"paused":            {room: &room{broken: &cases.PausedError{By: "olga"}}, status: http.StatusServiceUnavailable, says: "again"},
-		"Temporal away":     {room: &room{broken: cases.ErrUnavailable}, status: http.StatusServiceUnavailable, says: "again"},
+		"ended in Temporal": {room: &room{broken: &cases.EndedError{State: cases.RunTerminated}}, status: http.StatusGone,
+			says: "called off"},
+		"paused": {room: &room{broken: &cases.PausedError{By: "olga"}}, status: http.StatusServiceUnavailable,
+			says: "again"},
+		"Temporal away": {room: &room{broken: cases.ErrUnavailable}, status: http.StatusServiceUnavailable, says: "again"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := visit(t, test.room)
@@ -327,7 +335,8 @@ func TestASessionEnds(t *testing.T) {
 
 	delete(v.cookies, name)
 	v.enter(v.link("", time.Hour))
-	require.Equal(t, http.StatusForbidden, v.send(append(form, side(t, "1", "front"))...).Code, "a form of another session")
+	require.Equal(t, http.StatusForbidden, v.send(append(form, side(t, "1", "front"))...).Code,
+		"a form of another session")
 	require.Zero(t, v.stored())
 
 	v.room.apply(kyc.LinksRevoked{At: time.Now()})
@@ -365,7 +374,8 @@ func TestNewsOnlyWhenThereAreSome(t *testing.T) {
 	v.room.reads("waiting_review", "", kyc.EntitySnapshot{ID: person, IsCustomer: true, Status: "waiting_review"})
 	answer := v.get("/verify/state?rev=" + rev)
 	require.Equal(t, http.StatusOK, answer.Code)
-	v.room.reads("completed", "Denied", kyc.EntitySnapshot{ID: person, IsCustomer: true, Status: "completed", Outcome: "denied"})
+	v.room.reads("completed", "Denied", kyc.EntitySnapshot{ID: person, IsCustomer: true, Status: "completed",
+		Outcome: "denied"})
 	answer = v.get("/verify/state?rev=" + rev)
 	require.NotContains(t, strings.ToLower(answer.Body.String()), "denied", "how it was decided is not ours to tell")
 }

@@ -29,7 +29,8 @@ func (e testServer) slowly(t *testing.T) (finish func() int) {
 	begun, status := make(chan struct{}), make(chan int, 1)
 	go func() {
 		answer := httptest.NewRecorder()
-		e.Public().ServeHTTP(answer, httptest.NewRequest(http.MethodPost, e.path(reference), io.MultiReader(&telltale{begun: begun}, body)))
+		e.Public().ServeHTTP(answer, httptest.NewRequest(http.MethodPost, e.path(reference),
+			io.MultiReader(&telltale{begun: begun}, body)))
 		status <- answer.Code
 	}()
 	<-begun
@@ -67,7 +68,8 @@ func TestBeyondThePlacesNoBodyIsRead(t *testing.T) {
 // of a body.
 func TestBodiesAndSignalsAreCountedApart(t *testing.T) {
 	begun, release := make(chan struct{}), make(chan struct{})
-	d := &desk{cases: map[string]error{reference: nil}, wait: func(context.Context) error { begun <- struct{}{}; <-release; return nil }}
+	d := &desk{cases: map[string]error{reference: nil},
+		wait: func(context.Context) error { begun <- struct{}{}; <-release; return nil }}
 	e := newServer(t, d, func(c *server.Config) { c.MaxCallbacks, c.MaxSignals, c.BodyTimeout = 2, 1, time.Minute })
 	slow := e.slowly(t)
 	status := make(chan int)
@@ -96,9 +98,10 @@ func TestAPlaceIsGivenBack(t *testing.T) {
 		status int
 		breaks bool // Temporal's client does
 	}{
-		"accepted":              {body: strings.NewReader(printed), length: -1, status: 202},
-		"not understood":        {body: strings.NewReader("<html>"), length: -1, status: 202},
-		"broken off":            {body: io.MultiReader(strings.NewReader("{"), faulty{io.ErrUnexpectedEOF}), length: -1, status: 202},
+		"accepted":       {body: strings.NewReader(printed), length: -1, status: 202},
+		"not understood": {body: strings.NewReader("<html>"), length: -1, status: 202},
+		"broken off": {body: io.MultiReader(strings.NewReader("{"), faulty{io.ErrUnexpectedEOF}), length: -1,
+			status: 202},
 		"too large, as it says": {body: strings.NewReader("x"), length: 1 << 20, status: 413},
 		"too large":             {body: &flood{}, length: -1, status: 413},
 		"a reader that breaks":  {body: brittle{}, length: -1, status: 500},

@@ -36,37 +36,52 @@ func TestEveryAnswer(t *testing.T) {
 		hint      *workflows.Callback
 	}{
 		"accepted": {body: printed, status: 202, result: "accepted",
-			hint: &workflows.Callback{RequestID: "2e4d99a0cc3311eebb061f991c0df212", ApplicationID: "iapp_6HdIlzPVvBdPRMOLVb7BGW"}},
+			hint: &workflows.Callback{RequestID: "2e4d99a0cc3311eebb061f991c0df212",
+				ApplicationID: "iapp_6HdIlzPVvBdPRMOLVb7BGW"}},
 		"as large as it may be": {body: exact, status: 202, result: "accepted",
-			hint: &workflows.Callback{RequestID: "2e4d99a0cc3311eebb061f991c0df212", ApplicationID: "iapp_6HdIlzPVvBdPRMOLVb7BGW"}},
-		"a status nobody listed": {body: `{"code":"0","data":{"reference":"extRefAk124","status":"sleeping"},"requestId":"r1","new":[]}`,
+			hint: &workflows.Callback{RequestID: "2e4d99a0cc3311eebb061f991c0df212",
+				ApplicationID: "iapp_6HdIlzPVvBdPRMOLVb7BGW"}},
+		"a status nobody listed": {body: `{"code":"0","data":{"reference":"extRefAk124","status":"sleeping"},` +
+			`"requestId":"r1","new":[]}`,
 			status: 202, result: "accepted", hint: &workflows.Callback{RequestID: "r1"}},
-		"ids of another form do not pass": {body: `{"code":"0","data":{"reference":"extRefAk124","applicationId":"<b>Erika Mustermann</b>"},` +
+		"ids of another form do not pass": {body: `{"code":"0","data":{"reference":"extRefAk124","applicationId":"<b>Erika ` +
+			`Mustermann</b>"},` +
 			`"requestId":"` + strings.Repeat("x", 65) + `"}`, status: 202, result: "accepted", hint: &workflows.Callback{}},
-		"an id with a line end": {body: `{"code":"0","data":{"reference":"extRefAk124","applicationId":"iapp_1\n"},"requestId":"r 1"}`,
+		"an id with a line end": {body: `{"code":"0","data":{"reference":"extRefAk124","applicationId":"iapp_1\n"},` +
+			`"requestId":"r 1"}`,
 			status: 202, result: "accepted", hint: &workflows.Callback{}},
-		"another's body is still a hint": {body: strings.ReplaceAll(printed, "extRefAk124", "extRefOther"), status: 202, result: "foreign",
-			hint: &workflows.Callback{RequestID: "2e4d99a0cc3311eebb061f991c0df212", ApplicationID: "iapp_6HdIlzPVvBdPRMOLVb7BGW"}},
+		"another's body is still a hint": {body: strings.ReplaceAll(printed, "extRefAk124", "extRefOther"), status: 202,
+			result: "foreign",
+			hint: &workflows.Callback{RequestID: "2e4d99a0cc3311eebb061f991c0df212",
+				ApplicationID: "iapp_6HdIlzPVvBdPRMOLVb7BGW"}},
 		"no reference in the body is not another's": {body: `{"code":"0","data":{"applicationId":"iapp_1"},"requestId":"r1"}`,
 			status: 202, result: "accepted", hint: &workflows.Callback{RequestID: "r1", ApplicationID: "iapp_1"}},
-		"closed":           {reference: "closed", body: printed, status: 200, result: "closed"},
-		"empty":            {body: "", status: 202, result: "not_understood", hint: &workflows.Callback{}},
-		"not JSON":         {body: "<html>", status: 202, result: "not_understood", hint: &workflows.Callback{}},
-		"gzip":             {body: "\x1f\x8b\x08\x00\x00\x00", status: 202, result: "not_understood", hint: &workflows.Callback{}},
+		"closed":   {reference: "closed", body: printed, status: 200, result: "closed"},
+		"empty":    {body: "", status: 202, result: "not_understood", hint: &workflows.Callback{}},
+		"not JSON": {body: "<html>", status: 202, result: "not_understood", hint: &workflows.Callback{}},
+		"gzip": {body: "\x1f\x8b\x08\x00\x00\x00", status: 202, result: "not_understood",
+			hint: &workflows.Callback{}},
 		"not the envelope": {body: `{"hello":"world"}`, status: 202, result: "not_understood", hint: &workflows.Callback{}},
 		"a list":           {body: `[` + printed + `]`, status: 202, result: "not_understood", hint: &workflows.Callback{}},
 		"two documents":    {body: printed + printed, status: 202, result: "not_understood", hint: &workflows.Callback{}},
 		"null":             {body: "null", status: 202, result: "not_understood", hint: &workflows.Callback{}},
-		"an error envelope": {body: `{"code":"extAkepa","requestId":"r1","message":"Erika Mustermann"}`, status: 202, result: "not_understood",
-			hint: &workflows.Callback{RequestID: "r1"}},
-		"a field of another type": {body: strings.Replace(printed, `"isCustomer":true`, `"isCustomer":"yes"`, 1), status: 202, result: "not_understood",
-			hint: &workflows.Callback{RequestID: "2e4d99a0cc3311eebb061f991c0df212", ApplicationID: "iapp_6HdIlzPVvBdPRMOLVb7BGW"}},
-		"an id of another type": {body: `{"code":"0","data":{"applicationId":7,"reference":"extRefAk124"},"requestId":{"a":1}}`, status: 202,
+		"an error envelope": {body: `{"code":"extAkepa","requestId":"r1","message":"Erika Mustermann"}`, status: 202,
+			result: "not_understood",
+			hint:   &workflows.Callback{RequestID: "r1"}},
+		"a field of another type": {body: strings.Replace(printed, `"isCustomer":true`, `"isCustomer":"yes"`, 1), status: 202,
+			result: "not_understood",
+			hint: &workflows.Callback{RequestID: "2e4d99a0cc3311eebb061f991c0df212",
+				ApplicationID: "iapp_6HdIlzPVvBdPRMOLVb7BGW"}},
+		"an id of another type": {body: `{"code":"0","data":{"applicationId":7,"reference":"extRefAk124"},` +
+			`"requestId":{"a":1}}`, status: 202,
 			result: "not_understood", hint: &workflows.Callback{}},
 		"a mark in front of UTF-8": {body: "\xef\xbb\xbf" + printed, status: 202, result: "accepted",
-			hint: &workflows.Callback{RequestID: "2e4d99a0cc3311eebb061f991c0df212", ApplicationID: "iapp_6HdIlzPVvBdPRMOLVb7BGW"}},
-		"a mark, as it was reported": {body: strings.Replace(string(marked), `"L1"`, `"extRefAk124"`, 1), status: 202, result: "accepted",
-			hint: &workflows.Callback{RequestID: "7e999a9cbf12c1d0cc97ba46bf3ce7a2", ApplicationID: "iapp_4g8YDtWeSRMZCsr3igl9Oa"}},
+			hint: &workflows.Callback{RequestID: "2e4d99a0cc3311eebb061f991c0df212",
+				ApplicationID: "iapp_6HdIlzPVvBdPRMOLVb7BGW"}},
+		"a mark, as it was reported": {body: strings.Replace(string(marked), `"L1"`, `"extRefAk124"`, 1), status: 202,
+			result: "accepted",
+			hint: &workflows.Callback{RequestID: "7e999a9cbf12c1d0cc97ba46bf3ce7a2",
+				ApplicationID: "iapp_4g8YDtWeSRMZCsr3igl9Oa"}},
 		"not JSON, and closed":  {reference: "closed", body: "<html>", status: 200, result: "closed"},
 		"unknown reference":     {reference: "nobody", body: printed, status: 404, result: "unknown"},
 		"wrong token":           {token: "v1-AAAA", body: printed, status: 404, result: "unknown"},
@@ -213,7 +228,8 @@ func TestTemporalIsNotWaitedForLong(t *testing.T) {
 
 func TestTooManyAtOnceAreToldToComeBack(t *testing.T) {
 	begun, release := make(chan struct{}), make(chan struct{})
-	d := &desk{cases: map[string]error{reference: nil}, wait: func(context.Context) error { begun <- struct{}{}; <-release; return nil }}
+	d := &desk{cases: map[string]error{reference: nil},
+		wait: func(context.Context) error { begun <- struct{}{}; <-release; return nil }}
 	e := newServer(t, d, func(c *server.Config) { c.MaxSignals = 2 })
 	first := make(chan int)
 	for range 2 {
@@ -233,7 +249,8 @@ func TestTooManyAtOnceAreToldToComeBack(t *testing.T) {
 // ConnectFi sends a callback once: if it hangs up early, the callback stays.
 func TestACallerWhoHangsUpIsServed(t *testing.T) {
 	ctx, hangUp := context.WithCancel(context.Background())
-	d := &desk{cases: map[string]error{reference: nil}, wait: func(ctx context.Context) error { hangUp(); return ctx.Err() }}
+	d := &desk{cases: map[string]error{reference: nil},
+		wait: func(ctx context.Context) error { hangUp(); return ctx.Err() }}
 	e := newServer(t, d)
 	request := httptest.NewRequest(http.MethodPost, e.path(reference), strings.NewReader(printed)).WithContext(ctx)
 	e.Public().ServeHTTP(httptest.NewRecorder(), request)
@@ -264,7 +281,8 @@ func TestTheLogNamesRoutesNotPaths(t *testing.T) {
 }
 
 func FuzzCallback(f *testing.F) {
-	for _, body := range []string{printed, "", "{}", "null", `{"code":0}`, `{"code":"0","data":null}`, `{"code":"0","data":{"reference":1}}`, "\x00\xff"} {
+	for _, body := range []string{printed, "", "{}", "null", `{"code":0}`, `{"code":"0","data":null}`,
+		`{"code":"0","data":{"reference":1}}`, "\x00\xff"} {
 		f.Add(reference, "v1-x", []byte(body))
 	}
 	d := &desk{cases: map[string]error{reference: nil}}

@@ -48,7 +48,8 @@ func sent(t *testing.T) validator.Validator {
 func lives(start time.Time) map[string]kyc.Case {
 	at := func(days int) time.Time { return start.Add(time.Duration(days) * 24 * time.Hour) }
 	reads := func(day int, status kyc.Status, outcome kyc.Outcome) kyc.Event {
-		return kyc.StatusReceived{At: at(day), Reading: kyc.Snapshot{ApplicationID: "iapp_1", AggregatorID: "CLIENTID", Status: status, Outcome: outcome,
+		return kyc.StatusReceived{At: at(day), Reading: kyc.Snapshot{ApplicationID: "iapp_1", AggregatorID: "CLIENTID",
+			Status: status, Outcome: outcome,
 			Entities: []kyc.EntitySnapshot{{ID: person, IsCustomer: true, Status: status, Outcome: outcome}}}}
 	}
 	live := func(customer string, events ...kyc.Event) kyc.Case {
@@ -59,11 +60,13 @@ func lives(start time.Time) map[string]kyc.Case {
 		return k
 	}
 	return map[string]kyc.Case{
-		"reminded and expired":         live(person, reads(0, "pending_step_up", ""), reads(3, "pending_step_up", ""), reads(31, "pending_step_up", "")),
-		"reviewed and approved":        live(business, reads(0, "waiting_review", ""), reads(1, "completed", "approved")),
-		"data and denied":              live(person, reads(0, "data_request", ""), reads(1, "completed", "Denied")),
-		"a status nobody knows":        live(person, reads(0, "strange", "")),
-		"refused before it was anyone": live(person, kyc.RequestRejected{At: start, Step: kyc.StepIdentification, Code: "customerNotFound"}, kyc.WithdrawRequested{At: at(1)}),
+		"reminded and expired": live(person, reads(0, "pending_step_up", ""), reads(3, "pending_step_up", ""),
+			reads(31, "pending_step_up", "")),
+		"reviewed and approved": live(business, reads(0, "waiting_review", ""), reads(1, "completed", "approved")),
+		"data and denied":       live(person, reads(0, "data_request", ""), reads(1, "completed", "Denied")),
+		"a status nobody knows": live(person, reads(0, "strange", "")),
+		"refused before it was anyone": live(person, kyc.RequestRejected{At: start, Step: kyc.StepIdentification,
+			Code: "customerNotFound"}, kyc.WithdrawRequested{At: at(1)}),
 	}
 }
 
@@ -73,7 +76,8 @@ func TestEverythingSentIsDescribed(t *testing.T) {
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, problems := described.ValidateHttpRequestSync(r)
 		for _, p := range problems {
-			assert.Fail(t, "sent, but not as described", "%s: %s: %s %v", r.URL.Path, p.Message, p.Reason, p.SchemaValidationErrors)
+			assert.Fail(t, "sent, but not as described", "%s: %s: %s %v", r.URL.Path, p.Message, p.Reason,
+				p.SchemaValidationErrors)
 		}
 	}))
 	t.Cleanup(receiver.Close)
@@ -94,8 +98,9 @@ func TestEverythingSentIsDescribed(t *testing.T) {
 				if to == activities.ReceiverCaller && !n.FromProvider() {
 					continue // no change of ConnectFi's: the workflow does not send it
 				}
-				_, err := worker.ExecuteActivity(do.Notify, activities.NotifyRequest{Reference: k.Reference, CustomerID: k.CustomerID,
-					Receiver: to, WebhookURL: receiver.URL + "/changed", Notice: n, Sequence: n.At.UnixMilli()})
+				_, err := worker.ExecuteActivity(do.Notify, activities.NotifyRequest{Reference: k.Reference,
+					CustomerID: k.CustomerID,
+					Receiver:   to, WebhookURL: receiver.URL + "/changed", Notice: n, Sequence: n.At.UnixMilli()})
 				require.NoError(t, err, name)
 				heard[to] = append(heard[to], n.Type)
 			}
@@ -108,8 +113,10 @@ func TestEverythingSentIsDescribed(t *testing.T) {
 	for _, value := range kind.Schema().Enum {
 		promised = append(promised, kyc.NoticeType(value.Value))
 	}
-	require.ElementsMatch(t, promised, once(heard[activities.ReceiverGlobal]), "every kind is tried, and no other is described")
-	require.ElementsMatch(t, []kyc.NoticeType{kyc.NoticeDocuments, kyc.NoticeReview, kyc.NoticeData, kyc.NoticeHeld, kyc.NoticeApproved,
+	require.ElementsMatch(t, promised, once(heard[activities.ReceiverGlobal]),
+		"every kind is tried, and no other is described")
+	require.ElementsMatch(t, []kyc.NoticeType{kyc.NoticeDocuments, kyc.NoticeReview, kyc.NoticeData, kyc.NoticeHeld,
+		kyc.NoticeApproved,
 		kyc.NoticeDenied}, once(heard[activities.ReceiverCaller]))
 }
 

@@ -103,7 +103,8 @@ func conforms(t testing.TB, request *http.Request, answer *httptest.ResponseReco
 				return // a link with a slash in it, by a mail program
 			}
 			if p.IsPathMissingError() || p.IsOperationMissingError() {
-				assert.Contains(t, []int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusTooManyRequests}, answer.Code, request.URL.Path)
+				assert.Contains(t, []int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusTooManyRequests}, answer.Code,
+					request.URL.Path)
 				continue
 			}
 			assert.Fail(t, "not as described", "%s %s → %d: %s: %s %v\n%s", request.Method, request.URL.Path, answer.Code,
@@ -127,7 +128,8 @@ func conforms(t testing.TB, request *http.Request, answer *httptest.ResponseReco
 	}
 	if valid, problems := v.ValidateHttpRequestSync(request); !valid {
 		for _, p := range problems {
-			assert.Fail(t, "accepted, but described otherwise", "%s %s → %d: %s: %s %v", request.Method, request.URL.Path, answer.Code,
+			assert.Fail(t, "accepted, but described otherwise", "%s %s → %d: %s: %s %v", request.Method, request.URL.Path,
+				answer.Code,
 				p.Message, p.Reason, p.SchemaValidationErrors)
 		}
 	}

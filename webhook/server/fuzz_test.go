@@ -63,12 +63,14 @@ func parts(fields ...string) []byte {
 // body stands for the form's own token.
 func FuzzForm(f *testing.F) {
 	front, back := stamp(f, 0), stamp(f, 255)
-	whole := []string{"csrf=CSRF", "entity=" + person, "type=license", "consent=yes", "anyway=yes", "front=" + front, "back=" + back}
+	whole := []string{"csrf=CSRF", "entity=" + person, "type=license", "consent=yes", "anyway=yes", "front=" + front,
+		"back=" + back}
 	f.Add("multipart/form-data; boundary=b", parts(whole...))
 	f.Add("multipart/form-data; boundary=b", parts(whole[:6]...))
 	f.Add("multipart/form-data; boundary=b", parts(whole[1:]...))
 	f.Add("multipart/form-data; boundary=b", parts("csrf=CSRF", "entity="+person, "type=passport", "front="+front))
-	f.Add("multipart/form-data; boundary=b", parts("csrf=CSRF", "entity="+other, "type=", "consent=yes", "draft=AQAAAA", "back="+back[:40]))
+	f.Add("multipart/form-data; boundary=b", parts("csrf=CSRF", "entity="+other, "type=", "consent=yes", "draft=AQAAAA",
+		"back="+back[:40]))
 	f.Add("multipart/form-data; boundary=b", parts("csrf=CSRF")[:40])
 	f.Add("multipart/form-data", []byte("--b"))
 	f.Add("application/x-www-form-urlencoded", []byte("csrf=CSRF&entity="+person))
@@ -108,7 +110,8 @@ func FuzzForm(f *testing.F) {
 }
 
 // apiRoutes are what a program may send a body to.
-var apiRoutes = []string{"POST /akepa/identification", "POST /akepa/status", "POST /akepa/list", "POST /akepa/document/generate",
+var apiRoutes = []string{"POST /akepa/identification", "POST /akepa/status", "POST /akepa/list",
+	"POST /akepa/document/generate",
 	"POST /akepa/update", "POST /auth/get-token", "POST /akepa/document/upload/:documentId"}
 
 // FuzzAPI: whatever a program sends, ConnectFi's envelope is the answer, as
@@ -122,9 +125,11 @@ func FuzzAPI(f *testing.F) {
 	}
 	for route, body := range []string{
 		`{"customerId":"c","reference":"r","webhookURL":"https://a.example","webhookUrl":null,"syncMode":true}`,
-		`{"customerId":"` + person + `","applicationId":"ref_A1"}`, `{"customerId":"` + person + `","numberOfRecords":2,"skipRecords":0}`,
+		`{"customerId":"` + person + `","applicationId":"ref_A1"}`, `{"customerId":"` + person +
+			`","numberOfRecords":2,"skipRecords":0}`,
 		`{"workflow":"PERSONAL","name":"n","extension":"png","type":"license","note":""}`,
-		`{"applicationId":"ref_A1","customerId":"` + person + `","entityId":"` + person + `","documents":[{"documentId":"doc_1","side":"front"}]}`,
+		`{"applicationId":"ref_A1","customerId":"` + person + `","entityId":"` + person +
+			`","documents":[{"documentId":"doc_1","side":"front"}]}`,
 		`{"user":{"login":"` + apiLogin + `","password":"` + apiPassword + `"}}`, string(parts("file=" + stamp(f, 0))),
 	} {
 		f.Add(byte(route), []byte(body))
@@ -151,7 +156,8 @@ func FuzzAPI(f *testing.F) {
 			first := into[connectfi.Envelope[connectfi.Application]](t, answer.Body.String())
 			second := into[connectfi.Envelope[connectfi.Application]](t, send().Body.String())
 			require.Equal(t, first.Data, second.Data)
-			asked, problems := connectfi.Decode[connectfi.IdentificationRequest](bytes.ReplaceAll(body, []byte("webhookURL"), []byte("webhookUrl")))
+			asked, problems := connectfi.Decode[connectfi.IdentificationRequest](bytes.ReplaceAll(body, []byte("webhookURL"),
+				[]byte("webhookUrl")))
 			require.Empty(t, problems)
 			require.Equal(t, []string{asked.Reference, asked.CustomerID}, []string{first.Data.Reference, first.Data.CustomerID})
 			require.Equal(t, 1, b.ledger(first.Data.Reference).Applications)

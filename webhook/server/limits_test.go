@@ -128,7 +128,8 @@ func everything(t *testing.T, change ...func(*server.Config)) *backend {
 func (b *backend) asked(route string, body io.Reader) *http.Request {
 	method, pattern, _ := strings.Cut(route, " ")
 	ticket := linktoken.Ticket{Subject: "A1", Nonce: "S1", Expires: time.Now().Add(time.Hour)}
-	path := strings.NewReplacer(":reference", reference, ":session", ticket.Nonce, ":token", b.keys.Mint(linktoken.Callback, reference),
+	path := strings.NewReplacer(":reference", reference, ":session", ticket.Nonce, ":token",
+		b.keys.Mint(linktoken.Callback, reference),
 		":ticket", b.keys.Issue(linktoken.Link, ticket), ":name", "none.js", ":documentId", "doc_1").Replace(pattern)
 	request := httptest.NewRequest(method, path, body)
 	request.Header.Set("Content-Type", "application/json")
@@ -217,7 +218,8 @@ func over(t *testing.T, c net.Conn, rest io.Reader) {
 
 // eachRoute begins something on every route of both listeners, real ones, and
 // then looks at what came of it: so all of them are waited for at once.
-func eachRoute(t *testing.T, begin func(b *backend, addr, route string) net.Conn, check func(t *testing.T, c net.Conn, bound bound),
+func eachRoute(t *testing.T, begin func(b *backend, addr, route string) net.Conn, check func(t *testing.T, c net.Conn,
+	bound bound),
 	change ...func(*server.Config)) {
 	b := everything(t, change...)
 	public, admin, stop := serving(t, b.testServer)

@@ -17,7 +17,8 @@ func TestALinkIsReadAsMailProgramsLeaveIt(t *testing.T) {
 	begin := strings.LastIndex(link, "/") + 1
 	escaped := func(text string) string { return url.PathEscape(text) }
 	broken := func(text string) string { return link[:begin+9] + escaped(text) + link[begin+9:] }
-	for _, behind := range []string{".", ",", ";", ":", "!", ")", "]", "}", ">", "»", "\"", "'", "”", "*", "…", " ", "\u00a0", "\u200b", "\ufeff", "\t", "\r\n",
+	for _, behind := range []string{".", ",", ";", ":", "!", ")", "]", "}", ">", "»", "\"", "'", "”", "*", "…", " ",
+		"\u00a0", "\u200b", "\ufeff", "\t", "\r\n",
 		"=3D", "=", "&amp;", ").", " >", " Thank you", "/", "//", "/.", ". See you", "%20", "%0A"} {
 		answer := v.get(link + strings.ReplaceAll(escaped(behind), "%2F", "/"))
 		require.Equal(t, http.StatusOK, answer.Code, "%q behind it", behind)
@@ -29,8 +30,10 @@ func TestALinkIsReadAsMailProgramsLeaveIt(t *testing.T) {
 	}
 	quoted := strings.NewReplacer("-", "=2D", "_", "=5F").Replace(link[begin:])
 	require.Equal(t, http.StatusOK, v.get(link[:begin]+quoted).Code)
-	for name, wrong := range map[string]string{"cut": link[:len(link)-1], "cut, with a full stop": link[:len(link)-1] + ".",
-		"without its beginning": link[:begin] + link[begin+3:], "a letter more": link + "A", "nothing": link[:begin], "only a full stop": link[:begin] + "."} {
+	for name, wrong := range map[string]string{"cut": link[:len(link)-1], "cut, with a full stop": link[:len(link)-1] +
+		".",
+		"without its beginning": link[:begin] + link[begin+3:], "a letter more": link + "A", "nothing": link[:begin],
+		"only a full stop": link[:begin] + "."} {
 		answer := v.get(wrong)
 		require.Equal(t, http.StatusNotFound, answer.Code, name)
 		require.Contains(t, answer.Header().Get("Content-Type"), "text/html", name)
@@ -39,8 +42,10 @@ func TestALinkIsReadAsMailProgramsLeaveIt(t *testing.T) {
 
 func TestAnApplicantNeverReadsJSON(t *testing.T) {
 	v := visit(t, waiting(person))
-	for _, path := range []string{"/verify", "/verify/", "/verify/link", "/verify/link/", "/verify/link//", "/verify/case/", "/verify/case/a/b", "/verify/nowhere",
-		"/VERIFY/link/x", "/Verify", "//verify/link/x", "//verify", "/verify/assets/none.js", "/verify/%00", "/verify/..%2f"} {
+	for _, path := range []string{"/verify", "/verify/", "/verify/link", "/verify/link/", "/verify/link//",
+		"/verify/case/", "/verify/case/a/b", "/verify/nowhere",
+		"/VERIFY/link/x", "/Verify", "//verify/link/x", "//verify", "/verify/assets/none.js", "/verify/%00",
+		"/verify/..%2f"} {
 		answer := v.request(http.MethodGet, "https://kyc.example"+path, "", nil)
 		require.Contains(t, []int{http.StatusNotFound, http.StatusForbidden}, answer.Code, path)
 		require.Equal(t, asPage, answer.Header().Get("Content-Type"), path)

@@ -27,13 +27,17 @@ const inside = "MARKER rpc error: dial tcp 10.1.2.3:7233: connect: connection re
 
 // telling finds what only insiders know: of Go, its libraries and their errors,
 // of addresses and of what stands behind.
-var telling = regexp.MustCompile(`(?i)MARKER|goroutine|\.go\b|\bgo1\.|runtime|panic|nil pointer|invalid memory|\bgin\b|net/http|rpc error|` +
-	`grpc|temporal|dial tcp|refused \(|deadline|timeout:|eof|\b10\.1\.2\.3|127\.0\.0\.1|localhost|:7233|stack|unmarshal|multipart:|` +
-	regexp.QuoteMeta(telemetry.Version+"/"))
+var telling = regexp.MustCompile(
+	`(?i)MARKER|goroutine|\.go\b|\bgo1\.|runtime|panic|nil pointer|invalid memory|\bgin\b|net/http|rpc error|` +
+		`grpc|temporal|dial tcp|refused ` +
+		`\(|deadline|timeout:|eof|\b10\.1\.2\.3|127\.0\.0\.1|localhost|:7233|stack|unmarshal|multipart:|` +
+		regexp.QuoteMeta(telemetry.Version+"/"))
 
 // saidHeaders are all headers that an answer may have: none of them says who wrote it.
-var saidHeaders = []string{"Allow", "Cache-Control", "Connection", "Content-Length", "Content-Security-Policy", "Content-Type",
-	"Cross-Origin-Opener-Policy", "Date", "Location", "Referrer-Policy", "Retry-After", "Set-Cookie", "Strict-Transport-Security",
+var saidHeaders = []string{"Allow", "Cache-Control", "Connection", "Content-Length", "Content-Security-Policy",
+	"Content-Type",
+	"Cross-Origin-Opener-Policy", "Date", "Location", "Referrer-Policy", "Retry-After", "Set-Cookie",
+	"Strict-Transport-Security",
 	"X-Content-Type-Options", "X-Frame-Options"}
 
 func requireDiscreet(t *testing.T, header http.Header, body string) {
@@ -64,16 +68,19 @@ var bodies = map[string]string{
 	"POST /akepa/status":                          `{"customerId":"` + person + `","applicationId":"ref_A1"}`,
 	"POST /akepa/list":                            `{"customerId":"` + person + `"}`,
 	"POST /akepa/document/generate":               `{"workflow":"PERSONAL","name":"n","extension":"jpg","type":"license"}`,
-	"POST /akepa/update":                          `{"customerId":"` + person + `","applicationId":"ref_A1","entityId":"` + person + `","documents":[{"documentId":"d"}]}`,
+	"POST /akepa/update": `{"customerId":"` + person + `","applicationId":"ref_A1","entityId":"` +
+		person + `","documents":[{"documentId":"d"}]}`,
 }
 
 func TestResponsesHaveNoInternals(t *testing.T) {
 	away := func(c *server.Config) {
 		trouble := errors.New(inside)
-		c.Cases = fakes{&desk{wait: func(context.Context) error { return trouble }}, &room{broken: trouble}, &office{broken: trouble}}
+		c.Cases = fakes{&desk{wait: func(context.Context) error { return trouble }}, &room{broken: trouble},
+			&office{broken: trouble}}
 	}
 	breaks := func(c *server.Config) { c.Cases = bursting{} }
-	for name, change := range map[string]func(*server.Config){"all is well": func(*server.Config) {}, "Temporal is away": away, "handlers break": breaks} {
+	for name, change := range map[string]func(*server.Config){"all is well": func(*server.Config) {},
+		"Temporal is away": away, "handlers break": breaks} {
 		t.Run(name, func(t *testing.T) {
 			b := everything(t, change, func(c *server.Config) { c.PerAddress.Burst = 10_000 })
 			if name != "all is well" {
@@ -98,13 +105,15 @@ func TestResponsesHaveNoInternals(t *testing.T) {
 					}
 				}
 			}
-			for _, path := range []string{"/", "/MARKER", "/verify/MARKER", "/akepa/MARKER", "/auth/MARKER", "/debug/pprof/", "/metrics", "/verify/assets/..%2f..%2fserver.go", "/%00"} {
+			for _, path := range []string{"/", "/MARKER", "/verify/MARKER", "/akepa/MARKER", "/auth/MARKER", "/debug/pprof/",
+				"/metrics", "/verify/assets/..%2f..%2fserver.go", "/%00"} {
 				answer := b.send(http.MethodGet, path, nil)
 				require.Equal(t, http.StatusNotFound, answer.Code)
 				requireDiscreet(t, answer.Header(), answer.Body.String())
 			}
 			require.Equal(t, name == "handlers break", statuses[http.StatusInternalServerError])
-			require.Equal(t, name == "Temporal is away", strings.Contains(b.log.String(), `"msg":"a callback was not stored"`), "the operator hears of it")
+			require.Equal(t, name == "Temporal is away", strings.Contains(b.log.String(), `"msg":"a callback was not stored"`),
+				"the operator hears of it")
 		})
 	}
 }
@@ -114,7 +123,8 @@ func TestWhatIsNoHTTP(t *testing.T) {
 	b := everything(t)
 	public, admin, stop := serving(t, b.testServer)
 	for _, addr := range []string{public, admin} {
-		for _, text := range []string{"MARKER\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nHost: MARKER MARKER\r\n\r\n",
+		for _, text := range []string{"MARKER\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET / HTTP/1.1\r\n\r\n",
+			"GET / HTTP/1.1\r\nHost: MARKER MARKER\r\n\r\n",
 			"GET / HTTP/1.1\r\nHost: x\r\nMARKER\r\n\r\n", "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: MARKER\r\n\r\n",
 			"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "GET http://[MARKER HTTP/1.1\r\nHost: x\r\n\r\n",
 			"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\x16\x03\x01\x00\xa5MARKER\r\n\r\n"} {
@@ -189,7 +199,8 @@ func TestTLSBindsBrowsers(t *testing.T) {
 			response, err := http.Get("http://" + public + "/openapi.yaml")
 			require.NoError(t, err)
 			require.NoError(t, response.Body.Close())
-			require.Equal(t, test.tls, response.StatusCode == http.StatusBadRequest, "whoever speaks plainly to a TLS port is told so")
+			require.Equal(t, test.tls, response.StatusCode == http.StatusBadRequest,
+				"whoever speaks plainly to a TLS port is told so")
 			response, err = http.Get("http://" + admin + "/healthz")
 			require.NoError(t, err)
 			require.NoError(t, response.Body.Close())
@@ -215,7 +226,8 @@ func TestAnApplicantWhoSendsSlowlyKeepsNobodyOut(t *testing.T) {
 		}()
 		<-begun
 	}
-	require.Equal(t, http.StatusTooManyRequests, b.answer(b.asked("POST /verify/case", nil)).Code, "three at once are enough")
+	require.Equal(t, http.StatusTooManyRequests, b.answer(b.asked("POST /verify/case", nil)).Code,
+		"three at once are enough")
 	another := b.asked("POST /verify/case", nil)
 	another.Header.Del("Cookie")
 	require.Equal(t, http.StatusForbidden, b.answer(another).Code)

@@ -26,14 +26,17 @@ func TestWhereAFormComesFrom(t *testing.T) {
 		opened             bool   // the browser has opened a link before
 		status             int
 	}{
-		"the public host":                      {host: "kyc.example", origin: "https://kyc.example", status: 303},
-		"a proxy's Host":                       {host: "127.0.0.1:28080", origin: "https://kyc.example", status: 303},
-		"a proxy's Host, and same-origin":      {host: "127.0.0.1:28080", origin: "https://kyc.example", site: "same-origin", status: 303},
-		"no origin, from our page":             {host: "127.0.0.1:28080", origin: "null", opened: true, status: 303},
-		"no origin, and same-origin":           {host: "127.0.0.1:28080", origin: "null", site: "same-origin", status: 303},
-		"no origin, from elsewhere":            {host: "kyc.example", origin: "null", status: 403},
-		"no origin, and cross-site":            {host: "kyc.example", origin: "null", site: "cross-site", opened: true, status: 403},
-		"another site":                         {host: "kyc.example", origin: "https://evil.example", opened: true, status: 403},
+		"the public host": {host: "kyc.example", origin: "https://kyc.example", status: 303},
+		"a proxy's Host":  {host: "127.0.0.1:28080", origin: "https://kyc.example", status: 303},
+		"a proxy's Host, and same-origin": {host: "127.0.0.1:28080", origin: "https://kyc.example", site: "same-origin",
+			status: 303},
+		"no origin, from our page":   {host: "127.0.0.1:28080", origin: "null", opened: true, status: 303},
+		"no origin, and same-origin": {host: "127.0.0.1:28080", origin: "null", site: "same-origin", status: 303},
+		"no origin, from elsewhere":  {host: "kyc.example", origin: "null", status: 403},
+		"no origin, and cross-site": {host: "kyc.example", origin: "null", site: "cross-site", opened: true,
+			status: 403},
+		"another site": {host: "kyc.example", origin: "https://evil.example", opened: true,
+			status: 403},
 		"another site through a proxy":         {host: "127.0.0.1:28080", origin: "https://evil.example", status: 403},
 		"the public host over another scheme":  {host: "127.0.0.1:28080", origin: "http://kyc.example", status: 403},
 		"the public host under another port":   {host: "127.0.0.1:28080", origin: "https://kyc.example:8443", status: 403},
@@ -144,7 +147,8 @@ func fetched(t *testing.T, browser *http.Client, method, address string, status 
 }
 
 func TestAPublicURLThatCannotBeOneIsRefused(t *testing.T) {
-	for _, base := range []string{"https://kyc.example?x=1", "https://kyc.example/#x", "kyc.example", "https://me@kyc.example"} {
+	for _, base := range []string{"https://kyc.example?x=1", "https://kyc.example/#x", "kyc.example",
+		"https://me@kyc.example"} {
 		_, err := server.New(server.Config{PublicURL: base})
 		require.ErrorContains(t, err, "the public URL cannot be used")
 	}
@@ -190,7 +194,8 @@ func TestHEADAnswersWhereverGETDoes(t *testing.T) {
 func TestSlashesTooManyOnTheAPI(t *testing.T) {
 	b := newBackend(t)
 	for _, path := range []string{"//akepa/list", "/akepa/list/", "/akepa//list", "///akepa///list//"} {
-		request := httptest.NewRequest(http.MethodPost, "http://kyc.example"+path, strings.NewReader(`{"customerId":"`+person+`"}`))
+		request := httptest.NewRequest(http.MethodPost, "http://kyc.example"+path, strings.NewReader(`{"customerId":"`+person+
+			`"}`))
 		request.Header.Set(connectfi.TokenHeader, apiToken)
 		answer := httptest.NewRecorder()
 		b.Public().ServeHTTP(answer, request)
@@ -206,7 +211,8 @@ func TestSlashesTooManyOnTheAPI(t *testing.T) {
 	login := fmt.Sprintf(`{"user":{"login":%q,"password":%q}}`, apiLogin, apiPassword)
 	for _, path := range []string{"//auth/get-token", "/auth/get-token/"} {
 		answer := httptest.NewRecorder()
-		b.Public().ServeHTTP(answer, httptest.NewRequest(http.MethodPost, "http://kyc.example"+path, strings.NewReader(login)))
+		b.Public().ServeHTTP(answer, httptest.NewRequest(http.MethodPost, "http://kyc.example"+path,
+			strings.NewReader(login)))
 		require.Equal(t, http.StatusOK, answer.Code, path)
 	}
 }
@@ -216,7 +222,8 @@ func TestAFloodOfRefusedRequestsWritesFewLines(t *testing.T) {
 	b := newBackend(t)
 	statuses := map[int]int{}
 	for range 600 {
-		for _, asked := range []*http.Request{httptest.NewRequest(http.MethodGet, "/nowhere", nil), httptest.NewRequest(http.MethodPost, "/akepa/list", nil)} {
+		for _, asked := range []*http.Request{httptest.NewRequest(http.MethodGet, "/nowhere", nil),
+			httptest.NewRequest(http.MethodPost, "/akepa/list", nil)} {
 			answer := httptest.NewRecorder()
 			b.Public().ServeHTTP(answer, asked)
 			statuses[answer.Code]++
@@ -224,5 +231,6 @@ func TestAFloodOfRefusedRequestsWritesFewLines(t *testing.T) {
 	}
 	require.Less(t, strings.Count(b.log.String(), "\n"), 100)
 	require.Contains(t, b.log.String(), `"route":"none"`, "a sample is there")
-	require.Contains(t, b.metrics(t), fmt.Sprintf(`kyc_http_request_duration_seconds_count{route="/akepa/list",status="401"} %d`, statuses[401]))
+	require.Contains(t, b.metrics(t),
+		fmt.Sprintf(`kyc_http_request_duration_seconds_count{route="/akepa/list",status="401"} %d`, statuses[401]))
 }

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -35,10 +36,9 @@ func requireTooFast(t *testing.T, answer *httptest.ResponseRecorder, shape strin
 // A stranger's address is counted on every route but the callback's.
 func TestAFloodFromOneAddress(t *testing.T) {
 	outsiders := map[string]bound{"GET /nowhere": {shape: asProblem}, "GET /akepa/nowhere": {shape: asEnvelope},
-		"PUT /verify/case": {shape: asPage}, "GET /verify/nowhere": {shape: asPage}, "GET /connectfi/callbacks/a/b": {shape: asProblem}}
-	for route, bound := range bounds {
-		outsiders[route] = bound
-	}
+		"PUT /verify/case": {shape: asPage}, "GET /verify/nowhere": {shape: asPage},
+		"GET /connectfi/callbacks/a/b": {shape: asProblem}}
+	maps.Copy(outsiders, bounds)
 	for route, bound := range outsiders {
 		t.Run(route, func(t *testing.T) {
 			b := everything(t, oneAnHour)
@@ -96,33 +96,54 @@ func TestWhoseAddressCounts(t *testing.T) {
 		other   ask
 		same    bool // both are one and the same stranger
 	}{
-		"two":                                   {nil, ask{"192.0.2.1:1", ""}, ask{"192.0.2.2:1", ""}, false},
-		"a forged header, and no proxies":       {nil, ask{"192.0.2.1:1", "198.51.100.1"}, ask{"192.0.2.1:1", "198.51.100.2"}, true},
-		"a forged header past the proxies":      {proxies, ask{"192.0.2.1:1", "198.51.100.1"}, ask{"192.0.2.1:1", "198.51.100.2"}, true},
-		"two behind a proxy":                    {proxies, ask{"10.0.0.1:1", "198.51.100.1"}, ask{"10.0.0.1:1", "198.51.100.2"}, false},
-		"one behind two proxies":                {proxies, ask{"10.0.0.1:1", "198.51.100.1"}, ask{"10.0.0.2:1", "198.51.100.1, 10.0.0.1"}, true},
-		"forged in front of what a proxy added": {proxies, ask{"10.0.0.1:1", "203.0.113.1, 198.51.100.1"}, ask{"10.0.0.1:1", "203.0.113.2, 198.51.100.1"}, true},
-		"forged in a line of its own":           {proxies, ask{"10.0.0.1:1", "203.0.113.1\n198.51.100.1"}, ask{"10.0.0.1:1", "203.0.113.2\n198.51.100.1"}, true},
-		"IPv4 with a port":                      {proxies, ask{"10.0.0.1:1", "198.51.100.1:1000"}, ask{"10.0.0.1:1", "198.51.100.2:1000"}, false},
-		"one client, another port":              {proxies, ask{"10.0.0.1:1", "198.51.100.1:1000"}, ask{"10.0.0.1:1", "198.51.100.1:2000"}, true},
-		"IPv6 in brackets with a port":          {proxies, ask{"10.0.0.1:1", "[2001:db8:2:3::1]:1000"}, ask{"10.0.0.1:1", "[2001:db8:2:4::1]:1000"}, false},
-		"IPv6 in brackets and not":              {proxies, ask{"10.0.0.1:1", "[2001:db8:2:3::1]"}, ask{"10.0.0.1:1", "2001:db8:2:3::1"}, true},
-		"two of IPv6 in brackets":               {proxies, ask{"10.0.0.1:1", "[2001:db8:2:3::1]"}, ask{"10.0.0.1:1", "[2001:db8:2:4::1]"}, false},
-		"IPv6 with a zone":                      {proxies, ask{"10.0.0.1:1", "fe80:0:0:1::1%eth0"}, ask{"10.0.0.1:1", "[fe80:0:0:2::1%eth0]:9"}, false},
-		"in quotes":                             {proxies, ask{"10.0.0.1:1", `"[2001:db8:2:3::1]:1000"`}, ask{"10.0.0.1:1", `"[2001:db8:2:4::1]:1000"`}, false},
-		"a proxy in the chain with a port":      {proxies, ask{"10.0.0.1:1", "198.51.100.1, 10.0.0.2:9"}, ask{"10.0.0.1:1", "198.51.100.2, 10.0.0.2:9"}, false},
-		"the last of several lines":             {proxies, ask{"10.0.0.1:1", "203.0.113.1\n198.51.100.1"}, ask{"10.0.0.1:1", "203.0.113.1\n198.51.100.2"}, false},
-		"a line of trusted proxies alone":       {proxies, ask{"10.0.0.1:1", "198.51.100.1\n10.0.0.2"}, ask{"10.0.0.1:1", "198.51.100.2\n10.0.0.2"}, false},
-		"empty parts of the list":               {proxies, ask{"10.0.0.1:1", "198.51.100.1, ,"}, ask{"10.0.0.1:1", "198.51.100.2,"}, false},
-		"nonsense before a proxy's word":        {proxies, ask{"10.0.0.1:1", "unknown, 198.51.100.1"}, ask{"10.0.0.1:1", "unknown, 198.51.100.2"}, false},
-		"a proxy of IPv6 with a zone":           {zoned, ask{"[fe80::1%eth0]:1", "198.51.100.1"}, ask{"[fe80::1%eth0]:1", "198.51.100.2"}, false},
-		"nonsense is the proxy's own":           {proxies, ask{"10.0.0.1:1", "x"}, ask{"10.0.0.1:1", ""}, true},
-		"a proxy of IPv6":                       {proxies, ask{"[2001:db8:1::1]:1", "198.51.100.1"}, ask{"[2001:db8:1::1]:1", "198.51.100.2"}, false},
-		"a proxy that was named the long way":   {proxies, ask{"192.0.2.9:1", "198.51.100.1"}, ask{"192.0.2.9:1", "198.51.100.2"}, false},
-		"one network of IPv6":                   {nil, ask{"[2001:db8:2:3::1]:1", ""}, ask{"[2001:db8:2:3:4::5]:1", ""}, true},
-		"two networks of IPv6":                  {nil, ask{"[2001:db8:2:3::1]:1", ""}, ask{"[2001:db8:2:4::1]:1", ""}, false},
-		"IPv4 as IPv6 has it":                   {nil, ask{"[::ffff:192.0.2.1]:1", ""}, ask{"192.0.2.1:1", ""}, true},
-		"two of IPv4 as IPv6 has it":            {nil, ask{"[::ffff:192.0.2.1]:1", ""}, ask{"[::ffff:192.0.2.2]:1", ""}, false},
+		"two": {nil, ask{"192.0.2.1:1", ""}, ask{"192.0.2.2:1", ""}, false},
+		"a forged header, and no proxies": {nil, ask{"192.0.2.1:1", "198.51.100.1"}, ask{"192.0.2.1:1", "198.51.100.2"},
+			true},
+		"a forged header past the proxies": {proxies, ask{"192.0.2.1:1", "198.51.100.1"},
+			ask{"192.0.2.1:1", "198.51.100.2"}, true},
+		"two behind a proxy": {proxies, ask{"10.0.0.1:1", "198.51.100.1"},
+			ask{"10.0.0.1:1", "198.51.100.2"}, false},
+		"one behind two proxies": {proxies, ask{"10.0.0.1:1", "198.51.100.1"},
+			ask{"10.0.0.2:1", "198.51.100.1, 10.0.0.1"}, true},
+		"forged in front of what a proxy added": {proxies, ask{"10.0.0.1:1", "203.0.113.1, 198.51.100.1"},
+			ask{"10.0.0.1:1", "203.0.113.2, 198.51.100.1"}, true},
+		"forged in a line of its own": {proxies, ask{"10.0.0.1:1", "203.0.113.1\n198.51.100.1"},
+			ask{"10.0.0.1:1", "203.0.113.2\n198.51.100.1"}, true},
+		"IPv4 with a port": {proxies, ask{"10.0.0.1:1", "198.51.100.1:1000"},
+			ask{"10.0.0.1:1", "198.51.100.2:1000"}, false},
+		"one client, another port": {proxies, ask{"10.0.0.1:1", "198.51.100.1:1000"},
+			ask{"10.0.0.1:1", "198.51.100.1:2000"}, true},
+		"IPv6 in brackets with a port": {proxies, ask{"10.0.0.1:1", "[2001:db8:2:3::1]:1000"},
+			ask{"10.0.0.1:1", "[2001:db8:2:4::1]:1000"}, false},
+		"IPv6 in brackets and not": {proxies, ask{"10.0.0.1:1", "[2001:db8:2:3::1]"},
+			ask{"10.0.0.1:1", "2001:db8:2:3::1"}, true},
+		"two of IPv6 in brackets": {proxies, ask{"10.0.0.1:1", "[2001:db8:2:3::1]"},
+			ask{"10.0.0.1:1", "[2001:db8:2:4::1]"}, false},
+		"IPv6 with a zone": {proxies, ask{"10.0.0.1:1", "fe80:0:0:1::1%eth0"},
+			ask{"10.0.0.1:1", "[fe80:0:0:2::1%eth0]:9"}, false},
+		"in quotes": {proxies, ask{"10.0.0.1:1", `"[2001:db8:2:3::1]:1000"`},
+			ask{"10.0.0.1:1", `"[2001:db8:2:4::1]:1000"`}, false},
+		"a proxy in the chain with a port": {proxies, ask{"10.0.0.1:1", "198.51.100.1, 10.0.0.2:9"},
+			ask{"10.0.0.1:1", "198.51.100.2, 10.0.0.2:9"}, false},
+		"the last of several lines": {proxies, ask{"10.0.0.1:1", "203.0.113.1\n198.51.100.1"},
+			ask{"10.0.0.1:1", "203.0.113.1\n198.51.100.2"}, false},
+		"a line of trusted proxies alone": {proxies, ask{"10.0.0.1:1", "198.51.100.1\n10.0.0.2"},
+			ask{"10.0.0.1:1", "198.51.100.2\n10.0.0.2"}, false},
+		"empty parts of the list": {proxies, ask{"10.0.0.1:1", "198.51.100.1, ,"},
+			ask{"10.0.0.1:1", "198.51.100.2,"}, false},
+		"nonsense before a proxy's word": {proxies, ask{"10.0.0.1:1", "unknown, 198.51.100.1"},
+			ask{"10.0.0.1:1", "unknown, 198.51.100.2"}, false},
+		"a proxy of IPv6 with a zone": {zoned, ask{"[fe80::1%eth0]:1", "198.51.100.1"}, ask{"[fe80::1%eth0]:1",
+			"198.51.100.2"}, false},
+		"nonsense is the proxy's own": {proxies, ask{"10.0.0.1:1", "x"}, ask{"10.0.0.1:1", ""}, true},
+		"a proxy of IPv6": {proxies, ask{"[2001:db8:1::1]:1", "198.51.100.1"}, ask{"[2001:db8:1::1]:1",
+			"198.51.100.2"}, false},
+		"a proxy that was named the long way": {proxies, ask{"192.0.2.9:1", "198.51.100.1"},
+			ask{"192.0.2.9:1", "198.51.100.2"}, false},
+		"one network of IPv6":        {nil, ask{"[2001:db8:2:3::1]:1", ""}, ask{"[2001:db8:2:3:4::5]:1", ""}, true},
+		"two networks of IPv6":       {nil, ask{"[2001:db8:2:3::1]:1", ""}, ask{"[2001:db8:2:4::1]:1", ""}, false},
+		"IPv4 as IPv6 has it":        {nil, ask{"[::ffff:192.0.2.1]:1", ""}, ask{"192.0.2.1:1", ""}, true},
+		"two of IPv4 as IPv6 has it": {nil, ask{"[::ffff:192.0.2.1]:1", ""}, ask{"[::ffff:192.0.2.2]:1", ""}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := everything(t, oneAnHour, func(c *server.Config) { c.TrustedProxies = test.proxies })

@@ -158,7 +158,8 @@ func ExampleServer_Public() {
 		return
 	}
 	url := "/connectfi/callbacks/A1/" + keys.Mint(linktoken.Callback, "A1")
-	body := `{"code":"0","data":{"applicationId":"iapp_1","reference":"A1","status":"completed","outcome":"Approved"},"requestId":"1"}`
+	body := `{"code":"0","data":{"applicationId":"iapp_1","reference":"A1","status":"completed","outcome":"Approved"},` +
+		`"requestId":"1"}`
 	answer := httptest.NewRecorder()
 	s.Public().ServeHTTP(answer, httptest.NewRequest(http.MethodPost, url, strings.NewReader(body)))
 	fmt.Println(answer.Code)

@@ -136,7 +136,8 @@ func newServer(t testing.TB, hints hintTaker, change ...func(*server.Config)) te
 	require.NoError(t, err)
 	log := &journal{}
 	config := server.Config{Cases: fakes{hintTaker: hints, displayer: &room{}}, Documents: images(t),
-		PublicURL: "https://kyc.example", Keys: keys, Ready: func(context.Context) error { return nil }, Logger: telemetry.Logger(log, "json"), Telemetry: metrics}
+		PublicURL: "https://kyc.example", Keys: keys, Ready: func(context.Context) error { return nil },
+		Logger: telemetry.Logger(log, "json"), Telemetry: metrics}
 	for _, c := range change {
 		c(&config)
 	}

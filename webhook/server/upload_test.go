@@ -48,7 +48,8 @@ func TestAnApplicantSendsALicence(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, file.Close())
 	}
-	require.Contains(t, v.get("/verify/case").Body.String(), `data-news-url`, "it keeps asking while they are on their way")
+	require.Contains(t, v.get("/verify/case").Body.String(), `data-news-url`,
+		"it keeps asking while they are on their way")
 
 	// The same again, a second tab or a double click, is no second submission.
 	again := v.send(form...)
@@ -107,7 +108,8 @@ func TestADoubtIsTheApplicantsToOverrule(t *testing.T) {
 
 	answer = v.send(append(v.licence(person)[:3], field{"draft", draft})...)
 	require.Equal(t, http.StatusUnprocessableEntity, answer.Code, "not without a word")
-	answer = v.send(append(v.licence(person)[:3], field{"draft", v.field(answer.Body.String(), "draft")}, field{"anyway", "yes"})...)
+	answer = v.send(append(v.licence(person)[:3], field{"draft", v.field(answer.Body.String(), "draft")},
+		field{"anyway", "yes"})...)
 	require.Equal(t, http.StatusSeeOther, answer.Code, "%s", answer.Body)
 	require.Len(t, v.room.taken, 1)
 }
@@ -173,13 +175,17 @@ func TestHostileUploads(t *testing.T) {
 		status int
 		says   string
 	}{
-		"a PDF":             {files: []field{{"front", "%PDF-1.7 x"}, {"back", "%PDF-1.7 y"}}, says: "PDF"},
-		"HEIC":              {files: []field{{"front", "\x00\x00\x00\x18ftypheic\x00\x00\x00\x00"}, {"back", "\x00\x00\x00\x18ftypheic\x00\x00\x00\x00"}}, says: "HEIC"},
-		"nothing in it":     {files: []field{{"front", ""}, {"back", ""}}, says: "empty"},
-		"a page":            {files: []field{{"front", "<html><script>alert(1)</script>"}, {"back", "<html>"}}, says: "not"},
-		"cut short":         {files: []field{{"front", front.value[:len(front.value)/2]}, {"back", back.value[:20]}}, says: "damaged"},
-		"also a script":     {files: []field{{"front", front.value + "<?php evil();"}, {"back", back.value + "<script>evil()</script>"}}, says: "hidden in it"},
-		"a bomb":            {files: []field{{"front", bomb(front.value)}, {"back", bomb(back.value)}}, says: "million pixels"},
+		"a PDF": {files: []field{{"front", "%PDF-1.7 x"}, {"back", "%PDF-1.7 y"}}, says: "PDF"},
+		"HEIC": {files: []field{{"front", "\x00\x00\x00\x18ftypheic\x00\x00\x00\x00"},
+			{"back", "\x00\x00\x00\x18ftypheic\x00\x00\x00\x00"}}, says: "HEIC"},
+		"nothing in it": {files: []field{{"front", ""}, {"back", ""}}, says: "empty"},
+		"a page":        {files: []field{{"front", "<html><script>alert(1)</script>"}, {"back", "<html>"}}, says: "not"},
+		"cut short": {files: []field{{"front", front.value[:len(front.value)/2]}, {"back", back.value[:20]}},
+			says: "damaged"},
+		"also a script": {files: []field{{"front", front.value + "<?php evil();"},
+			{"back", back.value + "<script>evil()</script>"}}, says: "hidden in it"},
+		"a bomb": {files: []field{{"front", bomb(front.value)}, {"back", bomb(back.value)}},
+			says: "million pixels"},
 		"no files at all":   {says: "photo"},
 		"no consent":        {files: []field{front, back}, change: without("consent")},
 		"a strange type":    {files: []field{front, back}, change: instead("type", "w2")},
@@ -187,9 +193,15 @@ func TestHostileUploads(t *testing.T) {
 		"an entity of none": {files: []field{front, back}, change: instead("entity", other), status: http.StatusConflict},
 		"no token":          {files: []field{front, back}, change: without("csrf"), status: http.StatusForbidden},
 		"a forged token":    {files: []field{front, back}, change: instead("csrf", "AAAA"), status: http.StatusForbidden},
-		"token after files": {files: []field{front, back}, change: func(f []field) []field { return append(f[1:], front, f[0]) }, status: http.StatusForbidden},
-		"too many parts":    {files: []field{front, back}, change: many, status: http.StatusForbidden},
-		"a draft of ours, forged": {files: []field{front}, change: func(f []field) []field { return append(f, field{"draft", "AQAAAA"}) },
+		"token after files": {files: []field{front, back}, change: func(f []field) []field {
+			return append(f[1:], front,
+				f[0])
+		}, status: http.StatusForbidden},
+		"too many parts": {files: []field{front, back}, change: many, status: http.StatusForbidden},
+		"a draft of ours, forged": {files: []field{front}, change: func(f []field) []field {
+			return append(f,
+				field{"draft", "AQAAAA"})
+		},
 			says: "photo"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -286,7 +298,8 @@ func TestAConnectionLostInTheMiddleLeavesNothing(t *testing.T) {
 	v.enter(v.link("", time.Hour))
 	front := side(t, "1", "front").value
 	body := io.MultiReader(strings.NewReader("--b\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n"+
-		v.licence(person)[0].value+"\r\n--b\r\nContent-Disposition: form-data; name=\"front\"; filename=\"x.jpg\"\r\n\r\n"+front[:500]),
+		v.licence(person)[0].value+"\r\n--b\r\nContent-Disposition: form-data; name=\"front\"; filename=\"x.jpg\"\r\n\r\n"+
+		front[:500]),
 		broken{})
 	answer := v.request(http.MethodPost, "/verify/case", "multipart/form-data; boundary=b", body)
 	require.Equal(t, http.StatusRequestTimeout, answer.Code, "it is neither sent nor forbidden")

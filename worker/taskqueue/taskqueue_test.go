@@ -45,7 +45,11 @@ type frontend struct {
 func (f *frontend) DescribeWorkflowExecution(_ context.Context,
 	r *workflowservice.DescribeWorkflowExecutionRequest) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
 	f.described <- r.Execution.WorkflowId
-	return nil, serviceerror.NewNotFound("no such workflow").(serviceerror.ServiceError).Status().Err()
+	return nil, func() serviceerror.ServiceError {
+		var target serviceerror.ServiceError
+		_ = errors.As(serviceerror.NewNotFound("no such workflow"), &target)
+		return target
+	}().Status().Err()
 }
 
 func (f *frontend) GetSystemInfo(context.Context,
@@ -56,7 +60,11 @@ func (f *frontend) GetSystemInfo(context.Context,
 func (f *frontend) DescribeNamespace(_ context.Context,
 	r *workflowservice.DescribeNamespaceRequest) (*workflowservice.DescribeNamespaceResponse, error) {
 	if f.missing {
-		return nil, serviceerror.NewNamespaceNotFound(r.Namespace).(serviceerror.ServiceError).Status().Err()
+		return nil, func() serviceerror.ServiceError {
+			var target serviceerror.ServiceError
+			_ = errors.As(serviceerror.NewNamespaceNotFound(r.Namespace), &target)
+			return target
+		}().Status().Err()
 	}
 	return &workflowservice.DescribeNamespaceResponse{NamespaceInfo: &namespacepb.NamespaceInfo{Name: r.Namespace}}, nil
 }
