@@ -10,7 +10,7 @@ PROMETHEUS = $(if $(wildcard .dev/prometheus/usr/bin/promtool)$(shell command -v
 TAGS = -tags "$(BROWSER) $(NODE) $(POSTGRES) $(PROMETHEUS)"
 AXIOS = 1.21.1
 
-.PHONY: test tools check root stack operators soak chaos bench scale fuzz audit mutate pictures build release reproducible dev compose
+.PHONY: test tools lint quick check root stack operators soak chaos bench scale fuzz audit mutate pictures build release reproducible dev compose
 
 test: tools check root stack
 
@@ -37,12 +37,31 @@ tools:
 	  test -f /etc/debian_version && mkdir -p .dev/prometheus && cd .dev/prometheus && \
 	    { test "$$(id -u)" != 0 || apt-get update -qq; } && apt-get download -qq prometheus && dpkg -x prometheus_*.deb . && rm prometheus_*.deb; } || { \
 	  echo "no Prometheus: its tests of the alert rules are left out"; test -z "$$CI" || { echo "CI must not leave them out"; exit 1; }; }
+	@command -v shellcheck >/dev/null || { \
+	  test -f /etc/debian_version && test "$$(id -u)" = 0 && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq shellcheck >/dev/null; } || { \
+	  echo "no shellcheck: scripts are not checked"; test -z "$$CI" || { echo "CI must not leave it out"; exit 1; }; }
 	@command -v curl >/dev/null || { echo "curl is missing: a test runs ConnectFi's own example with it"; exit 1; }
 
-check:
+# Findings of the linters that .golangci.yml enables, and of shellcheck in every script.
+GOLANGCI = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+lint:
+	go run $(GOLANGCI) run ./...
+	@command -v shellcheck >/dev/null || { echo "no shellcheck: scripts are not checked"; test -z "$$CI"; }
+	@! command -v shellcheck >/dev/null || shellcheck -x -P SCRIPTDIR .ci/run deploy/proof/*.sh deploy/temporal/*.sh dev/*.sh
+
+# Unit tests and lint of what changed since main, without a browser or a server, in under a minute.
+SINCE = main
+CHANGED = $(shell { git diff --diff-filter=d --name-only $(SINCE); git ls-files -o --exclude-standard; } 2>/dev/null | grep '\.go$$' | grep -v '^dev/' | xargs -r -n1 dirname | sort -u | sed 's|^|./|')
+
+quick:
+	@test -z "$$(gofmt -l .)" || { echo "not gofmt'ed:"; gofmt -l .; exit 1; }
+	@test -z "$(CHANGED)" && echo "no package has changed since $(SINCE)" || { go vet $(CHANGED) && go test -short $(CHANGED) . && \
+	  go run $(GOLANGCI) run $(CHANGED); }
+
+check: lint
 	@test -z "$$(gofmt -l .)" || { echo "not gofmt'ed:"; gofmt -l .; exit 1; }
 	go vet ./...
-	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -checks inherit,-ST1005 ./... # some errors begin with a name
 	go run go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0 ./workflows/...
 	cd dev/lint && go vet ./... && go run . rules.yaml ../../webhook/server/openapi.yaml
 	cd dev/lint/queries && go test . && go run . $(addprefix ../../../deploy/observability/,metrics.txt kyc.json alerts.yaml)

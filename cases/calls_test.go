@@ -144,7 +144,8 @@ func TestStartsShareAnUpdate(t *testing.T) {
 		return temporal.updateID
 	}
 	require.Equal(t, "start-"+person, updateID(person, ""))
-	require.Equal(t, updateID(person, elsewhere), updateID(person, elsewhere))
+	first, again := updateID(person, elsewhere), updateID(person, elsewhere)
+	require.Equal(t, first, again)
 	ids := map[string]bool{updateID(person, ""): true, updateID("cstap_2", ""): true, updateID(person, elsewhere): true,
 		updateID(person, elsewhere+"/other"): true, updateID("cstap_2", elsewhere): true}
 	require.Len(t, ids, 5)

@@ -53,7 +53,7 @@ func drawEvent(t *rapid.T, at time.Time) kyc.Event {
 func TestTwoNoticesNeverShareAnID(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c, at := newCase(), start
-		step := time.Duration(rapid.SampledFrom([]time.Duration{0, time.Nanosecond, time.Hour}).Draw(t, "step"))
+		step := rapid.SampledFrom([]time.Duration{0, time.Nanosecond, time.Hour}).Draw(t, "step")
 		for range rapid.IntRange(1, 30).Draw(t, "events") {
 			at = at.Add(step)
 			c.Apply(drawEvent(t, at))

@@ -197,12 +197,11 @@ func TestGoneIsTheEndForThisReceiverAlone(t *testing.T) {
 }
 
 func TestWhoHearsWhat(t *testing.T) {
-	notices := lived("pending_step_up")
 	c := kyc.New("A1", person, kyc.DefaultPolicy(), begin)
 	c.Apply(kyc.StatusReceived{At: begin, Reading: single("pending_step_up", "")})
 	c.Apply(kyc.StatusReceived{At: begin.Add(4 * day), Reading: single("pending_step_up", "")})
 	c.Apply(kyc.WithdrawRequested{At: begin.Add(5 * day)})
-	notices = c.Notices
+	notices := c.Notices
 	for name, test := range map[string]struct {
 		ledger      workflows.NotifierState
 		all, caller int

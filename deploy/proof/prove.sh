@@ -23,6 +23,7 @@ fail() {
 
 compose() { $COMPOSE --profile sandbox "$@"; }
 container() { compose ps -aq "$1"; }
+# shellcheck disable=SC2086 # COMPOSE may have several words
 starter() { timeout 180 $COMPOSE --profile sandbox run --rm --no-deps -T demo "$@" </dev/null 2>>"$log"; }
 sandbox() { curl --fail --silent --show-error --max-time 10 "http://127.0.0.1:8090/sandbox/$1" --header 'Content-Type: application/json' --data "$2"; }
 field() { grep -o "\"$1\":\"[^\"]*\"" | head -n 1 | cut -d '"' -f 4; }

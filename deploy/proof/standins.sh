@@ -122,6 +122,7 @@ label() { docker image inspect --format "{{index .Config.Labels \"$2\"}}" "$1" 2
 
 # provide IMAGE MAKER
 provide() {
+	# shellcheck disable=SC2015 # whatever of it is not so, the stand-in is refused
 	what=$(label "$1" standin) && { [ -z "$what" ] || [ "$(label "$1" made-of)" = "$ingredients" ]; } || {
 		if docker pull --quiet "$1" >/dev/null 2>&1; then
 			what=""

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Sourced by the script beside it; defines one word and runs nothing.
 #
 #   patiently "what is awaited, in words" command argument…

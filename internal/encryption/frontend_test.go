@@ -46,7 +46,8 @@ type frontend struct {
 func (f *frontend) GetSystemInfo(context.Context,
 	*workflowservice.GetSystemInfoRequest) (*workflowservice.GetSystemInfoResponse, error) {
 	return &workflowservice.GetSystemInfoResponse{Capabilities: &workflowservice.GetSystemInfoResponse_Capabilities{
-		InternalErrorDifferentiation: true, EncodedFailureAttributes: true, SdkMetadata: true, SignalAndQueryHeader: true}}, nil
+		InternalErrorDifferentiation: true, EncodedFailureAttributes: true, SdkMetadata: true,
+		SignalAndQueryHeader: true}}, nil
 }
 
 func (f *frontend) DescribeNamespace(_ context.Context,

@@ -54,7 +54,7 @@ func WrapKeyset(ctx context.Context, text, kek string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer master.Close() // after the only call there is
+	defer func() { _ = master.Close() }() // after the only call there is
 	var loose, line bytes.Buffer
 	if err := handle.WriteWithContext(ctx, keyset.NewJSONWriter(&loose), master, nil); err != nil {
 		return "", master.explain("does not encrypt the keyset")
@@ -75,7 +75,7 @@ func UnwrapKeyset(ctx context.Context, text, kek string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer master.Close()
+	defer func() { _ = master.Close() }()
 	handle, err := keyset.ReadWithContext(ctx, keyset.NewJSONReader(strings.NewReader(text)), master, nil)
 	if err != nil {
 		return "", master.explain("does not open the keyset")

@@ -105,7 +105,7 @@ func (t Timeouts) serve(ctx context.Context, ln net.Listener, h http.Handler, lo
 		abandon()
 		err = fmt.Errorf("requests on %s were cut off: they took longer than %s", ln.Addr(), grace)
 	}
-	<-served // always http.ErrServerClosed now
+	<-served //nolint:errcheck // always http.ErrServerClosed now
 	return err
 }
 

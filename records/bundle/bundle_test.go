@@ -61,7 +61,8 @@ func TestABundleIsReadAsItWasWritten(t *testing.T) {
 
 	handed, err := stored.Evidence(flip, []byte("a proof"))
 	require.NoError(t, err)
-	require.Equal(t, handed.Encode(), handed.Encode(), "the same bundle is always the same bytes")
+	first, again := handed.Encode(), handed.Encode()
+	require.Equal(t, first, again, "the same bundle is always the same bytes")
 	read, err := bundle.Read(handed.Encode(), nil)
 	require.NoError(t, err)
 	require.Equal(t, b.ManifestBytes(), read.ManifestBytes(), "what is handed out has the manifest that the log has")

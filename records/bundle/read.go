@@ -85,7 +85,7 @@ func Read(data []byte, check Check) (*Bundle, error) {
 			return nil, faulty(p.Name, "it is not what the manifest has the digest of")
 		}
 	}
-	return b, r.end(b.Manifest)
+	return b, r.end()
 }
 
 // first prefers what is wrong with the manifest in itself, as a newer format, to what that leads to.
@@ -180,7 +180,7 @@ func (r *reader) expect(name string) error {
 func isZero(data []byte) bool { return !slices.ContainsFunc(data, func(b byte) bool { return b != 0 }) }
 
 // end reads the end of a tar, behind which there is nothing.
-func (r *reader) end(m Manifest) error {
+func (r *reader) end() error {
 	last := r.seen[len(r.seen)-1]
 	switch next := r.next(); {
 	case slices.Contains(r.seen, next):

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/converter"
@@ -154,7 +155,7 @@ func (m Maker) consents(all []facts.Fact) (texts []bundle.Plain) {
 			texts = append(texts, bundle.Plain{Name: bundle.ConsentName(sum), Data: text})
 		}
 	}
-	slices.SortFunc(texts, func(a, b bundle.Plain) int { return bytes.Compare([]byte(a.Name), []byte(b.Name)) })
+	slices.SortFunc(texts, func(a, b bundle.Plain) int { return strings.Compare(a.Name, b.Name) })
 	return texts
 }
 

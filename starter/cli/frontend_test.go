@@ -215,11 +215,11 @@ func (f *frontend) GetWorkflowExecutionHistory(_ context.Context,
 		answer = f.view()
 	}
 	if f.notifier == enums.WORKFLOW_EXECUTION_STATUS_TERMINATED {
-		return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &history.History{Events: []*history.HistoryEvent{{
-			EventType: enums.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
-			Attributes: &history.HistoryEvent_WorkflowExecutionTerminatedEventAttributes{
-				WorkflowExecutionTerminatedEventAttributes: &history.WorkflowExecutionTerminatedEventAttributes{}},
-		}}}}, nil
+		return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &history.History{
+			Events: []*history.HistoryEvent{{EventType: enums.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
+				Attributes: &history.HistoryEvent_WorkflowExecutionTerminatedEventAttributes{
+					WorkflowExecutionTerminatedEventAttributes: &history.WorkflowExecutionTerminatedEventAttributes{}},
+			}}}}, nil
 	}
 	result, err := sealed(r.GetExecution().GetWorkflowId()).ToPayloads(answer)
 	return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &history.History{Events: []*history.HistoryEvent{{

@@ -70,7 +70,8 @@ func TestLines(t *testing.T) {
 		"ndjson": {"ndjson", `{"customerId":"c1","reference":"A1"}` + "\n" +
 			`{"reference":"A2","customerId":"c2","syncMode":false}` + "\n", []string{"1 A1 c1 -", "2 A2 c2 false"}},
 		"ndjson, BOM and CRLF": {"ndjson",
-			"\xef\xbb\xbf{\"customerId\":\"c1\",\"reference\":\"A1\"}\r\n\r\n {\"customerId\":\"c2\",\"reference\":\"A2\"} \r\n", []string{"1 A1 c1 -", "3 A2 c2 -"}},
+			"\xef\xbb\xbf{\"customerId\":\"c1\",\"reference\":\"A1\"}\r\n" +
+				"\r\n {\"customerId\":\"c2\",\"reference\":\"A2\"} \r\n", []string{"1 A1 c1 -", "3 A2 c2 -"}},
 		"ndjson, null": {"ndjson", `{"customerId":"c1","reference":"A1","syncMode":null}`, []string{"1 A1 c1 -"}},
 		"ndjson, unknown key": {"ndjson", `{"customerId":"c1","reference":"A1","lastName":"Doe"}`,
 			[]string{`line 1: it has another key than customerId, reference and syncMode`}},
@@ -251,7 +252,8 @@ func (m *many) Read(b []byte) (int, error) {
 			return 0, io.EOF
 		}
 		m.at++
-		m.rest = fmt.Sprintf("{\"customerId\":\"cstap_6reGTr3k8vpAu8uF%08d\",%s\"reference\":\"extRefApplicationOfAName%06d\"}\n", m.at, strings.Repeat(" ", m.padding), m.at)
+		m.rest = fmt.Sprintf(`{"customerId":"cstap_6reGTr3k8vpAu8uF%08d",%s"reference":"extRefApplicationOfAName%06d"}`+"\n",
+			m.at, strings.Repeat(" ", m.padding), m.at)
 		if m.at%20_000 == 0 {
 			m.most = max(m.most, living())
 		}

@@ -121,14 +121,14 @@ func (p printer) tally(t summary) error {
 		return p.value(t)
 	}
 	var text strings.Builder
-	text.WriteString(fmt.Sprintf("%d lines: %d started, %d found", t.Lines, t.Started, t.Found))
+	fmt.Fprintf(&text, "%d lines: %d started, %d found", t.Lines, t.Started, t.Found)
 	for _, more := range []struct {
 		n    int
 		what string
 	}{{t.Earlier, "done before"}, {t.Conflict, "in conflict"}, {t.Ended, "ended in Temporal"}, {t.Failed, "failed"},
 		{t.Left, "left"}} {
 		if more.n > 0 {
-			text.WriteString(fmt.Sprintf(", %d %s", more.n, more.what))
+			fmt.Fprintf(&text, ", %d %s", more.n, more.what)
 		}
 	}
 	p.printf("%s; %s has each", text.String(), t.Results)

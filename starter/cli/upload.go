@@ -165,7 +165,7 @@ func (a *app) send(ctx context.Context, v kyc.View, entity string, document kyc.
 	if err != nil {
 		return kyc.View{}, err
 	}
-	defer store.Close()
+	defer func() { _ = store.Close() }()
 	reference, s := v.Reference, submission(v, entity, document, pictures)
 	for i, p := range pictures {
 		mime := map[string]string{"jpg": "image/jpeg", "png": "image/png"}[p.Extension]

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -195,7 +196,7 @@ func submissionOf(asked connectfi.UpdateRequest, v kyc.View) kyc.Submission {
 	for _, d := range asked.Documents {
 		s.Images = append(s.Images, kyc.Image{Document: d.DocumentID, Side: kyc.Side(d.Side)})
 	}
-	slices.SortFunc(s.Images, func(x, y kyc.Image) int { return bytes.Compare([]byte(x.Document), []byte(y.Document)) })
+	slices.SortFunc(s.Images, func(x, y kyc.Image) int { return strings.Compare(x.Document, y.Document) })
 	identity := sha256.New()
 	fmt.Fprintf(identity, "linked %s\n%d\n", s.Entity, v.RequestRound(s.Entity))
 	for _, image := range s.Images {

@@ -152,7 +152,7 @@ func FuzzAPI(f *testing.F) {
 			require.NotEqual(t, connectfi.CodeOK, s.Code)
 			return
 		}
-		if route = route % byte(len(apiRoutes)); route == 0 {
+		if route %= byte(len(apiRoutes)); route == 0 {
 			first := into[connectfi.Envelope[connectfi.Application]](t, answer.Body.String())
 			second := into[connectfi.Envelope[connectfi.Application]](t, send().Body.String())
 			require.Equal(t, first.Data, second.Data)

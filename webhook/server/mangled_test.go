@@ -15,7 +15,7 @@ func TestALinkIsReadAsMailProgramsLeaveIt(t *testing.T) {
 	v := visit(t, waiting(person))
 	link := v.link("", time.Hour)
 	begin := strings.LastIndex(link, "/") + 1
-	escaped := func(text string) string { return url.PathEscape(text) }
+	escaped := url.PathEscape
 	broken := func(text string) string { return link[:begin+9] + escaped(text) + link[begin+9:] }
 	for _, behind := range []string{".", ",", ";", ":", "!", ")", "]", "}", ">", "»", "\"", "'", "”", "*", "…", " ",
 		"\u00a0", "\u200b", "\ufeff", "\t", "\r\n",

@@ -47,8 +47,8 @@ func (k known) HasPendingUploads(_ context.Context, reference string) (bool, err
 // swept is a sweep of a bucket at a time.
 func swept(t *testing.T, documents *docstore.Store, cases caseStates, now time.Time) *sweep {
 	t.Helper()
-	s := &sweep{cases: cases, documents: documents, grace: DefaultGrace, every: time.Hour, pace: rate.NewLimiter(rate.Inf, 1),
-		now: func() time.Time { return now }, log: slog.New(slog.DiscardHandler)}
+	s := &sweep{cases: cases, documents: documents, grace: DefaultGrace, every: time.Hour,
+		pace: rate.NewLimiter(rate.Inf, 1), now: func() time.Time { return now }, log: slog.New(slog.DiscardHandler)}
 	require.NoError(t, s.register(prometheus.NewRegistry()))
 	return s
 }

@@ -2,6 +2,7 @@ package taskqueue
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
