@@ -29,7 +29,7 @@ type settings struct {
 
 func main() {
 	var s settings
-	parser := kong.Must(&s, kong.Name("sandbox"), kong.Vars{"version": telemetry.Version},
+	parser := kong.Must(&s, kong.Name("sandbox"), kong.Vars{"version": telemetry.Version}, config.UsageExit(),
 		kong.Description("Imitates ConnectFi as far as its pages are public; GET /sandbox/ explains."),
 		kong.Resolvers(config.Resolver(os.LookupEnv)))
 	_, err := parser.Parse(httpserver.NormalizeFlags(os.Args[1:]))

@@ -330,7 +330,7 @@ func EventDetails(events []Event) string {
 	b.WriteString("| When (UTC) | Event | Receiver | State |\n|---|---|---|---|\n")
 	for _, e := range events {
 		for _, r := range e.Receipts {
-			fmt.Fprintf(&b, "| %s | %s `%s` | %s | %s |\n", when(e.At), e.Type, e.ID, r.Receiver, r.state())
+			b.WriteString(fmt.Sprintf("| %s | %s `%s` | %s | %s |\n", when(e.At), e.Type, e.ID, r.Receiver, r.state()))
 		}
 	}
 	return b.String()

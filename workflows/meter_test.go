@@ -172,7 +172,7 @@ func TestAnnouncedSeriesAreThoseThatAreCounted(t *testing.T) {
 	metrics, err := telemetry.New("test")
 	require.NoError(t, err)
 	handler := metrics.Temporal()
-	workflows.InitMetrics(handler)
+	workflows.InitMetrics(func(name string, tags map[string]string) { handler.WithTags(tags).Counter(name).Inc(0) })
 	handler.WithTags(map[string]string{"namespace": "default", "task_queue": "kyc", "workflow_type": "KYC",
 		"stage": "denied"}).Counter("kyc_cases_ended").Inc(1)
 	w := httptest.NewRecorder()

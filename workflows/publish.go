@@ -51,7 +51,7 @@ func (f *caseWorkflow) publish(ctx workflow.Context) error {
 // Details is a case as a page of Markdown, the way the Temporal UI shows it.
 func Details(v kyc.View) string {
 	var b strings.Builder
-	line := func(format string, args ...any) { fmt.Fprintf(&b, format, args...) }
+	line := func(format string, args ...any) { b.WriteString(fmt.Sprintf(format, args...)) }
 	line("### %s\n\n", v.Headline())
 	if !v.Stage.Final() {
 		line("**Waiting for** %s **until** %s — then %s.\n\n", v.WaitingOn, when(v.Until), v.OnDeadline)

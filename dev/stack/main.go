@@ -37,7 +37,8 @@ type flags struct {
 func main() {
 	gin.SetMode(gin.ReleaseMode)
 	var f flags
-	kong.Parse(&f, kong.Name("dev"), kong.Description("The whole system on this machine."))
+	kong.Parse(&f, kong.Name("dev"), kong.Description("The whole system on this machine."),
+		config.UsageExit())
 	ctx, stop := signal.NotifyContext(context.Background(), httpserver.StopSignals()...)
 	httpserver.IgnoreBrokenPipes()
 	code, err := run(ctx, f)

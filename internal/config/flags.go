@@ -16,11 +16,27 @@ import (
 func Flags(lookup func(string) (string, bool)) kong.Option {
 	return kong.OptionFunc(func(k *kong.Kong) error {
 		for _, option := range []kong.Option{
-			kong.Resolvers(Resolver(lookup)), kong.ValueFormatter(helpText(lookup)), kong.WithBeforeReset(clearKongEnvs),
+			kong.Resolvers(Resolver(lookup)), kong.ValueFormatter(helpText(lookup)), kong.WithBeforeReset(clearKongEnvs), UsageExit(),
 		} {
 			if err := option.Apply(k); err != nil {
 				return err
 			}
+		}
+		return nil
+	})
+}
+
+// UsageExit lets a program end with 2 after wrong usage, as most programs do and
+// starter does, where kong ends with 80. It is a part of Flags; an option kong.Exit
+// must come before it.
+func UsageExit() kong.Option {
+	return kong.OptionFunc(func(k *kong.Kong) error {
+		exit := k.Exit
+		k.Exit = func(code int) {
+			if code == 80 { // kong.ParseError
+				code = 2
+			}
+			exit(code)
 		}
 		return nil
 	})

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,6 +50,21 @@ func TestFlagsAskTheLookupAndNotTheProcess(t *testing.T) {
 	require.ErrorContains(t, err, "missing flags: --secret")
 	_, _, err = parse(t, map[string]string{"KYC_SECRET": "s3cret", "KYC_SECRET_FILE": file})
 	require.EqualError(t, err, "--secret: both KYC_SECRET and KYC_SECRET_FILE are set: unset one of them")
+}
+
+// Wrong usage ends every program with 2, and anything else with its own code.
+func TestWrongUsageEndsWithTwo(t *testing.T) {
+	var code int
+	var f flags
+	var out strings.Builder
+	parser, err := kong.New(&f, kong.Writers(&out, &out), kong.Exit(func(c int) { code = c }),
+		config.Flags(config.Map(map[string]string{"KYC_SECRET": "s"})))
+	require.NoError(t, err)
+	_, err = parser.Parse([]string{"--nothing-of-ours"})
+	parser.FatalIfErrorf(err)
+	require.Equal(t, 2, code)
+	parser.FatalIfErrorf(errors.New("Temporal does not answer"))
+	require.Equal(t, 1, code)
 }
 
 func TestHelpTellsWhatIsSetAndNeverToWhat(t *testing.T) {

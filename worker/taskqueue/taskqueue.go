@@ -177,7 +177,8 @@ func New(c Config) (*Worker, error) {
 	if c.Records != nil {
 		c.Records.Source = closedCases{cases.Client{Temporal: c.Temporal}}
 	}
-	workflows.InitMetrics(c.Telemetry.Temporal())
+	metrics := c.Telemetry.Temporal()
+	workflows.InitMetrics(func(name string, tags map[string]string) { metrics.WithTags(tags).Counter(name).Inc(0) })
 	return &Worker{config: c, sweep: cleaner, openCases: counter, records: records,
 		activities: activities.New(activities.Config{
 			ConnectFi: c.ConnectFi, Documents: c.Documents, CallbackURL: callback,

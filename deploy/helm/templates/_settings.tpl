@@ -60,7 +60,7 @@
 {{/* The keys of the Secret that a program needs, as variables: (dict "keys" (list …)). */}}
 {{- define "kyc.env.keys" -}}
 {{- $variables := dict "link_keys" "KYC_LINK_KEYS" "keyset" "KYC_KEYSET" "notify_secret" "KYC_NOTIFY_SECRET" "connectfi_login" "CONNECTFI_LOGIN"
-      "connectfi_password" "CONNECTFI_PASSWORD" "api_tokens" "KYC_API_TOKENS" "api_logins" "KYC_API_LOGINS" "codec_tokens" "KYC_CODEC_TOKENS" -}}
+      "connectfi_password" "CONNECTFI_PASSWORD" "api_tokens" "KYC_API_TOKENS" "api_logins" "KYC_API_LOGINS" "codec_tokens" "KYC_CODEC_TOKENS" "records_key" "KYC_RECORDS_KEY" -}}
 {{- range .keys }}
 - {name: {{ get $variables . }}_FILE, value: /keys/{{ . }}}
 {{- end }}
