@@ -16,7 +16,8 @@ import (
 func Flags(lookup func(string) (string, bool)) kong.Option {
 	return kong.OptionFunc(func(k *kong.Kong) error {
 		for _, option := range []kong.Option{
-			kong.Resolvers(Resolver(lookup)), kong.ValueFormatter(helpText(lookup)), kong.WithBeforeReset(clearKongEnvs), UsageExit(),
+			kong.Resolvers(Resolver(lookup)), kong.ValueFormatter(helpText(lookup)), kong.WithBeforeReset(clearKongEnvs),
+			UsageExit(),
 		} {
 			if err := option.Apply(k); err != nil {
 				return err
