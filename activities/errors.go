@@ -105,7 +105,8 @@ func pollAgain(delay time.Duration) error {
 // unsettled makes the server call again once no run before can identify any more.
 func unsettled(delay time.Duration) error {
 	return temporal.NewApplicationErrorWithOptions(
-		fmt.Sprintf("the case was reset, and an identification of the run before may be on its way; the next attempt is in %s", delay.Round(time.Second)),
+		fmt.Sprintf("the case was reset, and an identification of the run before may be on its way; "+
+			"the next attempt is in %s", delay.Round(time.Second)),
 		TypeUnsettled, temporal.ApplicationErrorOptions{NextRetryDelay: delay,
 			Category: temporal.ApplicationErrorCategoryBenign})
 }

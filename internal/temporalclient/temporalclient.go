@@ -53,7 +53,8 @@ type UnreachableError struct {
 
 // Error says where Temporal was looked for, why it was not found, and what to do.
 func (e *UnreachableError) Error() string {
-	return fmt.Sprintf("Temporal does not answer at %s (%s): start everything with `go run ./dev`, or set TEMPORAL_ADDRESS", e.Address, e.Reason())
+	return fmt.Sprintf("Temporal does not answer at %s (%s): start everything with `go run ./dev`, or set "+
+		"TEMPORAL_ADDRESS", e.Address, e.Reason())
 }
 
 // Reason is the cause in few words, such as "connection refused".

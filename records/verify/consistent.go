@@ -176,8 +176,7 @@ func (c *checker) describes(o bundle.Outcome, replayed bool) *fault {
 
 func factFault(err error) *fault {
 	f := &fault{part: bundle.FactsName, reason: err.Error()}
-	fact := &facts.Error{}
-	if errors.As(err, &fact) {
+	if fact, isFact := errors.AsType[*facts.Error](err); isFact {
 		f.place, f.reason = fmt.Sprintf("fact %d", fact.N), fact.Reason
 	}
 	return f

@@ -126,9 +126,9 @@ func (i *inbound) Init(next interceptor.WorkflowOutboundInterceptor) error {
 
 func (i *inbound) ExecuteWorkflow(ctx workflow.Context, in *interceptor.ExecuteWorkflowInput) (any, error) {
 	result, err := i.Next.ExecuteWorkflow(ctx, in)
-	var again *workflow.ContinueAsNewError
+	again, isAgain := errors.AsType[*workflow.ContinueAsNewError](err)
 	switch {
-	case errors.As(err, &again):
+	case isAgain:
 		i.deeds.result = again.Input
 	case err == nil:
 		i.deeds.result = payloads(result)

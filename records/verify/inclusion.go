@@ -30,18 +30,16 @@ func included(policy torchwood.Policy) bundle.Check {
 		if err == nil {
 			err = canonical(proof)
 		}
-		var (
-			unsigned    *note.UnverifiedNoteError
-			notIncluded *torchwood.VerifyRecordError
-		)
+		_, isUnsigned := errors.AsType[*note.UnverifiedNoteError](err)
+		_, isNotIncluded := errors.AsType[*torchwood.VerifyRecordError](err)
 		switch {
 		case err == nil && bytes.Equal(named, sum[:]):
 			return nil
 		case err == nil:
 			return proofFault("it has the digest of another manifest")
-		case errors.As(err, &unsigned):
+		case isUnsigned:
 			return proofFault("its checkpoint is not signed with the log's key: it is from another log, or was changed")
-		case errors.As(err, &notIncluded) && !bytes.Equal(named, sum[:]):
+		case isNotIncluded && !bytes.Equal(named, sum[:]):
 			return &bundle.PartError{Part: bundle.ManifestName, Reason: "it is not what the log has a leaf of"}
 		}
 		return proofFault("it does not prove that the log has the manifest")

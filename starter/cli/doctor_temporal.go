@@ -65,7 +65,8 @@ func (x *doctorRun) checkNamespace(ctx context.Context) {
 		x.bad(check, "Temporal did not tell about it: "+oneLine(err), "starter doctor, in a moment")
 	case retention < recommendedRetention:
 		x.named = true
-		x.warn(check, fmt.Sprintf("closed cases stay for %s only: a callback that comes later is told that its case never was", formatDuration(retention)),
+		x.warn(check, fmt.Sprintf("closed cases stay for %s only: a callback that comes later is told that its case "+
+			"never was", formatDuration(retention)),
 			longerRetention(x.namespace, recommendedRetention, x.cloud))
 	default:
 		x.named = true

@@ -99,8 +99,8 @@ func documentsCommand(reference, entity string) string {
 
 // dataCommand says what can be changed by API, and what cannot (C).
 func dataCommand(reference string) string {
-	return "change e-mail, addresses or phones with ConnectFi's POST /customer/update, or have PayGears change the rest; " +
-		"then starter refresh " + reference
+	return "change e-mail, addresses or phones with ConnectFi's POST /customer/update, or have PayGears change the " +
+		"rest; then starter refresh " + reference
 }
 
 func unpause(reference string) string {

@@ -86,7 +86,8 @@ func pageHeaders(c *gin.Context) {
 // asPage sets them.
 func asPage(c *gin.Context) {
 	c.Header("Content-Security-Policy", "default-src 'none'; img-src 'self' blob: data:; "+
-		"style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+		"style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; "+
+		"base-uri 'none'")
 	c.Header("X-Frame-Options", "DENY")
 	c.Header("Referrer-Policy", "same-origin") // and not none: browsers would then hide where a form came from
 	c.Header("Cross-Origin-Opener-Policy", "same-origin")

@@ -2,7 +2,6 @@ package taskqueue
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -46,11 +45,7 @@ type frontend struct {
 func (f *frontend) DescribeWorkflowExecution(_ context.Context,
 	r *workflowservice.DescribeWorkflowExecutionRequest) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
 	f.described <- r.Execution.WorkflowId
-	return nil, func() serviceerror.ServiceError {
-		var target serviceerror.ServiceError
-		_ = errors.As(serviceerror.NewNotFound("no such workflow"), &target)
-		return target
-	}().Status().Err()
+	return nil, serviceerror.ToStatus(serviceerror.NewNotFound("no such workflow")).Err()
 }
 
 func (f *frontend) GetSystemInfo(context.Context,
@@ -61,11 +56,7 @@ func (f *frontend) GetSystemInfo(context.Context,
 func (f *frontend) DescribeNamespace(_ context.Context,
 	r *workflowservice.DescribeNamespaceRequest) (*workflowservice.DescribeNamespaceResponse, error) {
 	if f.missing {
-		return nil, func() serviceerror.ServiceError {
-			var target serviceerror.ServiceError
-			_ = errors.As(serviceerror.NewNamespaceNotFound(r.Namespace), &target)
-			return target
-		}().Status().Err()
+		return nil, serviceerror.ToStatus(serviceerror.NewNamespaceNotFound(r.Namespace)).Err()
 	}
 	return &workflowservice.DescribeNamespaceResponse{NamespaceInfo: &namespacepb.NamespaceInfo{Name: r.Namespace}}, nil
 }
