@@ -124,7 +124,7 @@ func (f flags) keeps() (dir string, err error) {
 func writeEnv(path string, vars [][2]string) (forget func(), err error) {
 	text := ""
 	for _, v := range vars {
-		text += v[0] + "=" + v[1] + "\n"
+		text += config.DevLine(v[0], v[1])
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package config_test
 import (
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -137,4 +138,19 @@ func TestDevFile(t *testing.T) {
 	write("A=1\nnonsense s3cret\n")
 	_, _, err = config.DevFile(path)
 	require.EqualError(t, err, "line 2 of "+path+" is not NAME=value", "the line itself may be a secret")
+}
+
+// A shell that sources the file has each value as it is, whatever is in it.
+func TestAShellReadsTheDevFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "env")
+	for _, value := range []string{"127.0.0.1:7233", `{"primaryKeyId":1,"key":[{"a":"b c"}]}`, "it's",
+		"$HOME `id` \\ \"x\"", "", "a;b"} {
+		require.NoError(t, os.WriteFile(path, []byte(config.DevLine("KYC_X", value)), 0o600))
+		out, err := exec.CommandContext(t.Context(), "sh", "-c", `. "$1" && printf %s "$KYC_X"`, "sh", path).Output()
+		require.NoError(t, err)
+		require.Equal(t, value, string(out))
+		values, _, err := config.DevFile(path)
+		require.NoError(t, err)
+		require.Equal(t, value, values["KYC_X"])
+	}
 }

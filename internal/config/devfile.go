@@ -17,7 +17,7 @@ import (
 const aliveWithin = time.Second
 
 // DevFile reads the NAME=value lines that a running dev stack keeps in
-// .dev/env: one variable a line, no quotes, # begins a comment line. It is
+// .dev/env: one variable a line as DevLine writes it, # begins a comment line. It is
 // stale if nothing listens any more at the TEMPORAL_ADDRESS in it: a stack
 // that was killed could not take it away. A file that is not there gives nil
 // values and no error.
@@ -50,12 +50,33 @@ func parse(file io.Reader, path string) (map[string]string, error) {
 		if !ok || name == "" || name != strings.TrimSpace(name) {
 			return nil, fmt.Errorf("line %d of %s is not NAME=value", number, path)
 		}
-		values[name] = value
+		values[name] = unquote(value)
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("%s cannot be read: %w", path, err)
 	}
 	return values, nil
+}
+
+// DevLine is a variable and its line break, as a line of such a file. A shell reads
+// it as well (". .dev/env"): what may mean something to one is in single quotes.
+func DevLine(name, value string) string {
+	special := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("_./:@,+=%-", r)
+	}
+	if strings.ContainsFunc(value, special) {
+		value = "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
+	}
+	return name + "=" + value + "\n"
+}
+
+// unquote undoes the quotes of DevLine. A value without them stays as it is.
+func unquote(value string) string {
+	inner, begins := strings.CutPrefix(value, "'")
+	if inner, ends := strings.CutSuffix(inner, "'"); begins && ends {
+		return strings.ReplaceAll(inner, `'\''`, "'")
+	}
+	return value
 }
 
 // listens reports whether a connection to the address can be made.
