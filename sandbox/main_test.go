@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -62,6 +63,8 @@ func TestAClosedTerminalAndABrokenLogPipe(t *testing.T) {
 	command := exec.CommandContext(t.Context(), program, "-listen", "127.0.0.1:0", "-delay", "10ms")
 	command.Env = append(os.Environ(), "CONNECTFI_LOGIN=l", "CONNECTFI_PASSWORD=p")
 	command.Stderr = write
+	// Under nohup SIGHUP is ignored, and a program would go on ignoring it; what is handled here has its default there.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	require.NoError(t, command.Start())
 	require.NoError(t, write.Close())
 	line, err := bufio.NewReader(read).ReadString('\n')
