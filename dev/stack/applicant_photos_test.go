@@ -93,7 +93,7 @@ func wrongSum(scan []byte) []byte {
 // Whatever the browser shows, the applicant can send; whatever it is called.
 func TestWhatTheBrowserShowsIsTaken(t *testing.T) {
 	kept := func(name string) []byte {
-		content, err := os.ReadFile(filepath.Join(root, "internal", "docstore", "testdata", name))
+		content, err := os.ReadFile(filepath.Join(root, "internal", "imagecheck", "testdata", name))
 		require.NoError(t, err)
 		return content
 	}
