@@ -84,7 +84,7 @@ func (s *settings) strong() error {
 // strongCredentials refuses tokens and passwords that anybody could guess.
 func strongCredentials(tokens, logins string) error {
 	var passwords []string
-	for _, login := range strings.FieldsFunc(logins, func(r rune) bool { return r == ',' || r == '\n' || r == '\r' }) {
+	for _, login := range config.Fields(logins) {
 		if _, password, ok := strings.Cut(login, ":"); ok {
 			passwords = append(passwords, password)
 		}

@@ -84,7 +84,7 @@ func CheckStrength(variable, list string, least int) error {
 	return nil
 }
 
-// fields are the secrets of a list, separated by commas or line ends.
+// Fields are the secrets of a list, separated by commas or line ends, without blanks around them.
 func Fields(list string) (all []string) {
 	for field := range strings.FieldsFuncSeq(list, func(r rune) bool { return r == ',' || r == '\n' || r == '\r' }) {
 		if field = strings.TrimSpace(field); field != "" {

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"durablekyc.example/internal/config"
 )
 
 // prefix begins every symmetric secret of Standard Webhooks.
@@ -34,11 +36,7 @@ type Secrets struct {
 // The error says which one is wrong and does not repeat it.
 func ParseSecrets(text string) (Secrets, error) {
 	var signers []*standardwebhooks.Webhook
-	for _, field := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == '\n' || r == '\r' }) {
-		secret := strings.TrimSpace(field)
-		if secret == "" {
-			continue
-		}
+	for _, secret := range config.Fields(text) {
 		encoded, found := strings.CutPrefix(secret, prefix)
 		raw, err := base64.StdEncoding.DecodeString(encoded)
 		if !found || err != nil || len(raw) < shortest || len(raw) > longest {
