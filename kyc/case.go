@@ -193,10 +193,20 @@ func (e Submitted) apply(c *Case) {
 		return
 	}
 	c.Queue = append(c.Queue, s)
-	if s.Consent != nil {
-		c.note(Entry{At: s.Consent.At, What: EntryConsented, Entity: s.Entity, Note: s.Consent.Text[:12]})
-	}
+	c.noteConsent(e.At, s)
 	c.note(Entry{At: e.At, What: EntrySubmitted, Entity: s.Entity, Note: s.Label()})
+}
+
+// noteConsent notes what was agreed to, and where. A submission without a
+// consent is from before there was one elsewhere.
+func (c *Case) noteConsent(at time.Time, s Submission) {
+	switch consent := s.Consent; {
+	case consent == nil:
+	case consent.Elsewhere:
+		c.note(Entry{At: at, What: EntryConsentElsewhere, Entity: s.Entity})
+	default:
+		c.note(Entry{At: consent.At, What: EntryConsented, Entity: s.Entity, Consent: consent})
+	}
 }
 
 func (e LinksRevoked) apply(c *Case) {

@@ -251,7 +251,7 @@ func TestDocumentsSentInTimeAreNotExpiredOnTheirWay(t *testing.T) {
 }
 
 func licence(id, entity string) kyc.Submission {
-	return kyc.Submission{ID: id, Entity: entity, Type: "license", Images: []kyc.Image{
+	return kyc.Submission{ID: id, Entity: entity, Type: "license", Consent: kyc.ConsentElsewhere(), Images: []kyc.Image{
 		{Key: id + "/f", Side: kyc.Front, Extension: "jpg"}, {Key: id + "/b", Side: kyc.Back, Extension: "png"}}}
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 )
 
 // DocumentType is a kind of document ConnectFi takes (C).
@@ -54,15 +53,7 @@ type Submission struct {
 	Type   DocumentType `json:"type"` // empty if the images are at ConnectFi already, which was told it then
 	Images []Image      `json:"images"`
 
-	Consent *Consent `json:"consent,omitempty"` // nil where somebody else took it, as at a terminal
-}
-
-// Consent is what an applicant agreed to before the first image: which text,
-// by its hash, in which language, and when.
-type Consent struct {
-	Text     string    `json:"text"`     // sha256 of the text that was shown, in hexadecimal
-	Language string    `json:"language"` // of that text, such as en
-	At       time.Time `json:"at"`
+	Consent *Consent `json:"consent,omitempty"` // required: see ConsentElsewhere
 }
 
 // SubmissionID draws the id of a submission from what it is about, its images,
@@ -107,8 +98,8 @@ func (s Submission) Validate() error {
 	if s.ID == "" {
 		errs = append(errs, errors.New("the submission has no id"))
 	}
-	if c := s.Consent; c != nil && (len(c.Text) != 64 || c.At.IsZero()) {
-		errs = append(errs, errors.New("a consent needs the hash of its text and its time"))
+	if err := s.Consent.validate(); err != nil {
+		errs = append(errs, err)
 	}
 	if s.AlreadyUploaded() {
 		return errors.Join(append(errs, s.validateLinks()...)...)

@@ -39,7 +39,8 @@ func TestSubmissionsOfBothKinds(t *testing.T) {
 		"nothing of what is said here": {"license", nil, "is missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := kyc.Submission{ID: "s1", Entity: "e", Type: test.kind, Images: test.images}.Validate()
+			err := kyc.Submission{ID: "s1", Entity: "e", Type: test.kind, Images: test.images,
+				Consent: kyc.ConsentElsewhere()}.Validate()
 			if test.says == "" {
 				require.NoError(t, err)
 				return
@@ -54,12 +55,13 @@ func TestLinksMayWaitInLine(t *testing.T) {
 	c.Apply(kyc.StatusReceived{At: start, Reading: kyc.Snapshot{ApplicationID: "iapp_1", Status: "pending_step_up",
 		Entities: []kyc.EntitySnapshot{{ID: "cstap_1", IsCustomer: true, Status: "pending_step_up"}}}})
 	link := func(id string) kyc.Submission {
-		return kyc.Submission{ID: id, Entity: "cstap_1", Images: []kyc.Image{{Document: "doc_" + id, Side: kyc.Front}}}
+		return kyc.Submission{ID: id, Entity: "cstap_1", Consent: kyc.ConsentElsewhere(),
+			Images: []kyc.Image{{Document: "doc_" + id, Side: kyc.Front}}}
 	}
 	c.Apply(kyc.Submitted{At: start, Submission: link("1")})
 	require.NoError(t, c.CheckSubmission(link("2")), "each is ConnectFi's to judge")
-	image := kyc.Submission{ID: "3", Entity: "cstap_1", Type: "passport", Images: []kyc.Image{{Key: "k", Side: kyc.Front,
-		Extension: "jpg"}}}
+	image := kyc.Submission{ID: "3", Entity: "cstap_1", Type: "passport", Consent: kyc.ConsentElsewhere(),
+		Images: []kyc.Image{{Key: "k", Side: kyc.Front, Extension: "jpg"}}}
 	require.ErrorIs(t, c.CheckSubmission(image), kyc.ErrDocumentsNotRequested)
 	last := c.Timeline[len(c.Timeline)-1]
 	require.Equal(t, "document images of cstap_1 came in (documents at ConnectFi)", last.String())

@@ -28,7 +28,7 @@ func ExampleCase() {
 	show()
 
 	now = now.Add(time.Hour)
-	passport := kyc.Submission{ID: "s1", Entity: "cstap_1", Type: "passport",
+	passport := kyc.Submission{ID: "s1", Entity: "cstap_1", Type: "passport", Consent: kyc.ConsentElsewhere(),
 		Images: []kyc.Image{{Key: "images/1", Side: kyc.Front, Extension: "jpg"}}}
 	if err := c.CheckSubmission(passport); err != nil {
 		fmt.Println(err)
@@ -72,9 +72,11 @@ func ExampleCase_CheckSubmission() {
 		ApplicationID: "iapp_1", Status: "pending_step_up",
 		Entities: []kyc.EntitySnapshot{{ID: "cstap_1", IsCustomer: true, Status: "pending_step_up"}}}})
 	fmt.Println(c.CheckSubmission(kyc.Submission{ID: "s1", Entity: "cstap_1", Type: "license",
-		Images: []kyc.Image{{Key: "images/1", Side: kyc.Front, Extension: "jpg"}}}))
+		Consent: kyc.ConsentElsewhere(),
+		Images:  []kyc.Image{{Key: "images/1", Side: kyc.Front, Extension: "jpg"}}}))
 	fmt.Println(c.CheckSubmission(kyc.Submission{ID: "s2", Entity: "cstap_2", Type: "passport",
-		Images: []kyc.Image{{Key: "images/2", Side: kyc.Front, Extension: "jpg"}}}))
+		Consent: kyc.ConsentElsewhere(),
+		Images:  []kyc.Image{{Key: "images/2", Side: kyc.Front, Extension: "jpg"}}}))
 	// Output:
 	// the back of the license is missing
 	// the case has no entity "cstap_2"

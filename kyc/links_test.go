@@ -18,21 +18,60 @@ func TestConsentIsToldWithTheImages(t *testing.T) {
 	agreed := time.Now().Add(-time.Minute)
 	s := kyc.Submission{ID: "s1", Entity: "cstap_1", Type: "passport", Images: []kyc.Image{{Key: "k", Side: kyc.Front,
 		Extension: "jpg"}},
-		Consent: &kyc.Consent{Text: strings.Repeat("0f", 32), Language: "en", At: agreed}}
+		Consent: &kyc.Consent{Text: strings.Repeat("0f", 32), Version: "7", Language: "en", At: agreed}}
 	require.NoError(t, c.CheckSubmission(s))
 	c.Apply(kyc.Submitted{At: time.Now(), Submission: s})
 	last := c.View().Timeline
 	consented, submitted := last[len(last)-2], last[len(last)-1]
 	require.Equal(t, kyc.EntryConsented, consented.What)
 	require.Equal(t, agreed, consented.At)
-	require.Equal(t, "who sends for cstap_1 agreed to the text 0f0f0f0f0f0f", consented.String())
+	require.Equal(t, s.Consent, consented.Consent, "all of the hash, the version and the language")
+	require.Equal(t, "who sends for cstap_1 agreed to version 7 of the consent text (en, SHA-256 0f0f0f0f0f0f…)",
+		consented.String())
 	require.Equal(t, kyc.EntrySubmitted, submitted.What)
+}
 
-	for name, consent := range map[string]kyc.Consent{
-		"no text": {Language: "en", At: agreed}, "no time": {Text: s.Consent.Text, Language: "en"},
+// Where the page of this project took no consent, the timeline says so.
+func TestAConsentGivenElsewhere(t *testing.T) {
+	c := newCase()
+	answered(&c, 0, single("pending_step_up", ""))
+	c.Apply(kyc.Submitted{At: start, Submission: licence("s1", person)})
+	v := c.View()
+	last := v.Timeline[len(v.Timeline)-2]
+	require.Equal(t, kyc.Entry{At: start, What: kyc.EntryConsentElsewhere, Entity: person}, last)
+	require.Equal(t, "consent for "+person+" was not given on the applicant's page: who sent the images answers for it",
+		last.String())
+}
+
+func TestWhatAConsentNeeds(t *testing.T) {
+	text, at := strings.Repeat("0f", 32), start
+	for name, test := range map[string]struct {
+		consent *kyc.Consent
+		says    string
+	}{
+		"all":                  {&kyc.Consent{Text: text, Version: "2026-11", Language: "es-419", At: at}, ""},
+		"elsewhere":            {kyc.ConsentElsewhere(), ""},
+		"none":                 {nil, "needs a consent, or to say that it was given elsewhere"},
+		"nothing":              {&kyc.Consent{}, "hash of its text and its time"},
+		"no text":              {&kyc.Consent{Version: "1", Language: "en", At: at}, "hash of its text and its time"},
+		"a shorter hash":       {&kyc.Consent{Text: text[1:], Version: "1", Language: "en", At: at}, "hash of its text"},
+		"a longer hash":        {&kyc.Consent{Text: text + "0", Version: "1", Language: "en", At: at}, "hash of its text"},
+		"not a hash":           {&kyc.Consent{Text: text[2:] + "xx", Version: "1", Language: "en", At: at}, "hash of its text"},
+		"no time":              {&kyc.Consent{Text: text, Version: "1", Language: "en"}, "hash of its text and its time"},
+		"no version":           {&kyc.Consent{Text: text, Language: "en", At: at}, "version and the language"},
+		"a version with space": {&kyc.Consent{Text: text, Version: "1 2", Language: "en", At: at}, "version and the language"},
+		"no language":          {&kyc.Consent{Text: text, Version: "1", At: at}, "version and the language"},
+		"not a language":       {&kyc.Consent{Text: text, Version: "1", Language: "english!", At: at}, "version and the language"},
+		"elsewhere, and here": {&kyc.Consent{Elsewhere: true, Text: text, Version: "1", Language: "en", At: at},
+			"nothing else is known"},
 	} {
-		s.Consent = &consent
-		require.ErrorContains(t, c.CheckSubmission(s), "hash of its text and its time", name)
+		s := licence("s1", person)
+		s.Consent = test.consent
+		if err := s.Validate(); test.says == "" {
+			require.NoError(t, err, name)
+		} else {
+			require.ErrorContains(t, err, test.says, name)
+		}
 	}
 }
 

@@ -136,7 +136,7 @@ func (s *story) submit(t *testing.T, d *datadriven.TestData) string {
 	t.Helper()
 	kind := kyc.DocumentType(arg(t, d, "document"))
 	sent := kyc.Submission{Entity: s.id(t, d, arg(t, d, "of")), Type: kind,
-		Consent: &kyc.Consent{Text: fmt.Sprintf("%x", sha256.Sum256(nil)), Language: "en", At: s.now}}
+		Consent: &kyc.Consent{Text: fmt.Sprintf("%x", sha256.Sum256(nil)), Version: "1", Language: "en", At: s.now}}
 	sums := map[kyc.Side][sha256.Size]byte{}
 	sides, _ := d.Arg("sides")
 	for _, side := range sides.Vals {

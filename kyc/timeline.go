@@ -13,39 +13,43 @@ type Entry struct {
 	Entity string    `json:"entity,omitempty"` // whom it concerns, if not the whole case
 	Note   string    `json:"note,omitempty"`   // the reason, the code or the type of document
 	Count  int       `json:"count,omitempty"`  // how many in a row this line stands for, 0 is 1
+
+	Consent *Consent `json:"consent,omitempty"` // EntryConsented only: what was agreed to
 }
 
 // What an Entry may tell, besides a stage that began (its name) and a hint.
 const (
-	EntryStarted     = "started"
-	EntryIdentified  = "identified"
-	EntryWanted      = "documents_wanted"
-	EntryStillWanted = "documents_still_wanted"
-	EntryReminder    = "reminder"
-	EntryConsented   = "consented"
-	EntryRevoked     = "links_revoked"
-	EntrySubmitted   = "documents_submitted"
-	EntryHandedOver  = "documents_handed_over"
-	EntryEntityDone  = "entity_completed"
-	EntryRefused     = "refused"
-	EntryLate        = "late_callback"
-	EntryReset       = "reset" // by an operator in Temporal: see View.ResetAt
+	EntryStarted          = "started"
+	EntryIdentified       = "identified"
+	EntryWanted           = "documents_wanted"
+	EntryStillWanted      = "documents_still_wanted"
+	EntryReminder         = "reminder"
+	EntryConsented        = "consented"
+	EntryConsentElsewhere = "consent_elsewhere"
+	EntryRevoked          = "links_revoked"
+	EntrySubmitted        = "documents_submitted"
+	EntryHandedOver       = "documents_handed_over"
+	EntryEntityDone       = "entity_completed"
+	EntryRefused          = "refused"
+	EntryLate             = "late_callback"
+	EntryReset            = "reset" // by an operator in Temporal: see View.ResetAt
 )
 
 // entryText says each line to a person. %s is the entity, then the note.
 var entryText = map[string]string{
-	EntryStarted:     "the case was started",
-	EntryIdentified:  "ConnectFi opened the application",
-	EntryWanted:      "ConnectFi wants document images of %s",
-	EntryStillWanted: "ConnectFi still wants document images of %s",
-	EntryReminder:    "the applicant was due a reminder",
-	EntryConsented:   "who sends for %s agreed to the text %s",
-	EntryRevoked:     "every link to the applicant's page given out so far was revoked",
-	EntrySubmitted:   "document images of %s came in (%s)",
-	EntryHandedOver:  "the images of %s were handed over to ConnectFi",
-	EntryEntityDone:  "ConnectFi completed %s: %s",
-	EntryRefused:     "ConnectFi refused %s",
-	EntryLate:        "a callback came after the end; it changed nothing",
+	EntryStarted:          "the case was started",
+	EntryIdentified:       "ConnectFi opened the application",
+	EntryWanted:           "ConnectFi wants document images of %s",
+	EntryStillWanted:      "ConnectFi still wants document images of %s",
+	EntryReminder:         "the applicant was due a reminder",
+	EntryConsented:        "who sends for %s agreed to version %s of the consent text (%s, SHA-256 %s…)",
+	EntryConsentElsewhere: "consent for %s was not given on the applicant's page: who sent the images answers for it",
+	EntryRevoked:          "every link to the applicant's page given out so far was revoked",
+	EntrySubmitted:        "document images of %s came in (%s)",
+	EntryHandedOver:       "the images of %s were handed over to ConnectFi",
+	EntryEntityDone:       "ConnectFi completed %s: %s",
+	EntryRefused:          "ConnectFi refused %s",
+	EntryLate:             "a callback came after the end; it changed nothing",
 	EntryReset: "the case was reset in Temporal: what followed until then is in its earlier run; " +
 		"documents that are wanted again have their time again",
 	HintCallback:              "ConnectFi called back",
@@ -68,9 +72,11 @@ func (e Entry) String() string {
 		sentence = e.What
 	}
 	switch e.What {
-	case EntryWanted, EntryStillWanted, EntryHandedOver:
+	case EntryWanted, EntryStillWanted, EntryHandedOver, EntryConsentElsewhere:
 		sentence = fmt.Sprintf(sentence, e.Entity)
-	case EntryConsented, EntrySubmitted, EntryEntityDone:
+	case EntryConsented:
+		sentence = fmt.Sprintf(sentence, e.Entity, e.Consent.Version, e.Consent.Language, e.Consent.Text[:12])
+	case EntrySubmitted, EntryEntityDone:
 		sentence = fmt.Sprintf(sentence, e.Entity, e.Note)
 	case EntryRefused, string(Held), string(Expired):
 		sentence = fmt.Sprintf(sentence, e.Note)

@@ -100,7 +100,7 @@ func (s story) update(name, id string, args ...any) *answer {
 }
 
 func licence(id string) kyc.Submission {
-	return kyc.Submission{ID: id, Entity: person, Type: "license", Images: []kyc.Image{
+	return kyc.Submission{ID: id, Entity: person, Type: "license", Consent: kyc.ConsentElsewhere(), Images: []kyc.Image{
 		{Key: "f", Side: kyc.Front, Extension: "jpg"}, {Key: "b", Side: kyc.Back, Extension: "jpg"}}}
 }
 
@@ -223,7 +223,8 @@ func TestLinksAreMadeOneAfterTheOther(t *testing.T) {
 		})).After(time.Minute).Return(reading, nil).Once()
 	}
 	link := func(id string) kyc.Submission {
-		return kyc.Submission{ID: id, Entity: person, Images: []kyc.Image{{Document: "doc_" + id, Side: kyc.Side(id)}}}
+		return kyc.Submission{ID: id, Entity: person, Consent: kyc.ConsentElsewhere(),
+			Images: []kyc.Image{{Document: "doc_" + id, Side: kyc.Side(id)}}}
 	}
 	var front, back *answer
 	s.after(time.Hour, func() { front = s.update(workflows.UpdateSubmit, "front", link("front")) })

@@ -222,7 +222,7 @@ func (l *lab) close() {
 
 // submission puts both sides of a licence into the store.
 func (l *lab) submission(id string) kyc.Submission {
-	s := kyc.Submission{ID: id, Entity: l.customer, Type: "license"}
+	s := kyc.Submission{ID: id, Entity: l.customer, Type: "license", Consent: kyc.ConsentElsewhere()}
 	for _, side := range []kyc.Side{kyc.Front, kyc.Back} {
 		key, err := l.store.Put(context.Background(), "A1", strings.NewReader("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"+
 			id+string(side)), "image/png")

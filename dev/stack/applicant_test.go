@@ -279,7 +279,8 @@ func TestWithoutAScriptInSpanish(t *testing.T) {
 	v, err = one.cases.Show(t.Context(), v.Reference)
 	require.NoError(t, err)
 	require.True(t, slices.ContainsFunc(v.Timeline, func(e kyc.Entry) bool {
-		return e.What == kyc.EntryConsented && e.Note == hex.EncodeToString(spanish[:])[:12]
+		return e.What == kyc.EntryConsented && e.Consent.Text == hex.EncodeToString(spanish[:]) &&
+			e.Consent.Version == pages.ConsentVersion("es") && e.Consent.Language == "es"
 	}), "agreed to the text that was shown: %v", v.Timeline)
 }
 

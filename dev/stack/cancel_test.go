@@ -178,7 +178,7 @@ func submitAsync(t *testing.T, v kyc.View) {
 // sent is a licence whose images are at ConnectFi and only to be linked: an
 // image of ours that is in no store would be refused before ConnectFi is asked.
 func sent(entity string) kyc.Submission {
-	return kyc.Submission{ID: "of-" + entity, Entity: entity, Images: []kyc.Image{
+	return kyc.Submission{ID: "of-" + entity, Entity: entity, Consent: kyc.ConsentElsewhere(), Images: []kyc.Image{
 		{Document: "doc_front1", Side: kyc.Front}, {Document: "doc_back1", Side: kyc.Back}}}
 }
 

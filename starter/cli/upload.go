@@ -147,7 +147,7 @@ func (c uploadCommand) resolveEntity(v kyc.View) (string, error) {
 // submission describes the pictures. Its id is drawn from their judged bytes: the
 // same upload again is the same submission.
 func submission(v kyc.View, entity string, document kyc.DocumentType, pictures []picture) kyc.Submission {
-	s := kyc.Submission{Entity: entity, Type: document}
+	s := kyc.Submission{Entity: entity, Type: document, Consent: kyc.ConsentElsewhere()}
 	sums := map[kyc.Side][sha256.Size]byte{}
 	for _, p := range pictures {
 		sums[p.side] = sha256.Sum256(p.Bytes)

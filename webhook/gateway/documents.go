@@ -192,7 +192,7 @@ func ended(v kyc.View) string {
 // that it can be tried again once ConnectFi has refused it and the cause is
 // mended, as after a link that came before its upload.
 func submissionOf(asked connectfi.UpdateRequest, v kyc.View) kyc.Submission {
-	s := kyc.Submission{Entity: asked.EntityID}
+	s := kyc.Submission{Entity: asked.EntityID, Consent: kyc.ConsentElsewhere()}
 	for _, d := range asked.Documents {
 		s.Images = append(s.Images, kyc.Image{Document: d.DocumentID, Side: kyc.Side(d.Side)})
 	}

@@ -113,6 +113,10 @@ func (p *Pages) Render(w io.Writer, m Model) error {
 // ConsentText is what an applicant agrees to, for the record of it.
 func (p *Pages) ConsentText(lang string) string { return p.in(lang).text["consent.text"] }
 
+// ConsentVersion is the version of ConsentText, the same in every language. It
+// changes with the text.
+func (p *Pages) ConsentVersion(lang string) string { return p.in(lang).text["consent.version"] }
+
 // in is the catalogue in a language, or in the first one.
 func (p *Pages) in(lang string) catalog {
 	if w, ok := p.words[lang]; ok {

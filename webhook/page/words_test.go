@@ -1,6 +1,8 @@
 package page
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -106,6 +108,24 @@ func TestSentencesAreShort(t *testing.T) {
 				require.LessOrEqual(t, len(strings.Fields(sentence)), 25, "%s in %s: %s", key, lang, sentence)
 			}
 		}
+	}
+}
+
+// A consent on record names the version of its text, so another text needs
+// another version.
+func TestAConsentTextKeepsItsVersion(t *testing.T) {
+	known := map[string]string{
+		"2026-11 en": "7b94accb696416f6f431777467b63e4503daa6691a6df706f928c96de8ca57a7",
+		"2026-11 es": "9d2eebfc2275a77fd4864f3510021342de0ce760f12698a962dd9f0c221fb37c",
+	}
+	pages, err := New("/verify")
+	require.NoError(t, err)
+	for _, lang := range Languages {
+		version := pages.ConsentVersion(lang)
+		require.Equal(t, pages.ConsentVersion(Languages[0]), version)
+		sum := sha256.Sum256([]byte(pages.ConsentText(lang)))
+		require.Equal(t, known[version+" "+lang], hex.EncodeToString(sum[:]),
+			"the text changed: give it another consent.version, and add it here")
 	}
 }
 

@@ -234,7 +234,8 @@ func (p *Portal) submit(c *gin.Context, a applicant, v kyc.View, f *form) {
 // consent records what somebody agrees to now, in the language it is shown in.
 func (p *Portal) consent(lang string) *kyc.Consent {
 	text := sha256.Sum256([]byte(p.pages.ConsentText(lang)))
-	return &kyc.Consent{Text: hex.EncodeToString(text[:]), Language: lang, At: time.Now().UTC()}
+	return &kyc.Consent{Text: hex.EncodeToString(text[:]), Version: p.pages.ConsentVersion(lang), Language: lang,
+		At: time.Now().UTC()}
 }
 
 // dropImages removes what the case did not want.

@@ -39,6 +39,7 @@ func TestAnApplicantSendsALicence(t *testing.T) {
 	require.Equal(t, person, s.Entity)
 	require.Len(t, s.Consent.Text, 64)
 	require.Equal(t, "en", s.Consent.Language)
+	require.NotEmpty(t, s.Consent.Version)
 	require.WithinDuration(t, time.Now(), s.Consent.At, time.Minute)
 	require.Equal(t, 2, v.stored())
 	for _, image := range s.Images {
