@@ -13,7 +13,7 @@ ARG VERSION=dev
 RUN go build -buildvcs=false -ldflags "-s -w -X durablekyc.example/internal/telemetry.Version=${VERSION}" \
     -o /out/bin/ ./worker ./webhook ./starter ./sandbox
 # A new named volume takes over the owner of the directory it covers, which is how a program that is not root comes to own one.
-RUN mkdir -p /out/keys /out/documents \
+RUN mkdir -p /out/keys /out/documents /out/records \
  && echo 'kyc:x:65532:65532::/:/sbin/nologin' >/out/passwd \
  && echo 'kyc:x:65532:' >/out/group
 
@@ -22,6 +22,7 @@ COPY --from=build /out/passwd /out/group /etc/
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build --chown=65532:65532 /out/keys /keys
 COPY --from=build --chown=65532:65532 /out/documents /documents
+COPY --from=build --chown=65532:65532 /out/records /records
 USER 65532:65532
 
 FROM base AS worker

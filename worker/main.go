@@ -79,7 +79,7 @@ func run(s settings) (err error) {
 	defer temporal.Close()
 	defer workerClient.Close()
 	worker, err := taskqueue.New(taskqueue.Config{Temporal: temporal, WorkerClient: workerClient, ConnectFi: provider,
-		Documents: documents, Records: records, Keys: keys, CallbackURL: s.CallbackURL, PublicURL: s.PublicURL,
+		Documents: documents, Records: records, RecordEvery: s.RecordEvery, Keys: keys, CallbackURL: s.CallbackURL, PublicURL: s.PublicURL,
 		NotifyURL: s.NotifyURL, NotifySecrets: secrets, NotifyPrivate: s.Private, Grace: s.Grace, SweepEvery: s.Sweep,
 		Deployment: s.Deployment, ReadsPerSecond: s.Reads,
 		CachedCases: cmp.Or(s.Cached, taskqueue.CacheSize(debug.SetMemoryLimit(-1))), Logger: log, Telemetry: metrics})

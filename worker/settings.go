@@ -27,6 +27,7 @@ type settings struct {
 	Grace       time.Duration `name:"documents-grace" env:"KYC_DOCUMENTS_GRACE" default:"24h" help:"Keep images this long after the decision."`
 	Sweep       time.Duration `name:"documents-sweep" env:"KYC_DOCUMENTS_SWEEP" default:"1h" help:"Interval of the document clean-up (min 1m)."`
 	Records     string        `env:"KYC_RECORDS" placeholder:"URL" help:"Bucket of the records of closed cases, such as s3://records (default: none are kept)."`
+	RecordEvery time.Duration `name:"records-sweep" env:"KYC_RECORDS_SWEEP" default:"1h" help:"Interval at which closed cases are put on record (min 1s)."`
 	RecordsKey  string        `env:"KYC_RECORDS_KEY" placeholder:"SECRET" help:"Private key of the log of records; starter keys log draws one."`
 	NotifyURL   string        `env:"KYC_NOTIFY_URL" placeholder:"URL" help:"URL that receives the notifications of all cases started with it (default: none)."`
 	Secrets     string        `name:"notify-secret" env:"KYC_NOTIFY_SECRET" placeholder:"SECRETS" help:"Secrets that events are signed with, newest first, separated by commas: whsec_ and base64; starter keys init draws one."`
@@ -54,6 +55,9 @@ func (s *settings) Validate() error {
 	}
 	if s.Sweep < time.Minute {
 		return errors.New("KYC_DOCUMENTS_SWEEP must be a minute at least, such as 1h")
+	}
+	if s.RecordEvery < time.Second {
+		return errors.New("KYC_RECORDS_SWEEP must be a second at least, such as 1h")
 	}
 	if (s.Records == "") != (s.RecordsKey == "") {
 		return errors.New("KYC_RECORDS and KYC_RECORDS_KEY belong together: set both, or neither and keep no records")

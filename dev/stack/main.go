@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/gin-gonic/gin"
@@ -50,6 +51,10 @@ func main() {
 	os.Exit(code)
 }
 
+// recordEvery is the time between two sweeps of the recorder: a case of the demo is on record some seconds after its
+// end, where production takes up to an hour.
+const recordEvery = 2 * time.Second
+
 // run brings the system up, walks the demo and stays until ctx ends.
 func run(ctx context.Context, f flags) (code int, err error) {
 	work, err := os.MkdirTemp("", "durablekyc-")
@@ -67,8 +72,8 @@ func run(ctx context.Context, f flags) (code int, err error) {
 		}
 	}
 	s, err := startSystem(ctx, options{data: data, postgres: f.Postgres, work: work, withUI: true, lookup: os.LookupEnv,
-		notify: os.Getenv("KYC_NOTIFY_URL"),
-		ports:  ports{f.TemporalPort, f.UIPort, f.WebhookPort, f.AdminPort, f.SandboxPort}})
+		notify: os.Getenv("KYC_NOTIFY_URL"), recordEvery: recordEvery,
+		ports: ports{f.TemporalPort, f.UIPort, f.WebhookPort, f.AdminPort, f.SandboxPort}})
 	if err != nil {
 		return 1, err
 	}

@@ -11,8 +11,8 @@ import (
 	"durablekyc.example/records/store"
 )
 
-// openRecords opens a bucket of records in a directory, and draws the key of its log; nil without o.recordEvery.
-func (s *system) openRecords(ctx context.Context, o options, dir string, keyset encryption.Keyset,
+// openRecords opens a bucket of records in a directory; nil without o.recordEvery. The key signs its log.
+func (s *system) openRecords(ctx context.Context, o options, dir, key string, keyset encryption.Keyset,
 ) (*recorder.Recorder, [][2]string, error) {
 	if o.recordEvery == 0 {
 		return nil, nil, nil
@@ -23,16 +23,12 @@ func (s *system) openRecords(ctx context.Context, o options, dir string, keyset 
 		return nil, nil, err
 	}
 	s.closers = append(s.closers, bucket.Close)
-	private, public, err := log.NewKey("dev/records")
+	entries, err := log.New(bucket, key)
 	if err != nil {
 		return nil, nil, err
 	}
-	entries, err := log.New(bucket, private)
-	if err != nil {
-		return nil, nil, err
-	}
-	s.recordsKey = public
+	s.recordsKey = entries.PublicKey()
 	maker := recorder.Maker{Keyset: keyset, Release: telemetry.Version}
 	return &recorder.Recorder{Maker: maker, Bucket: bucket, Log: entries},
-		[][2]string{{"KYC_RECORDS", address}, {"KYC_RECORDS_KEY", private}}, nil
+		[][2]string{{"KYC_RECORDS", address}, {"KYC_RECORDS_KEY", key}}, nil
 }

@@ -28,6 +28,7 @@ import (
 	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/internal/temporalclient"
 	"durablekyc.example/kyc"
+	"durablekyc.example/records/log"
 	"durablekyc.example/sandbox/simulator"
 	"durablekyc.example/webhook/gateway"
 	"durablekyc.example/webhook/server"
@@ -213,7 +214,7 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 	if err != nil {
 		return err
 	}
-	records, recordVars, err := s.openRecords(ctx, o, filepath.Join(dir, "records"), keyset)
+	records, recordVars, err := s.openRecords(ctx, o, filepath.Join(dir, "records"), secret.recordsKey, keyset)
 	if err != nil {
 		return err
 	}
@@ -323,20 +324,26 @@ func (s *system) stop() error {
 }
 
 // secret holds what a dev stack invents for itself.
-type secret struct{ login, password, linkKeys, keyset, notify, apiToken, apiPassword string }
+type secret struct {
+	login, password, linkKeys, keyset, notify, apiToken, apiPassword, recordsKey string
+}
 
 // secrets invents them, or takes those that --data keeps.
 func secrets(data string) (secret, error) {
 	keyset, err := encryption.NewKeyset()
+	if err != nil {
+		return secret{}, err
+	}
+	recordsKey, _, err := log.NewKey("dev/records")
 	s := secret{login: "sandbox", password: rand.Text(), linkKeys: linktoken.NewKey(), keyset: keyset,
 		notify:   delivery.NewSecret(),
-		apiToken: linktoken.NewKey(), apiPassword: rand.Text()}
+		apiToken: linktoken.NewKey(), apiPassword: rand.Text(), recordsKey: recordsKey}
 	if data == "" || err != nil {
 		return s, err
 	}
 	for name, value := range map[string]*string{"connectfi_password": &s.password, "link_keys": &s.linkKeys,
 		"keyset": &s.keyset, "notify_secret": &s.notify,
-		"api_tokens": &s.apiToken, "api_password": &s.apiPassword} {
+		"api_tokens": &s.apiToken, "api_password": &s.apiPassword, "records_key": &s.recordsKey} {
 		path := filepath.Join(data, name)
 		switch kept, err := os.ReadFile(path); {
 		case err == nil:

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/cases"
+	"durablekyc.example/internal/config"
 	"durablekyc.example/kyc"
 	"durablekyc.example/starter/cli"
 )
@@ -45,6 +48,30 @@ func TestStaysUpUntilItIsStopped(t *testing.T) {
 	require.NoFileExists(t, cli.DevFile)
 }
 
+// A decided case of the demo is on record some seconds later, and its evidence verifies.
+func TestTheDemoIsOnRecord(t *testing.T) {
+	t.Chdir(t.TempDir())
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := run(ctx, flags{Postgres: placed(t)})
+		ended <- err
+	}()
+	var said bytes.Buffer
+	command := func(args ...string) int {
+		said.Reset()
+		return cli.Run(t.Context(), args, nil, &said, &said, config.Map(nil))
+	}
+	require.Eventually(t, func() bool { return command("evidence", "extRefApp100") == 0 }, 2*time.Minute,
+		500*time.Millisecond, "%s", &said)
+	key := regexp.MustCompile(`--key (\S+) extRefApp100\.kyc`).FindStringSubmatch(said.String())
+	require.Len(t, key, 2, "%s", &said)
+	require.Zero(t, command("verify", "--key", key[1], "extRefApp100.kyc"), "%s", &said)
+	stop()
+	require.NoError(t, <-ended)
+}
+
 func TestATakenPortIsSaidInOneSentence(t *testing.T) {
 	_, err := startSystem(t.Context(), options{work: t.TempDir(), ports: ports{webhook: portOf(t, one.webhook)}})
 	require.ErrorContains(t, err, "--webhook-port")
@@ -52,7 +79,7 @@ func TestATakenPortIsSaidInOneSentence(t *testing.T) {
 
 // --data keeps cases, secrets and images across runs.
 func TestDataIsKeptAcrossRuns(t *testing.T) {
-	kept := options{data: t.TempDir(), postgres: placed(t)}
+	kept := options{data: t.TempDir(), postgres: placed(t), recordEvery: time.Second}
 	order := cases.StartOptions{Reference: "kept1", CustomerID: "cstap_kept", Policy: kyc.DefaultPolicy()}
 	before, err := startSystem(t.Context(), kept)
 	require.NoError(t, err)
@@ -66,6 +93,7 @@ func TestDataIsKeptAcrossRuns(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, after.stop()) }()
 	require.Equal(t, secrets, named(after.vars)["KYC_LINK_KEYS"], "a callback URL given out stays good")
+	require.Equal(t, before.recordsKey, after.recordsKey, "a log has one key")
 	soon, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	order.Reference = "kept2"

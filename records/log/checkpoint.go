@@ -2,7 +2,9 @@ package log
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -18,15 +20,31 @@ import (
 // replace it in either order.
 const latestName = "log/checkpoint"
 
+// privatePrefix begins a key that signs.
+const privatePrefix = "PRIVATE+KEY+"
+
 // NewKey draws the key that signs checkpoints. name is the log's, such as kyc.example.com/records: it is on every
 // checkpoint. The second text is the public part, for those who verify.
 func NewKey(name string) (private, public string, err error) {
 	return note.GenerateKey(rand.Reader, name)
 }
 
+// publicPart is the public part of a key that parseKey took. Name is its name.
+func publicPart(key, name string) (string, error) {
+	if !strings.HasPrefix(key, privatePrefix) {
+		return key, nil
+	}
+	// PRIVATE+KEY+name+hash+key: the base64 of a byte that says Ed25519, and of the seed. Base64 has plus signs, too.
+	seed, err := base64.StdEncoding.DecodeString(strings.SplitN(key, "+", 5)[4])
+	if err != nil {
+		return "", err
+	}
+	return note.NewEd25519VerifierKey(name, ed25519.NewKeyFromSeed(seed[1:]).Public().(ed25519.PublicKey))
+}
+
 // parseKey reads a key of NewKey's. The error does not repeat it.
 func parseKey(key string) (note.Signer, note.Verifier, error) {
-	if !strings.HasPrefix(key, "PRIVATE+KEY+") {
+	if !strings.HasPrefix(key, privatePrefix) {
 		verifier, err := note.NewVerifier(key)
 		if err != nil {
 			return nil, nil, errors.New("not the key of a log, as name+hash+key")

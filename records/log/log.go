@@ -50,6 +50,7 @@ type Log struct {
 	store    Store
 	verifier note.Verifier
 	signer   note.Signer // nil for one that only reads
+	public   string      // the public part of the key
 
 	mu     sync.Mutex
 	size   int64                  // so many leaves are known to be there
@@ -65,8 +66,12 @@ func New(s Store, key string) (*Log, error) {
 	if l.signer, l.verifier, err = parseKey(key); err != nil {
 		return nil, err
 	}
-	return l, nil
+	l.public, err = publicPart(key, l.verifier.Name())
+	return l, err
 }
+
+// PublicKey is what the checkpoints of this log are verified with.
+func (l *Log) PublicKey() string { return l.public }
 
 // Append makes sure that the log has one leaf of a record, and returns its index. It may be interrupted anywhere and
 // repeated by any writer: there is never a second leaf. ErrOtherLeaf if the leaf that is there has another hash.

@@ -281,3 +281,12 @@ func TestKeysOfLogs(t *testing.T) {
 	_, err = open(t, b, other).Checkpoint(t.Context())
 	require.ErrorContains(t, err, "not signed with its key")
 }
+
+// The public part of a key is that which was drawn with it, whatever its base64 looks like.
+func TestThePublicPartOfAKey(t *testing.T) {
+	for range 100 {
+		private, public := keys(t)
+		require.Equal(t, public, open(t, bucket(t), private).PublicKey())
+		require.Equal(t, public, open(t, bucket(t), public).PublicKey())
+	}
+}

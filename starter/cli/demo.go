@@ -63,8 +63,21 @@ func (demoCommand) Run(ctx context.Context, a *app) error {
 	}
 	if !a.out.json {
 		a.out.printf("Both are decided. To read one again: starter show %s", pageCustomers[0].reference)
+		if a.keepsRecords() {
+			a.out.printf("Evidence of it, some seconds from now: starter evidence %s", pageCustomers[0].reference)
+		}
 	}
 	return nil
+}
+
+// keepsRecords reports whether closed cases are put on record here.
+func (a *app) keepsRecords() bool {
+	lookup, err := a.lookup()
+	if err != nil {
+		return false
+	}
+	address, _, err := lookup.Value("KYC_RECORDS")
+	return err == nil && address != ""
 }
 
 // demoRun is one customer's way through the demo.

@@ -26,6 +26,7 @@ type handedOut struct {
 	Record string `json:"record"`
 	Stage  string `json:"stage"`
 	Bytes  int    `json:"bytes"`
+	Key    string `json:"key"` // public, of the log: what the evidence is verified with
 }
 
 // Run writes the bundle of each record of the reference, with the key of that record alone.
@@ -42,7 +43,7 @@ func (c evidenceCommand) Run(ctx context.Context, a *app) error {
 	switch {
 	case errors.Is(err, recorder.ErrNoRecord):
 		return &cliError{next: "starter show " + c.Reference,
-			err: fmt.Errorf("%s is not on record: the worker puts a case there within an hour of its end", c.Reference)}
+			err: fmt.Errorf("%s is not on record: the worker puts a case there after its end, in its next sweep", c.Reference)}
 	case err != nil:
 		return of(c.Reference, err)
 	}
@@ -55,11 +56,13 @@ func (c evidenceCommand) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
+		written.Key = records.Log.PublicKey()
 		if a.out.json {
 			err = a.out.value(written)
 		} else {
 			a.out.printf("%s  %s, %d bytes: it opens this record and nothing else",
 				written.File, written.Stage, written.Bytes)
+			a.out.notef("next: starter verify --key %s %s", written.Key, written.File)
 		}
 		if err != nil {
 			return err
@@ -87,7 +90,8 @@ func (c evidenceCommand) write(evidence *bundle.Bundle, n int) (handedOut, error
 		return handedOut{}, &cliError{err: fmt.Errorf("the evidence cannot be written: %w", err),
 			next: "starter evidence " + c.Reference + " --out ANOTHER.kyc"}
 	}
-	return handedOut{name, evidence.Manifest.Record, evidence.Manifest.Outcome.Stage, len(data)}, nil
+	return handedOut{File: name, Record: evidence.Manifest.Record, Stage: evidence.Manifest.Outcome.Stage,
+		Bytes: len(data)}, nil
 }
 
 // records opens the bucket of records. The caller calls the function when it is done.

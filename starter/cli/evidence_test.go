@@ -86,6 +86,7 @@ func TestEvidenceIsWrittenAndVerified(t *testing.T) {
 	code, stdout, stderr := starterWith(t, variables, "evidence", "individualdeny")
 	require.Zero(t, code, stderr)
 	require.Regexp(t, `^individualdeny\.kyc  denied, \d+ bytes: it opens this record and nothing else\n$`, stdout)
+	require.Equal(t, "starter: next: starter verify --key "+public+" individualdeny.kyc\n", stderr)
 	info, err := os.Stat("individualdeny.kyc")
 	require.NoError(t, err)
 	require.EqualValues(t, 0o600, info.Mode().Perm())
@@ -165,7 +166,7 @@ func TestEvidenceNeedsRecords(t *testing.T) {
 	code, _, stderr := starterWith(t, variables, "evidence", "A1")
 	require.Equal(t, 1, code)
 	require.Contains(t, stderr,
-		"A1 is not on record: the worker puts a case there within an hour of its end\ntry: starter show A1")
+		"A1 is not on record: the worker puts a case there after its end, in its next sweep\ntry: starter show A1")
 	for name, value := range map[string]string{"KYC_RECORDS": "", "KYC_RECORDS_KEY": "PRIVATE+KEY+nonsense"} {
 		wrong := map[string]string{}
 		maps.Copy(wrong, variables)

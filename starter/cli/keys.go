@@ -11,6 +11,7 @@ import (
 	"durablekyc.example/internal/delivery"
 	"durablekyc.example/internal/encryption"
 	"durablekyc.example/internal/linktoken"
+	"durablekyc.example/records/log"
 )
 
 // keysCommand makes secrets. It is the one-shot job of docker-compose.
@@ -40,6 +41,13 @@ var secrets = []struct {
 	{"connectfi_login", always(func() string { return "kyc_" + rand.Text() }), "CONNECTFI_LOGIN"},
 	{"connectfi_password", always(rand.Text), "CONNECTFI_PASSWORD"},
 	{"api_tokens", always(linktoken.NewKey), ""},
+	{"records_key", newLogKey, ""},
+}
+
+// newLogKey draws a key of a log of records that nobody has named.
+func newLogKey() (string, error) {
+	private, _, err := log.NewKey("durablekyc/records")
+	return private, err
 }
 
 func always(draw func() string) func() (string, error) {
