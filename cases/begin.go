@@ -25,6 +25,9 @@ func (c Client) StartAsync(ctx context.Context, o StartOptions, data converter.D
 	if err := o.Validate(); err != nil {
 		return false, &RefusedError{Type: workflows.RefusedInvalid, Reason: err.Error()}
 	}
+	if _, found, err = c.closedBefore(ctx, o); found || err != nil {
+		return found, err
+	}
 	options := startOptions(o, time.Now())
 	// What exists has to be told from what is new, running or closed alike: with
 	// USE_EXISTING the SDK answers both the same.

@@ -55,6 +55,10 @@ type Client struct {
 	// Failures reads why a workflow task failed; without it a missing key looks
 	// like any other panic.
 	Failures converter.FailureConverter
+
+	// Records has the cases that Temporal has forgotten; nil where none are kept.
+	// What is on record is answered from there, and not started again.
+	Records Records
 }
 
 // Start starts the case, or finds it, and answers once its first status is
@@ -64,6 +68,9 @@ type Client struct {
 func (c Client) Start(ctx context.Context, o StartOptions) (kyc.View, error) {
 	if err := o.Validate(); err != nil {
 		return kyc.View{}, &RefusedError{Type: workflows.RefusedInvalid, Reason: err.Error()}
+	}
+	if view, found, err := c.closedBefore(ctx, o); found || err != nil {
+		return view, err
 	}
 	operation := c.Temporal.NewWithStartWorkflowOperation(startOptions(o, time.Now()), workflows.Type, input(o))
 	view, err := finish(ctx)(c.Temporal.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
@@ -102,13 +109,17 @@ func (o StartOptions) Matches(v kyc.View) error {
 	return nil
 }
 
-// Show tells the case. A closed case is told from its result and needs no
+// Show tells the case, from its record if Temporal has forgotten it. A closed case is told from its result and needs no
 // worker; one that was ended in Temporal is an *EndedError, a paused one a *PausedError.
 // The timeline of one that was reset says so, where Temporal reports it.
 func (c Client) Show(ctx context.Context, reference string) (kyc.View, error) {
 	d, err := c.Temporal.DescribeWorkflowExecution(ctx, workflows.ID(reference), "")
 	if err != nil {
-		return kyc.View{}, translate(ctx, err)
+		r, err := c.recorded(ctx, reference, translate(ctx, err))
+		if err != nil {
+			return kyc.View{}, err
+		}
+		return r.view()
 	}
 	view, err := c.shown(ctx, reference, d)
 	if reset := d.GetWorkflowExtendedInfo().GetLastResetTime(); reset != nil && err == nil {
@@ -176,10 +187,16 @@ func (c Client) HasPendingUploads(ctx context.Context, reference string) (bool, 
 func (c Client) Revision(ctx context.Context, reference string) (string, error) {
 	info, err := c.describe(ctx, reference)
 	if err != nil {
-		return "", err
+		if _, err = c.recorded(ctx, reference, err); err != nil {
+			return "", err
+		}
+		return onRecord, nil
 	}
 	return revision(info), nil
 }
+
+// onRecord is the revision of a case that Temporal has forgotten: nothing changes it any more.
+const onRecord = "on-record"
 
 func revision(info *workflowpb.WorkflowExecutionInfo) string {
 	return fmt.Sprintf("%s-%d-%d", info.GetExecution().GetRunId(), info.GetStatus(), info.GetHistoryLength())
@@ -195,7 +212,9 @@ func (c Client) Callback(ctx context.Context, reference string, hint workflows.C
 	// A closed and an unknown workflow answer the same to a signal.
 	switch status, err := c.Describe(ctx, reference); {
 	case err != nil:
-		return err
+		if _, err = c.recorded(ctx, reference, err); err != nil {
+			return err
+		}
 	case RunStateOf(status).Open():
 		return ErrUnavailable // it opened or continued between the two calls
 	}
@@ -256,10 +275,18 @@ func (c Client) ended(ctx context.Context, reference string, err error) error {
 		return c.explain(ctx, reference, err)
 	}
 	info, unknown := c.describe(ctx, reference)
-	switch state := RunStateOf(info.GetStatus()); {
-	case unknown != nil:
-		return err
-	case state.Broken():
+	state := RunStateOf(info.GetStatus())
+	if unknown != nil {
+		r, unknown := c.recorded(ctx, reference, unknown)
+		switch {
+		case errors.Is(unknown, ErrRecords):
+			return unknown
+		case unknown != nil:
+			return err
+		}
+		state = r.State
+	}
+	if state.Broken() {
 		return &EndedError{state}
 	}
 	return &RefusedError{Type: workflows.RefusedEnded, Reason: ErrEnded.Error()}

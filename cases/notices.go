@@ -23,8 +23,10 @@ import (
 func (c Client) Events(ctx context.Context, reference string) ([]workflows.Event, error) {
 	d, err := c.Temporal.DescribeWorkflowExecution(ctx, workflows.NotifyID(reference), "")
 	if err = translate(ctx, err); errors.Is(err, ErrNotFound) {
-		_, err = c.Describe(ctx, reference)
-		return []workflows.Event{}, err
+		if _, err = c.Describe(ctx, reference); err == nil {
+			return []workflows.Event{}, nil
+		}
+		return c.recordedEvents(ctx, reference, err)
 	}
 	if err != nil {
 		return nil, err
@@ -45,6 +47,18 @@ func (c Client) Events(ctx context.Context, reference string) ([]workflows.Event
 		return nil, fmt.Errorf("the events cannot be read: %w", err)
 	}
 	return pending(events, d.GetPendingActivities()), nil
+}
+
+// recordedEvents are the events of a case that Temporal has forgotten.
+func (c Client) recordedEvents(ctx context.Context, reference string, unknown error) ([]workflows.Event, error) {
+	r, err := c.recorded(ctx, reference, unknown)
+	switch {
+	case err != nil:
+		return nil, err
+	case r.Notifier.Broken():
+		return nil, &EndedError{r.Notifier}
+	}
+	return r.Events, nil
 }
 
 // pending adds what only the server knows: attempts leave no trace in a
@@ -122,7 +136,11 @@ func (c Client) resend(ctx context.Context, reference, id, webhookURL string) ([
 	ledger, err := c.ledger(ctx, reference)
 	if errors.Is(err, ErrNotFound) {
 		if _, err := c.Describe(ctx, reference); err != nil {
-			return nil, err
+			if _, err = c.recorded(ctx, reference, err); err != nil {
+				return nil, err
+			}
+			return nil, &RefusedError{Type: workflows.RefusedNotWanted,
+				Reason: "Temporal has forgotten the case: its events are on record, and are not sent again"}
 		}
 		return nil, &RefusedError{Type: workflows.RefusedNotWanted, Reason: "the case has sent no event to anybody"}
 	}

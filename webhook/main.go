@@ -11,7 +11,6 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/gin-gonic/gin"
 
-	"durablekyc.example/cases"
 	"durablekyc.example/internal/config"
 	"durablekyc.example/internal/docstore"
 	"durablekyc.example/internal/encryption"
@@ -68,20 +67,16 @@ func run(s settings) (err error) {
 	if err != nil {
 		return err
 	}
-	temporal, err := temporalclient.Dial(ctx, temporalclient.Options{
-		Lookup: os.LookupEnv, Environ: os.Environ, Converters: keyset.Converters(), Logger: log,
-		Metrics: metrics.Temporal(), Interceptors: metrics.Interceptors(), Certificate: metrics.Certificate})
+	caseClient, err := openCases(ctx, s, temporalclient.Options{
+		Lookup: os.LookupEnv, Environ: os.Environ, Logger: log,
+		Metrics: metrics.Temporal(), Interceptors: metrics.Interceptors(), Certificate: metrics.Certificate}, keyset)
 	if err != nil {
 		return err
 	}
-	defer temporal.Close()
-	caseClient := cases.Client{Temporal: temporal}
-	if err := caseClient.CheckAccess(ctx); err != nil {
-		return err
-	}
+	defer caseClient.Temporal.Close()
 	config.Cases, config.Documents, config.Keys, config.Codec = caseClient, documents, keys, codec
 	config.Logger, config.Telemetry = log, metrics
-	config.Ready = func(ctx context.Context) error { return temporalclient.Ready(ctx, temporal) }
+	config.Ready = func(ctx context.Context) error { return temporalclient.Ready(ctx, caseClient.Temporal) }
 	service, err := server.New(config)
 	if err != nil {
 		return err

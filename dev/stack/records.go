@@ -6,6 +6,7 @@ import (
 
 	"durablekyc.example/internal/encryption"
 	"durablekyc.example/internal/telemetry"
+	"durablekyc.example/records/archive"
 	"durablekyc.example/records/log"
 	"durablekyc.example/records/recorder"
 	"durablekyc.example/records/store"
@@ -28,6 +29,12 @@ func (s *system) openRecords(ctx context.Context, o options, dir, key string, ke
 		return nil, nil, err
 	}
 	s.recordsKey = entries.PublicKey()
+	closed, err := archive.Open(ctx, address, keyset)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.closers = append(s.closers, closed.Close)
+	s.cases.Records = closed
 	maker := recorder.Maker{Keyset: keyset, Release: telemetry.Version}
 	return &recorder.Recorder{Maker: maker, Bucket: bucket, Log: entries},
 		[][2]string{{"KYC_RECORDS", address}, {"KYC_RECORDS_KEY", key}}, nil

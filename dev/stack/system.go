@@ -176,6 +176,10 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 	if err != nil {
 		return err
 	}
+	records, recordVars, err := s.openRecords(ctx, o, filepath.Join(dir, "records"), secret.recordsKey, keyset)
+	if err != nil {
+		return err
+	}
 	s.closers = append(s.closers, documents.Close, func() error { return metrics.Shutdown(context.WithoutCancel(ctx)) })
 	log := o.log
 	sandbox, err := simulator.New(simulator.Config{Login: secret.login, Password: secret.password, Logger: log,
@@ -211,10 +215,6 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 			_, err := s.client.CheckHealth(ctx, &client.CheckHealthRequest{})
 			return err
 		}})
-	if err != nil {
-		return err
-	}
-	records, recordVars, err := s.openRecords(ctx, o, filepath.Join(dir, "records"), secret.recordsKey, keyset)
 	if err != nil {
 		return err
 	}

@@ -63,11 +63,11 @@ func TestTheDemoIsOnRecord(t *testing.T) {
 		said.Reset()
 		return cli.Run(t.Context(), args, nil, &said, &said, config.Map(nil))
 	}
-	require.Eventually(t, func() bool { return command("evidence", "extRefApp100") == 0 }, 2*time.Minute,
+	require.Eventually(t, func() bool { return command("evidence", "extRefBApp100") == 0 }, 2*time.Minute,
 		500*time.Millisecond, "%s", &said)
-	key := regexp.MustCompile(`--key (\S+) extRefApp100\.kyc`).FindStringSubmatch(said.String())
+	key := regexp.MustCompile(`--key (\S+) extRefBApp100\.kyc`).FindStringSubmatch(said.String())
 	require.Len(t, key, 2, "%s", &said)
-	require.Zero(t, command("verify", "--key", key[1], "extRefApp100.kyc"), "%s", &said)
+	require.Zero(t, command("verify", "--key", key[1], "extRefBApp100.kyc"), "%s", &said)
 	stop()
 	require.NoError(t, <-ended)
 }

@@ -119,6 +119,15 @@ func (l *Log) Index(ctx context.Context, record string) (index int64, found bool
 	}
 }
 
+// Record returns the name of the record whose leaf is at an index.
+func (l *Log) Record(ctx context.Context, index int64) (string, error) {
+	one, err := l.leaf(ctx, index)
+	if errors.Is(err, store.ErrNotFound) {
+		err = fmt.Errorf("%w: number %d", ErrLost, index)
+	}
+	return one.record, err
+}
+
 // place is the index of a record's n'th place. If it has none yet it is the end of the log: a free index behind a leaf.
 func (l *Log) place(ctx context.Context, record string, n int) (int64, error) {
 	name := placeName(record, n)

@@ -155,14 +155,7 @@ func (r *Recorder) Records(ctx context.Context, reference string) (names []strin
 // Evidence returns the bundle of a record as it is handed out: with the key of this record, and with the proof that
 // the log has it.
 func (r *Recorder) Evidence(ctx context.Context, record string) (*bundle.Bundle, error) {
-	data, err := r.Bucket.Read(ctx, objectName(record))
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, ErrNoRecord
-	}
-	if err != nil {
-		return nil, err
-	}
-	b, err := bundle.Read(data, nil)
+	b, err := r.Stored(ctx, record)
 	if err != nil {
 		return nil, err
 	}
@@ -178,6 +171,32 @@ func (r *Recorder) Evidence(ctx context.Context, record string) (*bundle.Bundle,
 	if err != nil {
 		return nil, err
 	}
+	return r.evidence(b, proof)
+}
+
+// Stored returns the bundle of a record as the bucket has it. ErrNoRecord if there is none, and a *bundle.PartError if
+// it is damaged.
+func (r *Recorder) Stored(ctx context.Context, record string) (*bundle.Bundle, error) {
+	data, err := r.Bucket.Read(ctx, objectName(record))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, ErrNoRecord
+	}
+	if err != nil {
+		return nil, err
+	}
+	return bundle.Read(data, nil)
+}
+
+// Unlock returns the parts of a bundle of the bucket in plaintext.
+func (r *Recorder) Unlock(b *bundle.Bundle) (map[string][]byte, error) {
+	opened, err := r.evidence(b, nil)
+	if err != nil {
+		return nil, err
+	}
+	return opened.Open()
+}
+
+func (r *Recorder) evidence(b *bundle.Bundle, proof []byte) (*bundle.Bundle, error) {
 	return b.Evidence(func(wrapped []byte) ([]byte, error) { return r.Unwrap(b.Manifest.Reference, wrapped) }, proof)
 }
 

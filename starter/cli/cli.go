@@ -24,6 +24,7 @@ import (
 	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/internal/temporalclient"
 	"durablekyc.example/kyc"
+	"durablekyc.example/records/archive"
 )
 
 // DevFile is where a running dev stack writes its addresses and secrets,
@@ -79,6 +80,7 @@ type app struct {
 	variables   config.Lookup // the environment, and DevFile behind it; nil until asked for
 	dialed      client.Client
 	failures    converter.FailureConverter // of the keyset: opens why a workflow task failed
+	archive     *archive.Archive           // of the cases that Temporal has forgotten; nil where none are kept
 }
 
 // Run runs one command and returns the exit code. lookup is the environment;
@@ -168,11 +170,37 @@ func (a *app) cases(ctx context.Context) (cases.Client, error) {
 			return cases.Client{}, err
 		}
 		a.failures = keyset.Converters().Failures
+		if a.archive, err = openArchive(ctx, lookup, keyset); err != nil {
+			return cases.Client{}, err
+		}
 	}
-	return cases.Client{Temporal: a.dialed, Failures: a.failures}, nil
+	client := cases.Client{Temporal: a.dialed, Failures: a.failures}
+	if a.archive != nil { // a nil pointer in it would count as records
+		client.Records = a.archive
+	}
+	return client, nil
+}
+
+// openArchive opens the records of closed cases; nil where none are kept.
+func openArchive(ctx context.Context, lookup config.Lookup, keyset encryption.Keyset) (*archive.Archive, error) {
+	address, _, err := lookup.Value("KYC_RECORDS")
+	if err == nil && address == "" {
+		return nil, nil
+	}
+	var records *archive.Archive
+	if err == nil {
+		records, err = archive.Open(ctx, address, keyset)
+	}
+	if err != nil {
+		return nil, &cliError{err: fmt.Errorf("KYC_RECORDS cannot be used: %w", err), next: "KYC_RECORDS=s3://BUCKET starter …"}
+	}
+	return records, nil
 }
 
 func (a *app) close() {
+	if a.archive != nil {
+		_ = a.archive.Close() // it was only read
+	}
 	if a.dialed != nil {
 		a.dialed.Close()
 	}

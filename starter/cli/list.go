@@ -19,8 +19,9 @@ import (
 )
 
 type listCommand struct {
-	Stage string `placeholder:"STAGE" help:"Only cases in this stage."`
-	Limit int    `default:"50" help:"Maximum number of cases."`
+	Stage  string `placeholder:"STAGE" help:"Only cases in this stage."`
+	Closed bool   `help:"Only closed cases, and behind those that Temporal has, those that only their records have."`
+	Limit  int    `default:"50" help:"Maximum number of cases."`
 }
 
 // row is one case in a list, as Temporal's visibility tells it: no case is
@@ -37,6 +38,8 @@ type row struct {
 	Broken bool   `json:"broken,omitempty"` // ended in Temporal, without a result
 	Stuck  string `json:"stuck,omitempty"`  // its workflow task keeps failing: one of workflows.StuckCauses
 	Next   string `json:"next,omitempty"`   // what to do, where the case waits for a person here
+
+	OnRecord bool `json:"onRecord,omitempty"` // Temporal has forgotten it: this is what its record says
 }
 
 func (c listCommand) Run(ctx context.Context, a *app) error {
@@ -46,18 +49,25 @@ func (c listCommand) Run(ctx context.Context, a *app) error {
 	if c.Limit < 1 {
 		return usage("list", "--limit must be 1 or more")
 	}
-	rows, more, err := a.list(ctx, kyc.Stage(c.Stage), c.Limit)
+	rows, more, err := a.list(ctx, kyc.Stage(c.Stage), c.Closed, c.Limit)
+	if err == nil && c.Closed && !more {
+		rows, more, err = a.withRecorded(ctx, rows, kyc.Stage(c.Stage), c.Limit)
+	}
 	if err != nil {
 		return err
 	}
+	closed := ""
+	if c.Closed {
+		closed = "--closed "
+	}
 	if more {
-		a.out.notef("there are more: starter list --limit %d", 2*c.Limit)
+		a.out.notef("there are more: starter list %s--limit %d", closed, 2*c.Limit)
 	}
 	return a.out.rows(rows)
 }
 
-// list reads the newest cases, all or those in a stage, and whether there are more.
-func (a *app) list(ctx context.Context, stage kyc.Stage, limit int) (rows []row, more bool, err error) {
+// list reads the newest cases, all or those in a stage or closed, and whether there are more.
+func (a *app) list(ctx context.Context, stage kyc.Stage, closed bool, limit int) (rows []row, more bool, err error) {
 	caseClient, err := a.cases(ctx)
 	if err != nil {
 		return nil, false, err
@@ -67,6 +77,9 @@ func (a *app) list(ctx context.Context, stage kyc.Stage, limit int) (rows []row,
 	query := fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus != 'ContinuedAsNew'", workflows.Type)
 	if stage != "" {
 		query += fmt.Sprintf(" AND %s = '%s'", workflows.AttributeStage.GetName(), stage)
+	}
+	if closed {
+		query += " AND CloseTime IS NOT NULL"
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
@@ -78,7 +91,7 @@ func (a *app) list(ctx context.Context, stage kyc.Stage, limit int) (rows []row,
 			return nil, false, cases.TranslateError(ctx, err)
 		}
 		executions := answer.GetExecutions()
-		if stage != "" {
+		if stage != "" || closed {
 			if executions, err = latest(ctx, caseClient, executions); err != nil {
 				return nil, false, err
 			}
@@ -200,6 +213,8 @@ func (p printer) rows(rows []row) error {
 			stage, r.WaitingOn = r.Run+" in Temporal", kyc.OnNobody
 		case r.Run != "":
 			stage += " (" + r.Run + ")"
+		case r.OnRecord:
+			stage += " (on record)"
 		case r.Stuck != "":
 			stage += " (stuck: " + r.Stuck + ")"
 		}

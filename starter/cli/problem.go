@@ -141,6 +141,8 @@ func (a *app) explain(ctx context.Context, err error) error {
 		return p("starter watch "+reference,
 			"a worker is up, and ConnectFi has not answered it for %s yet: what was asked goes on%s", reference,
 			a.describeState(ctx, reference))
+	case errors.Is(err, cases.ErrRecords):
+		return p("starter doctor", "%w: try again in a moment, or set KYC_RECORDS", err)
 	case errors.Is(err, cases.ErrUnavailable):
 		return p(show, "Temporal cannot take this now (%s): try again in a moment", because(err))
 	case errors.Is(err, cases.ErrNoAnswer) && about != nil:
@@ -209,7 +211,7 @@ func (a *app) describeState(ctx context.Context, reference string) string {
 // similar finds the reference of a recent case that was probably meant, or
 // nothing.
 func (a *app) similar(ctx context.Context, reference string) string {
-	rows, _, err := a.list(ctx, "", 200)
+	rows, _, err := a.list(ctx, "", false, 200)
 	if err != nil {
 		return ""
 	}

@@ -90,6 +90,9 @@
 {{- with .notifyURL }}
 - {name: KYC_NOTIFY_URL, value: {{ . | quote }}}
 {{- end }}
+{{- with .records }}
+- {name: KYC_RECORDS, value: {{ . | quote }}}
+{{- end }}
 {{- end }}
 {{- end -}}
 
