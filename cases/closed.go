@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	historypb "go.temporal.io/api/history/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
@@ -23,15 +24,22 @@ type RunHistory struct {
 	History *historypb.History
 }
 
+// ClosedRun is a run that closed a case.
+type ClosedRun struct {
+	workflow.Execution
+	At time.Time
+}
+
 // ListClosed calls each with every run that closed a case, as visibility knows them, and ends with its first error. Of
 // a case that an operator reset, it has the run that the reset ended as well. It costs no action and needs no worker.
-func (c Client) ListClosed(ctx context.Context, each func(workflow.Execution) error) error {
+func (c Client) ListClosed(ctx context.Context, each func(ClosedRun) error) error {
 	query := fmt.Sprintf("WorkflowType = '%s' AND CloseTime IS NOT NULL", workflows.Type)
 	return c.list(ctx, query, func(e *workflowpb.WorkflowExecutionInfo) error {
 		if RunStateOf(e.GetStatus()).Open() { // it went on in another run
 			return nil
 		}
-		return each(workflow.Execution{ID: e.GetExecution().GetWorkflowId(), RunID: e.GetExecution().GetRunId()})
+		return each(ClosedRun{workflow.Execution{ID: e.GetExecution().GetWorkflowId(),
+			RunID: e.GetExecution().GetRunId()}, e.GetCloseTime().AsTime()})
 	})
 }
 

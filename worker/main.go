@@ -70,7 +70,7 @@ func run(s settings) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, documents.Close()) }()
-	temporal, workerClient, err := connect(ctx, temporalclient.Options{Lookup: os.LookupEnv, Environ: os.Environ,
+	temporal, workerClient, namespace, err := connect(ctx, temporalclient.Options{Lookup: os.LookupEnv, Environ: os.Environ,
 		Logger:  log,
 		Metrics: metrics.Temporal(), Interceptors: metrics.Interceptors(), Certificate: metrics.Certificate}, keyset)
 	if err != nil {
@@ -79,9 +79,9 @@ func run(s settings) (err error) {
 	defer temporal.Close()
 	defer workerClient.Close()
 	worker, err := taskqueue.New(taskqueue.Config{Temporal: temporal, WorkerClient: workerClient, ConnectFi: provider,
-		Documents: documents, Records: records, RecordEvery: s.RecordEvery, Keys: keys, CallbackURL: s.CallbackURL, PublicURL: s.PublicURL,
-		NotifyURL: s.NotifyURL, NotifySecrets: secrets, NotifyPrivate: s.Private, Grace: s.Grace, SweepEvery: s.Sweep,
-		Deployment: s.Deployment, ReadsPerSecond: s.Reads,
+		Documents: documents, Records: records, RecordEvery: s.RecordEvery, Namespace: namespace, Keys: keys,
+		CallbackURL: s.CallbackURL, PublicURL: s.PublicURL, NotifyURL: s.NotifyURL, NotifySecrets: secrets,
+		NotifyPrivate: s.Private, Grace: s.Grace, SweepEvery: s.Sweep, Deployment: s.Deployment, ReadsPerSecond: s.Reads,
 		CachedCases: cmp.Or(s.Cached, taskqueue.CacheSize(debug.SetMemoryLimit(-1))), Logger: log, Telemetry: metrics})
 	if err != nil {
 		return err

@@ -72,6 +72,7 @@ ok             KYC_KEYSET: it opens, and opens what it sealed
 ok             cases open with KYC_KEYSET: of the newest, 1 do
 ok             stuck cases: there is none
 ok             KYC_DOCUMENTS: an image could be written, read and deleted
+skipped        KYC_RECORDS: it is not set: no records are kept, and a closed case is gone with Temporal's retention
 ok             ConnectFi: it takes the login
 ok             clock, against ConnectFi: they agree
 ok             clock, against the webhook: they agree

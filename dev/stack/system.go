@@ -226,7 +226,7 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 		return taskqueue.New(taskqueue.Config{Temporal: s.client, WorkerClient: s.workerClient, ConnectFi: provider,
 			Documents: documents, Keys: keys,
 			CallbackURL: s.webhook, PublicURL: s.webhook, NotifyURL: o.notify, NotifySecrets: signers, NotifyPrivate: true,
-			Records: records, RecordEvery: o.recordEvery, ReadsPerSecond: o.readsPerSecond, Logger: log, Telemetry: metrics})
+			Records: records, RecordEvery: o.recordEvery, Namespace: embedded.Namespace, ReadsPerSecond: o.readsPerSecond, Logger: log, Telemetry: metrics})
 	}
 	s.serve(ctx, func(ctx context.Context) error { return sandbox.Serve(ctx, listen["sandbox"]) })
 	s.serve(ctx, func(ctx context.Context) error { return webhook.Serve(ctx, listen["webhook"], listen["admin"]) })

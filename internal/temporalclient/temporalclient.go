@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.temporal.io/sdk/interceptor"
@@ -112,6 +113,13 @@ func (o Options) Target() (address, namespace string, err error) {
 		options.Namespace = client.DefaultNamespace
 	}
 	return options.HostPort, options.Namespace, err
+}
+
+// Retention is how long a namespace keeps what is closed.
+func Retention(ctx context.Context, c client.Client, namespace string) (time.Duration, error) {
+	d, err := c.WorkflowService().DescribeNamespace(ctx,
+		&workflowservice.DescribeNamespaceRequest{Namespace: namespace})
+	return d.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration(), err
 }
 
 func (o Options) client() (client.Options, error) {

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -25,6 +26,7 @@ import (
 type Closed struct {
 	Reference string
 	Run       string // the id of the run that closed it
+	At        time.Time
 }
 
 // Source is where closed cases come from.
@@ -66,6 +68,9 @@ type Swept struct {
 	Recorded int // of these, how many this sweep has put on record
 	Open     int // of these, how many are not final yet: a later sweep puts them on record
 	Failed   int // of these, how many could not be put on record
+
+	Missing  time.Time // when the oldest case was closed that is not on record now; zero if every one is
+	Complete bool      // every closed case was looked at
 }
 
 // Sweep puts every closed case on record that is not, and has a checkpoint signed for them. A case that cannot be put
@@ -95,8 +100,12 @@ func (r *Recorder) Sweep(ctx context.Context) (s Swept, err error) {
 			s.Failed++
 			failed = append(failed, fmt.Errorf("the case %s cannot be put on record: %w", c.Reference, err))
 		}
+		if err != nil && (s.Missing.IsZero() || c.At.Before(s.Missing)) {
+			s.Missing = c.At
+		}
 		return ctx.Err()
 	})
+	s.Complete = err == nil
 	r.known = known
 	_, unsigned := r.Log.Checkpoint(ctx)
 	return s, errors.Join(append(failed, err, unsigned)...)

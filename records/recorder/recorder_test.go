@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	historypb "go.temporal.io/api/history/v1"
@@ -31,9 +32,16 @@ type temporal struct {
 }
 
 func (s temporal) closedBy(c goldens.Case) recorder.Closed {
-	return recorder.Closed{Reference: c.Reference,
+	closed := recorder.Closed{Reference: c.Reference, At: began.Add(time.Hour),
 		Run: histories.Started(c.Runs[len(c.Runs)-1]).GetOriginalExecutionRunId()}
+	if c.Reference == s.broken {
+		closed.At = began
+	}
+	return closed
 }
+
+// began is when the first case was closed.
+var began = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 
 func (s temporal) Closed(_ context.Context, each func(recorder.Closed) error) error {
 	for _, c := range s.cases {
@@ -115,10 +123,10 @@ func TestASweepPutsEveryCaseOnRecord(t *testing.T) {
 	n := len(l.source.cases)
 	swept, err := l.recorder().Sweep(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, recorder.Swept{Closed: n, Recorded: n}, swept)
+	require.Equal(t, recorder.Swept{Closed: n, Recorded: n, Complete: true}, swept)
 	swept, err = l.recorder().Sweep(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, recorder.Swept{Closed: n}, swept)
+	require.Equal(t, recorder.Swept{Closed: n, Complete: true}, swept)
 	leaves, records := l.size()
 	require.EqualValues(t, n, leaves)
 	require.Equal(t, n, records)
@@ -174,7 +182,7 @@ func TestOneCaseThatFails(t *testing.T) {
 	require.ErrorIs(t, err, errUnavailable)
 	require.ErrorContains(t, err, "the case refused cannot be put on record")
 	require.Equal(t, recorder.Swept{Closed: len(l.source.cases), Recorded: len(l.source.cases) - 2,
-		Open: 1, Failed: 1}, swept)
+		Open: 1, Failed: 1, Complete: true, Missing: began}, swept)
 	l.source.broken, l.source.open = "", ""
 	swept, err = l.recorder().Sweep(t.Context())
 	require.NoError(t, err)

@@ -51,7 +51,7 @@ func (doctorCommand) Run(ctx context.Context, a *app) error {
 	defer x.close()
 	for _, look := range []func(context.Context){
 		x.checkTemporal, x.checkNamespace, x.checkAttributes, x.checkWorkers, x.checkDeployment,
-		x.checkLinkKeys, x.checkKeyset, x.checkCases, x.checkStuck, x.checkDocuments,
+		x.checkLinkKeys, x.checkKeyset, x.checkCases, x.checkStuck, x.checkDocuments, x.checkRecords,
 		x.checkConnectFi, x.checkPublicURL, x.checkCallbackURL,
 		x.checkPolicy, x.checkNotify,
 	} {

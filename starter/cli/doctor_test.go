@@ -3,6 +3,7 @@ package cli_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 	"durablekyc.example/internal/encryption"
 	"durablekyc.example/internal/linktoken"
+	"durablekyc.example/records/log"
 	"durablekyc.example/workflows"
 )
 
@@ -35,6 +37,7 @@ func TestDoctorFindsNothingWrong(t *testing.T) {
 		"cases open with KYC_KEYSET": "ok: of the newest, 1 do",
 		"stuck cases":                "ok: there is none",
 		"KYC_DOCUMENTS":              "ok: an image could be written, read and deleted",
+		"KYC_RECORDS":                "skipped: it is not set: no records are kept, and a closed case is gone with Temporal's retention",
 		"ConnectFi":                  "ok: it takes the login", "clock, against ConnectFi": "ok: they agree",
 		"clock, against the webhook": "ok: they agree",
 		"KYC_PUBLIC_URL":             "ok: the webhook answers there, and has the same link keys",
@@ -56,6 +59,13 @@ func TestDoctorFindsNothingWrong(t *testing.T) {
 func TestDoctorFindsWhatIsWrong(t *testing.T) {
 	set := func(name, value string) func(*ward) {
 		return func(w *ward) { w.variables[name] = value }
+	}
+	records := func(references ...string) func(*ward) {
+		return func(w *ward) {
+			variables, _ := onRecord(t, references...)
+			delete(variables, "KYC_KEYSET")
+			maps.Copy(w.variables, variables)
+		}
 	}
 	const public = "KYC_CALLBACK_URL (which is KYC_PUBLIC_URL)"
 	for name, test := range map[string]struct {
@@ -170,6 +180,16 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 			"out by asking", 1},
 		"half a page": {func(w *ward) { w.page = `<script src="/a/page.js"></script>` }, "KYC_PUBLIC_URL",
 			"WRONG: the webhook answers there, but a browser does not get all of its page: /a/page.js (404, ", 1},
+		"records": {records("individualdeny"), "KYC_RECORDS",
+			"ok: the log has 1 records, and its checkpoint is signed with KYC_RECORDS_KEY", 1},
+		"a closed case is not on record": {records("individualdeny"), "closed cases on record",
+			"WRONG: 1 of 1 that were closed more than a day ago are not, A1 among them the worker's log", 1},
+		"another key of the log": {func(w *ward) {
+			records("individualdeny")(w)
+			w.variables["KYC_RECORDS_KEY"], _, _ = log.NewKey("hunter2")
+		}, "KYC_RECORDS", "WRONG: the checkpoint of the log is not signed with its key", 1},
+		"records without a key": {set("KYC_RECORDS", "file:///nowhere"), "KYC_RECORDS",
+			"WRONG: KYC_RECORDS and KYC_RECORDS_KEY belong together", 1},
 		"no policy": {set("KYC_POLICY", `{"documents":"soon"}`), "KYC_POLICY", "WRONG: ", 1},
 		"a policy":  {set("KYC_POLICY", `{"documents":"48h"}`), "KYC_POLICY", "ok: it can be used", 0},
 		"no secret of events": {set("KYC_NOTIFY_SECRET", "hunter2"), "KYC_NOTIFY_SECRET",

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode"
 
+	"durablekyc.example/internal/encryption"
 	"durablekyc.example/records/bundle"
 	"durablekyc.example/records/log"
 	"durablekyc.example/records/recorder"
@@ -111,17 +112,28 @@ func (a *app) records(ctx context.Context) (*recorder.Recorder, func(), error) {
 	case address == "" || key == "":
 		err = errors.New("KYC_RECORDS or KYC_RECORDS_KEY is not set: they name the bucket of records and its log's key")
 	default:
-		var bucket *store.Bucket
-		if bucket, err = store.Open(ctx, address); err == nil {
-			var entries *log.Log
-			if entries, err = log.New(bucket, key); err == nil {
-				r := &recorder.Recorder{Maker: recorder.Maker{Keyset: keyset}, Bucket: bucket, Log: entries}
-				return r, func() { _ = bucket.Close() }, nil
-			}
-			err = fmt.Errorf("KYC_RECORDS_KEY cannot be used: %w", errors.Join(err, bucket.Close()))
+		var r *recorder.Recorder
+		var closeBucket func()
+		if r, closeBucket, err = openRecorder(ctx, address, key, keyset); err == nil {
+			return r, closeBucket, nil
 		}
 	}
 	return nil, nil, &cliError{err: err, next: "KYC_RECORDS=s3://BUCKET KYC_RECORDS_KEY_FILE=FILE starter evidence …"}
+}
+
+// openRecorder opens the bucket of records and its log.
+func openRecorder(ctx context.Context, address, key string, keyset encryption.Keyset,
+) (*recorder.Recorder, func(), error) {
+	bucket, err := store.Open(ctx, address)
+	if err != nil {
+		return nil, nil, err
+	}
+	entries, err := log.New(bucket, key)
+	if err != nil {
+		return nil, nil, fmt.Errorf("KYC_RECORDS_KEY cannot be used: %w", errors.Join(err, bucket.Close()))
+	}
+	r := &recorder.Recorder{Maker: recorder.Maker{Keyset: keyset}, Bucket: bucket, Log: entries}
+	return r, func() { _ = bucket.Close() }, nil
 }
 
 // keysLogCommand draws the key of a log of records.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"go.temporal.io/sdk/workflow"
 
 	"durablekyc.example/cases"
 	"durablekyc.example/internal/telemetry"
@@ -26,6 +25,13 @@ type recordSweep struct {
 	log      *slog.Logger
 	written  prometheus.Counter
 	passes   *prometheus.CounterVec
+	missing  *prometheus.GaugeVec
+	kept     *prometheus.GaugeVec
+
+	// retention is how long Temporal keeps a closed case; nil does not say.
+	retention func(context.Context) (time.Duration, error)
+
+	complete time.Time // when every closed case was looked at last; at first, when this worker started
 }
 
 // register puts its metrics where the service's are. A worker that keeps no records has none.
@@ -48,7 +54,15 @@ func (s *recordSweep) register(registry prometheus.Registerer) (err error) {
 	for _, result := range []string{"complete", "failed"} {
 		s.passes.WithLabelValues(result) // a rate over a series that is not there yet misses its first event
 	}
-	return nil
+	s.missing, err = telemetry.RegisterOrReuse(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "kyc_records_missing_since_timestamp_seconds", Help: "When the oldest case was closed that is not on " +
+			"record; 0 if every closed case is. Of several workers take the smallest that is not 0."}, nil))
+	if err != nil {
+		return err
+	}
+	s.kept, err = telemetry.RegisterOrReuse(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "kyc_namespace_retention_seconds", Help: "How long Temporal keeps a closed case."}, nil))
+	return err
 }
 
 // run sweeps until ctx ends.
@@ -56,10 +70,14 @@ func (s *recordSweep) run(ctx context.Context) {
 	if s.recorder == nil {
 		return
 	}
+	s.complete = time.Now()
 	everyWithJitter(ctx, s.every, func() {
+		began := time.Now()
 		if done, err := s.recorder.Sweep(ctx); ctx.Err() == nil {
 			s.report(done, err)
+			s.age(began, done)
 		}
+		s.keep(ctx)
 	})
 }
 
@@ -79,13 +97,43 @@ func (s *recordSweep) report(done recorder.Swept, err error) {
 	}
 }
 
+// age sets since when a case is missing. Where not every closed case could be looked at, one may be missing that was
+// closed after the last time that worked.
+func (s *recordSweep) age(began time.Time, done recorder.Swept) {
+	since := done.Missing
+	if done.Complete {
+		s.complete = began
+	} else if since.IsZero() || since.After(s.complete) {
+		since = s.complete
+	}
+	seconds := float64(0)
+	if !since.IsZero() {
+		seconds = float64(since.Unix())
+	}
+	s.missing.WithLabelValues().Set(seconds)
+}
+
+// keep sets how long Temporal keeps cases. What cannot be asked is not told.
+func (s *recordSweep) keep(ctx context.Context) {
+	if s.retention == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	if lasts, err := s.retention(ctx); err == nil {
+		s.kept.WithLabelValues().Set(lasts.Seconds())
+	} else {
+		s.kept.Reset()
+	}
+}
+
 // closedCases is Temporal as the recorder sees it.
 type closedCases struct{ cases.Client }
 
 // Closed implements recorder.Source.
 func (c closedCases) Closed(ctx context.Context, each func(recorder.Closed) error) error {
-	return c.ListClosed(ctx, func(e workflow.Execution) error {
-		return each(recorder.Closed{Reference: strings.TrimPrefix(e.ID, workflows.ID("")), Run: e.RunID})
+	return c.ListClosed(ctx, func(e cases.ClosedRun) error {
+		return each(recorder.Closed{Reference: strings.TrimPrefix(e.ID, workflows.ID("")), Run: e.RunID, At: e.At})
 	})
 }
 

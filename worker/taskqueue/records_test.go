@@ -129,6 +129,8 @@ func (s *recordSweep) once(t *testing.T) recorder.Swept {
 	t.Helper()
 	done, err := s.recorder.Sweep(t.Context())
 	s.report(done, err)
+	require.True(t, done.Complete)
+	done.Complete, done.Missing = false, time.Time{}
 	return done
 }
 
@@ -194,4 +196,31 @@ func TestNoRecords(t *testing.T) {
 	families, err := registry.Gather()
 	require.NoError(t, err)
 	require.Empty(t, families)
+}
+
+// The gauge has when the oldest case was closed that is not on record. Where closed cases cannot be listed, one that
+// was closed since the last time is taken for missing.
+func TestSinceWhenARecordIsMissing(t *testing.T) {
+	s, _ := recording(t, closedTemporal{})
+	at := func(hour int) time.Time { return time.Date(2026, 3, 1, hour, 0, 0, 0, time.UTC) }
+	s.complete = at(1)
+	for _, sweep := range []struct {
+		began int
+		done  recorder.Swept
+		since time.Time
+	}{
+		{2, recorder.Swept{}, at(1)},                         // it could not list any: since the worker started
+		{3, recorder.Swept{Complete: true}, time.Unix(0, 0)}, // every one is on record
+		{4, recorder.Swept{Missing: at(0), Complete: true}, at(0)},
+		{5, recorder.Swept{Missing: at(0)}, at(0)},
+		{6, recorder.Swept{}, at(4)},
+		{7, recorder.Swept{Complete: true}, time.Unix(0, 0)},
+	} {
+		s.age(at(sweep.began), sweep.done)
+		require.EqualValues(t, sweep.since.Unix(), testutil.ToFloat64(s.missing.WithLabelValues()), "sweep at %d",
+			sweep.began)
+	}
+	s.retention = func(context.Context) (time.Duration, error) { return 72 * time.Hour, nil }
+	s.keep(t.Context())
+	require.EqualValues(t, 259200, testutil.ToFloat64(s.kept.WithLabelValues()))
 }

@@ -72,6 +72,10 @@ type Config struct {
 	Records     *recorder.Recorder
 	RecordEvery time.Duration
 
+	// Namespace is the one that both clients are of. Its retention is what records must be written within; empty leaves
+	// it out of the metrics.
+	Namespace string
+
 	// CensusEvery is the time between two counts of the open cases; zero is
 	// DefaultCensusEvery.
 	CountEvery time.Duration
@@ -171,6 +175,11 @@ func New(c Config) (*Worker, error) {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	records := &recordSweep{recorder: c.Records, every: cmp.Or(c.RecordEvery, recordEvery), log: c.Logger}
+	if c.Namespace != "" {
+		records.retention = func(ctx context.Context) (time.Duration, error) {
+			return temporalclient.Retention(ctx, c.Temporal, c.Namespace)
+		}
+	}
 	if err := records.register(c.Telemetry.Registry); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
