@@ -73,6 +73,9 @@ func (m Manifest) encode() ([]byte, error) {
 	return jcs.Transform(text)
 }
 
+// ReadManifest reads a manifest in its canonical form and no other. The error is a *PartError.
+func ReadManifest(text []byte) (Manifest, error) { return decodeManifest(text) }
+
 // decodeManifest reads the canonical form and no other.
 func decodeManifest(text []byte) (m Manifest, err error) {
 	var version struct {

@@ -35,6 +35,9 @@ const (
 	WhatCarried  = "carried"  // Carried: the case goes on in another run
 )
 
+// WhatSubmitted is kyc.Submitted: documents were submitted.
+const WhatSubmitted = "submitted"
+
 // Started is how a case begins.
 type Started struct {
 	At         time.Time `json:"at"`
@@ -59,7 +62,7 @@ var kinds = map[string]kyc.Event{
 	"request_rejected":   kyc.RequestRejected{},
 	"retries_exhausted":  kyc.RetriesExhausted{},
 	"change_hinted":      kyc.ChangeHinted{},
-	"submitted":          kyc.Submitted{},
+	WhatSubmitted:        kyc.Submitted{},
 	"links_revoked":      kyc.LinksRevoked{},
 	"timer_fired":        kyc.TimerFired{},
 	"withdraw_requested": kyc.WithdrawRequested{},

@@ -118,7 +118,7 @@ func (l *Log) Checkpoint(ctx context.Context) ([]byte, error) {
 	if signed, err = note.Sign(&note.Note{Text: text}, l.signer); err != nil {
 		return nil, fmt.Errorf("the checkpoint cannot be signed: %w", err)
 	}
-	err = l.store.Create(ctx, fmt.Sprintf("log/checkpoints/%020d", size), signed)
+	err = l.store.Create(ctx, checkpointName(size), signed)
 	if err != nil && !errors.Is(err, store.ErrExists) {
 		return nil, err
 	}

@@ -119,13 +119,13 @@ func (l *Log) Index(ctx context.Context, record string) (index int64, found bool
 	}
 }
 
-// Record returns the name of the record whose leaf is at an index.
-func (l *Log) Record(ctx context.Context, index int64) (string, error) {
+// Leaf returns the hash of the leaf at an index, and the name of the record that it is of.
+func (l *Log) Leaf(ctx context.Context, index int64) (record string, hash tlog.Hash, err error) {
 	one, err := l.leaf(ctx, index)
 	if errors.Is(err, store.ErrNotFound) {
 		err = fmt.Errorf("%w: number %d", ErrLost, index)
 	}
-	return one.record, err
+	return one.record, one.hash, err
 }
 
 // place is the index of a record's n'th place. If it has none yet it is the end of the log: a free index behind a leaf.

@@ -66,7 +66,7 @@ func (m Maker) Make(reference string, runs Runs) (*bundle.Bundle, error) {
 		Flags: account.Flags(ofCase, parts.outcome, parts.replayed),
 	}
 	return bundle.New(manifest, slices.Concat(parts.plain, m.consents(parts.facts)), func(key []byte) ([]byte, error) {
-		return m.wrap(reference, key)
+		return m.Wrap(reference, key)
 	})
 }
 
@@ -162,7 +162,8 @@ func (m Maker) consents(all []facts.Fact) (texts []bundle.Plain) {
 // keyContext is what the key of a record is encrypted for: it opens for this reference only.
 func keyContext(reference string) string { return "durablekyc record key of " + reference }
 
-func (m Maker) wrap(reference string, key []byte) ([]byte, error) {
+// Wrap encrypts the key of a record.
+func (m Maker) Wrap(reference string, key []byte) ([]byte, error) {
 	var out bytes.Buffer
 	w, err := m.Keyset.Encrypt(&out, keyContext(reference))
 	if err != nil {

@@ -66,7 +66,8 @@ type commands struct {
 	Demo     demoCommand     `cmd:"" help:"Run the two example customers through to a decision."`
 	Replay   replayCommand   `cmd:"" help:"Check that this build can replay open cases (run before deploying a worker)."`
 	Evidence evidenceCommand `cmd:"" help:"Write the evidence of a closed case that is on record."`
-	Verify   verifyCommand   `cmd:"" help:"Verify evidence, without network, Temporal or keyset."`
+	Exam     examCommand     `cmd:"" help:"Write an examiner's pack: all records, evidence of a sample."`
+	Verify   verifyCommand   `cmd:"" help:"Verify evidence or a pack, without network or keyset."`
 	Setup    setupCommand    `cmd:"" help:"Set up Temporal: namespace, search attributes, current worker version."`
 	Doctor   doctorCommand   `cmd:"" help:"Check the configuration and every dependency, and suggest fixes."`
 	Keys     keysCommand     `cmd:"" help:"Generate, rotate and wrap secrets."`

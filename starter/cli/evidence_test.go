@@ -190,3 +190,47 @@ func TestKeysOfALog(t *testing.T) {
 	require.Equal(t, 2, code)
 	require.Contains(t, stderr, "has no space")
 }
+
+// An operator writes a pack, and an examiner, who has nothing but it and the log's public key, verifies it.
+func TestAPackIsWrittenAndVerified(t *testing.T) {
+	variables, public := onRecord(t, "individualdeny", "notified", "individualapprove")
+	t.Chdir(t.TempDir())
+	args := []string{"exam", "--seed", "7", "--sample", "2", "--out", "pack.zip"}
+	code, stdout, stderr := starterWith(t, variables, args...)
+	require.Zero(t, code, stderr)
+	require.Equal(t, "pack.zip  3 records, 3 of them in the period, 2 in the sample\n", stdout)
+	require.Contains(t, stderr, "next: starter verify --key "+public+" pack.zip\n")
+	code, stdout, stderr = starterWith(t, nil, "verify", "--key", public, "pack.zip")
+	require.Zero(t, code, stderr)
+	require.Regexp(t, `^pack.zip: verified
+  population   verified
+               3 records: all that the log has behind its first 0, up to 3
+  sample       verified
+  evidence/\d.kyc \w+: verified
+  evidence/\d.kyc \w+: verified
+This does not show`, stdout)
+
+	code, _, stderr = starterWith(t, variables, args...)
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, "the pack cannot be written: link ")
+	entries, err := os.ReadDir(".")
+	require.NoError(t, err)
+	require.Len(t, entries, 1, "nothing half done")
+	data, err := os.ReadFile("pack.zip")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile("cut.zip", data[:len(data)-10], 0o600))
+	_, other, err := log.NewKey("kyc.example.com/records")
+	require.NoError(t, err)
+	for key, file := range map[string]string{public: "cut.zip", other: "pack.zip"} {
+		code, stdout, _ = starterWith(t, nil, "--json", "verify", "--key", key, file)
+		require.Equal(t, 3, code, stdout)
+		require.Contains(t, stdout, `"verdict":"does not verify"`)
+	}
+	for _, wrong := range [][]string{{"--from", "soon"}, {"--from", "2027-01-01", "--to", "2026-01-01"}, {"--sample", "-1"}} {
+		code, _, stderr = starterWith(t, variables, append(args, wrong...)...)
+		require.Equal(t, 2, code, stderr)
+	}
+	code, _, stderr = starterWith(t, variables, append(args, "--from", "2100-01-01")...)
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, "no pack can be made: no case on record ended in this period")
+}

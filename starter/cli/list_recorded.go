@@ -30,7 +30,7 @@ func (a *app) withRecorded(ctx context.Context, rows []row, stage kyc.Stage, lim
 		seen[r.Reference] = true
 	}
 	for index := size - 1; index >= 0; index-- {
-		record, err := records.Log.Record(ctx, index)
+		record, _, err := records.Log.Leaf(ctx, index)
 		var one *row
 		if err == nil {
 			one, err = a.recordedRow(ctx, caseClient, record, seen)

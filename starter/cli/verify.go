@@ -3,12 +3,14 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
 
 	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/records/bundle"
+	"durablekyc.example/records/exam"
 	"durablekyc.example/records/verify"
 )
 
@@ -18,13 +20,14 @@ const exitRefuted = exitDenied
 // verifyCommand checks evidence. It reads the files that it is given and nothing else: no variable, no .dev/env.
 type verifyCommand struct {
 	Key   string   `required:"" placeholder:"KEY" help:"The log's public key (NAME+HASH+KEY), or a file with it."`
-	Files []string `arg:"" name:"file" help:"Evidence: REF.kyc."`
+	Files []string `arg:"" name:"file" help:"Evidence: REF.kyc, or an examiner's pack: pack.zip."`
 }
 
 // verified is what came of one file.
 type verified struct {
 	File string `json:"file"`
-	verify.Report
+	*verify.Report
+	Pack    *exam.Report   `json:"pack,omitempty"` // of an examiner's pack, in place of a report
 	Verdict verify.Verdict `json:"verdict"`
 	Error   string         `json:"error,omitempty"` // why the file could not be read
 }
@@ -83,18 +86,29 @@ func (c verifyCommand) key() (string, error) {
 func verifyFile(verifier verify.Verifier, name string) verified {
 	v := verified{File: name, Verdict: verify.NotChecked}
 	data, err := readBundle(name)
-	if err == nil {
-		v.Report, err = verifier.File(data)
+	switch {
+	case err != nil:
+	case exam.Is(data):
+		var r exam.Report
+		if r, err = exam.Check(verifier, data); err == nil {
+			v.Pack, v.Verdict = &r, r.Verdict()
+		}
+	default:
+		var r verify.Report
+		if r, err = verifier.File(data); err == nil {
+			v.Report, v.Verdict = &r, r.Verdict()
+		}
 	}
 	if err != nil {
 		v.Error = err.Error()
-		return v
 	}
-	v.Verdict = v.Report.Verdict()
 	return v
 }
 
-// readBundle reads a file, unless it is larger than any bundle.
+// maxPack is the size in bytes beyond which nothing is read as a pack.
+const maxPack = 2 << 30
+
+// readBundle reads a file, unless it is larger than any bundle or pack.
 func readBundle(name string) ([]byte, error) {
 	info, err := os.Stat(name)
 	switch {
@@ -102,8 +116,18 @@ func readBundle(name string) ([]byte, error) {
 		return nil, err
 	case !info.Mode().IsRegular():
 		return nil, errors.New("it is not a file")
-	case info.Size() > bundle.MaxSize:
-		return nil, fmt.Errorf("it has more than %d bytes, which no bundle has", bundle.MaxSize)
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	head, limit := make([]byte, 4), int64(bundle.MaxSize)
+	if _, err := io.ReadFull(file, head); err == nil && exam.Is(head) {
+		limit = maxPack
+	}
+	if info.Size() > limit {
+		return nil, fmt.Errorf("it has more than %d bytes, which no evidence has", limit)
 	}
 	return os.ReadFile(name)
 }
@@ -118,6 +142,10 @@ func (p printer) verified(v verified) error {
 		p.printf("  %s", v.Error)
 		return nil
 	}
+	if v.Pack != nil {
+		p.pack(*v.Pack)
+		return nil
+	}
 	if m := v.Manifest; m.Reference != "" {
 		line := fmt.Sprintf("  case         %s, %s", m.Reference, m.Outcome.Stage)
 		if !m.Outcome.EndedAt.IsZero() {
@@ -129,4 +157,23 @@ func (p printer) verified(v verified) error {
 	p.printf("  consistent   %s", v.Consistent)
 	p.printf("  re-executed  %s", v.Reexecuted)
 	return nil
+}
+
+// pack prints what came of a pack. Of the sample, it prints every level that does not verify.
+func (p printer) pack(r exam.Report) {
+	p.printf("  population   %s", r.Population)
+	if r.Population.Verdict == verify.Verified {
+		p.printf("               %d records: all that the log has behind its first %d, up to %d", r.Records, r.Info.First,
+			r.Info.Size)
+	}
+	p.printf("  sample       %s", r.Sample)
+	for _, e := range r.Evidence {
+		p.printf("  %-12s %s: %s", e.Name, e.Reference, e.Report.Verdict())
+		for _, l := range []verify.Level{e.Report.Whole, e.Report.Consistent, e.Report.Reexecuted} {
+			if l.Verdict != verify.Verified {
+				p.printf("               %s", l)
+				break
+			}
+		}
+	}
 }
