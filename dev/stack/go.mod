@@ -25,6 +25,7 @@ require (
 )
 
 require (
+	filippo.io/age v1.2.1 // indirect
 	filippo.io/torchwood v0.9.0 // indirect
 	github.com/gowebpki/jcs v1.0.2 // indirect
 	golang.org/x/mod v0.42.0 // indirect

@@ -5,6 +5,7 @@
 //	manifest.json    plaintext, canonical (RFC 8785): what the case was, how it ended, and a digest of every part
 //	proof.txt        plaintext, only in evidence: where the log has the manifest (c2sp.org/tlog-proof)
 //	key              the case's data key, 32 bytes, only in evidence; or
+//	key.age          the same key, encrypted to whom the evidence is for (age-encryption.org/v1); or
 //	key.wrapped      the same key, encrypted with the keyset, in the bucket
 //	the parts        in the order of the manifest, each encrypted with the data key
 //
@@ -24,10 +25,11 @@ import (
 
 // The entries that are not parts.
 const (
-	ManifestName   = "manifest.json"
-	ProofName      = "proof.txt"
-	KeyName        = "key"
-	WrappedKeyName = "key.wrapped"
+	ManifestName     = "manifest.json"
+	ProofName        = "proof.txt"
+	KeyName          = "key"
+	WrappedKeyName   = "key.wrapped"
+	RecipientKeyName = "key.age"
 )
 
 // The parts. A bundle has every one of them, and then one ConsentPrefix part for each consent text.
@@ -48,11 +50,12 @@ const MaxSize = 256 << 20
 type Bundle struct {
 	Manifest Manifest
 
-	manifest []byte // the canonical bytes of Manifest, as they were read or made
-	proof    []byte // nil in the bucket
-	key      []byte // nil in the bucket
-	wrapped  []byte // nil in evidence
-	parts    map[string][]byte
+	manifest     []byte // the canonical bytes of Manifest, as they were read or made
+	proof        []byte // nil in the bucket
+	key          []byte // nil in the bucket
+	forRecipient []byte // the key, encrypted to a recipient; nil in other evidence and in the bucket
+	wrapped      []byte // nil in evidence
+	parts        map[string][]byte
 }
 
 // Plain is one part in plaintext.
@@ -127,6 +130,33 @@ func (b *Bundle) Evidence(unwrap func(wrapped []byte) ([]byte, error), proof []b
 	handed := *b
 	handed.key, handed.wrapped, handed.proof = bytes.Clone(key), nil, bytes.Clone(proof)
 	return &handed, nil
+}
+
+// RecipientKey is the data key, encrypted to the recipient of the evidence; nil if it is not.
+func (b *Bundle) RecipientKey() []byte { return bytes.Clone(b.forRecipient) }
+
+// ForRecipient returns evidence whose data key is encrypted to a recipient, by encrypt, in place of the key in plaintext.
+func (b *Bundle) ForRecipient(encrypt func(key []byte) ([]byte, error)) (*Bundle, error) {
+	if b.key == nil {
+		return nil, ErrNoKey
+	}
+	encrypted, err := encrypt(b.key)
+	if err != nil {
+		return nil, fmt.Errorf("the key of the record cannot be encrypted: %w", err)
+	}
+	handed := *b
+	handed.key, handed.forRecipient = nil, encrypted
+	return &handed, nil
+}
+
+// OpenWith decrypts every part with the key that was in RecipientKey.
+func (b *Bundle) OpenWith(key []byte) (map[string][]byte, error) {
+	if err := b.checkKey(key, RecipientKeyName); err != nil {
+		return nil, err
+	}
+	own := *b
+	own.key = key
+	return own.Open()
 }
 
 // Open decrypts every part. ErrNoKey for a bundle of the bucket: see Evidence.

@@ -24,6 +24,7 @@ func (b *Bundle) Encode() []byte {
 	entry(ManifestName, b.manifest)
 	entry(ProofName, b.proof)
 	entry(KeyName, b.key)
+	entry(RecipientKeyName, b.forRecipient)
 	entry(WrappedKeyName, b.wrapped)
 	for _, p := range b.Manifest.Parts {
 		entry(p.Name, b.parts[p.Name])
@@ -96,19 +97,24 @@ func first(err, refused error) error {
 	return refused
 }
 
+// readKey reads the one entry that has the key.
 func (b *Bundle) readKey(r *reader) (err error) {
-	if r.next() == WrappedKeyName {
+	switch r.next() {
+	case WrappedKeyName:
 		b.wrapped, err = r.entry(WrappedKeyName, -1)
-		if err == nil && r.next() == KeyName {
-			return faulty(KeyName, "the bundle has two keys")
-		}
+	case RecipientKeyName:
+		b.forRecipient, err = r.entry(RecipientKeyName, -1)
+	default:
+		b.key, err = r.entry(KeyName, KeySize)
+	}
+	if err != nil {
 		return err
 	}
-	if b.key, err = r.entry(KeyName, KeySize); err != nil {
-		return err
-	}
-	if next := r.next(); next == KeyName || next == WrappedKeyName {
+	if next := r.next(); next == KeyName || next == WrappedKeyName || next == RecipientKeyName {
 		return faulty(next, "the bundle has two keys")
+	}
+	if b.key == nil {
+		return nil
 	}
 	return b.checkKey(b.key, KeyName)
 }

@@ -74,7 +74,14 @@ func (r Report) Verdict() Verdict {
 type Verifier struct {
 	Key     string // the public key of the log, from whoever keeps the records
 	Release string // of this program
+
+	// Decrypt decrypts the key of evidence that was encrypted to a recipient. ErrNotRecipient if it is another one's. Nil
+	// decrypts none.
+	Decrypt func(encrypted []byte) ([]byte, error)
 }
+
+// ErrNotRecipient means that evidence is for somebody else.
+var ErrNotRecipient = errors.New("it is encrypted to another recipient")
 
 // File verifies the bytes of a bundle. The error is about the verifier's key, not about the bundle.
 func (v Verifier) File(data []byte) (Report, error) {
@@ -90,9 +97,8 @@ func (v Verifier) File(data []byte) (Report, error) {
 		return r, nil
 	}
 	r.Manifest = b.Manifest
-	opened, err := b.Open()
-	if errors.Is(err, bundle.ErrNoKey) {
-		closed := Level{Verdict: NotChecked, Part: bundle.WrappedKeyName, Reason: "it opens with the keyset only"}
+	opened, closed, err := v.open(b)
+	if closed.Verdict != "" {
 		r.Consistent, r.Reexecuted = closed, closed
 		return r, nil
 	}
@@ -105,6 +111,31 @@ func (v Verifier) File(data []byte) (Report, error) {
 		r.Reexecuted = level(c.reexecuted())
 	}
 	return r, nil
+}
+
+// open returns the parts of a bundle, or the level that says why they stay closed.
+func (v Verifier) open(b *bundle.Bundle) (opened map[string][]byte, closed Level, err error) {
+	encrypted := b.RecipientKey()
+	if encrypted == nil {
+		opened, err = b.Open()
+		if errors.Is(err, bundle.ErrNoKey) {
+			return nil, Level{Verdict: NotChecked, Part: bundle.WrappedKeyName, Reason: "it opens with the keyset only"}, nil
+		}
+		return opened, closed, err
+	}
+	if v.Decrypt == nil {
+		return nil, Level{Verdict: NotChecked, Part: bundle.RecipientKeyName,
+			Reason: "it opens with the identity of its recipient only"}, nil
+	}
+	key, err := v.Decrypt(encrypted)
+	switch {
+	case errors.Is(err, ErrNotRecipient):
+		return nil, Level{Verdict: NotChecked, Part: bundle.RecipientKeyName, Reason: err.Error()}, nil
+	case err != nil:
+		return nil, closed, &bundle.PartError{Part: bundle.RecipientKeyName, Reason: "it is damaged"}
+	}
+	opened, err = b.OpenWith(key)
+	return opened, closed, err
 }
 
 // fault is a finding about a place in a part.

@@ -18,7 +18,8 @@ import (
 // evidenceCommand writes the evidence of a case that is on record. It asks neither Temporal nor a worker.
 type evidenceCommand struct {
 	reference
-	Out string `placeholder:"FILE" help:"Where to write it; REF.kyc in the working directory if not given."`
+	Out string   `placeholder:"FILE" help:"Where to write it; REF.kyc in the working directory if not given."`
+	To  []string `placeholder:"AGE1…" help:"Encrypt its key to this recipient of age; several by repeating it. Without one, anybody who has the file opens it."`
 }
 
 // handedOut says what was written.
@@ -35,6 +36,10 @@ func (c evidenceCommand) Run(ctx context.Context, a *app) error {
 	if err := c.check("evidence"); err != nil {
 		return err
 	}
+	recipients, err := parseRecipients(c.To)
+	if err != nil {
+		return usage("evidence", "%w", err)
+	}
 	records, closeBucket, err := a.records(ctx)
 	if err != nil {
 		return err
@@ -50,6 +55,9 @@ func (c evidenceCommand) Run(ctx context.Context, a *app) error {
 	}
 	for i, name := range names {
 		evidence, err := records.Evidence(ctx, name)
+		if err == nil {
+			evidence, err = encryptedTo(evidence, recipients)
+		}
 		if err != nil {
 			return of(c.Reference, err)
 		}
@@ -61,9 +69,12 @@ func (c evidenceCommand) Run(ctx context.Context, a *app) error {
 		if a.out.json {
 			err = a.out.value(written)
 		} else {
-			a.out.printf("%s  %s, %d bytes: it opens this record and nothing else",
-				written.File, written.Stage, written.Bytes)
-			a.out.notef("next: starter verify --key %s %s", written.Key, written.File)
+			opens, identity := "it opens this record and nothing else", ""
+			if len(recipients) > 0 {
+				opens, identity = "its recipient opens this record and nothing else", "--identity FILE "
+			}
+			a.out.printf("%s  %s, %d bytes: %s", written.File, written.Stage, written.Bytes, opens)
+			a.out.notef("next: starter verify --key %s %s%s", written.Key, identity, written.File)
 		}
 		if err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"filippo.io/age"
 	"github.com/stretchr/testify/require"
 	historypb "go.temporal.io/api/history/v1"
 
@@ -233,4 +234,48 @@ This does not show`, stdout)
 	code, _, stderr = starterWith(t, variables, append(args, "--from", "2100-01-01")...)
 	require.Equal(t, 1, code)
 	require.Contains(t, stderr, "no pack can be made: no case on record ended in this period")
+}
+
+// Evidence that is for somebody opens with that one's identity alone, and never verifies where a byte of it changed.
+func TestEvidenceForARecipient(t *testing.T) {
+	variables, public := onRecord(t, "individualdeny")
+	t.Chdir(t.TempDir())
+	to, err := age.GenerateX25519Identity()
+	require.NoError(t, err)
+	other, err := age.GenerateX25519Identity()
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile("to.txt", []byte("# created now\n"+to.String()+"\n"), 0o600))
+	require.NoError(t, os.WriteFile("other.txt", []byte(other.String()), 0o600))
+	code, stdout, stderr := starterWith(t, variables, "evidence", "individualdeny", "--to", to.Recipient().String())
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, "its recipient opens this record and nothing else")
+	code, stdout, stderr = starterWith(t, nil, "verify", "--key", public, "--identity", "to.txt", "individualdeny.kyc")
+	require.Zero(t, code, "%s%s", stdout, stderr)
+	require.Contains(t, stdout, "re-executed  verified")
+	for identity, says := range map[string]string{"": "key.age, it opens with the identity of its recipient only",
+		"other.txt": "key.age, it is encrypted to another recipient"} {
+		code, stdout, _ = starterWith(t, nil, "verify", "--key", public, "--identity", identity, "individualdeny.kyc")
+		require.Equal(t, 1, code)
+		require.Contains(t, stdout, "whole        verified\n  consistent   could not be checked: "+says)
+	}
+
+	data, err := os.ReadFile("individualdeny.kyc")
+	require.NoError(t, err)
+	begins := bytes.Index(data, []byte("age-encryption.org/v1"))
+	require.Positive(t, begins)
+	length := bytes.IndexByte(data[begins:], 0)
+	for at := begins; at < begins+length; at += 7 {
+		changed := bytes.Clone(data)
+		changed[at] ^= 1
+		require.NoError(t, os.WriteFile("changed.kyc", changed, 0o600))
+		code, stdout, _ = starterWith(t, nil, "verify", "--key", public, "--identity", "to.txt", "changed.kyc")
+		require.NotZero(t, code, "byte %d", at-begins)
+		require.Contains(t, stdout, "key.age, ")
+	}
+	for _, args := range [][]string{{"evidence", "A1", "--to", "age1nonsense"},
+		{"verify", "--key", public, "--identity", "individualdeny.kyc", "individualdeny.kyc"},
+		{"verify", "--key", public, "--identity", "nowhere", "individualdeny.kyc"}} {
+		code, _, stderr = starterWith(t, variables, args...)
+		require.Equal(t, 2, code, stderr)
+	}
 }

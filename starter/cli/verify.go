@@ -19,8 +19,9 @@ const exitRefuted = exitDenied
 
 // verifyCommand checks evidence. It reads the files that it is given and nothing else: no variable, no .dev/env.
 type verifyCommand struct {
-	Key   string   `required:"" placeholder:"KEY" help:"The log's public key (NAME+HASH+KEY), or a file with it."`
-	Files []string `arg:"" name:"file" help:"Evidence: REF.kyc, or an examiner's pack: pack.zip."`
+	Key      string   `required:"" placeholder:"KEY" help:"The log's public key (NAME+HASH+KEY), or a file with it."`
+	Identity string   `placeholder:"FILE" help:"Identities of age (AGE-SECRET-KEY-…), for evidence that was encrypted to you."`
+	Files    []string `arg:"" name:"file" help:"Evidence: REF.kyc, or an examiner's pack: pack.zip."`
 }
 
 // verified is what came of one file.
@@ -38,7 +39,11 @@ func (c verifyCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	verifier := verify.Verifier{Key: key, Release: telemetry.Version}
+	decrypt, err := decrypter(c.Identity)
+	if err != nil {
+		return usage("verify", "%w", err)
+	}
+	verifier := verify.Verifier{Key: key, Release: telemetry.Version, Decrypt: decrypt}
 	if _, err := verifier.File(nil); err != nil {
 		return usage("verify", "%s", err)
 	}
