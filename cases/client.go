@@ -52,6 +52,9 @@ func (e *RefusedError) Error() string { return e.Reason }
 type Client struct {
 	Temporal client.Client
 
+	// Namespace is the one that Temporal was dialled for. Only Expedite needs it.
+	Namespace string
+
 	// Failures reads why a workflow task failed; without it a missing key looks
 	// like any other panic.
 	Failures converter.FailureConverter

@@ -22,6 +22,8 @@ type StartOptions struct {
 	WebhookURL string     // where the caller wants to hear of changes, in ConnectFi's envelope; empty is nowhere
 	Notify     bool       // KYC_NOTIFY_URL is set: events of the case go there, too
 	Policy     kyc.Policy // pinned for the life of the case
+	// Priority orders its tasks among those that wait in Temporal; zero is workflows.PriorityDefault.
+	Priority workflows.Priority
 }
 
 var (
@@ -63,6 +65,7 @@ func startOptions(o StartOptions, now time.Time) client.StartWorkflowOptions {
 			workflows.AttributeCustomerType.ValueSet(string(customerType)),
 			workflows.AttributeDeadline.ValueSet(now.Add(time.Duration(o.Policy.Case))),
 		),
+		Priority:      o.Priority.Options(),
 		StaticSummary: fmt.Sprintf("KYC %s · %s %s", o.Reference, customerType, o.CustomerID),
 	}
 }

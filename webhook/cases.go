@@ -20,6 +20,9 @@ func openCases(ctx context.Context, s settings, options temporalclient.Options, 
 		}
 	}
 	options.Converters = keyset.Converters()
+	if _, c.Namespace, err = options.Target(); err != nil {
+		return c, err
+	}
 	if c.Temporal, err = temporalclient.Dial(ctx, options); err != nil {
 		return c, err
 	}

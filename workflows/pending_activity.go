@@ -131,9 +131,11 @@ func (f *caseWorkflow) options(ctx workflow.Context, need kyc.NextStep) workflow
 	case kyc.ActionSubmit:
 		o.StartToCloseTimeout = time.Minute // an attempt that is cut off has its receipts
 		o.ScheduleToCloseTimeout = max(left, finalReadGrace)
+		o.Priority = PriorityInteractive.Options() // of a case of a batch, too: somebody has sent them
 		o.Summary = fmt.Sprintf("Hand over the %s of %s", need.Submission.Label(), need.Submission.Entity)
 	case kyc.ActionPollStatus:
 		o.TaskQueue = ReadsQueue
+		o.Priority = PriorityRead.Options()
 		o.WaitForCancellation = true
 		o.RetryPolicy = &temporal.RetryPolicy{InitialInterval: time.Duration(policy.ReadFirst),
 			MaximumInterval: time.Duration(policy.ReadMax)}

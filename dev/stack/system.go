@@ -71,6 +71,9 @@ type system struct {
 	admin        string      // base URL
 	recordsKey   string      // public, of the log of records
 
+	deployment string // of workers that are started from now on; empty is no versioning
+	build      string // their build id
+
 	newWorker  func() (*taskqueue.Worker, error)
 	stopWorker func() error
 	stopped    bool
@@ -226,7 +229,8 @@ func (s *system) startServices(ctx context.Context, o options, listen map[string
 		return taskqueue.New(taskqueue.Config{Temporal: s.client, WorkerClient: s.workerClient, ConnectFi: provider,
 			Documents: documents, Keys: keys,
 			CallbackURL: s.webhook, PublicURL: s.webhook, NotifyURL: o.notify, NotifySecrets: signers, NotifyPrivate: true,
-			Records: records, RecordEvery: o.recordEvery, Namespace: embedded.Namespace, ReadsPerSecond: o.readsPerSecond, Logger: log, Telemetry: metrics})
+			Deployment: s.deployment, BuildID: s.build, Records: records, RecordEvery: o.recordEvery,
+			Namespace: embedded.Namespace, ReadsPerSecond: o.readsPerSecond, Logger: log, Telemetry: metrics})
 	}
 	s.serve(ctx, func(ctx context.Context) error { return sandbox.Serve(ctx, listen["sandbox"]) })
 	s.serve(ctx, func(ctx context.Context) error { return webhook.Serve(ctx, listen["webhook"], listen["admin"]) })
@@ -258,7 +262,7 @@ func (s *system) dial(ctx context.Context, o options, keyset encryption.Keyset,
 	if s.client, err = temporalclient.Dial(ctx, to); err != nil {
 		return err
 	}
-	s.cases = cases.Client{Temporal: s.client, Failures: to.Converters.Failures}
+	s.cases = cases.Client{Temporal: s.client, Namespace: embedded.Namespace, Failures: to.Converters.Failures}
 	to.Converters = sealed[1]
 	s.workerClient, err = temporalclient.Join(ctx, s.client, to)
 	return err

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"durablekyc.example/workflows"
 )
 
 const (
@@ -41,6 +43,7 @@ func (c batchCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	common.Priority = workflows.PriorityBatch
 	file, err := c.open(ctx, a.stdin)
 	switch {
 	case ctx.Err() != nil:

@@ -160,6 +160,7 @@ func (a *API) update(c *gin.Context) (any, error) {
 	case i < 0:
 		return nil, customerNotFound(asked.EntityID) // an entity's id is a customer's (A)
 	}
+	_ = a.edge.Cases.Expedite(ctx, s.reference) // where that fails, the answer only comes later
 	v, err := a.edge.Cases.Submit(ctx, s.reference, submissionOf(asked, s.view))
 	refused, isRefused := errors.AsType[*cases.RefusedError](err)
 	switch {

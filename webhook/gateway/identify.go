@@ -86,7 +86,8 @@ func (a *API) identify(c *gin.Context) (any, error) {
 		return nil, err
 	}
 	v, err := a.startOrFind(c, cases.StartOptions{Reference: asked.Reference, CustomerID: asked.CustomerID,
-		SyncMode: asked.SyncMode, WebhookURL: asked.webhook(), Notify: a.config.Notify, Policy: a.config.Policy})
+		SyncMode: asked.SyncMode, WebhookURL: asked.webhook(), Notify: a.config.Notify, Policy: a.config.Policy,
+		Priority: workflows.PriorityInteractive})
 	refused, isRefused := errors.AsType[*cases.RefusedError](err)
 	switch {
 	case isRefused && refused.Type == workflows.RefusedOtherWebhook:

@@ -62,6 +62,7 @@ func TestAnUpdateThatWasRefusedCanBeMadeAgain(t *testing.T) {
 	status, text = b.call("/akepa/update", update)
 	require.Equal(t, http.StatusOK, status, text)
 	require.Equal(t, 1, b.ledger("A1").Attachments)
+	require.Equal(t, []string{"A1", "A1"}, b.office.hurried, "whoever sends documents waits for the answer")
 }
 
 // The gate: what is no picture goes nowhere, and what is one arrives without

@@ -17,6 +17,7 @@ import (
 	"durablekyc.example/connectfi"
 	"durablekyc.example/kyc"
 	"durablekyc.example/webhook/server"
+	"durablekyc.example/workflows"
 )
 
 func printedPage(t *testing.T, name string) string {
@@ -46,6 +47,7 @@ func TestThePagesRequestsGetThePagesAnswers(t *testing.T) {
 			require.True(t, order.Notify)
 			require.Nil(t, order.SyncMode)
 			require.Equal(t, kyc.DefaultPolicy(), order.Policy)
+			require.Equal(t, workflows.PriorityInteractive, order.Priority)
 		})
 	}
 }

@@ -55,6 +55,7 @@ type (
 		Show(ctx context.Context, reference string) (kyc.View, error)
 		Revision(ctx context.Context, reference string) (string, error)
 		SubmitAsync(ctx context.Context, reference string, s kyc.Submission) error
+		Expedite(ctx context.Context, reference string) error
 	}
 	starter interface {
 		Start(ctx context.Context, o cases.StartOptions) (kyc.View, error)
