@@ -213,13 +213,14 @@ func (c Client) lastFailure(ctx context.Context, e *commonpb.WorkflowExecution) 
 		case enumspb.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT:
 			cause = StuckTimeout
 		case enumspb.EVENT_TYPE_WORKFLOW_TASK_FAILED:
-			cause = c.failureCause(e.GetWorkflowId(), event.GetWorkflowTaskFailedEventAttributes())
+			cause = c.TaskFailure(e.GetWorkflowId(), event.GetWorkflowTaskFailedEventAttributes())
 		}
 	}
 	return cause
 }
 
-func (c Client) failureCause(id string, failed *historypb.WorkflowTaskFailedEventAttributes) StuckCause {
+// TaskFailure reads why a workflow task of a case or a notifier failed.
+func (c Client) TaskFailure(id string, failed *historypb.WorkflowTaskFailedEventAttributes) StuckCause {
 	text := failed.GetFailure().GetMessage()
 	if c.Failures != nil {
 		sealed := converter.WithFailureConverterSerializationContext(c.Failures,

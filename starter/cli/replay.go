@@ -39,6 +39,10 @@ type replayCommand struct {
 	Reference string `arg:"" optional:"" help:"One case, open or closed, and its notifier."`
 	Open      bool   `help:"All open cases and notifiers."`
 	File      string `placeholder:"FILE" help:"Workflow history JSON (temporal workflow show --output json), still encrypted."`
+
+	Canary string        `placeholder:"REF" help:"Give one open case to this build's worker for one workflow task."`
+	Build  string        `placeholder:"BUILD" help:"With --canary: the worker's build, if it is not that of this program."`
+	Within time.Duration `default:"30s" help:"With --canary: how long the build may take."`
 }
 
 // failure is what a replay found out about one history that it did not come
@@ -64,13 +68,19 @@ type report struct {
 
 func (c replayCommand) Run(ctx context.Context, a *app) error {
 	given := 0
-	for _, is := range []bool{c.Reference != "", c.Open, c.File != ""} {
+	for _, is := range []bool{c.Reference != "", c.Open, c.File != "", c.Canary != ""} {
 		if is {
 			given++
 		}
 	}
 	if given != 1 {
-		return usage("replay", "say what to replay: a reference, --open, or --file")
+		return usage("replay", "say what to replay: a reference, --open, --file, or --canary")
+	}
+	if c.Canary != "" {
+		if err := (reference{c.Canary}).check("replay"); err != nil {
+			return err
+		}
+		return c.canary(ctx, a)
 	}
 	if c.Reference != "" {
 		if err := (reference{c.Reference}).check("replay"); err != nil {
