@@ -32,6 +32,7 @@ type settings struct {
 	Temporal fleet.Temporal `cmd:"" hidden:"" help:"Temporal's own process."`
 	Floor    floorProcess   `cmd:"" hidden:"" help:"The floor's own process."`
 	Measure  struct{}       `cmd:"" default:"1" help:"Ours and the floor in turns."`
+	Mixed    mixed          `cmd:"" help:"A wave of cases that nobody waits for, and one a second beside it that somebody does."`
 	Scale    scale          `cmd:"" help:"Ever more open cases, and a burst of callbacks at each size."`
 }
 
@@ -52,6 +53,12 @@ func main() {
 		return
 	case "floor":
 		parsed.FatalIfErrorf(s.Floor.run(ctx))
+		return
+	case "mixed":
+		r, err := mix(ctx, s)
+		parsed.FatalIfErrorf(err)
+		parsed.FatalIfErrorf(fleet.WriteJSON(s.JSON, r))
+		r.print(os.Stdout)
 		return
 	case "scale":
 		g, err := grow(ctx, s)

@@ -30,6 +30,8 @@ type Options struct {
 	// a database.
 	Shards int
 
+	NoEager bool // grants no eager activities, for measurements
+
 	LongHistory int // after how many events a workflow is to begin a new one; 0 is Temporal's 4096
 }
 
@@ -94,6 +96,9 @@ func dynamic(o Options) dynamicconfig.StaticClient {
 		dynamicconfig.ForceSearchAttributesCacheRefreshOnRead.Key(): []dynamicconfig.ConstrainedValue{{Value: true}},
 		// Pause is a button of the UI's: what it does to a case is tried here.
 		dynamicconfig.WorkflowPauseEnabled.Key(): []dynamicconfig.ConstrainedValue{{Value: true}},
+	}
+	if o.NoEager {
+		c[dynamicconfig.EnableActivityEagerExecution.Key()] = []dynamicconfig.ConstrainedValue{{Value: false}}
 	}
 	if o.LongHistory > 0 {
 		c[dynamicconfig.HistoryCountSuggestContinueAsNew.Key()] = []dynamicconfig.ConstrainedValue{{Value: o.LongHistory}}

@@ -27,6 +27,7 @@ import (
 type Options struct {
 	Work     string            // directory of everything: data of a run before are removed; empty is one that Stop removes
 	Postgres string            // URL of Temporal's databases, which are made anew; empty is SQLite
+	NoEager  bool              // Temporal grants no eager activities
 	Memory   bool              // SQLite keeps all of it in memory instead of a file
 	Workers  int               // how many
 	Webhooks int               // how many
@@ -128,6 +129,9 @@ func (s *System) programs(o Options, temporal, sandbox string, webhooks []string
 	}
 	if !o.Memory {
 		first.Args = append(first.Args, "--data="+s.data)
+	}
+	if o.NoEager {
+		first.Args = append(first.Args, "--no-eager")
 	}
 	if o.Postgres != "" { // of its own: keys and cases of another run would be in its way
 		first.Env["FLEET_DATABASE"] = strings.TrimRight(o.Postgres, "/") + fmt.Sprintf("_%d", time.Now().Unix())

@@ -15,6 +15,8 @@ import (
 type Temporal struct {
 	Port int    `help:"Of the frontend."`
 	Data string `help:"Directory of the database file."`
+
+	NoEager bool `help:"Grants no eager activities."`
 	// not for the list of processes: it has a password
 	Database string `env:"FLEET_DATABASE" help:"URL of a PostgreSQL; empty is the file."`
 }
@@ -24,7 +26,7 @@ const shards = 16
 
 // Run serves until ctx ends.
 func (t Temporal) Run(ctx context.Context) error {
-	o := embedded.Options{Port: t.Port, Data: t.Data, Postgres: t.Database}
+	o := embedded.Options{Port: t.Port, Data: t.Data, Postgres: t.Database, NoEager: t.NoEager}
 	if o.Postgres != "" {
 		o.Shards = shards
 	}
