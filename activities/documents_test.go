@@ -121,11 +121,11 @@ func TestAnImageThatStaysIsLogged(t *testing.T) {
 	r := w.submission(customer, seen.ApplicationID)
 	_, err = run[kyc.Snapshot](w, w.do.SubmitDocuments, r)
 	require.NoError(t, err)
-	require.NotContains(t, w.said.String(), "stays in the document store")
+	require.NotContains(t, w.said.String(), "left to the sweep")
 	for _, image := range r.Submission.Images { // a directory with something in it cannot be removed
 		require.NoError(t, os.MkdirAll(filepath.Join(w.dir, filepath.FromSlash(image.Key), "something"), 0o700))
 	}
 	_, err = run[kyc.Snapshot](w, w.do.SubmitDocuments, r)
 	require.NoError(t, err)
-	require.Contains(t, w.said.String(), "stays in the document store")
+	require.Contains(t, w.said.String(), "left to the sweep")
 }

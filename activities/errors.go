@@ -96,7 +96,7 @@ func countStoreFailure(ctx context.Context, err error) {
 // pollAgain makes the server call again after the delay, without a trace in
 // the history: the pattern that lets a watch of months cost no event.
 func pollAgain(delay time.Duration) error {
-	return temporal.NewApplicationErrorWithOptions(fmt.Sprintf("nothing new; the next look is in %s",
+	return temporal.NewApplicationErrorWithOptions(fmt.Sprintf("no change; the next read is in %s",
 		delay.Round(time.Second)),
 		TypeUnchanged, temporal.ApplicationErrorOptions{
 			NextRetryDelay: max(delay, time.Millisecond), Category: temporal.ApplicationErrorCategoryBenign})
@@ -105,8 +105,8 @@ func pollAgain(delay time.Duration) error {
 // unsettled makes the server call again once no run before can identify any more.
 func unsettled(delay time.Duration) error {
 	return temporal.NewApplicationErrorWithOptions(
-		fmt.Sprintf("the case was reset, and an identification of the run before may be on its way; "+
-			"the next attempt is in %s", delay.Round(time.Second)),
+		fmt.Sprintf("the case was reset, and an identification of its earlier run may be in progress; the next attempt is "+
+			"in %s", delay.Round(time.Second)),
 		TypeUnsettled, temporal.ApplicationErrorOptions{NextRetryDelay: delay,
 			Category: temporal.ApplicationErrorCategoryBenign})
 }

@@ -135,7 +135,7 @@ func deliveryError(attempt int, answer string, asked time.Duration) error {
 	default:
 		options.NextRetryDelay = max(jitter(schedule[max(attempt-1, 0)]), min(asked, maxWait))
 	}
-	return temporal.NewApplicationErrorWithOptions("the notice was not delivered: "+answer, answer, options)
+	return temporal.NewApplicationErrorWithOptions("notification not delivered: "+answer, answer, options)
 }
 
 // requestedDelay is how long the receiver wants to be left alone: 429 and 503 say so.

@@ -195,7 +195,7 @@ func (a *Activities) drop(ctx context.Context, s kyc.Submission) {
 	}
 	for _, image := range s.Images {
 		if err := a.Documents.DropImage(ctx, image.Key); err != nil {
-			activity.GetLogger(ctx).Warn("an image that ConnectFi has stays in the document store until it is swept", "error",
+			activity.GetLogger(ctx).Warn("could not delete an image that ConnectFi has; left to the sweep", "error",
 				err)
 		}
 	}

@@ -63,8 +63,8 @@ func accessProblem(what string, err error) error {
 	case isNamespace:
 		return fmt.Errorf("Temporal has no namespace %q: run starter setup, or set TEMPORAL_NAMESPACE", namespace.Namespace)
 	case isDenied, serviceerror.ToStatus(err).Code().String() == "Unauthenticated":
-		return fmt.Errorf("Temporal does not let this program %s in its namespace: check TEMPORAL_API_KEY or the client "+
-			"certificate, and what they may do", what)
+		return fmt.Errorf("Temporal does not permit this program to %s in its namespace: check TEMPORAL_API_KEY or the "+
+			"client certificate, and their permissions", what)
 	}
-	return fmt.Errorf("Temporal does not let this program %s: %w", what, err)
+	return fmt.Errorf("Temporal does not permit this program to %s: %w", what, err)
 }

@@ -67,7 +67,7 @@ func (c Client) customer(ctx context.Context, reference string, data converter.D
 	data = converter.WithDataConverterSerializationContext(data,
 		converter.WorkflowSerializationContext{WorkflowID: workflows.ID(reference)})
 	if err := data.FromPayloads(event.GetWorkflowExecutionStartedEventAttributes().GetInput(), &in); err != nil {
-		return "", fmt.Errorf("the case exists, and whose it is cannot be read: %w", err)
+		return "", fmt.Errorf("the case exists, but its customer cannot be read: %w", err)
 	}
 	return in.CustomerID, nil
 }

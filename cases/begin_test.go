@@ -77,7 +77,7 @@ func TestBegin(t *testing.T) {
 			whose: workflows.Input{CustomerID: "cstap_1"}}, found: true, is: cases.ErrEnded},
 		"another customer's": {temporal: doorkeeper{err: exists, whose: workflows.Input{CustomerID: "cstap_2"}}, found: true,
 			refused: workflows.RefusedOtherCustomer},
-		"nobody knows whose": {temporal: doorkeeper{err: exists, whose: 7}, says: "whose it is cannot be read"},
+		"nobody knows whose": {temporal: doorkeeper{err: exists, whose: 7}, says: "its customer cannot be read"},
 		"gone meanwhile": {temporal: doorkeeper{err: exists, unheard: serviceerror.NewNotFound("no such workflow")},
 			is: cases.ErrNotFound},
 		"Temporal is away": {temporal: doorkeeper{err: serviceerror.NewUnavailable("try again")}, is: cases.ErrUnavailable},

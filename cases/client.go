@@ -24,8 +24,8 @@ import (
 var (
 	ErrNotFound    = errors.New("no case has this reference")
 	ErrEnded       = errors.New("the case has ended")
-	ErrNoAnswer    = errors.New("no answer in time; what was asked may still happen")
-	ErrUnavailable = errors.New("Temporal cannot take this now")
+	ErrNoAnswer    = errors.New("timed out; the request may still take effect")
+	ErrUnavailable = errors.New("Temporal is unavailable")
 )
 
 // ErrUnanswered is an ErrNoAnswer of ConnectFi's: the case has taken what was
@@ -34,7 +34,7 @@ var ErrUnanswered error = unanswered{}
 
 type unanswered struct{}
 
-func (unanswered) Error() string        { return "ConnectFi has not answered yet; the case goes on asking" }
+func (unanswered) Error() string        { return "ConnectFi has not answered yet; the case keeps retrying" }
 func (unanswered) Is(target error) bool { return target == ErrNoAnswer }
 
 // Transient reports whether an error is one to sit out: the same call may do better later.
@@ -145,7 +145,7 @@ func (c Client) shown(ctx context.Context, reference string,
 		return kyc.View{}, c.explain(ctx, reference, translate(ctx, err))
 	}
 	if err := value.Get(&view); err != nil {
-		return kyc.View{}, fmt.Errorf("the case's answer cannot be read: %w", err)
+		return kyc.View{}, fmt.Errorf("cannot read the case's answer: %w", err)
 	}
 	return view, nil
 }

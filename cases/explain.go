@@ -16,7 +16,7 @@ import (
 // Why a case did not answer. Each is ErrNoAnswer, too: what was asked may still happen.
 var (
 	ErrNoWorker = fmt.Errorf("no worker polls the task queue %q: %w", workflows.TaskQueue, ErrNoAnswer)
-	ErrBusy     = fmt.Errorf("a worker is up, and what the case waits for has not come yet: %w", ErrNoAnswer)
+	ErrBusy     = fmt.Errorf("a worker is up; the case is still waiting for ConnectFi: %w", ErrNoAnswer)
 )
 
 const (

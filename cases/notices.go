@@ -44,7 +44,7 @@ func (c Client) Events(ctx context.Context, reference string) ([]workflows.Event
 	}
 	var events []workflows.Event
 	if err := value.Get(&events); err != nil {
-		return nil, fmt.Errorf("the events cannot be read: %w", err)
+		return nil, fmt.Errorf("cannot read the notifications: %w", err)
 	}
 	return pending(events, d.GetPendingActivities()), nil
 }
@@ -142,7 +142,7 @@ func (c Client) resend(ctx context.Context, reference, id, webhookURL string) ([
 			return nil, &RefusedError{Type: workflows.RefusedNotWanted,
 				Reason: "Temporal has forgotten the case: its events are on record, and are not sent again"}
 		}
-		return nil, &RefusedError{Type: workflows.RefusedNotWanted, Reason: "the case has sent no event to anybody"}
+		return nil, &RefusedError{Type: workflows.RefusedNotWanted, Reason: "the case has sent no notification"}
 	}
 	if err != nil {
 		return nil, err
@@ -161,7 +161,7 @@ func (c Client) resend(ctx context.Context, reference, id, webhookURL string) ([
 			reference),
 	}, workflows.NotifyType, ledger)
 	if _, ok := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); ok {
-		return nil, fmt.Errorf("%w: somebody else has just sent events of this case again", ErrUnavailable)
+		return nil, fmt.Errorf("%w: another resend is in progress", ErrUnavailable)
 	}
 	return ledger.Events(), translate(ctx, err)
 }

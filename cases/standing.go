@@ -118,7 +118,7 @@ func standingOf(info *workflowpb.WorkflowExecutionInfo) (Standing, error) {
 	var stage kyc.Stage
 	payload := info.GetSearchAttributes().GetIndexedFields()[workflows.AttributeStage.GetName()]
 	if err := converter.GetDefaultDataConverter().FromPayload(payload, &stage); err != nil || !stage.Final() {
-		return Standing{}, errors.New("a closed case does not say at which stage")
+		return Standing{}, errors.New("a closed case has no stage in its result")
 	}
 	undecided := stage != kyc.Approved && stage != kyc.Denied
 	return Standing{Closed: info.GetCloseTime().AsTime(), Undecided: undecided}, nil

@@ -38,13 +38,13 @@ var StuckCauses = []StuckCause{StuckNonDeterminism, StuckNoKey, StuckPanic, Stuc
 func (s StuckCause) Sentence() string {
 	switch s {
 	case StuckNonDeterminism:
-		return "the worker's build would have done something else than its history says"
+		return "the worker's build diverges from its history"
 	case StuckNoKey:
-		return "the worker lacks the key that one of its payloads was encrypted with"
+		return "the worker lacks the key of one of its payloads"
 	case StuckPanic:
 		return "the workflow code panics"
 	case StuckTimeout:
-		return "no worker finishes its workflow task in time"
+		return "its workflow task times out on every worker"
 	}
 	return "its workflow task keeps failing"
 }
@@ -53,15 +53,16 @@ func (s StuckCause) Sentence() string {
 func (s StuckCause) WayOn(reference string) string {
 	switch s {
 	case StuckNoKey:
-		return "the whole KYC_KEYSET for the worker; starter replay " + reference + " says whether this one opens all of it"
+		return "give the worker the complete KYC_KEYSET; starter replay " + reference + " checks whether this one decrypts " +
+			"the history"
 	case StuckNonDeterminism:
 		return "starter replay " + reference +
-			", with the starter of the worker's build: it names the event; roll back or mend (docs/operations.md)"
+			", with the starter of the worker's build: it names the event; roll back or fix (docs/operations.md)"
 	case StuckTimeout:
 		return "starter replay " + reference +
-			", with the starter of the worker's build: it says whether the case ever ends; then the worker's log"
+			", with the starter of the worker's build: it finds an endless loop; then read the worker's log"
 	}
-	return "starter replay " + reference + ", then the worker's log for the panic"
+	return "starter replay " + reference + ", then look for the panic in the worker's log"
 }
 
 // StuckError is a case whose workflow task keeps failing. Nothing is lost: the
@@ -233,7 +234,7 @@ func (c Client) TaskFailure(id string, failed *historypb.WorkflowTaskFailedEvent
 	case failed.GetCause() == enumspb.WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR, strings.Contains(text,
 		"[TMPRL1100]"):
 		return StuckNonDeterminism
-	case strings.Contains(text, waitsForKey):
+	case strings.Contains(text, unreadable):
 		return StuckNoKey
 	case failed.GetCause() == enumspb.WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE:
 		return StuckPanic
@@ -241,6 +242,6 @@ func (c Client) TaskFailure(id string, failed *historypb.WorkflowTaskFailedEvent
 	return StuckOther
 }
 
-// waitsForKey is part of what a worker panics with that lacks a key
+// unreadable is part of what a worker panics with that lacks a key
 // (internal/encryption); a test holds the two together.
-const waitsForKey = "waits for its key"
+const unreadable = "cannot read a payload of"

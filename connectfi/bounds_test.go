@@ -41,7 +41,7 @@ func TestSuccessNeedsAStatusOfSuccess(t *testing.T) {
 			require.NoError(t, err, "%d", status)
 			continue
 		}
-		require.ErrorContains(t, err, "it says success with a status that does not")
+		require.ErrorContains(t, err, "it reports success with an HTTP status that does not")
 	}
 }
 

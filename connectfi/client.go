@@ -60,7 +60,7 @@ func New(config Config) (*Client, error) {
 	case err != nil || base.Hostname() == "" || base.Scheme != "http" && base.Scheme != "https":
 		errs = append(errs, errors.New("the base URL of ConnectFi must be an http or https URL"))
 	case base.User != nil || base.RawQuery != "" || base.ForceQuery || strings.Contains(config.BaseURL, "#"):
-		errs = append(errs, errors.New("the base URL of ConnectFi must hold no credentials, query or fragment"))
+		errs = append(errs, errors.New("the base URL of ConnectFi must not have credentials, a query or a fragment"))
 	}
 	login := Login{config.Login, config.Password}
 	for _, p := range (TokenRequest{User: login}).Validate() {
@@ -158,7 +158,7 @@ func (c *Client) UploadDocument(ctx context.Context, documentID, fileName, conte
 	}
 	n, err := io.Copy(part, io.LimitReader(file, maxUploadBytes+1))
 	if err != nil {
-		return fmt.Errorf("the image cannot be read: %w", err)
+		return fmt.Errorf("cannot read the image: %w", err)
 	}
 	if n > maxUploadBytes {
 		problems.add("/file", "maxLength", map[string]any{"limit": maxUploadBytes}, "must NOT be larger than 25 MiB")

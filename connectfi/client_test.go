@@ -84,7 +84,7 @@ func TestAnswersThatCannotBeUsed(t *testing.T) {
 
 func TestACutAnswerSaysSo(t *testing.T) {
 	_, err := client(t, instead("HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{}")).Status(t.Context(), ask)
-	require.EqualError(t, err, "ConnectFi's answer to /akepa/status cannot be used (HTTP 200): unexpected EOF")
+	require.EqualError(t, err, "ConnectFi's answer to /akepa/status is invalid (HTTP 200): unexpected EOF")
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 }
 

@@ -64,7 +64,7 @@ func (e *Error) Error() string {
 	case e.Code != "":
 		return fmt.Sprintf("ConnectFi refused %s with code %s (HTTP %d)", e.Op, e.Code, e.HTTPStatus)
 	case e.HTTPStatus != 0:
-		return fmt.Sprintf("ConnectFi's answer to %s cannot be used (HTTP %d): %v", e.Op, e.HTTPStatus, e.cause)
+		return fmt.Sprintf("ConnectFi's answer to %s is invalid (HTTP %d): %v", e.Op, e.HTTPStatus, e.cause)
 	}
 	return fmt.Sprintf("ConnectFi did not answer %s: %v", e.Op, e.cause)
 }

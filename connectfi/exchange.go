@@ -81,7 +81,7 @@ func (c *Client) exchange(ctx context.Context, op, suffix, contentType, token st
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+op+suffix, bytes.NewReader(body))
 	if err != nil {
-		return answer{}, &Error{Op: op, cause: errors.New("the request cannot be built")}
+		return answer{}, &Error{Op: op, cause: errors.New("cannot build the request")}
 	}
 	r.Header.Set("Content-Type", contentType)
 	r.Header.Set("Accept", "application/json")
@@ -117,7 +117,7 @@ func open(text []byte, fail Error) (answer, error) {
 		Context json.RawMessage `json:"context"`
 	}
 	if err := json.Unmarshal(text, &envelope); err != nil || !codePattern.MatchString(envelope.Code) {
-		fail.cause = errors.New("it is not ConnectFi's envelope")
+		fail.cause = errors.New("not ConnectFi's envelope")
 		return answer{}, &fail
 	}
 	if requestIDPattern.MatchString(envelope.RequestID) {
@@ -132,7 +132,7 @@ func open(text []byte, fail Error) (answer, error) {
 		return answer{}, &fail
 	}
 	if fail.HTTPStatus < 200 || fail.HTTPStatus > 299 {
-		fail.cause = errors.New("it says success with a status that does not")
+		fail.cause = errors.New("it reports success with an HTTP status that does not")
 		return answer{}, &fail
 	}
 	return answer{fail, envelope.Data}, nil
@@ -146,7 +146,7 @@ func read[T validated](a answer) (T, error) {
 		a.data = json.RawMessage("null") // left out is the same
 	}
 	if err := json.Unmarshal(a.data, &data); err != nil {
-		a.fail.cause = errors.New("its data cannot be read")
+		a.fail.cause = errors.New("its data is invalid")
 		return none, &a.fail
 	}
 	if what := data.missing(); what != "" {
@@ -202,13 +202,13 @@ func networkError(err error) error {
 	case isTimeout && timeout.Timeout():
 		return context.DeadlineExceeded
 	case isLookup:
-		return errors.New("its host name cannot be resolved")
+		return errors.New("cannot resolve its host name")
 	case isCertificate:
-		return errors.New("its certificate cannot be trusted")
+		return errors.New("its certificate is not trusted")
 	case isOperation:
 		return fmt.Errorf("%s: %w", operation.Op, operation.Err)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return io.ErrUnexpectedEOF
 	}
-	return errors.New("the exchange broke off, or what came is not HTTP")
+	return errors.New("the connection was lost, or the answer is not HTTP")
 }

@@ -41,9 +41,9 @@ func FuzzParseCallback(f *testing.F) {
 // ownWords is all that an error may say, whatever came.
 var ownWords = regexp.MustCompile(`^ConnectFi(` +
 	` refused /[a-z/-]+ with code [0-9a-zA-Z]{1,64} \(HTTP \d+\)` +
-	`|'s answer to /[a-z/-]+ cannot be used \(HTTP \d+\): it (is not ConnectFi's envelope|lacks an? [a-z' ]+|says ` +
-	`success with a status that does not|is larger than 1 MiB)` +
-	`|'s answer to /[a-z/-]+ cannot be used \(HTTP \d+\): its data cannot be read)$`)
+	`|'s answer to /[a-z/-]+ is invalid \(HTTP \d+\): (not ConnectFi's envelope|it lacks an? [a-z' ]+|it reports ` +
+	`success with an HTTP status that does not|it is larger than 1 MiB)` +
+	`|'s answer to /[a-z/-]+ is invalid \(HTTP \d+\): its data is invalid)$`)
 
 // calls are everything that the client asks of ConnectFi, each saying whether
 // what it was answered is of use.

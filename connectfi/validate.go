@@ -30,7 +30,7 @@ func (e *InvalidError) Error() string {
 	for _, p := range e.Problems {
 		parts = append(parts, strings.TrimSpace(p.InstancePath+" "+p.Message))
 	}
-	return fmt.Sprintf("%s was not sent: %s", e.Op, strings.Join(parts, "; "))
+	return fmt.Sprintf("%s not sent: %s", e.Op, strings.Join(parts, "; "))
 }
 
 // rule is one documented property: its length in characters and its language.

@@ -50,12 +50,12 @@ func TestBoundsOfAPolicy(t *testing.T) {
 		"no reminders":       {func(p *kyc.Policy) { p.Reminders = nil }, ""},
 		"a reminder at once": {func(p *kyc.Policy) { p.Reminders = []kyc.Duration{nanosecond} }, ""},
 		"sooner": {func(p *kyc.Policy) { p.Reminders = []kyc.Duration{0} },
-			"policy: reminders must be more than zero and in rising order"},
+			"policy: reminders must be more than zero and in ascending order"},
 		"rising reminders": {func(p *kyc.Policy) { p.Reminders = []kyc.Duration{1, 2, 3} }, ""},
 		"two at the same time": {func(p *kyc.Policy) { p.Reminders = []kyc.Duration{1, 2, 2} },
-			"policy: reminders must be more than zero and in rising order"},
+			"policy: reminders must be more than zero and in ascending order"},
 		"falling ones": {func(p *kyc.Policy) { p.Reminders = []kyc.Duration{2, 1} },
-			"policy: reminders must be more than zero and in rising order"},
+			"policy: reminders must be more than zero and in ascending order"},
 		"everything at once": {func(p *kyc.Policy) { *p = kyc.Policy{} }, "policy: documents must be more than zero\n" +
 			"policy: case must be more than zero\npolicy: read_first must be more than zero\npolicy: read_max must be more " +
 			"than zero\n" +
@@ -131,7 +131,7 @@ func TestASubmissionSaysWhatItLacks(t *testing.T) {
 		"another extension": {func(s *kyc.Submission) { *s = image(func(i *kyc.Image) { i.Extension = "gif" }) },
 			`an image must be jpg or png, not "gif"`},
 		"a side": {func(s *kyc.Submission) { *s = image(func(i *kyc.Image) { i.Side = kyc.Back }) },
-			"the back is there twice\nthe front of the license is missing"},
+			"duplicate back\nthe front of the license is missing"},
 		"another side": {func(s *kyc.Submission) { *s = image(func(i *kyc.Image) { i.Side = "left" }) },
 			"a license has no side \"left\"\nthe front of the license is missing"},
 	} {

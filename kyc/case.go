@@ -146,13 +146,18 @@ func (e RequestRejected) apply(c *Case) {
 	}
 }
 
-// RetriesExhausted is told like a refusal.
+// RetriesExhausted is handled like a refusal with the code CodeNoAnswer.
 func (e RetriesExhausted) apply(c *Case) {
 	RequestRejected{At: e.At, Step: e.Step, Code: CodeNoAnswer, Covers: e.Covers, Submission: e.Submission}.apply(c)
 }
 
 // CodeNoAnswer stands in a Refusal where ConnectFi gave no code because it gave no answer.
 const CodeNoAnswer = "noAnswer"
+
+// unanswered says that ConnectFi answered none of the attempts of a step.
+func unanswered(step string) string {
+	return "no answer from ConnectFi to the " + step + " request after all retries"
+}
 
 func (c *Case) refuse(at time.Time, step, code string, covers int, submission string) {
 	c.answer(covers)

@@ -66,7 +66,7 @@ func TestEveryStatusHasItsStage(t *testing.T) {
 			kyc.Held, kyc.OnOperator},
 		{"approved, an entity unfinished", reading("completed", "Approved", approvedPerson, entity(rep, "pending_step_up",
 			"")), kyc.Held, kyc.OnOperator},
-		{"approved, no entity at all", reading("completed", "Approved"), kyc.Held, kyc.OnOperator},
+		{"approved, unknown entity at all", reading("completed", "Approved"), kyc.Held, kyc.OnOperator},
 		{"approved, the customer not named", reading("completed", "Approved", entity(rep, "completed", "approved")), kyc.Held,
 			kyc.OnOperator},
 		{"the representative first, as the page prints it", reading("pending_step_up", "",
@@ -257,7 +257,7 @@ func licence(id, entity string) kyc.Submission {
 
 func TestSubmissions(t *testing.T) {
 	c := newCase()
-	require.ErrorContains(t, c.CheckSubmission(licence("s1", person)), "no entity")
+	require.ErrorContains(t, c.CheckSubmission(licence("s1", person)), "unknown entity")
 	answered(&c, 0, single("pending_step_up", ""))
 	require.NoError(t, c.CheckSubmission(licence("s1", person)))
 	var invalid *kyc.SubmissionError

@@ -105,7 +105,7 @@ func (s Submission) Validate() error {
 		return errors.Join(append(errs, s.validateLinks()...)...)
 	}
 	if !slices.Contains(DocumentTypes, s.Type) {
-		errs = append(errs, fmt.Errorf("%q is no document type ConnectFi takes", s.Type))
+		errs = append(errs, fmt.Errorf("unsupported document type %q", s.Type))
 	}
 	seen := map[Side]bool{}
 	for _, image := range s.Images {
@@ -113,7 +113,7 @@ func (s Submission) Validate() error {
 			errs = append(errs, errors.New("an image has no key"))
 		}
 		if image.Document != "" {
-			errs = append(errs, errors.New("an image is either here or at ConnectFi"))
+			errs = append(errs, errors.New("an image is either in the document store or at ConnectFi"))
 		}
 		if image.Extension != "jpg" && image.Extension != "png" {
 			errs = append(errs, fmt.Errorf("an image must be jpg or png, not %q", image.Extension))
@@ -122,7 +122,7 @@ func (s Submission) Validate() error {
 			errs = append(errs, fmt.Errorf("a %s has no side %q", s.Type, image.Side))
 		}
 		if seen[image.Side] {
-			errs = append(errs, fmt.Errorf("the %s is there twice", image.Side))
+			errs = append(errs, fmt.Errorf("duplicate %s", image.Side))
 		}
 		seen[image.Side] = true
 	}
@@ -143,18 +143,18 @@ func (s Submission) AlreadyUploaded() bool { return len(s.Images) > 0 && s.Image
 // other (C), and several documents in one call (C).
 func (s Submission) validateLinks() (errs []error) {
 	if s.Type != "" {
-		errs = append(errs, errors.New("the type of what is at ConnectFi is known there"))
+		errs = append(errs, errors.New("documents already at ConnectFi must have no type"))
 	}
 	seen := map[string]bool{}
 	for _, image := range s.Images {
 		switch {
 		case image.Document == "" || image.Key != "":
-			errs = append(errs, errors.New("an image is either here or at ConnectFi"))
+			errs = append(errs, errors.New("an image is either in the document store or at ConnectFi"))
 		case seen[image.Document]:
-			errs = append(errs, errors.New("a document is there twice"))
+			errs = append(errs, errors.New("duplicate document"))
 		}
 		if image.Side != Front && image.Side != Back {
-			errs = append(errs, fmt.Errorf("a document has no side %q", image.Side))
+			errs = append(errs, fmt.Errorf("unknown document side %q", image.Side))
 		}
 		seen[image.Document] = true
 	}

@@ -26,16 +26,16 @@ func TestSubmissionsOfBothKinds(t *testing.T) {
 		"a licence at ConnectFi":      {"", []kyc.Image{there("doc_1", kyc.Front), there("doc_2", kyc.Back)}, ""},
 		"two documents at ConnectFi":  {"", []kyc.Image{there("doc_1", kyc.Front), there("doc_2", kyc.Front)}, ""},
 		"one document twice": {"", []kyc.Image{there("doc_1", kyc.Front), there("doc_1", kyc.Back)},
-			"a document is there twice"},
-		"a side of no kind":        {"", []kyc.Image{there("doc_1", "left")}, `no side "left"`},
-		"a type where it is known": {"license", []kyc.Image{there("doc_1", kyc.Front)}, "is known there"},
+			"duplicate document"},
+		"a side of no kind":        {"", []kyc.Image{there("doc_1", "left")}, `unknown document side "left"`},
+		"a type where it is known": {"license", []kyc.Image{there("doc_1", kyc.Front)}, "must have no type"},
 		"some here, some there": {"", []kyc.Image{there("doc_1", kyc.Front), here(kyc.Back)},
-			"either here or at ConnectFi"},
+			"either in the document store or at ConnectFi"},
 		"some there, some here": {"license", []kyc.Image{here(kyc.Front), there("doc_1", kyc.Back)},
-			"either here or at ConnectFi"},
+			"either in the document store or at ConnectFi"},
 		"one in two places": {"", []kyc.Image{{Document: "doc_1", Key: "k", Side: kyc.Front}},
-			"either here or at ConnectFi"},
-		"nothing":                      {"", nil, "no document type"},
+			"either in the document store or at ConnectFi"},
+		"nothing":                      {"", nil, "unsupported document type"},
 		"nothing of what is said here": {"license", nil, "is missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -64,7 +64,7 @@ func TestLinksMayWaitInLine(t *testing.T) {
 		Images: []kyc.Image{{Key: "k", Side: kyc.Front, Extension: "jpg"}}}
 	require.ErrorIs(t, c.CheckSubmission(image), kyc.ErrDocumentsNotRequested)
 	last := c.Timeline[len(c.Timeline)-1]
-	require.Equal(t, "document images of cstap_1 came in (documents at ConnectFi)", last.String())
+	require.Equal(t, "document images of cstap_1 were submitted (documents at ConnectFi)", last.String())
 }
 
 // The same images are the same submission until ConnectFi has asked again or

@@ -79,5 +79,5 @@ func ExampleCase_CheckSubmission() {
 		Images:  []kyc.Image{{Key: "images/2", Side: kyc.Front, Extension: "jpg"}}}))
 	// Output:
 	// the back of the license is missing
-	// the case has no entity "cstap_2"
+	// unknown entity "cstap_2"
 }

@@ -26,7 +26,7 @@ func TestConsentIsToldWithTheImages(t *testing.T) {
 	require.Equal(t, kyc.EntryConsented, consented.What)
 	require.Equal(t, agreed, consented.At)
 	require.Equal(t, s.Consent, consented.Consent, "all of the hash, the version and the language")
-	require.Equal(t, "who sends for cstap_1 agreed to version 7 of the consent text (en, SHA-256 0f0f0f0f0f0f…)",
+	require.Equal(t, "the applicant for cstap_1 agreed to version 7 of the consent text (en, SHA-256 0f0f0f0f0f0f…)",
 		consented.String())
 	require.Equal(t, kyc.EntrySubmitted, submitted.What)
 }
@@ -39,7 +39,7 @@ func TestAConsentGivenElsewhere(t *testing.T) {
 	v := c.View()
 	last := v.Timeline[len(v.Timeline)-2]
 	require.Equal(t, kyc.Entry{At: start, What: kyc.EntryConsentElsewhere, Entity: person}, last)
-	require.Equal(t, "consent for "+person+" was not given on the applicant's page: who sent the images answers for it",
+	require.Equal(t, "consent for "+person+" was not given on the applicant's page; the sender of the images is responsible for it",
 		last.String())
 }
 

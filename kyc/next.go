@@ -89,7 +89,7 @@ func (c *Case) ReadEvery() (shortest, longest time.Duration) {
 // Why a case does not take a submission.
 var (
 	ErrEnded                 = errors.New("the case has ended")
-	ErrDocumentsNotRequested = errors.New("no documents are wanted")
+	ErrDocumentsNotRequested = errors.New("the case is not waiting for documents")
 )
 
 // CheckSubmission says whether the case wants this submission now: nil, or
@@ -103,19 +103,19 @@ func (c *Case) CheckSubmission(s Submission) error {
 		return nil
 	}
 	if c.Stage.Final() {
-		return fmt.Errorf("%w: it is %s", ErrEnded, c.Stage)
+		return fmt.Errorf("%w (stage %s)", ErrEnded, c.Stage)
 	}
 	i := c.find(s.Entity)
 	if i < 0 {
-		return &SubmissionError{fmt.Errorf("the case has no entity %q", s.Entity)}
+		return &SubmissionError{fmt.Errorf("unknown entity %q", s.Entity)}
 	}
 	if c.Stage != AwaitingDocuments || c.Reading.Entities[i].Status.kind() != wantsDocuments {
-		return fmt.Errorf("%w of this entity: the case is %s", ErrDocumentsNotRequested, c.Stage)
+		return fmt.Errorf("%w of this entity (stage %s)", ErrDocumentsNotRequested, c.Stage)
 	}
 	for _, q := range c.Queue {
 		// Whoever links by themselves may link one after the other: each is ConnectFi's to judge.
 		if q.Entity == s.Entity && q.ID != s.ID && !s.AlreadyUploaded() {
-			return fmt.Errorf("%w of this entity: others are on their way to ConnectFi already", ErrDocumentsNotRequested)
+			return fmt.Errorf("%w of this entity: its documents are already being sent to ConnectFi", ErrDocumentsNotRequested)
 		}
 	}
 	return nil

@@ -113,7 +113,7 @@ func (p Policy) Validate() error {
 	}
 	for i, r := range p.Reminders {
 		if r <= 0 || (i > 0 && r <= p.Reminders[i-1]) {
-			errs = append(errs, errors.New("policy: reminders must be more than zero and in rising order"))
+			errs = append(errs, errors.New("policy: reminders must be more than zero and in ascending order"))
 			break
 		}
 	}

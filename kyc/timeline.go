@@ -2,6 +2,7 @@ package kyc
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -37,26 +38,25 @@ const (
 
 // entryText says each line to a person. %s is the entity, then the note.
 var entryText = map[string]string{
-	EntryStarted:          "the case was started",
-	EntryIdentified:       "ConnectFi opened the application",
-	EntryWanted:           "ConnectFi wants document images of %s",
-	EntryStillWanted:      "ConnectFi still wants document images of %s",
-	EntryReminder:         "the applicant was due a reminder",
-	EntryConsented:        "who sends for %s agreed to version %s of the consent text (%s, SHA-256 %s…)",
-	EntryConsentElsewhere: "consent for %s was not given on the applicant's page: who sent the images answers for it",
-	EntryRevoked:          "every link to the applicant's page given out so far was revoked",
-	EntrySubmitted:        "document images of %s came in (%s)",
-	EntryHandedOver:       "the images of %s were handed over to ConnectFi",
-	EntryEntityDone:       "ConnectFi completed %s: %s",
-	EntryRefused:          "ConnectFi refused %s",
-	EntryLate:             "a callback came after the end; it changed nothing",
-	EntryReset: "the case was reset in Temporal: what followed until then is in its earlier run; " +
-		"documents that are wanted again have their time again",
-	HintCallback:              "ConnectFi called back",
-	HintRefresh:               "a look at the status was asked for",
-	string(Processing):        "ConnectFi is working on it",
+	EntryStarted:              "the case was started",
+	EntryIdentified:           "ConnectFi opened the application",
+	EntryWanted:               "ConnectFi asks for document images of %s",
+	EntryStillWanted:          "ConnectFi still asks for document images of %s",
+	EntryReminder:             "a reminder to the applicant was due",
+	EntryConsented:            "the applicant for %s agreed to version %s of the consent text (%s, SHA-256 %s…)",
+	EntryConsentElsewhere:     "consent for %s was not given on the applicant's page; the sender of the images is responsible for it",
+	EntryRevoked:              "all upload links were revoked",
+	EntrySubmitted:            "document images of %s were submitted (%s)",
+	EntryHandedOver:           "the images of %s were forwarded to ConnectFi",
+	EntryEntityDone:           "ConnectFi completed %s: %s",
+	EntryRefused:              "ConnectFi refused %s",
+	EntryLate:                 "a callback arrived after the case ended; it changed nothing",
+	EntryReset:                "the case was reset in Temporal: its earlier run has what happened in between; the time for documents starts again",
+	HintCallback:              "ConnectFi sent a callback",
+	HintRefresh:               "a status read was requested",
+	string(Processing):        "ConnectFi is processing the application",
 	string(AwaitingDocuments): "the case waits for documents",
-	string(AwaitingData):      "the case waits for data of the customer",
+	string(AwaitingData):      "the case waits for customer data",
 	string(InReview):          "the case is in manual review",
 	string(Held):              "the case is held: %s",
 	string(Approved):          "approved",
@@ -78,7 +78,12 @@ func (e Entry) String() string {
 		sentence = fmt.Sprintf(sentence, e.Entity, e.Consent.Version, e.Consent.Language, e.Consent.Text[:12])
 	case EntrySubmitted, EntryEntityDone:
 		sentence = fmt.Sprintf(sentence, e.Entity, e.Note)
-	case EntryRefused, string(Held), string(Expired):
+	case EntryRefused:
+		if step, code, _ := strings.Cut(e.Note, ": "); code == quote(CodeNoAnswer) {
+			return unanswered(step)
+		}
+		fallthrough
+	case string(Held), string(Expired):
 		sentence = fmt.Sprintf(sentence, e.Note)
 	case HintCallback:
 		if e.Note != "" {

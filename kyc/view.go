@@ -119,8 +119,7 @@ func (c *Case) missingDocuments(e EntitySnapshot, customer CustomerType) []strin
 // dataWanted says who can change what of a customer [Customer/API/Update] (C).
 // Which data is wanted, no visible field says.
 const dataWanted = "data that ConnectFi does not name: you can change e-mail, addresses and phones with its POST " +
-	"/customer/update; " +
-	"a wrong name, birth date, SSN or FEIN only PayGears can change"
+	"/customer/update; a wrong name, birth date, SSN or FEIN only PayGears can change"
 
 // Headline says in one line where the case stands.
 func (v View) Headline() string {
@@ -132,10 +131,10 @@ func (v View) Headline() string {
 }
 
 var headlines = map[Stage]string{
-	Identifying:       "Identifying: ConnectFi is asked for the application",
-	Processing:        "Processing: ConnectFi is working on it",
-	AwaitingDocuments: "Awaiting documents of the applicant",
-	AwaitingData:      "Awaiting data: ConnectFi needs more, or other data, of the customer",
+	Identifying:       "Identifying: creating the application at ConnectFi",
+	Processing:        "Processing: ConnectFi is processing the application",
+	AwaitingDocuments: "Awaiting documents from the applicant",
+	AwaitingData:      "Awaiting data: ConnectFi needs more or different customer data",
 	InReview:          "In manual review at ConnectFi",
 	Held:              "Held for an operator",
 	Approved:          "Approved",

@@ -106,15 +106,14 @@ func TestWhatAStatusMeans(t *testing.T) {
 func TestTheWordsOfAView(t *testing.T) {
 	c := newCase()
 	v := c.View()
-	require.Equal(t, "Identifying: ConnectFi is asked for the application", v.Headline())
+	require.Equal(t, "Identifying: creating the application at ConnectFi", v.Headline())
 	require.Equal(t, "the case expires", v.OnDeadline)
 	answered(&c, 0, single("data_request", ""))
 	v = c.View()
-	require.Equal(t, "Awaiting data: ConnectFi needs more, or other data, of the customer", v.Headline())
+	require.Equal(t, "Awaiting data: ConnectFi needs more or different customer data", v.Headline())
 	require.Equal(t, "the status is read once more; the case expires if nothing was decided", v.OnDeadline)
 	require.Equal(t, []string{"data that ConnectFi does not name: you can change e-mail, addresses and phones with its " +
-		"POST /customer/update; " +
-		"a wrong name, birth date, SSN or FEIN only PayGears can change"}, v.Entities[0].Missing)
+		"POST /customer/update; a wrong name, birth date, SSN or FEIN only PayGears can change"}, v.Entities[0].Missing)
 	answered(&c, time.Hour, single("pending_step_up", ""))
 	require.Equal(t, []string{"an identity document: front and back of a driving licence, or a passport"},
 		c.View().Entities[0].Missing)

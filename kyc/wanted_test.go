@@ -183,14 +183,14 @@ func TestOnlyHintsShareALine(t *testing.T) {
 	for range 3 {
 		c.Apply(kyc.ChangeHinted{At: start, By: kyc.HintCallback, ApplicationID: "iapp_1"})
 	}
-	require.Equal(t, "ConnectFi called back (3 times)", c.Timeline[len(c.Timeline)-1].String())
+	require.Equal(t, "ConnectFi sent a callback (3 times)", c.Timeline[len(c.Timeline)-1].String())
 	c.Apply(kyc.ChangeHinted{At: start, By: kyc.HintCallback, ApplicationID: "iapp_2"})
-	require.Equal(t, "ConnectFi called back, but it named another application", c.Timeline[len(c.Timeline)-1].String())
+	require.Equal(t, "ConnectFi sent a callback, but it named another application", c.Timeline[len(c.Timeline)-1].String())
 	c.Apply(kyc.ChangeHinted{At: start, By: kyc.HintRefresh})
-	require.Equal(t, "a look at the status was asked for", c.Timeline[len(c.Timeline)-1].String())
+	require.Equal(t, "a status read was requested", c.Timeline[len(c.Timeline)-1].String())
 	early := newCase() // no application is known yet that it could differ from
 	early.Apply(kyc.ChangeHinted{At: start, By: kyc.HintCallback, ApplicationID: "iapp_2"})
-	require.Equal(t, "ConnectFi called back", early.Timeline[1].String())
+	require.Equal(t, "ConnectFi sent a callback", early.Timeline[1].String())
 }
 
 // A case remembers the ids of its last 64 callbacks.

@@ -23,14 +23,14 @@ type settings struct {
 	Delay    time.Duration `default:"2s" help:"Delay before each automatic status change."`
 	Log      string        `env:"KYC_LOG" enum:"text,json" default:"text" help:"text or json."`
 
-	Check   bool             `help:"Ask the running sandbox whether it is up, and end."`
+	Check   bool             `help:"Probe the running sandbox and exit."`
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }
 
 func main() {
 	var s settings
 	parser := kong.Must(&s, kong.Name("sandbox"), kong.Vars{"version": telemetry.Version}, config.UsageExit(),
-		kong.Description("Imitates ConnectFi as far as its pages are public; GET /sandbox/ explains."),
+		kong.Description("Simulates the documented part of ConnectFi's API. GET /sandbox/ lists scenarios and faults."),
 		kong.Resolvers(config.Resolver(os.LookupEnv)))
 	_, err := parser.Parse(httpserver.NormalizeFlags(os.Args[1:]))
 	parser.FatalIfErrorf(err)
@@ -58,6 +58,6 @@ func run(s settings) error {
 	if err != nil {
 		return err
 	}
-	log.Info("the sandbox is up", "address", listener.Addr().String())
+	log.Info("sandbox started", "address", listener.Addr().String())
 	return sandbox.Serve(ctx, listener)
 }

@@ -25,8 +25,7 @@ func main() {
 	gin.SetMode(gin.ReleaseMode)
 	var s settings
 	parser := kong.Must(&s, kong.Name("webhook"), kong.Vars{"version": telemetry.Version},
-		kong.Description("Takes ConnectFi's callbacks and applicants' images, and answers ConnectFi's API. Temporal is "+
-			"found by TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS… and profiles."),
+		kong.Description(description),
 		config.Flags(os.LookupEnv))
 	_, err := parser.Parse(httpserver.NormalizeFlags(os.Args[1:]))
 	parser.FatalIfErrorf(err)
@@ -89,7 +88,7 @@ func run(s settings) (err error) {
 	if err != nil {
 		return errors.Join(fmt.Errorf("KYC_ADMIN_LISTEN: %w", err), public.Close())
 	}
-	log.Info("the webhook is up", "version", telemetry.Version, "public", public.Addr().String(),
+	log.Info("webhook started", "version", telemetry.Version, "public", public.Addr().String(),
 		"admin", admin.Addr().String(), "tls", config.TLS != nil)
 	return service.Serve(ctx, public, admin)
 }

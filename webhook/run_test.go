@@ -285,7 +285,7 @@ func TestAWebhookWithEverythingTurnedOn(t *testing.T) {
 // Credentials that may not signal are refused before a callback is lost over them.
 func TestAWebhookThatMayNotSignalDoesNotStart(t *testing.T) {
 	public, _, _ := serving(t, &temporal{signals: status.Error(codes.PermissionDenied, "no")})
-	require.ErrorContains(t, start(t), "Temporal does not let this program signal cases in its namespace: check "+
+	require.ErrorContains(t, start(t), "Temporal does not permit this program to signal cases in its namespace: check "+
 		"TEMPORAL_API_KEY")
 	_, err := net.DialTimeout("tcp", public, time.Second)
 	require.Error(t, err, "nothing is left behind")

@@ -24,21 +24,26 @@ import (
 	"durablekyc.example/webhook/server"
 )
 
+// description heads the help.
+const description = "Receives ConnectFi's callbacks and applicants' images, and serves a ConnectFi-compatible API. " +
+	"TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS… and profiles configure the connection to " +
+	"Temporal."
+
 // settings are the flags and variables of the webhook.
 type settings struct {
-	PublicURL   string `env:"KYC_PUBLIC_URL" placeholder:"URL" help:"This webhook as applicants reach it; a path such as https://example.com/kyc may be kept or stripped by the proxy."`
+	PublicURL   string `env:"KYC_PUBLIC_URL" placeholder:"URL" help:"Public base URL of this webhook for applicants; a proxy may keep or strip its path, such as /kyc."`
 	LinkKeys    string `env:"KYC_LINK_KEYS" placeholder:"SECRETS" help:"Secrets of callback URLs and links, newest first, separated by commas; 32 characters at least."`
 	Documents   string `env:"KYC_DOCUMENTS" placeholder:"URL" help:"Bucket of document images, such as file:///var/lib/kyc/documents."`
 	Keyset      string `env:"KYC_KEYSET" placeholder:"SECRET" help:"Tink keyset (JSON) that encrypts cases and images; see starter keys init."`
 	KEK         string `env:"KYC_KEYSET_KEK" placeholder:"URL" help:"Key that opens an encrypted KYC_KEYSET: awskms://, gcpkms://, azurekeyvault:// or base64key://; starter keys wrap encrypts one."`
 	Listen      string `env:"KYC_LISTEN" default:"127.0.0.1:8080" help:"Public listen address."`
-	TLSCert     string `name:"tls-cert" env:"KYC_TLS_CERT" placeholder:"PEM" help:"Certificate of that address, with those that vouch for it behind it; plain HTTP without one. A file that is renewed is taken without a restart."`
+	TLSCert     string `name:"tls-cert" env:"KYC_TLS_CERT" placeholder:"PEM" help:"TLS certificate chain (default: plain HTTP). A renewed file is loaded without a restart."`
 	TLSKey      string `name:"tls-key" env:"KYC_TLS_KEY" placeholder:"SECRET" help:"The certificate's key, PEM."`
 	Proxies     string `name:"trusted-proxies" env:"KYC_TRUSTED_PROXIES" placeholder:"LIST" help:"Trusted proxies (IPs/CIDRs, comma-separated) for X-Forwarded-For (default: none)."`
 	AdminListen string `env:"KYC_ADMIN_LISTEN" default:"127.0.0.1:8081" help:"Address of /healthz, /readyz and /metrics."`
 	APITokens   string `env:"KYC_API_TOKENS" placeholder:"SECRETS" help:"API tokens (min 16 chars, comma-separated). Without tokens and logins the API is disabled."`
 	APILogins   string `env:"KYC_API_LOGINS" placeholder:"SECRETS" help:"API logins as login:password, comma-separated."`
-	ConnectFi   string `env:"CONNECTFI_BASE_URL" placeholder:"URL" help:"ConnectFi, where the API's documents and look-ups go; the API needs it."`
+	ConnectFi   string `env:"CONNECTFI_BASE_URL" placeholder:"URL" help:"Base URL of ConnectFi, which the API forwards documents and look-ups to; required by the API."`
 	Login       string `env:"CONNECTFI_LOGIN" placeholder:"LOGIN" help:"ConnectFi's login."`
 	Password    string `env:"CONNECTFI_PASSWORD" placeholder:"SECRET" help:"ConnectFi's password."`
 	Policy      string `env:"KYC_POLICY" placeholder:"JSON" help:"Deadlines and intervals for cases started by the API (JSON, any subset)."`
@@ -48,7 +53,7 @@ type settings struct {
 	CodecTokens string `env:"KYC_CODEC_TOKENS" placeholder:"SECRETS" help:"Codec server tokens (min 32 chars, newest first, comma-separated)."`
 	Log         string `env:"KYC_LOG" enum:"text,json" default:"text" help:"text or json."`
 
-	Check   bool             `help:"Ask the running webhook whether it is ready, and end."`
+	Check   bool             `help:"Probe the running webhook's readiness and exit."`
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }
 
@@ -69,7 +74,7 @@ func (s *settings) Validate() error {
 		return err
 	}
 	if (s.TLSCert == "") != (s.TLSKey == "") {
-		return errors.New("KYC_TLS_CERT and KYC_TLS_KEY come together: set both or neither")
+		return errors.New("KYC_TLS_CERT and KYC_TLS_KEY must be set together")
 	}
 	return s.strong()
 }

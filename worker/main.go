@@ -27,8 +27,7 @@ import (
 func main() {
 	var s settings
 	parser := kong.Must(&s, kong.Name("worker"), kong.Vars{"version": telemetry.Version},
-		kong.Description("Carries KYC cases. Temporal is found by TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, "+
-			"TEMPORAL_TLS… and profiles."),
+		kong.Description(description),
 		config.Flags(os.LookupEnv))
 	_, err := parser.Parse(httpserver.NormalizeFlags(os.Args[1:]))
 	parser.FatalIfErrorf(err)
@@ -93,6 +92,6 @@ func run(s settings) (err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return worker.Serve(ctx) })
 	group.Go(func() error { return httpserver.HTTP(ctx, admin, worker.Admin(), log) })
-	log.Info("the worker is up", "version", telemetry.Version, "admin", admin.Addr().String())
+	log.Info("worker started", "version", telemetry.Version, "admin", admin.Addr().String())
 	return group.Wait()
 }

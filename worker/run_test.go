@@ -235,7 +235,7 @@ func TestAWorkerIsRefusedByTemporal(t *testing.T) {
 		says     string
 	}{
 		"it may not signal": {&temporal{signals: status.Error(codes.PermissionDenied, "no")},
-			"Temporal does not let this program signal cases in its namespace: check TEMPORAL_API_KEY"},
+			"Temporal does not permit this program to signal cases in its namespace: check TEMPORAL_API_KEY"},
 		"no search attributes": {&temporal{empty: true}, "the namespace lacks a search attribute of cases " +
 			"(KycStage is unknown): run starter setup"},
 	} {
@@ -252,12 +252,10 @@ func TestAWorkerIsRefusedByTemporal(t *testing.T) {
 // A mistake in what needs other variables is told in one sentence.
 func TestAWorkerRefusesItsVariables(t *testing.T) {
 	for name, test := range map[string]struct{ variable, value, says string }{
-		"a rate below nothing":  {"KYC_READS_PER_SECOND", "-1", "the rate of status reads must not be negative"},
-		"fewer cases than none": {"KYC_CACHED_CASES", "-1", "KYC_CACHED_CASES must be more than 0"},
-		"no receiver": {"KYC_NOTIFY_URL", "receiver", "the receiver of events (KYC_NOTIFY_URL) must " +
-			"be an http or https URL"},
-		"a build without a name": {"KYC_DEPLOYMENT", "kyc", "worker versioning needs a build that says which one " +
-			"it is"},
+		"a rate below nothing":    {"KYC_READS_PER_SECOND", "-1", "the rate of status reads must not be negative"},
+		"fewer cases than none":   {"KYC_CACHED_CASES", "-1", "KYC_CACHED_CASES must be more than 0"},
+		"no receiver":             {"KYC_NOTIFY_URL", "receiver", "KYC_NOTIFY_URL must be an http or https URL"},
+		"a build without a name":  {"KYC_DEPLOYMENT", "kyc", "worker versioning needs a build id"},
 		"an address of elsewhere": {"KYC_ADMIN_LISTEN", "192.0.2.1:1", "KYC_ADMIN_LISTEN"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -13,13 +13,17 @@ import (
 	"durablekyc.example/internal/weburl"
 )
 
+// description heads the help.
+const description = "Runs the workflows and activities of KYC cases. TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, " +
+	"TEMPORAL_API_KEY, TEMPORAL_TLS… and profiles configure the connection to Temporal."
+
 // settings are the flags and variables of the worker.
 type settings struct {
 	BaseURL     string        `name:"connectfi-base-url" env:"CONNECTFI_BASE_URL" placeholder:"URL" help:"ConnectFi."`
 	Login       string        `name:"connectfi-login" env:"CONNECTFI_LOGIN" placeholder:"NAME" help:"ConnectFi login."`
-	Password    string        `name:"connectfi-password" env:"CONNECTFI_PASSWORD" placeholder:"SECRET" help:"Its password."`
-	PublicURL   string        `env:"KYC_PUBLIC_URL" placeholder:"URL" help:"The webhook as applicants reach it."`
-	CallbackURL string        `env:"KYC_CALLBACK_URL" placeholder:"URL" help:"The webhook as ConnectFi reaches it; the public URL if not set."`
+	Password    string        `name:"connectfi-password" env:"CONNECTFI_PASSWORD" placeholder:"SECRET" help:"ConnectFi password."`
+	PublicURL   string        `env:"KYC_PUBLIC_URL" placeholder:"URL" help:"Public base URL of the webhook for applicants."`
+	CallbackURL string        `env:"KYC_CALLBACK_URL" placeholder:"URL" help:"Base URL of the webhook for ConnectFi's callbacks (default: the public URL)."`
 	LinkKeys    string        `env:"KYC_LINK_KEYS" placeholder:"SECRETS" help:"Secrets of callback URLs, newest first, separated by commas; 32 characters at least."`
 	Documents   string        `env:"KYC_DOCUMENTS" placeholder:"URL" help:"Bucket of document images, such as file:///var/lib/kyc/documents."`
 	Keyset      string        `env:"KYC_KEYSET" placeholder:"SECRET" help:"Tink keyset (JSON) that encrypts cases and images; see starter keys init."`
@@ -28,9 +32,9 @@ type settings struct {
 	Sweep       time.Duration `name:"documents-sweep" env:"KYC_DOCUMENTS_SWEEP" default:"1h" help:"Interval of the document clean-up (min 1m)."`
 	Records     string        `env:"KYC_RECORDS" placeholder:"URL" help:"Bucket of the records of closed cases, such as s3://records (default: none are kept)."`
 	RecordEvery time.Duration `name:"records-sweep" env:"KYC_RECORDS_SWEEP" default:"1h" help:"Interval at which closed cases are put on record (min 1s)."`
-	RecordsKey  string        `env:"KYC_RECORDS_KEY" placeholder:"SECRET" help:"Private key of the log of records; starter keys log draws one."`
+	RecordsKey  string        `env:"KYC_RECORDS_KEY" placeholder:"SECRET" help:"Private key of the log of records; see starter keys log."`
 	NotifyURL   string        `env:"KYC_NOTIFY_URL" placeholder:"URL" help:"URL that receives the notifications of all cases started with it (default: none)."`
-	Secrets     string        `name:"notify-secret" env:"KYC_NOTIFY_SECRET" placeholder:"SECRETS" help:"Secrets that events are signed with, newest first, separated by commas: whsec_ and base64; starter keys init draws one."`
+	Secrets     string        `name:"notify-secret" env:"KYC_NOTIFY_SECRET" placeholder:"SECRETS" help:"Secrets that sign notifications (whsec_ and base64, comma-separated, newest first); see starter keys init."`
 	Private     bool          `name:"notify-allow-private" env:"KYC_NOTIFY_ALLOW_PRIVATE" help:"Allow delivery of notifications to private addresses and any port."`
 	AdminListen string        `env:"KYC_ADMIN_LISTEN" default:"127.0.0.1:8082" help:"Address of /healthz, /readyz and /metrics."`
 	Deployment  string        `env:"KYC_DEPLOYMENT" placeholder:"NAME" help:"Worker deployment name; enables worker versioning."`
@@ -51,16 +55,16 @@ func (s *settings) Validate() error {
 		return nil
 	}
 	if s.Grace <= 0 {
-		return errors.New("KYC_DOCUMENTS_GRACE must be longer than nothing, such as 24h")
+		return errors.New("KYC_DOCUMENTS_GRACE must be more than 0, such as 24h")
 	}
 	if s.Sweep < time.Minute {
-		return errors.New("KYC_DOCUMENTS_SWEEP must be a minute at least, such as 1h")
+		return errors.New("KYC_DOCUMENTS_SWEEP must be at least 1m, such as 1h")
 	}
 	if s.RecordEvery < time.Second {
 		return errors.New("KYC_RECORDS_SWEEP must be a second at least, such as 1h")
 	}
 	if (s.Records == "") != (s.RecordsKey == "") {
-		return errors.New("KYC_RECORDS and KYC_RECORDS_KEY belong together: set both, or neither and keep no records")
+		return errors.New("KYC_RECORDS and KYC_RECORDS_KEY must be set together")
 	}
 	if s.Cached < 0 {
 		return errors.New("KYC_CACHED_CASES must be more than 0")

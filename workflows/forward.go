@@ -24,7 +24,7 @@ func (f *caseWorkflow) forwardNotices(ctx workflow.Context) {
 			}
 		}
 		if len(wanted) > 0 && !f.startOrSignalNotifier(ctx, wanted) {
-			workflow.GetLogger(ctx).Error("notices could not be handed on", "reference", c.Reference, "count", len(wanted))
+			workflow.GetLogger(ctx).Error("could not forward notifications", "reference", c.Reference, "count", len(wanted))
 			if f.mute = f.notifier; f.mute || !c.Stage.Final() {
 				return // the next run or turn tries again
 			}

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"errors"
+	"fmt"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -16,16 +17,16 @@ import (
 func (f *caseWorkflow) registerHandlers(ctx workflow.Context) error {
 	err := workflow.SetQueryHandlerWithOptions(ctx, QueryCase,
 		func() (kyc.View, error) { return f.view(), nil },
-		workflow.QueryHandlerOptions{Description: "the case: stage, entities, what is missing, waiting for whom, until " +
-			"when, timeline"})
+		workflow.QueryHandlerOptions{Description: "the case: stage, entities, missing documents, who must act until when, " +
+			"timeline"})
 	return errors.Join(err,
 		update(ctx, UpdateStart, "the first status, once it is known", f.handleStart, f.checkStart),
-		update(ctx, UpdateSubmit, "document images of one entity; answers once the case has taken them", f.handleSubmit,
+		update(ctx, UpdateSubmit, "document images of one entity; answers once the case has accepted them", f.handleSubmit,
 			f.checkSubmission),
-		update(ctx, UpdateRefresh, "read the status now; answers before it was read", f.handleRefresh, f.checkOpen),
-		update(ctx, UpdateRevoke, "make every link to the applicant's page useless that was given out before",
+		update(ctx, UpdateRefresh, "read the status now; answers before the read", f.handleRefresh, f.checkOpen),
+		update(ctx, UpdateRevoke, "revoke all upload links made so far",
 			f.handleRevokeLinks, f.checkOpen),
-		update(ctx, UpdateWebhook, "send the caller's events to another webhookUrl from now on", f.webhookChanged,
+		update(ctx, UpdateWebhook, "send the caller's notifications to another webhookUrl from now on", f.webhookChanged,
 			f.checkWebhook),
 		update(ctx, UpdateWithdraw, "end the case without a decision", f.handleWithdraw, f.checkOpen))
 }
@@ -90,14 +91,14 @@ func (f *caseWorkflow) handleSubmit(ctx workflow.Context, s kyc.Submission) (kyc
 
 func (f *caseWorkflow) checkOpen() error {
 	if f.kycCase().Stage.Final() {
-		return refuse(RefusedEnded, kyc.ErrEnded.Error()+": it is "+string(f.kycCase().Stage))
+		return refuse(RefusedEnded, fmt.Sprintf("%v (stage %s)", kyc.ErrEnded, f.kycCase().Stage))
 	}
 	return nil
 }
 
 func (f *caseWorkflow) checkWebhook(url string) error {
 	if url == "" {
-		return refuse(RefusedInvalid, "a webhookUrl is needed")
+		return refuse(RefusedInvalid, "a webhookUrl is required")
 	}
 	return f.checkOpen()
 }

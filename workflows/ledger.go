@@ -269,9 +269,9 @@ func (l *NotifierState) resendTargets(event string) (all []*Delivery, err error)
 	}
 	switch {
 	case event != "" && named == nil:
-		return nil, refuse(RefusedInvalid, fmt.Sprintf("the case has sent no event %q", event))
+		return nil, refuse(RefusedInvalid, fmt.Sprintf("the case has sent no notification %q", event))
 	case len(all) == 0:
-		return nil, refuse(RefusedNotWanted, "every event was delivered: name the one to send again")
+		return nil, refuse(RefusedNotWanted, "every notification was delivered: name the one to send again")
 	}
 	return all, nil
 }
@@ -339,7 +339,7 @@ func EventDetails(events []Event) string {
 func (r Delivery) state() string {
 	switch {
 	case r.Pending:
-		return "on its way; \"Pending activities\" tells its attempts"
+		return "in progress; \"Pending activities\" has its attempts"
 	case !r.GivenUpAt.IsZero():
 		return fmt.Sprintf("**given up** at %s after %d attempts: %s", when(r.GivenUpAt), r.Attempts, r.Answer)
 	}

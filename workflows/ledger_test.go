@@ -101,7 +101,7 @@ func TestWhatAResendMeans(t *testing.T) {
 		"1": {wanted: "1 all, 1 caller, "},
 		"2": {wanted: "2 all, ", gone: []activities.Receiver{caller}},
 		"3": {wanted: "3 all, 3 caller, "},
-		"4": {refused: "the case has sent no event \"4\"", gone: []activities.Receiver{all, caller}},
+		"4": {refused: "the case has sent no notification \"4\"", gone: []activities.Receiver{all, caller}},
 	} {
 		t.Run(event, func(t *testing.T) {
 			l := ledger()
@@ -128,14 +128,14 @@ func TestWhatAResendMeans(t *testing.T) {
 	}
 	l := ledger()
 	l.Records = l.Records[:1]
-	require.ErrorContains(t, l.Resend(""), "every event was delivered: name the one to send again")
+	require.ErrorContains(t, l.Resend(""), "every notification was delivered: name the one to send again")
 }
 
 // The page of a notifier in the Temporal UI: of each event what became of it at each receiver.
 func TestTheDetailsOfANotifier(t *testing.T) {
 	at := begin.Add(time.Minute)
 	require.Equal(t, "| When (UTC) | Event | Receiver | State |\n|---|---|---|---|\n"+
-		"| 2026-03-01 09:00:00 | case.approved `evt_1` | all | on its way; \"Pending activities\" tells its attempts |\n"+
+		"| 2026-03-01 09:00:00 | case.approved `evt_1` | all | in progress; \"Pending activities\" has its attempts |\n"+
 		"| 2026-03-01 09:00:00 | case.approved `evt_1` | caller | **given up** at 2026-03-01 09:01:00 after 10 attempts: "+
 		"500 |\n"+
 		"| 2026-03-01 09:00:00 | case.denied `evt_2` | all | delivered at 2026-03-01 09:01:00, attempt 2: 204 |\n",

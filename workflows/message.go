@@ -34,7 +34,7 @@ func callbackOf(input *commonpb.Payload) (hint Callback) {
 	return hint
 }
 
-var errPlaintext = errors.New("it was never encrypted")
+var errPlaintext = errors.New("not encrypted")
 
 // reportOf reads what a case reports. Plaintext does not come from a case.
 func reportOf(input *commonpb.Payload) (report Report, err error) {
@@ -45,7 +45,7 @@ func reportOf(input *commonpb.Payload) (report Report, err error) {
 		return report, err
 	}
 	if len(report.Notices) == 0 {
-		return report, errors.New("it reports nothing")
+		return report, errors.New("empty report")
 	}
 	return report, nil
 }
@@ -57,7 +57,7 @@ func plaintext(input *commonpb.Payload) bool {
 
 func decode(input *commonpb.Payload, to any) error {
 	if input == nil {
-		return errors.New("there is no input")
+		return errors.New("no input")
 	}
 	return converter.GetDefaultDataConverter().FromPayload(input, to)
 }

@@ -68,7 +68,7 @@ func (r StartRequest) Mismatch(v kyc.View) (refusal, reason string) {
 	case v.CustomerID != r.CustomerID:
 		return RefusedOtherCustomer, OtherCustomer
 	case r.Webhook != "" && v.Webhook != r.Webhook:
-		return RefusedOtherWebhook, "the case sends its events to another webhookUrl"
+		return RefusedOtherWebhook, "the case sends its notifications to another webhookUrl"
 	}
 	return "", ""
 }

@@ -35,14 +35,14 @@ func KYCNotify(ctx workflow.Context, ledger NotifierState) (NotifierState, error
 		lanes: []*receiverQueue{{receiver: activities.ReceiverGlobal}, {receiver: activities.ReceiverCaller},
 			{receiver: activities.ReceiverGlobal, fast: true}, {receiver: activities.ReceiverCaller, fast: true}}}
 	err := workflow.SetQueryHandlerWithOptions(ctx, QueryEvents, func() ([]Event, error) { return n.Events(), nil },
-		workflow.QueryHandlerOptions{Description: "what was sent, to whom, how often, and what was answered"})
+		workflow.QueryHandlerOptions{Description: "notifications, their receivers, attempts and answers"})
 	err = errors.Join(err, workflow.SetQueryHandlerWithOptions(ctx, QueryLedger, func() (NotifierState,
 		error) {
 		return n.NotifierState, nil
 	},
-		workflow.QueryHandlerOptions{Description: "all that the notifier knows, for a successor"}))
+		workflow.QueryHandlerOptions{Description: "the notifier's whole state, for a successor"}))
 	err = errors.Join(err, update(ctx, UpdateResend,
-		"send an event again, or every event that was not delivered, at once and with the same id",
+		"resend one notification, or all undelivered ones, now and with the same ids",
 		n.resent, n.checkResend))
 	if err != nil {
 		return NotifierState{}, err
@@ -100,7 +100,7 @@ func (n *notifier) recall(ctx workflow.Context) {
 		RetryPolicy: &temporal.RetryPolicy{MaximumInterval: time.Minute},
 	}), do.Recall, activities.RecallRequest{Reference: n.Reference}).Get(ctx, &before)
 	if err != nil {
-		workflow.GetLogger(ctx).Error("what was sent before is not known", "reference", n.Reference)
+		workflow.GetLogger(ctx).Error("it is not known what was sent before", "reference", n.Reference)
 		before = NotifierState{Reference: n.Reference}
 	}
 	n.NotifierState = before
@@ -141,7 +141,7 @@ func (n *notifier) setEnd(ctx workflow.Context) {
 	ctx, stop := workflow.WithCancel(ctx)
 	n.end = deadlineTimer{at: n.Until, stop: stop, future: workflow.NewTimerWithOptions(ctx,
 		n.Until.Sub(workflow.Now(ctx)),
-		workflow.TimerOptions{Summary: "No event comes after " + n.Until.UTC().Format(time.RFC3339)})}
+		workflow.TimerOptions{Summary: "No notification comes after " + n.Until.UTC().Format(time.RFC3339)})}
 }
 
 func (n *notifier) busy() bool {
@@ -171,7 +171,7 @@ func (n *notifier) takeIn(ctx workflow.Context) {
 		}
 		// Only the case has its key: plaintext, and what is not a report, is left out.
 		if report, err := reportOf(input); err != nil {
-			workflow.GetLogger(ctx).Warn("a signal that is not a report of the case was left out", "reference", n.Reference)
+			workflow.GetLogger(ctx).Warn("ignored a signal that is not a report of the case", "reference", n.Reference)
 		} else {
 			n.Take(report, now)
 		}
@@ -336,9 +336,9 @@ func (n *notifier) publish(ctx workflow.Context) {
 }
 
 // NotifySummary and NotifyDetails head a notifier in the Temporal UI.
-func NotifySummary(reference string) string { return "Events of KYC " + reference }
+func NotifySummary(reference string) string { return "Notifications of KYC " + reference }
 
 func NotifyDetails(reference string) string {
-	return fmt.Sprintf("Delivers the events of the case `%s` to whoever wants to hear of it; \"Current details\" says "+
-		"what became of each.", reference)
+	return fmt.Sprintf("Delivers the notifications of the case `%s` to its receivers; "+
+		"\"Current details\" has the state of each.", reference)
 }

@@ -55,6 +55,6 @@ func (n *notifier) overtake(ctx workflow.Context) {
 	case !n.hurried && n.hurry.future == nil:
 		ctx, stop := workflow.WithCancel(ctx)
 		n.hurry = deadlineTimer{stop: stop, future: workflow.NewTimerWithOptions(ctx, overtakeAfter,
-			workflow.TimerOptions{Summary: "The last event goes past those that are not taken"})}
+			workflow.TimerOptions{Summary: "The last notification overtakes undelivered ones"})}
 	}
 }

@@ -132,14 +132,14 @@ func (f *caseWorkflow) options(ctx workflow.Context, need kyc.NextStep) workflow
 		o.StartToCloseTimeout = time.Minute // an attempt that is cut off has its receipts
 		o.ScheduleToCloseTimeout = max(left, finalReadGrace)
 		o.Priority = PriorityInteractive.Options() // of a case of a batch, too: somebody has sent them
-		o.Summary = fmt.Sprintf("Hand over the %s of %s", need.Submission.Label(), need.Submission.Entity)
+		o.Summary = fmt.Sprintf("Submit the %s of %s", need.Submission.Label(), need.Submission.Entity)
 	case kyc.ActionPollStatus:
 		o.TaskQueue = ReadsQueue
 		o.Priority = PriorityRead.Options()
 		o.WaitForCancellation = true
 		o.RetryPolicy = &temporal.RetryPolicy{InitialInterval: time.Duration(policy.ReadFirst),
 			MaximumInterval: time.Duration(policy.ReadMax)}
-		o.Summary = "Watch the status at ConnectFi until " + need.At.UTC().Format(time.RFC3339)
+		o.Summary = "Poll the status at ConnectFi until " + need.At.UTC().Format(time.RFC3339)
 	}
 	o.RetryPolicy.MaximumInterval = max(o.RetryPolicy.MaximumInterval, o.RetryPolicy.InitialInterval)
 	return o
@@ -210,6 +210,6 @@ func (a *deadlineTimer) set(ctx workflow.Context, at time.Time, stage kyc.Stage)
 	a.cancel()
 	ctx, stop := workflow.WithCancel(ctx)
 	*a = deadlineTimer{at: at, stop: stop, future: workflow.NewTimerWithOptions(ctx, at.Sub(workflow.Now(ctx)),
-		workflow.TimerOptions{Summary: fmt.Sprintf("Next look at the case, %s, at %s", stage,
+		workflow.TimerOptions{Summary: fmt.Sprintf("Next step of the case (%s) at %s", stage,
 			at.UTC().Format(time.RFC3339))})}
 }

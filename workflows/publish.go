@@ -69,7 +69,7 @@ func Details(v kyc.View) string {
 			line(" — **missing:** %s", strings.Join(e.Missing, "; "))
 		}
 		if e.Sending {
-			b.WriteString(" — its images are on their way to ConnectFi")
+			b.WriteString(" — its images are being sent to ConnectFi")
 		}
 		b.WriteByte('\n')
 	}

@@ -61,7 +61,7 @@ func TestDetailsSayHowEachPersonStands(t *testing.T) {
 	require.Contains(t, text, "**Waiting for** applicant **until** 2026-03-01 09:00:00")
 	require.Contains(t, text, "\n- customer `c`: completed, approved\n"+
 		"- representative `r`: pending_step_up — **missing:** a passport; a bill\n"+
-		"- representative `s`: pending_step_up — its images are on their way to ConnectFi\n\n")
+		"- representative `s`: pending_step_up — its images are being sent to ConnectFi\n\n")
 }
 
 // A delivery is known by the name of its activity: the event, its receiver, and

@@ -101,7 +101,7 @@ func TestHowHistoriesPart(t *testing.T) {
 		}, "event 36, WorkflowExecutionContinuedAsNew: replay workflow doesn't return the same result as the last event"},
 		{"its workflow is none of ours", func(h *historypb.History) {
 			h.Events[0].GetWorkflowExecutionStartedEventAttributes().WorkflowType.Name = "Order"
-		}, "event 1, WorkflowExecutionStarted: this build has no workflow of the type Order"},
+		}, "event 1, WorkflowExecutionStarted: this build has no workflow type Order"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := proto.Clone(golden).(*historypb.History)

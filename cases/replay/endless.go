@@ -15,7 +15,7 @@ import (
 type EndlessError struct{ Events int }
 
 func (e *EndlessError) Error() string {
-	return fmt.Sprintf("the replay does not end: %d events, and the workflow code goes round without waiting", e.Events)
+	return fmt.Sprintf("the replay does not end: after %d events the workflow code loops without waiting", e.Events)
 }
 
 const (
@@ -25,7 +25,7 @@ const (
 	stepsPerEvent = 50
 	replayWithin  = time.Minute
 
-	endless = "the replay was stopped: it takes more steps than its history has events for"
+	endless = "replay stopped: it takes more steps than its history has events"
 )
 
 // stepLimit stops workflow code after so many steps, or so late, by a panic.

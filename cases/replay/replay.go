@@ -31,7 +31,7 @@ type Replayer struct {
 func (r Replayer) Replay(history *historypb.History) error {
 	events := history.GetEvents()
 	if len(events) == 0 || events[0].GetWorkflowExecutionStartedEventAttributes() == nil {
-		return errors.New("it is no history: it does not begin with a start")
+		return errors.New("not a workflow history: no WorkflowExecutionStarted event")
 	}
 	// What a worker has in hand at this moment decides nothing yet, and the SDK
 	// leaves what was decided last unchecked in front of it (v1.50.0,
@@ -41,7 +41,7 @@ func (r Replayer) Replay(history *historypb.History) error {
 	}
 	name := events[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowType().GetName()
 	if name != workflows.Type && name != workflows.NotifyType {
-		return &NonDeterminismError{Event: events[0], Reason: "this build has no workflow of the type " + name}
+		return &NonDeterminismError{Event: events[0], Reason: "this build has no workflow type " + name}
 	}
 	if !decided(events) {
 		return nil

@@ -79,9 +79,9 @@ func TestTheTemporalUIShowsACaseAsAFile(t *testing.T) {
 	page, _, _ = strings.Cut(page, "\n")
 	require.True(t, strings.HasPrefix(page, one.ui.URL+"/namespaces/default/workflows/kyc-onTheDesk1/"), page)
 	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(page)))
-	for _, text := range []string{"Awaiting documents of the applicant", "Waiting for applicant",
+	for _, text := range []string{"Awaiting documents from the applicant", "Waiting for applicant",
 		v.Until.UTC().Format("2006-01-02 15:04:05"),
-		"ConnectFi wants document images of " + wanting(v), "missing:"} {
+		"ConnectFi asks for document images of " + wanting(v), "missing:"} {
 		shows(t, ctx, text)
 	}
 	picture(t, ctx, "case-in-temporal-ui.png")

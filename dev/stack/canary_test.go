@@ -78,8 +78,7 @@ func TestOneCaseTriesABuild(t *testing.T) {
 
 	code, out, stderr = tries("canarytwo", "3")
 	require.Equal(t, 1, code, "%s%s", out, stderr)
-	require.Contains(t, stderr, "canarytwo did not come through on build 3: the worker's build would have done something "+
-		"else than its history says; its next task goes to the current version, build 1, again")
+	require.Contains(t, stderr, "canarytwo did not come through on build 3: the worker's build diverges from its history; its next task goes to the current version, build 1, again")
 	code, out, _ = tries("canarytwo", "3", "--json")
 	require.Equal(t, 1, code)
 	var told struct {

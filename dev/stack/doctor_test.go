@@ -58,29 +58,29 @@ func TestDoctorIsContentWithARunningSystem(t *testing.T) {
 
 	code, out, stderr := starter(t, "doctor")
 	require.Zero(t, code, "%s%s", out, stderr)
-	require.Equal(t, `ok             Temporal: it answers at `+own.temporal.Address+`
-ok             namespace default: closed cases stay for 30 days
+	require.Equal(t, `ok             Temporal: connected to `+own.temporal.Address+`
+ok             namespace default: closed cases are kept for 30 days
 ok             search attribute KycCustomerType: Keyword
 ok             search attribute KycDeadline: Datetime
 ok             search attribute KycStage: Keyword
 ok             search attribute KycWaitingOn: Keyword
-ok             workers on kyc: one polls
-ok             workers on kyc-reads: one polls
+ok             workers on kyc: 1 polls
+ok             workers on kyc-reads: 1 polls
 skipped        worker deployment: KYC_DEPLOYMENT is not set, and no worker polls as a version
-ok             KYC_LINK_KEYS: they can be used
-ok             KYC_KEYSET: it opens, and opens what it sealed
-ok             cases open with KYC_KEYSET: of the newest, 1 do
-ok             stuck cases: there is none
-ok             KYC_DOCUMENTS: an image could be written, read and deleted
-skipped        KYC_RECORDS: it is not set: no records are kept, and a closed case is gone with Temporal's retention
-ok             ConnectFi: it takes the login
-ok             clock, against ConnectFi: they agree
-ok             clock, against the webhook: they agree
-ok             KYC_PUBLIC_URL: the webhook answers there, and has the same link keys
-ok             KYC_CALLBACK_URL: callbacks arrive at the webhook, and it has the same link keys
-ok             KYC_POLICY: it is not set: documents within 30 days, a case within 90
-ok             KYC_NOTIFY_SECRET: it can be used
-ok             KYC_NOTIFY_URL: events can go there; none was sent
+ok             KYC_LINK_KEYS: valid
+ok             KYC_KEYSET: encrypts and decrypts
+ok             KYC_KEYSET decrypts cases: decrypted the newest 1
+ok             stuck cases: none
+ok             KYC_DOCUMENTS: writing, reading and deleting an image works
+skipped        KYC_RECORDS: not set: no records are kept, and closed cases are lost after Temporal's retention
+ok             ConnectFi: login accepted
+ok             clock, against ConnectFi: in agreement
+ok             clock, against the webhook: in agreement
+ok             KYC_PUBLIC_URL: reached the webhook; it has the same link keys
+ok             KYC_CALLBACK_URL: callbacks reach the webhook; it has the same link keys
+ok             KYC_POLICY: not set: documents within 30 days, a case within 90 days
+ok             KYC_NOTIFY_SECRET: valid
+ok             KYC_NOTIFY_URL: valid; no notification was sent
 `, out)
 	require.NoError(t, filepath.WalkDir(filepath.Join(work, "documents"), func(path string, d fs.DirEntry,
 		err error) error {
@@ -205,89 +205,90 @@ func TestDoctorNamesTheFault(t *testing.T) {
 		want    []finding // that are wrong or warn
 	}{
 		"another address of Temporal": {map[string]string{"TEMPORAL_ADDRESS": nowhere}, []finding{
-			{"Temporal", "WRONG", "nothing answers at " + nowhere + " (connection refused)",
+			{"Temporal", "WRONG", "no connection to " + nowhere + " (connection refused)",
 				"TEMPORAL_ADDRESS=host:7233 starter doctor"}}},
 		"another namespace": {map[string]string{"TEMPORAL_NAMESPACE": "kyc-prod"}, []finding{
-			{"namespace kyc-prod", "WRONG", "Temporal has no such namespace",
+			{"namespace kyc-prod", "WRONG", "does not exist",
 				"starter setup, or TEMPORAL_NAMESPACE=the-right-one"}}},
 		"a namespace that forgets soon": {map[string]string{"TEMPORAL_NAMESPACE": "brief"}, []finding{
 			{"namespace brief", "warning",
-				"closed cases stay for 3 days only: a callback that comes later is told that its case never was",
+				"closed cases are kept for only 3 days: callbacks after that get 404",
 				"temporal operator namespace update --namespace brief --retention 720h, as an admin of the namespace"}}},
 		"a search attribute is missing": {map[string]string{"TEMPORAL_NAMESPACE": "lacking"}, []finding{
-			{"search attribute KycDeadline", "WRONG", "it is missing: no case can start", "starter setup"}}},
+			{"search attribute KycDeadline", "WRONG", "missing: no case can start", "starter setup"}}},
 		"a search attribute is of another type": {map[string]string{"TEMPORAL_NAMESPACE": "typed"}, []finding{
-			{"search attribute KycStage", "WRONG", "it is there as Text and has to be Keyword",
-				"temporal operator search-attribute remove --namespace typed --name KycStage, unless somebody else needs it, and " +
+			{"search attribute KycStage", "WRONG", "it has type Text, but must have Keyword",
+				"temporal operator search-attribute remove --namespace typed --name KycStage, if nothing else uses it; then run " +
 					"starter setup again"}}},
 		"no worker": {map[string]string{"TEMPORAL_NAMESPACE": "deserted"}, []finding{
-			{"workers on kyc", "WRONG", "nobody has polled for 2 min: cases wait",
-				"start the worker, with TEMPORAL_NAMESPACE=deserted; its log says why it does not stay up"},
-			{"workers on kyc-reads", "WRONG", "nobody has polled for 2 min: cases wait",
-				"start the worker, with TEMPORAL_NAMESPACE=deserted; its log says why it does not stay up"}}},
+			{"workers on kyc", "WRONG", "no worker has polled for 2 min: cases wait",
+				"start the worker with TEMPORAL_NAMESPACE=deserted; its log has the reason if it stops"},
+			{"workers on kyc-reads", "WRONG", "no worker has polled for 2 min: cases wait",
+				"start the worker with TEMPORAL_NAMESPACE=deserted; its log has the reason if it stops"}}},
 		"workers that nobody promoted": {map[string]string{"TEMPORAL_NAMESPACE": "standby"}, []finding{
-			{"worker deployment kyc", "WRONG", "no version is current: its workers get no task",
+			{"worker deployment kyc", "WRONG", "no version is current: its workers get no tasks",
 				"KYC_DEPLOYMENT=kyc starter setup --promote 1"}}},
 		"a deployment that is none": {map[string]string{"KYC_DEPLOYMENT": "kyb"}, []finding{
-			{"worker deployment kyb", "WRONG", "no worker of it has ever come",
+			{"worker deployment kyb", "WRONG", "the deployment has never had a worker",
 				"start a worker with KYC_DEPLOYMENT=kyb, or unset KYC_DEPLOYMENT here"}}},
 		"link keys that repeat themselves": {map[string]string{"KYC_LINK_KEYS": strings.Repeat("ab", 20)}, []finding{
-			{"KYC_LINK_KEYS", "WRONG", "secret 1 repeats itself: draw one, as starter keys init does",
-				"starter keys new, and the new one in front of those in use"}}},
+			{"KYC_LINK_KEYS", "WRONG", "secret 1 repeats one pattern: generate one with starter keys init",
+				"starter keys new; put the new one in front of those in use"}}},
 		"other link keys than the webhook's": {map[string]string{"KYC_LINK_KEYS": linktoken.NewKey()}, []finding{
-			{"KYC_PUBLIC_URL", "WRONG", "the webhook there has other link keys: no link that is made with these opens",
+			{"KYC_PUBLIC_URL", "WRONG", "link keys differ from the webhook's: links would be rejected",
 				"KYC_LINK_KEYS=the same for worker, webhook and starter"},
-			{"KYC_CALLBACK_URL", "WRONG", "the webhook there has other link keys: every callback is refused, and cases only " +
-				"find out by asking", "KYC_LINK_KEYS=the same for worker and webhook"}}},
+			{"KYC_CALLBACK_URL", "WRONG", "link keys differ from the webhook's: callbacks are rejected, and cases fall back " +
+				"to polling", "KYC_LINK_KEYS=the same for worker and webhook"}}},
 		"no keyset": {map[string]string{"KYC_KEYSET": `{"primaryKeyId":1}`}, []finding{
-			{"KYC_KEYSET", "WRONG", "it is no keyset: a Tink keyset as cleartext JSON is wanted, on one line",
+			{"KYC_KEYSET", "WRONG", "not a cleartext Tink JSON keyset",
 				"KYC_KEYSET_FILE=the-file-that-the-worker-reads starter doctor"}}},
 		"another keyset than the cases'": {map[string]string{"KYC_KEYSET": other}, []finding{
-			{"cases open with KYC_KEYSET", "WRONG", "kyc-ill1 was sealed with a keyset that this one does not hold",
+			{"KYC_KEYSET decrypts cases", "WRONG", "kyc-ill1 is encrypted with a key that is not in this keyset",
 				"KYC_KEYSET_FILE=the-file-that-the-worker-reads starter doctor"}}},
 		"no place for a bucket": {map[string]string{"KYC_DOCUMENTS": "file://" + obstacle + "/documents"}, []finding{
-			{"KYC_DOCUMENTS", "WRONG", "the document store (file://) cannot be opened: stat " + obstacle +
+			{"KYC_DOCUMENTS", "WRONG", "cannot open the document store (file://): stat " + obstacle +
 				"/documents: not a directory",
-				"KYC_DOCUMENTS=the-bucket-that-the-worker-has, with the right to list, read, write and delete in it"}}},
+				"KYC_DOCUMENTS=the-bucket-of-the-worker, with permission to list, read, write and delete in it"}}},
 		"a bucket in memory": {map[string]string{"KYC_DOCUMENTS": "mem://"}, []finding{
-			{"KYC_DOCUMENTS", "warning", "mem:// is memory of one process: no other sees the images in it, and a restart loses " +
-				"them", "KYC_DOCUMENTS=file:///var/lib/kyc/documents, or a bucket's URL"}}},
+			{"KYC_DOCUMENTS", "warning", "mem:// is the memory of one process: other processes do not see its images, and a " +
+				"restart loses them", "KYC_DOCUMENTS=file:///var/lib/kyc/documents, or a bucket's URL"}}},
 		"another password at ConnectFi": {map[string]string{"CONNECTFI_PASSWORD": "Pq7vWx2mTz"}, []finding{
-			{"ConnectFi", "WRONG", "it refuses the login",
-				"CONNECTFI_LOGIN=… and CONNECTFI_PASSWORD=…, as ConnectFi gave them"}}},
+			{"ConnectFi", "WRONG", "login rejected",
+				"CONNECTFI_LOGIN=… and CONNECTFI_PASSWORD=… from ConnectFi"}}},
 		"no ConnectFi": {map[string]string{"CONNECTFI_BASE_URL": "http://" + nowhere}, []finding{
-			{"ConnectFi", "WRONG", "it cannot be reached: ConnectFi did not answer /auth/get-token: dial: connect: connection " +
+			{"ConnectFi", "WRONG", "no connection: ConnectFi did not answer /auth/get-token: dial: connect: connection " +
 				"refused",
-				"CONNECTFI_BASE_URL=https://…, and let this machine out to it (HTTPS_PROXY)"}}},
+				"CONNECTFI_BASE_URL=https://…, and allow this machine to connect to it (HTTPS_PROXY)"}}},
 		"something else than ConnectFi": {map[string]string{"CONNECTFI_BASE_URL": elsewhere.URL}, []finding{
-			{"ConnectFi", "WRONG", "what answers at CONNECTFI_BASE_URL is not ConnectFi: ConnectFi's answer to /auth/get-token " +
-				"cannot be used (HTTP 200): it is not ConnectFi's envelope",
-				"CONNECTFI_BASE_URL=https://…, as ConnectFi's pages have it"}}},
+			{"ConnectFi", "WRONG", "the server at CONNECTFI_BASE_URL is not ConnectFi: ConnectFi's answer to /auth/get-token " +
+				"is invalid (HTTP 200): not ConnectFi's envelope",
+				"CONNECTFI_BASE_URL=https://…, as in ConnectFi's documentation"}}},
 		"a variable is missing": {map[string]string{"CONNECTFI_LOGIN": ""}, []finding{
-			{"CONNECTFI_LOGIN", "WRONG", "it is not set: it says who asks ConnectFi",
-				"CONNECTFI_LOGIN=what-the-worker-has starter doctor"}}},
+			{"CONNECTFI_LOGIN", "WRONG", "not set: it is the login at ConnectFi",
+				"CONNECTFI_LOGIN=the-value-of-the-worker starter doctor"}}},
 		"callbacks lead elsewhere": {map[string]string{"KYC_CALLBACK_URL": elsewhere.URL}, []finding{
-			{"KYC_CALLBACK_URL", "WRONG", "it leads elsewhere: what answers is not our webhook (200, text/plain; charset=utf-8)",
-				"KYC_CALLBACK_URL=as ConnectFi reaches the webhook"}}},
+			{"KYC_CALLBACK_URL", "WRONG", "reached a server that is not this webhook (200, text/plain; charset=utf-8)",
+				"KYC_CALLBACK_URL=the webhook's address for ConnectFi"}}},
 		"callbacks lead nowhere": {map[string]string{"KYC_CALLBACK_URL": "http://" + nowhere}, []finding{
-			{"KYC_CALLBACK_URL", "WRONG", "the webhook cannot be reached there, from here: dial tcp " + nowhere +
-				": connect: connection refused", "KYC_CALLBACK_URL=as ConnectFi reaches the webhook"}}},
+			{"KYC_CALLBACK_URL", "WRONG", "cannot reach the webhook there from this machine: dial tcp " + nowhere +
+				": connect: connection refused", "KYC_CALLBACK_URL=the webhook's address for ConnectFi"}}},
 		"applicants are led elsewhere": {map[string]string{"KYC_PUBLIC_URL": elsewhere.URL}, []finding{
-			{"KYC_PUBLIC_URL", "WRONG", "it leads elsewhere: what answers is not our webhook (200, text/plain; charset=utf-8)",
-				"KYC_PUBLIC_URL=as applicants reach the webhook"}}},
+			{"KYC_PUBLIC_URL", "WRONG", "reached a server that is not this webhook (200, text/plain; charset=utf-8)",
+				"KYC_PUBLIC_URL=the webhook's address for applicants"}}},
 		"a clock that goes after": {map[string]string{"KYC_PUBLIC_URL": behind(t, webhook, 9*time.Minute+30*time.Second),
 			"CONNECTFI_BASE_URL": behind(t, own.sandbox, -5*time.Minute-30*time.Second)}, []finding{
 			{"clock, against ConnectFi", "WRONG", "this machine is 5 min ahead of ConnectFi",
-				"timedatectl set-ntp true, here or there: links and signatures end to the minute"},
+				"timedatectl set-ntp true, here or there: links and signatures expire to the minute"},
 			{"clock, against the webhook", "WRONG", "this machine is 9 min behind the webhook",
-				"timedatectl set-ntp true, here or there: links and signatures end to the minute"}}},
+				"timedatectl set-ntp true, here or there: links and signatures expire to the minute"}}},
 		"a policy with a slip": {map[string]string{"KYC_POLICY": `{"document":"720h"}`}, []finding{
 			{"KYC_POLICY", "WRONG", `policy: json: unknown field "document"`,
 				`KYC_POLICY='{"documents":"720h","case":"2160h"}', or unset it`}}},
 		"events for a private address": {map[string]string{"KYC_NOTIFY_URL": elsewhere.URL, "KYC_NOTIFY_ALLOW_PRIVATE": ""},
 			[]finding{
-				{"KYC_NOTIFY_URL", "WRONG", "it is on a private network or a port of its own, where no event is sent",
-					"KYC_NOTIFY_ALLOW_PRIVATE=true for the worker, if the receiver is yours"}}},
+				{"KYC_NOTIFY_URL", "WRONG", "a private address or a port other than 80 and 443, where notifications are not " +
+					"delivered",
+					"KYC_NOTIFY_ALLOW_PRIVATE=true for the worker, if you operate the receiver"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, all := examined(t, test.instead)
@@ -312,5 +313,5 @@ func TestDoctorNamesTheFault(t *testing.T) {
 	require.Zero(t, code, "%s%s", out, stderr)
 	code, all := examined(t, map[string]string{"TEMPORAL_NAMESPACE": "standby"})
 	require.Zero(t, code, "%v", all)
-	require.Contains(t, all, finding{"worker deployment kyc", "ok", "1 is the current version, and its worker polls", ""})
+	require.Contains(t, all, finding{"worker deployment kyc", "ok", "1 is the current version, and its workers poll", ""})
 }

@@ -141,7 +141,7 @@ func TestTheReceiverOfAllHearsOfEveryCase(t *testing.T) {
 	}
 	code, _, stderr := starter(t, "resend", "allapprove")
 	require.Equal(t, 1, code)
-	require.Contains(t, stderr, "every event was delivered")
+	require.Contains(t, stderr, "every notification was delivered")
 	events, err := one.cases.Events(t.Context(), "allapprove")
 	require.NoError(t, err)
 	code, out, stderr := starter(t, "resend", "allapprove", events[0].ID)

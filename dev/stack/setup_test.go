@@ -50,7 +50,7 @@ func TestSetupPreparesANamespace(t *testing.T) {
 	fresh := unheardOf("fresh")
 	code, out, stderr := starterWith(t, only(fresh), "setup")
 	require.Zero(t, code, "%s%s", out, stderr)
-	require.Equal(t, `created        namespace `+fresh+`: closed cases stay for 30 days
+	require.Equal(t, `created        namespace `+fresh+`: closed cases are kept for 30 days
 created        search attribute KycCustomerType: Keyword
 created        search attribute KycDeadline: Datetime
 created        search attribute KycStage: Keyword
@@ -80,7 +80,8 @@ created        search attribute KycWaitingOn: Keyword
 
 	code, out, stderr = starterWith(t, only(fresh), "setup", "--retention", "960h")
 	require.Zero(t, code, "%s%s", out, stderr)
-	require.Contains(t, out, "changed        namespace "+fresh+": closed cases stay for 40 days now; it was 30 days\n")
+	require.Contains(t, out, "changed        namespace "+fresh+": closed cases are kept for 40 days now; before it was "+
+		"30 days\n")
 	require.Equal(t, 40*24*time.Hour, retentionOf(t, fresh))
 }
 
@@ -99,8 +100,8 @@ func TestSetupRefusesAnotherType(t *testing.T) {
 	code, out, stderr := starterWith(t, only(taken), "setup", "--wait", "30s")
 	require.Equal(t, 1, code, "%s%s", out, stderr)
 	require.Empty(t, stderr)
-	require.Contains(t, out, `NOT DONE       search attribute KycStage: it is there as Text and has to be Keyword
-               try: temporal operator search-attribute remove --namespace `+taken+` --name KycStage, unless somebody else needs it, and starter setup again
+	require.Contains(t, out, `NOT DONE       search attribute KycStage: it has type Text, but must have Keyword
+               try: temporal operator search-attribute remove --namespace `+taken+` --name KycStage, if nothing else uses it; then run starter setup again
 `)
 	require.Equal(t, 3, strings.Count(out, "created  "), "the rest is done: %s", out)
 }

@@ -277,7 +277,7 @@ func TestAResetCaseKeepsItsStart(t *testing.T) {
 			require.NotEmpty(t, after.Timeline[at+1:])
 			code, out, _ := starter(t, "show", name)
 			require.Zero(t, code)
-			require.Contains(t, out, "the case was reset in Temporal: what followed until then is in its earlier run")
+			require.Contains(t, out, "the case was reset in Temporal: its earlier run has what happened in between")
 
 			decide(t, after, "approved")
 			after = until(t, name, final)

@@ -48,8 +48,8 @@ func TestAStuckCaseIsSaid(t *testing.T) {
 		ApplicationID: v.ApplicationID}))
 
 	const (
-		says  = `^kyc-stuck1 is stuck \(attempt \d+\): the worker lacks the key that one of its payloads was encrypted with`
-		wayOn = "the whole KYC_KEYSET for the worker; starter replay stuck1 says whether this one opens all of it"
+		says  = `^kyc-stuck1 is stuck \(attempt \d+\): the worker lacks the key of one of its payloads`
+		wayOn = "give the worker the complete KYC_KEYSET; starter replay stuck1 checks whether this one decrypts the history"
 	)
 	var said lines
 	ctx, stop := context.WithCancel(t.Context())
@@ -92,8 +92,8 @@ func TestTheConsoleSaysChangesOnly(t *testing.T) {
 	}
 	var out bytes.Buffer
 	said := sayChanges(&out, "http://ui.example", nil, []cases.StuckRun{run("kyc-A1", cases.StuckPanic, 5)}, false)
-	require.Equal(t, "kyc-A1 is stuck (attempt 5): the workflow code panics\ntry: starter replay A1, then the worker's "+
-		"log for the panic\nsee: http://ui.example/namespaces/default/workflows/kyc-A1/run-1/user-metadata\n", out.String())
+	require.Equal(t, "kyc-A1 is stuck (attempt 5): the workflow code panics\ntry: starter replay A1, then look for the "+
+		"panic in the worker's log\nsee: http://ui.example/namespaces/default/workflows/kyc-A1/run-1/user-metadata\n", out.String())
 	out.Reset()
 	said = sayChanges(&out, "http://ui.example", said, []cases.StuckRun{run("kyc-A1", cases.StuckPanic, 6)}, false)
 	require.Empty(t, out.String())

@@ -62,7 +62,7 @@ func TestANewBuildTakesOver(t *testing.T) {
 
 	code, out, stderr := starter(t, "setup", "--promote", "1")
 	require.Equal(t, 1, code, stderr)
-	require.Contains(t, out, "NOT DONE       worker deployment kyc: no worker of this deployment has come yet\n")
+	require.Contains(t, out, "NOT DONE       worker deployment kyc: no worker of this deployment has connected yet\n")
 
 	// A version that is not current gets no task.
 	first := startProcess(t, filepath.Join(bin, "1"))

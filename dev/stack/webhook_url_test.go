@@ -105,10 +105,10 @@ func TestAWebhookURLIsMended(t *testing.T) {
 	require.Equal(t, http.StatusOK, status, said)
 	status, said = identify(right.URL)
 	require.Equal(t, http.StatusBadRequest, status, said)
-	require.Contains(t, said, "another webhookUrl, which stays")
+	require.Contains(t, said, "already has another webhookUrl")
 	require.Eventually(t, func() bool { return wrong.heard() != "" }, 20*time.Second, 50*time.Millisecond)
 
-	require.Contains(t, resend("--webhook-url", right.URL), "and all later events, go to the new webhook URL")
+	require.Contains(t, resend("--webhook-url", right.URL), "and later notifications to the caller of")
 	require.Eventually(t, func() bool { return right.heard() == "waiting_review" }, 20*time.Second, 50*time.Millisecond)
 	status, said = identify(wrong.URL)
 	require.Equal(t, http.StatusBadRequest, status, said)

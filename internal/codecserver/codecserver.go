@@ -60,7 +60,7 @@ type endpoint struct {
 func Handler(prefix string, c Config) (http.Handler, error) {
 	e := &endpoint{Config: c, slots: make(chan struct{}, maxConcurrent)}
 	if len(c.Origins) == 0 || len(c.Tokens) == 0 {
-		return nil, errors.New("the codec endpoint needs both, origins and tokens")
+		return nil, errors.New("the codec server needs both origins and tokens")
 	}
 	for _, origin := range c.Origins {
 		serialised, err := serialise(origin)
@@ -90,13 +90,12 @@ func serialise(origin string) (string, error) {
 	u, err := url.Parse(origin)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Contains(origin, "*") ||
 		!strings.EqualFold(origin, u.Scheme+"://"+u.Host) {
-		return "", fmt.Errorf("%q is not an origin: write scheme, host and port, as in https://temporal.example:8233, "+
-			"without a wildcard", origin)
+		return "", fmt.Errorf("%q is not an origin (want scheme://host[:port], no wildcard)", origin)
 	}
 	host, port := u.Hostname(), u.Port()
 	if net.ParseIP(host) == nil {
 		if host, err = idna.Lookup.ToASCII(host); err != nil {
-			return "", fmt.Errorf("%q is not an origin: its host is not a name that browsers take", origin)
+			return "", fmt.Errorf("%q is not an origin: browsers do not accept its host name", origin)
 		}
 	}
 	if strings.Contains(host, ":") {
@@ -144,12 +143,12 @@ func (e *endpoint) decode(w http.ResponseWriter, r *http.Request) {
 	log := e.Logger.With("origin", r.Header.Get("Origin"), "from", r.RemoteAddr)
 	switch {
 	case !e.allowed(w, r): // also a program without an origin: it is no Temporal UI
-		log.Warn("payloads were not decoded: another origin")
+		log.Warn("codec request rejected: origin not allowed")
 		http.Error(w, "this origin may not read payloads", http.StatusForbidden)
 		return
 	case !e.known(r):
-		log.Warn("payloads were not decoded: no credential")
-		http.Error(w, "a credential is needed to read payloads", http.StatusUnauthorized)
+		log.Warn("codec request rejected: no valid credential")
+		http.Error(w, "reading payloads needs a credential", http.StatusUnauthorized)
 		return
 	}
 	select {
@@ -157,22 +156,22 @@ func (e *endpoint) decode(w http.ResponseWriter, r *http.Request) {
 		defer func() { <-e.slots }()
 	default:
 		w.Header().Set("Retry-After", "1")
-		http.Error(w, "too much is being read at once", http.StatusServiceUnavailable)
+		http.Error(w, "too many requests at once", http.StatusServiceUnavailable)
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		http.Error(w, "this is more than the codec endpoint takes", http.StatusRequestEntityTooLarge)
+		http.Error(w, "request body too large", http.StatusRequestEntityTooLarge)
 		return
 	} else if err != nil {
-		http.Error(w, "the body broke off", http.StatusBadRequest)
+		http.Error(w, "request body ended early", http.StatusBadRequest)
 		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	read := &auditCodec{codec: e.Keyset.Codec()}
 	converter.NewPayloadCodecHTTPHandler(read).ServeHTTP(w, r)
 	slices.Sort(read.owners)
-	log.Info("payloads were decoded", "count", read.opened, "left", read.left, "of", slices.Compact(read.owners))
+	log.Info("payloads decoded", "count", read.opened, "left", read.left, "of", slices.Compact(read.owners))
 }
 
 // known compares in constant time, and always with every token.

@@ -244,9 +244,9 @@ func TestWrongSettingsAreOneSentence(t *testing.T) {
 		origins, tokens []string
 		says            string
 	}{
-		"no token":       {[]string{ui}, nil, "both, origins and tokens"},
-		"no origin":      {nil, []string{token}, "both, origins and tokens"},
-		"a wildcard":     {[]string{"*"}, []string{token}, `"*" is not an origin`},
+		"no token":       {[]string{ui}, nil, "both origins and tokens"},
+		"no origin":      {nil, []string{token}, "both origins and tokens"},
+		"wildcard":       {[]string{"*"}, []string{token}, `"*" is not an origin`},
 		"with a path":    {[]string{ui + "/"}, []string{token}, "is not an origin"},
 		"short token":    {[]string{ui}, []string{token, "Marker"}, "codec token 2 must have at least 32"},
 		"a step's token": {[]string{ui}, []string{strings.Repeat("a/b", 12)}, "letters, digits, hyphens or underscores"},

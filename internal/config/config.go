@@ -34,15 +34,15 @@ func (l Lookup) Value(name string) (value string, ok bool, err error) {
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {
-		return "", false, fmt.Errorf("the file that %s names cannot be read: %w", name+fileSuffix, cause(err))
+		return "", false, fmt.Errorf("cannot read the file named by %s: %w", name+fileSuffix, cause(err))
 	}
 	if bytes.IndexByte(content, 0) >= 0 || bytes.HasPrefix(content, []byte("\xff\xfe")) || bytes.HasPrefix(content,
 		[]byte("\xfe\xff")) {
-		return "", false, fmt.Errorf("the file that %s names is UTF-16 or binary: save it as UTF-8 text", name+fileSuffix)
+		return "", false, fmt.Errorf("the file named by %s is UTF-16 or binary: save it as UTF-8 text", name+fileSuffix)
 	}
 	value = strings.TrimRight(strings.TrimPrefix(string(content), byteOrderMark), "\r\n")
 	if strings.TrimSpace(value) == "" {
-		return "", false, fmt.Errorf("the file that %s names is empty: write the value into it, or unset %s", name+fileSuffix,
+		return "", false, fmt.Errorf("the file named by %s is empty: write the value into it, or unset %s", name+fileSuffix,
 			name+fileSuffix)
 	}
 	return value, true, nil

@@ -40,23 +40,23 @@ func TestValue(t *testing.T) {
 		{"a file with a byte-order mark", map[string]string{"A_FILE": file("\ufeffs3cret\r\n")}, "s3cret", true, ""},
 		{"a blank within is part of the value", map[string]string{"A_FILE": file(" s3 cret \n")}, " s3 cret ", true, ""},
 		{"an empty file", map[string]string{"A_FILE": file("\r\n")}, "", false,
-			"the file that A_FILE names is empty: write the value into it, or unset A_FILE"},
+			"the file named by A_FILE is empty: write the value into it, or unset A_FILE"},
 		{"a file of a byte-order mark alone", map[string]string{"A_FILE": file("\ufeff\n")}, "", false,
-			"the file that A_FILE names is empty: write the value into it, or unset A_FILE"},
+			"the file named by A_FILE is empty: write the value into it, or unset A_FILE"},
 		{"UTF-16, little endian", map[string]string{"A_FILE": file("\xff\xfes\x003\x00")}, "", false,
-			"the file that A_FILE names is UTF-16 or binary: save it as UTF-8 text"},
+			"the file named by A_FILE is UTF-16 or binary: save it as UTF-8 text"},
 		{"UTF-16, big endian", map[string]string{"A_FILE": file("\xfe\xff\x00s\x003")}, "", false,
-			"the file that A_FILE names is UTF-16 or binary: save it as UTF-8 text"},
+			"the file named by A_FILE is UTF-16 or binary: save it as UTF-8 text"},
 		{"UTF-16 without a mark", map[string]string{"A_FILE": file("s\x003\x00")}, "", false,
-			"the file that A_FILE names is UTF-16 or binary: save it as UTF-8 text"},
+			"the file named by A_FILE is UTF-16 or binary: save it as UTF-8 text"},
 		{"by file", map[string]string{"A_FILE": secret}, "from a file", true, ""},
 		{"both", map[string]string{"A": "a", "A_FILE": secret}, "", false, "both A and A_FILE are set: unset one of them"},
 		{"no such file", map[string]string{"A_FILE": secret + "not"}, "", false,
-			"the file that A_FILE names cannot be read: no such file or directory"},
+			"cannot read the file named by A_FILE: no such file or directory"},
 		{"a directory", map[string]string{"A_FILE": filepath.Dir(secret)}, "", false,
-			"the file that A_FILE names cannot be read: is a directory"},
+			"cannot read the file named by A_FILE: is a directory"},
 		{"the secret itself instead of its file", map[string]string{"A_FILE": "s3cret"}, "", false,
-			"the file that A_FILE names cannot be read: no such file or directory"},
+			"cannot read the file named by A_FILE: no such file or directory"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -106,7 +106,7 @@ func TestRereadFollowsTheFile(t *testing.T) {
 	}
 	write("")
 	_, err := byFile()
-	require.ErrorContains(t, err, "the file that A_FILE names is empty")
+	require.ErrorContains(t, err, "the file named by A_FILE is empty")
 }
 
 func TestDevFile(t *testing.T) {

@@ -27,7 +27,7 @@ func DevFile(path string) (values map[string]string, stale bool, err error) {
 		return nil, false, nil
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("%s cannot be read: %w", path, cause(err))
+		return nil, false, fmt.Errorf("cannot read %s: %w", path, cause(err))
 	}
 	defer file.Close()
 	if values, err = parse(file, path); err != nil {
@@ -53,7 +53,7 @@ func parse(file io.Reader, path string) (map[string]string, error) {
 		values[name] = unquote(value)
 	}
 	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("%s cannot be read: %w", path, err)
+		return nil, fmt.Errorf("cannot read %s: %w", path, err)
 	}
 	return values, nil
 }

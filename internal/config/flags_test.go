@@ -73,5 +73,5 @@ func TestHelpTellsWhatIsSetAndNeverToWhat(t *testing.T) {
 	require.Contains(t, help, "Where to listen. [KYC_LISTEN or KYC_LISTEN_FILE: not set]")
 	require.NotContains(t, help, "s3cret")
 	_, help, _ = parse(t, map[string]string{"KYC_SECRET_FILE": "nowhere"}, "--help")
-	require.Contains(t, help, "[KYC_SECRET or KYC_SECRET_FILE: the file that KYC_SECRET_FILE names cannot be read")
+	require.Contains(t, help, "[KYC_SECRET or KYC_SECRET_FILE: cannot read the file named by KYC_SECRET_FILE")
 }

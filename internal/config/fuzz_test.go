@@ -20,7 +20,7 @@ func FuzzDevFile(f *testing.F) {
 		values, err := parse(strings.NewReader(text), ".dev/env")
 		if err != nil {
 			require.Nil(t, values)
-			require.Regexp(t, `^(line \d+ of \.dev/env is not NAME=value|\.dev/env cannot be read: bufio\.Scanner: token too `+
+			require.Regexp(t, `^(line \d+ of \.dev/env is not NAME=value|cannot read \.dev/env: bufio\.Scanner: token too `+
 				`long)$`, err.Error())
 			return
 		}

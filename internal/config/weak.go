@@ -17,7 +17,7 @@ var printed = []string{"password", "passw0rd", "secret", "s3cret", "hunter2", "c
 // drawn secret has one of them once in ten million.
 var placeholderWords = []string{"secret", "password", "example", "change-me", "changeme", "that-does-not-end"}
 
-const example = "is an example that everybody can read"
+const example = "is a published example value"
 
 // minVaried is how many different characters, and different steps from one to
 // the next, a secret has at least: sixteen drawn hexadecimal digits have twice
@@ -38,7 +38,7 @@ var ourKeys = []string{"GiA/8etcgVRjILhER070I8Wgar0Qo2hfyaLyhHhmNy4g5g==",
 func CheckNotPublished(variable, secret string) error {
 	if slices.Contains(printed, strings.ToLower(secret)) || slices.ContainsFunc(ourKeys,
 		func(key string) bool { return strings.Contains(secret, key) }) {
-		return fmt.Errorf("%s %s: draw one", variable, example)
+		return fmt.Errorf("%s %s: generate one", variable, example)
 	}
 	return nil
 }
@@ -63,7 +63,7 @@ func Weak(secret string) string {
 		}
 	}
 	if len(different) < minVaried || len(steps) < minVaried {
-		return "repeats itself"
+		return "repeats one pattern"
 	}
 	return ""
 }
@@ -78,7 +78,7 @@ func CheckStrength(variable, list string, least int) error {
 			why = fmt.Sprintf("has %d characters and needs at least %d", n, least)
 		}
 		if why != "" {
-			return fmt.Errorf("%s: secret %d %s: draw one, as starter keys init does", variable, i+1, why)
+			return fmt.Errorf("%s: secret %d %s: generate one with starter keys init", variable, i+1, why)
 		}
 	}
 	return nil

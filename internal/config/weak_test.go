@@ -15,26 +15,26 @@ import (
 
 func TestWeak(t *testing.T) {
 	for name, test := range map[string]struct{ secret, says string }{
-		"one character":                  {strings.Repeat("k", 32), "repeats itself"},
-		"one character, a prefix":        {"whsec_" + strings.Repeat("A", 32), "repeats itself"},
-		"two in turn":                    {strings.Repeat("ab", 16), "repeats itself"},
-		"few":                            {"aabbccddeeaabbccddeebbddaacceebb", "repeats itself"},
-		"the alphabet":                   {"abcdefghijklmnopqrstuvwxyz", "repeats itself"},
-		"digits in a row":                {"12345678901234567890123456789012", "repeats itself"},
-		"a word over and over":           {"trusttrusttrusttrust", "repeats itself"},
-		"another alphabet":               {strings.Repeat("ü", 32), "repeats itself"},
-		"Standard Webhooks' own vector":  {"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "is an example"},
-		"of our tests":                   {"a-secret-of-more-than-32-characters-0", "is an example"},
-		"of our tests, in capitals":      {"A-Secret-Of-More-Than-32-Characters-0", "is an example"},
-		"of our tests, a token":          {"a-token-that-does-not-end", "is an example"},
-		"what people type":               {"changeme", "is an example"},
-		"a word with something around":   {"my-password-2026", "is an example"},
+		"one character":                  {strings.Repeat("k", 32), "repeats one pattern"},
+		"one character, a prefix":        {"whsec_" + strings.Repeat("A", 32), "repeats one pattern"},
+		"two in turn":                    {strings.Repeat("ab", 16), "repeats one pattern"},
+		"few":                            {"aabbccddeeaabbccddeebbddaacceebb", "repeats one pattern"},
+		"the alphabet":                   {"abcdefghijklmnopqrstuvwxyz", "repeats one pattern"},
+		"digits in a row":                {"12345678901234567890123456789012", "repeats one pattern"},
+		"a word over and over":           {"trusttrusttrusttrust", "repeats one pattern"},
+		"another alphabet":               {strings.Repeat("ü", 32), "repeats one pattern"},
+		"Standard Webhooks' own vector":  {"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "is a published example"},
+		"of our tests":                   {"a-secret-of-more-than-32-characters-0", "is a published example"},
+		"of our tests, in capitals":      {"A-Secret-Of-More-Than-32-Characters-0", "is a published example"},
+		"of our tests, a token":          {"a-token-that-does-not-end", "is a published example"},
+		"what people type":               {"changeme", "is a published example"},
+		"a word with something around":   {"my-password-2026", "is a published example"},
 		"short, and perhaps drawn":       {"aaaaaaaaaaa", ""},
-		"one more, and not drawn":        {"aaaaaaaaaaaa", "repeats itself"},
+		"one more, and not drawn":        {"aaaaaaaaaaaa", "repeats one pattern"},
 		"six characters":                 {"abetzkaktbez", ""},
-		"five":                           {"abetzaztbeza", "repeats itself"},
+		"five":                           {"abetzaztbeza", "repeats one pattern"},
 		"six steps":                      {"ABDGKPVWY\\`e", ""},
-		"five steps":                     {"ABDGKPQSVZ_`", "repeats itself"},
+		"five steps":                     {"ABDGKPQSVZ_`", "repeats one pattern"},
 		"one digit of the printed other": {"whsec_NfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -67,11 +67,11 @@ func TestStrong(t *testing.T) {
 		"nothing": {"", ""},
 		"drawn":   {drawn + "," + linktoken.NewKey() + "\n", ""},
 		"the second": {drawn + ",\r\n" + strings.Repeat("k", 40),
-			"KYC_X: secret 2 repeats itself: draw one, as starter keys init does"},
-		"an example": {"example",
-			"KYC_X: secret 1 is an example that everybody can read: draw one, as starter keys init does"},
+			"KYC_X: secret 2 repeats one pattern: generate one with starter keys init"},
+		"a published example": {"example",
+			"KYC_X: secret 1 is a published example value: generate one with starter keys init"},
 		"short": {drawn + ",hunter3",
-			"KYC_X: secret 2 has 7 characters and needs at least 12: draw one, as starter keys init does"},
+			"KYC_X: secret 2 has 7 characters and needs at least 12: generate one with starter keys init"},
 		"as short as may": {"qwfpgjluyarst"[:12], ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,7 +87,7 @@ func TestStrong(t *testing.T) {
 
 func TestUnprinted(t *testing.T) {
 	require.EqualError(t, config.CheckNotPublished("KYC_X", "Password"),
-		"KYC_X is an example that everybody can read: draw one")
+		"KYC_X is a published example value: generate one")
 	require.Error(t, config.CheckNotPublished("KYC_X", `{"value": "GiA/8etcgVRjILhER070I8Wgar0Qo2hfyaLyhHhmNy4g5g=="}`))
 	require.NoError(t, config.CheckNotPublished("KYC_X", "a-password"),
 		"how good a provider's password is, is the provider's business")

@@ -26,9 +26,9 @@ const (
 
 // Why a message was not answered.
 var (
-	ErrTimeout     = errors.New("the receiver did not answer in time")
+	ErrTimeout     = errors.New("timed out waiting for the receiver")
 	ErrUnreachable = errors.New("the receiver cannot be reached")
-	ErrForbidden   = errors.New("the receiver's address is not one that messages may go to")
+	ErrForbidden   = errors.New("delivery to the receiver's address is not allowed")
 	ErrURL         = errors.New("the receiver's address is not an http or https URL")
 )
 
@@ -53,7 +53,7 @@ type Sender struct {
 // New is ready to send.
 func New(c Config) (*Sender, error) {
 	if c.Secrets.signers == nil {
-		return nil, errors.New("messages need a secret to be signed with")
+		return nil, errors.New("no secret to sign notifications with")
 	}
 	if c.Timeout == 0 {
 		c.Timeout = defaultTimeout

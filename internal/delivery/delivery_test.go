@@ -59,8 +59,8 @@ func TestEveryOfSeveralSecretsIsEnoughToVerify(t *testing.T) {
 func TestSecretsAreCheckedAndNeverShown(t *testing.T) {
 	for name, test := range map[string]struct{ text, says string }{
 		"none":        {" ,\n", "no secret is given"},
-		"no prefix":   {"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "secret 1 is not whsec_"},
-		"too short":   {printed + ",whsec_c2hvcnQ=", "secret 2 is not whsec_"},
+		"no prefix":   {"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "secret 1 must be whsec_"},
+		"too short":   {printed + ",whsec_c2hvcnQ=", "secret 2 must be whsec_"},
 		"too long":    {"whsec_" + strings.Repeat("AAAA", 22), "secret 1"},
 		"not base64":  {"whsec_" + strings.Repeat("*", 32), "secret 1"},
 		"one":         {printed, ""},
@@ -81,7 +81,7 @@ func TestSecretsAreCheckedAndNeverShown(t *testing.T) {
 		})
 	}
 	_, err := New(Config{})
-	require.ErrorContains(t, err, "need a secret")
+	require.ErrorContains(t, err, "no secret to sign")
 }
 
 func TestPrivateAddressesAreNeverDialled(t *testing.T) {

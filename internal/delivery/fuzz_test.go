@@ -27,7 +27,8 @@ func FuzzParseSecrets(f *testing.F) {
 		}
 		s, err := ParseSecrets(text)
 		if err != nil {
-			require.Regexp(t, `^(no secret is given|secret \d+ (is not whsec_ and the base64 of 24 to 64 bytes|cannot be used))$`, err.Error())
+			require.Regexp(t, `^(no secret is given|secret \d+ (must be whsec_ followed by the base64 of 24 to `+
+				`64 bytes|is invalid))$`, err.Error())
 			return
 		}
 		require.NotEmpty(t, fields)

@@ -40,12 +40,12 @@ func ParseSecrets(text string) (Secrets, error) {
 		encoded, found := strings.CutPrefix(secret, prefix)
 		raw, err := base64.StdEncoding.DecodeString(encoded)
 		if !found || err != nil || len(raw) < shortest || len(raw) > longest {
-			return Secrets{}, fmt.Errorf("secret %d is not %s and the base64 of %d to %d bytes", len(signers)+1, prefix,
+			return Secrets{}, fmt.Errorf("secret %d must be %s followed by the base64 of %d to %d bytes", len(signers)+1, prefix,
 				shortest, longest)
 		}
 		signer, err := standardwebhooks.NewWebhookRaw(raw)
 		if err != nil {
-			return Secrets{}, fmt.Errorf("secret %d cannot be used", len(signers)+1)
+			return Secrets{}, fmt.Errorf("secret %d is invalid", len(signers)+1)
 		}
 		signers = append(signers, signer)
 	}
@@ -67,7 +67,7 @@ func NewSecret() string {
 // attempt: a receiver refuses what is minutes old, as a replay.
 func (s Secrets) sign(header http.Header, id string, at time.Time, body []byte) error {
 	if s.signers == nil {
-		return errors.New("there is no secret to sign with")
+		return errors.New("no secret to sign with")
 	}
 	var signatures []string
 	for _, signer := range *s.signers {

@@ -92,7 +92,7 @@ func (o *object) Close() error { return o.bucket.Close() }
 
 func explain(err error) error {
 	if errors.Is(err, encryption.ErrSealed) {
-		return fmt.Errorf("the document store has it, but %w", err)
+		return fmt.Errorf("the document store has the image, but %w", err)
 	}
 	return translate(err)
 }

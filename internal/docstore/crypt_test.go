@@ -93,7 +93,7 @@ func TestAnImageOpensOnlyWhereItWasPut(t *testing.T) {
 			require.NoError(t, os.WriteFile(at(test.key), test.content, 0o600))
 			_, err := all(t, s, map[bool]string{true: "A2", false: "A1"}[test.key == theirs], test.key)
 			require.ErrorIs(t, err, encryption.ErrSealed)
-			require.ErrorContains(t, err, "the document store has it, but it cannot be opened with these keys")
+			require.ErrorContains(t, err, "the document store has the image, but cannot decrypt with this keyset")
 		})
 	}
 	require.NoError(t, os.WriteFile(at(mySecond), whole, 0o600))

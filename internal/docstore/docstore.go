@@ -40,9 +40,9 @@ const DefaultMaxImages = 100
 
 var (
 	// ErrNotFound: nothing has this key.
-	ErrNotFound = errors.New("the document store has no such image")
+	ErrNotFound = errors.New("no such image in the document store")
 	// ErrFull: the owner has as many images as one may have; nothing of this one was kept.
-	ErrFull = errors.New("the document store has as many images of this owner as it takes")
+	ErrFull = errors.New("image limit per case reached")
 )
 
 // Store is a bucket of images. It is safe for concurrent use.
@@ -69,7 +69,7 @@ func WithMaxImages(n int) Option { return func(s *Store) { s.maxImages = n } }
 // encrypts; without one nothing is kept, so there is no store.
 func Open(ctx context.Context, bucketURL string, keyset encryption.Keyset, options ...Option) (*Store, error) {
 	if keyset == (encryption.Keyset{}) {
-		return nil, errors.New("the document store needs a keyset: images are kept encrypted only")
+		return nil, errors.New("the document store needs a keyset: it keeps only encrypted images")
 	}
 	u, err := url.Parse(bucketURL)
 	if err != nil || u.Scheme == "" {
@@ -82,7 +82,7 @@ func Open(ctx context.Context, bucketURL string, keyset encryption.Keyset, optio
 	}
 	bucket, err := blob.OpenBucket(ctx, u.String())
 	if err != nil {
-		return nil, fmt.Errorf("the document store (%s://) cannot be opened: %w", u.Scheme, err)
+		return nil, fmt.Errorf("cannot open the document store (%s://): %w", u.Scheme, err)
 	}
 	s := &Store{bucket: bucket, keyset: keyset, maxBytes: imagecheck.DefaultMaxBytes, maxImages: DefaultMaxImages}
 	for _, option := range options {
@@ -123,7 +123,7 @@ func (s *Store) Put(ctx context.Context, owner string, r io.Reader, contentType 
 	head := make([]byte, imagecheck.SniffBytes)
 	n, err := io.ReadFull(r, head)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return "", fmt.Errorf("the image cannot be read: %w", err)
+		return "", fmt.Errorf("cannot read the image: %w", err)
 	}
 	head = head[:n]
 	extension, err := imagecheck.Sniff(head)
@@ -133,7 +133,7 @@ func (s *Store) Put(ctx context.Context, owner string, r io.Reader, contentType 
 	actual := imagecheck.ContentTypes[extension]
 	if contentType != "" && contentType != actual {
 		return "", &imagecheck.RefusedError{Code: imagecheck.CodeOtherKind,
-			Reason: fmt.Sprintf("the file is a %s, but was announced as something else", extension)}
+			Reason: fmt.Sprintf("the file is a %s, but was declared as something else", extension)}
 	}
 	if err := s.checkQuota(ctx, owner); err != nil {
 		return "", err
@@ -150,7 +150,7 @@ func (s *Store) Put(ctx context.Context, owner string, r io.Reader, contentType 
 		}
 		rest, err := io.Copy(w, io.LimitReader(r, s.maxBytes-int64(n)+1))
 		if err == nil && int64(n)+rest > s.maxBytes {
-			return fmt.Errorf("%w: at most %d bytes are taken", imagecheck.ErrTooLarge, s.maxBytes)
+			return fmt.Errorf("%w: the maximum is %d bytes", imagecheck.ErrTooLarge, s.maxBytes)
 		}
 		return err
 	})

@@ -94,7 +94,7 @@ func TestPutRefuses(t *testing.T) {
 	}{
 		"a PDF":                 {r: strings.NewReader("%PDF-1.7 …"), want: notImage("PDF")},
 		"a PDF called a photo":  {r: strings.NewReader("%PDF-1.7 …"), contentType: "image/jpeg", want: notImage("PDF")},
-		"a photo called a scan": {r: strings.NewReader(jpg), contentType: "image/png", want: notImage("announced")},
+		"a photo called a scan": {r: strings.NewReader(jpg), contentType: "image/png", want: notImage("declared")},
 		"nothing":               {r: strings.NewReader(""), want: notImage("empty")},
 		"too much":              {r: strings.NewReader(jpg + strings.Repeat("x", 1000)), want: is(imagecheck.ErrTooLarge)},
 		"one byte too much": {r: strings.NewReader(jpg + strings.Repeat("x", 101-len(jpg))),

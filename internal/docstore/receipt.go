@@ -17,7 +17,7 @@ const maxReceipt = 4 << 10
 // person's document linked, whose id anybody can guess.
 func (s *Store) PutMarker(ctx context.Context, key, name, value string) error {
 	if !validName.MatchString(name) {
-		return errors.New("a receipt's name is up to 32 small letters, digits or hyphens")
+		return errors.New("a receipt's name must be up to 32 lower-case letters, digits or hyphens")
 	}
 	if len(value) > maxReceipt {
 		return fmt.Errorf("a receipt has at most %d bytes", maxReceipt)

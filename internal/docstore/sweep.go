@@ -23,7 +23,7 @@ type Owner struct {
 }
 
 // ErrNoOwner: a folder does not tell whose it is, or not with these keys.
-var ErrNoOwner = errors.New("a folder of the document store does not tell whose it is")
+var ErrNoOwner = errors.New("document folder has no owner record")
 
 // Owners tells what there is of each owner, in no order that means anything.
 // What is stored or deleted meanwhile may or may not be told. ErrNoOwner comes

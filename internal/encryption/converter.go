@@ -70,7 +70,7 @@ func (r refusal) refuse(workflow string, err error) error {
 	if r == returnError || r == panicUnlessClear && errors.Is(err, ErrClear) {
 		return err
 	}
-	panic(fmt.Errorf("a payload of %q waits for its key: %w", workflow, err))
+	panic(fmt.Errorf("cannot read a payload of %q: %w", workflow, err))
 }
 
 // data is a CodecDataConverter whose codec is told where it works.

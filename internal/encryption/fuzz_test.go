@@ -36,8 +36,8 @@ func FuzzParseKeyset(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		k, err := encryption.ParseKeyset(text)
 		if err != nil {
-			require.Regexp(t, `^(it is no keyset: a Tink keyset as cleartext JSON is wanted, on one line|the keyset has no `+
-				`enabled primary key|the keyset holds other keys than AES-256-GCM)$`, err.Error())
+			require.Regexp(t, `^(not a cleartext Tink JSON keyset|the keyset has no `+
+				`enabled primary key|the keyset has keys that are not AES-256-GCM)$`, err.Error())
 			return
 		}
 		sealed := sealPayload(t, of(k, "kyc-A1"), payload)

@@ -23,8 +23,8 @@ import (
 // when a program starts.
 
 var (
-	errNotWrapped = errors.New("it is no encrypted keyset: Tink's JSON for one is wanted, as starter keys wrap prints it")
-	errWrapped    = errors.New("the keyset is encrypted, and no key is named to open it with")
+	errNotWrapped = errors.New("not an encrypted Tink JSON keyset (see starter keys wrap)")
+	errWrapped    = errors.New("the keyset is encrypted, but no key to decrypt it is set")
 )
 
 // OpenKeyset is ParseKeyset for a keyset that may be encrypted: it has to be if
@@ -57,10 +57,10 @@ func WrapKeyset(ctx context.Context, text, kek string) (string, error) {
 	defer func() { _ = master.Close() }() // after the only call there is
 	var loose, line bytes.Buffer
 	if err := handle.WriteWithContext(ctx, keyset.NewJSONWriter(&loose), master, nil); err != nil {
-		return "", master.explain("does not encrypt the keyset")
+		return "", master.explain("cannot encrypt the keyset")
 	}
 	if err := json.Compact(&line, loose.Bytes()); err != nil {
-		return "", fmt.Errorf("the keyset cannot be written: %w", err)
+		return "", fmt.Errorf("cannot write the keyset: %w", err)
 	}
 	return line.String(), nil
 }
@@ -78,11 +78,11 @@ func UnwrapKeyset(ctx context.Context, text, kek string) (string, error) {
 	defer func() { _ = master.Close() }()
 	handle, err := keyset.ReadWithContext(ctx, keyset.NewJSONReader(strings.NewReader(text)), master, nil)
 	if err != nil {
-		return "", master.explain("does not open the keyset")
+		return "", master.explain("cannot decrypt the keyset")
 	}
 	var plain bytes.Buffer
 	if err := insecurecleartextkeyset.Write(handle, keyset.NewJSONWriter(&plain)); err != nil {
-		return "", fmt.Errorf("the keyset cannot be read: %w", err)
+		return "", fmt.Errorf("cannot read the keyset: %w", err)
 	}
 	return plain.String(), nil
 }
@@ -106,17 +106,17 @@ func openMaster(ctx context.Context, kek string) (*master, error) {
 	scheme, key, found := strings.Cut(kek, "://")
 	switch {
 	case !found:
-		return nil, errors.New("the key that opens the keyset is named by a URL, like awskms://alias/kyc?region=eu-central-1")
+		return nil, errors.New("the key of the keyset must be a URL such as awskms://alias/kyc?region=eu-central-1")
 	case !secrets.DefaultURLMux().ValidKeeperScheme(scheme):
-		return nil, fmt.Errorf("no key can be named by %s://: there are %s", scheme,
+		return nil, fmt.Errorf("%s:// is not supported: use one of %s", scheme,
 			strings.Join(secrets.DefaultURLMux().KeeperSchemes(), "://, ")+"://")
 	case scheme == localsecrets.Scheme && key == "":
-		return nil, errors.New("base64key:// names no key") // and would open a new one every time
+		return nil, errors.New("base64key:// has no key") // and would open a new one every time
 	}
 	keeper, err := secrets.OpenKeeper(ctx, kek)
 	m := &master{Keeper: keeper, scheme: scheme, err: err}
 	if err != nil {
-		return nil, m.explain("cannot be used")
+		return nil, m.explain("is not usable")
 	}
 	return m, nil
 }
@@ -130,7 +130,7 @@ func (m *master) explain(what string) error {
 	return fmt.Errorf("the key at %s:// %s: %w", m.scheme, what, m.err)
 }
 
-var errAssociated = errors.New("a KMS keeps no associated data")
+var errAssociated = errors.New("a KMS takes no associated data")
 
 func (m *master) EncryptWithContext(ctx context.Context, plain, associated []byte) (sealed []byte, err error) {
 	if len(associated) > 0 {

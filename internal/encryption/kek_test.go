@@ -56,21 +56,21 @@ func TestOpenKeyset(t *testing.T) {
 		"encrypted":                {text: wrapped, kek: ours},
 		"encrypted, on a line":     {text: wrapped + "\n", kek: ours},
 		"encrypted, with two keys": {text: rotated, kek: ours},
-		"nothing":                  {refused: "it is no keyset"},
-		"encrypted, and no key":    {text: wrapped, refused: "no key is named"},
-		"in clear, and a key":      {text: clear, kek: ours, refused: "no encrypted keyset"},
-		"another key":              {text: wrapped, kek: kek("x"), refused: "does not open the keyset"},
-		"no URL":                   {text: wrapped, kek: "hunter2-hunter2", refused: "named by a URL"},
-		"a cloud without a driver": {text: wrapped, kek: "nokms://hunter2", refused: "no key can be named by nokms://"},
-		"a key that is none":       {text: wrapped, kek: "base64key://hunter2", refused: "cannot be used"},
-		"an empty key":             {text: wrapped, kek: "base64key://", refused: "names no key"},
-		"a key with a parameter":   {text: wrapped, kek: ours + "?hunter2=1", refused: "cannot be used"},
-		"a URL that is none":       {text: wrapped, kek: "base64key://hunter2%zz", refused: "cannot be used"},
+		"nothing":                  {refused: "not a cleartext Tink JSON keyset"},
+		"encrypted, but no key":    {text: wrapped, refused: "no key to decrypt it"},
+		"in clear, and a key":      {text: clear, kek: ours, refused: "not an encrypted Tink JSON keyset"},
+		"another key":              {text: wrapped, kek: kek("x"), refused: "cannot decrypt the keyset"},
+		"no URL":                   {text: wrapped, kek: "hunter2-hunter2", refused: "must be a URL"},
+		"a cloud without a driver": {text: wrapped, kek: "nokms://hunter2", refused: "nokms:// is not supported"},
+		"a key that is none":       {text: wrapped, kek: "base64key://hunter2", refused: "is not usable"},
+		"an empty key":             {text: wrapped, kek: "base64key://", refused: "has no key"},
+		"a key with a parameter":   {text: wrapped, kek: ours + "?hunter2=1", refused: "is not usable"},
+		"a URL that is none":       {text: wrapped, kek: "base64key://hunter2%zz", refused: "is not usable"},
 		"a KMS that refuses":       {text: wrapped, kek: "awaykms://key", refused: "not for this role"},
-		"cut":                      {text: wrapped[:len(wrapped)-1], kek: ours, refused: "no encrypted keyset"},
+		"cut":                      {text: wrapped[:len(wrapped)-1], kek: ours, refused: "not an encrypted Tink JSON keyset"},
 		"changed": {text: strings.Replace(wrapped, `"encryptedKeyset":"`, `"encryptedKeyset":"AAAA`, 1),
-			kek: ours, refused: "does not open the keyset"},
-		"a password": {text: "hunter2-hunter2-hunter2-hunter2", kek: ours, refused: "no encrypted keyset"},
+			kek: ours, refused: "cannot decrypt the keyset"},
+		"a password": {text: "hunter2-hunter2-hunter2-hunter2", kek: ours, refused: "not an encrypted Tink JSON keyset"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			opened, err := encryption.OpenKeyset(t.Context(), test.text, test.kek)
@@ -88,8 +88,8 @@ func TestOpenKeyset(t *testing.T) {
 		})
 	}
 	_, err = encryption.WrapKeyset(t.Context(), clear, "awaykms://key")
-	require.ErrorContains(t, err, "does not encrypt the keyset: ")
+	require.ErrorContains(t, err, "cannot encrypt the keyset: ")
 	require.ErrorContains(t, err, "not for this role")
 	_, err = encryption.WrapKeyset(t.Context(), wrapped, ours)
-	require.ErrorContains(t, err, "it is no keyset")
+	require.ErrorContains(t, err, "not a cleartext Tink JSON keyset")
 }

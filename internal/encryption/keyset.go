@@ -34,9 +34,9 @@ type opened struct {
 
 // The errors of a keyset's text say nothing that was in it.
 var (
-	errNoKeyset  = errors.New("it is no keyset: a Tink keyset as cleartext JSON is wanted, on one line")
+	errNoKeyset  = errors.New("not a cleartext Tink JSON keyset")
 	errNoPrimary = errors.New("the keyset has no enabled primary key")
-	errOtherKeys = errors.New("the keyset holds other keys than AES-256-GCM")
+	errOtherKeys = errors.New("the keyset has keys that are not AES-256-GCM")
 )
 
 // ParseKeyset reads a Tink keyset in cleartext JSON, as NewKeyset makes it and
@@ -71,7 +71,7 @@ func ParseKeyset(text string) (Keyset, error) {
 func NewKeyset() (string, error) {
 	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
 	if err != nil {
-		return "", fmt.Errorf("no keyset can be made: %w", err)
+		return "", fmt.Errorf("cannot generate a keyset: %w", err)
 	}
 	return write(handle)
 }
@@ -92,7 +92,7 @@ func RotateKeyset(text string) (string, error) {
 		handle, err = manager.Handle()
 	}
 	if err != nil {
-		return "", fmt.Errorf("no key can be added to the keyset: %w", err)
+		return "", fmt.Errorf("cannot add a key to the keyset: %w", err)
 	}
 	return write(handle)
 }
@@ -126,12 +126,12 @@ func read(text string) (*keyset.Handle, error) {
 func write(handle *keyset.Handle) (string, error) {
 	var loose, line bytes.Buffer
 	if err := insecurecleartextkeyset.Write(handle, keyset.NewJSONWriter(&loose)); err != nil {
-		return "", fmt.Errorf("the keyset cannot be written: %w", err)
+		return "", fmt.Errorf("cannot write the keyset: %w", err)
 	}
 	// Compacted, because the blanks between Tink's tokens vary from one
 	// program to the next, and variables have one line.
 	if err := json.Compact(&line, loose.Bytes()); err != nil {
-		return "", fmt.Errorf("the keyset cannot be written: %w", err)
+		return "", fmt.Errorf("cannot write the keyset: %w", err)
 	}
 	return line.String(), nil
 }

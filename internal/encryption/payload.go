@@ -55,13 +55,13 @@ var (
 )
 
 // ErrClear: a payload was never sealed. It is an ErrSealed as well.
-var ErrClear = fmt.Errorf("%w: it was never sealed", ErrSealed)
+var ErrClear = fmt.Errorf("%w: not encrypted", ErrSealed)
 
 // Why else a payload does not open.
 var (
-	errTampered      = fmt.Errorf("%w: it is not as it was sealed", ErrSealed)
-	errWrongWorkflow = fmt.Errorf("%w: it was sealed for another workflow", ErrSealed)
-	errUnbound       = fmt.Errorf("%w: it was sealed for no workflow", ErrSealed)
+	errTampered      = fmt.Errorf("%w: damaged or altered", ErrSealed)
+	errWrongWorkflow = fmt.Errorf("%w: bound to another workflow", ErrSealed)
+	errUnbound       = fmt.Errorf("%w: not bound to a workflow", ErrSealed)
 )
 
 // Codec seals payloads and opens them. Told nothing, it opens whatever the
@@ -119,7 +119,7 @@ func (c codec) each(payloads []*commonpb.Payload, transform func(*commonpb.Paylo
 
 func (c codec) seal(p *commonpb.Payload) (*commonpb.Payload, error) {
 	if c.keys == nil {
-		return nil, errors.New("there is no keyset to encrypt with")
+		return nil, errors.New("no keyset to encrypt with")
 	}
 	s := scratches.Get().(*scratch)
 	defer s.release()
@@ -158,7 +158,7 @@ func (c codec) open(p *commonpb.Payload) (*commonpb.Payload, error) {
 	case err != nil || len(p.Metadata) != known || says && len(workflow) == 0 || len(p.ExternalPayloads) > 0:
 		return nil, errTampered
 	case c.keys == nil || !c.keys.ids[uint32(number)]:
-		return nil, fmt.Errorf("%w: it was sealed with key %d, which is not among them", ErrSealed, number)
+		return nil, fmt.Errorf("%w: encrypted with key %d, which is not in this keyset", ErrSealed, number)
 	case c.workflow != "" && !says && !c.allowUnbound:
 		return nil, errUnbound
 	case c.workflow != "" && says && c.workflow != string(workflow):

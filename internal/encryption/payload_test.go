@@ -162,11 +162,11 @@ func TestAMissingKeyIsNamed(t *testing.T) {
 		p := proto.Clone(sealed).(*commonpb.Payload)
 		p.Data = p.Data[:length]
 		_, err := openPayload(k.Codec(), p)
-		require.ErrorContains(t, err, "it was sealed with key "+keyID(sealed)+", which is not among them")
+		require.ErrorContains(t, err, "encrypted with key "+keyID(sealed)+", which is not in this keyset")
 	}
 	sealed.Data = sealed.Data[:4]
 	_, err := openPayload(k.Codec(), sealed)
-	require.ErrorContains(t, err, "it is not as it was sealed")
+	require.ErrorContains(t, err, "damaged or altered")
 }
 
 // A key without a prefix, as another program may make one, is named beside what it sealed.

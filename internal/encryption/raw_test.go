@@ -40,7 +40,7 @@ func TestARawValueMayBePlaintext(t *testing.T) {
 		"nobody reads it")
 
 	foreign := &commonpb.Payloads{Payloads: []*commonpb.Payload{sealPayload(t, of(other, workflow), example(30))}}
-	require.PanicsWithError(t, `a payload of "`+workflow+`" waits for its key: `+unopened(t, k, foreign), func() {
+	require.PanicsWithError(t, `cannot read a payload of "`+workflow+`": `+unopened(t, k, foreign), func() {
 		var raw converter.RawValue
 		_ = inWorkflow(k).FromPayloads(foreign, &raw)
 	})

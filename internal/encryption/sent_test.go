@@ -117,9 +117,9 @@ func TestAClientIsTold(t *testing.T) {
 		result *commonpb.Payloads
 		want   string
 	}{
-		"another key":      {payloads(t, otherKeys(t).Converters().Data, workflow, name), "which is not among them"},
-		"another workflow": {payloads(t, keys.Converters().Data, "kyc-other", name), "for another workflow"},
-		"clear":            {payloads(t, converter.GetDefaultDataConverter(), workflow, name), "never sealed"},
+		"another key":      {payloads(t, otherKeys(t).Converters().Data, workflow, name), "which is not in this keyset"},
+		"another workflow": {payloads(t, keys.Converters().Data, "kyc-other", name), "bound to another workflow"},
+		"clear":            {payloads(t, converter.GetDefaultDataConverter(), workflow, name), "not encrypted"},
 	} {
 		f.result = test.result
 		var got string

@@ -87,7 +87,7 @@ func cast(w worker.Worker) {
 var ways = map[string]struct {
 	past  func(t *testing.T, ours converter.DataConverter, word *commonpb.Payloads) *past
 	taken string // what a worker with the key answers
-	clear string // what it answers if the word was never sealed; empty: the task fails
+	clear string // what it answers if the word was not encrypted; empty: the task fails
 	never bool   // whether it cannot be clear: the worker itself wrote it, or took it in before
 }{
 	"input": {past: func(_ *testing.T, _ converter.DataConverter, word *commonpb.Payloads) *past {
@@ -175,12 +175,13 @@ func TestAWorkflowWaitsForItsKey(t *testing.T) {
 		}{
 			"sealed": {payloads(t, ours, workflow, word), "^" + way.taken + "$"},
 			"another key": {payloads(t, others, workflow, word),
-				"^task failed: .*waits for its key: .*key [0-9]+, which is not among them"},
+				"^task failed: .*cannot read a payload of .*: .*key [0-9]+, which is not in this keyset"},
 			"another workflow": {payloads(t, ours, "kyc-other", word),
-				"^task failed: .*waits for its key: .*for another workflow"},
-			"no workflow": {payloads(t, ours, "", word), "^task failed: .*waits for its key: .*for no workflow"},
-			"changed":     {changed, "^task failed: .*waits for its key: .*not as it was sealed"},
-			"clear":       {payloads(t, converter.GetDefaultDataConverter(), workflow, word), "^task failed: .*never sealed"},
+				"^task failed: .*cannot read a payload of .*: .*bound to another workflow"},
+			"no workflow": {payloads(t, ours, "", word), "^task failed: .*cannot read a payload of .*: .*not bound to a " +
+				"workflow"},
+			"changed": {changed, "^task failed: .*cannot read a payload of .*: .*damaged or altered"},
+			"clear":   {payloads(t, converter.GetDefaultDataConverter(), workflow, word), "^task failed: .*not encrypted"},
 		} {
 			switch {
 			case how == "clear" && way.never:
@@ -218,9 +219,10 @@ func TestAWorkflowWaitsForTheTextOfAnError(t *testing.T) {
 	}{
 		"sealed":                       {in(ours, workflow), "^completed: error: Mario has no document$"},
 		"sealed by the SDK for nobody": {in(ours, ""), "^completed: error: Mario has no document$"},
-		"another key":                  {in(otherKeys(t).Converters(), workflow), "^task failed: .*waits for its key"},
-		"another workflow":             {in(ours, "kyc-other"), "^task failed: .*waits for its key"},
-		"clear":                        {clear, "^task failed: .*never sealed"},
+		"another key": {in(otherKeys(t).Converters(), workflow), "^task failed: .*cannot read a payload " +
+			"of "},
+		"another workflow": {in(ours, "kyc-other"), "^task failed: .*cannot read a payload of "},
+		"clear":            {clear, "^task failed: .*not encrypted"},
 		"made by Temporal, without a text": {&failurepb.Failure{Message: "heartbeat timeout",
 			FailureInfo: &failurepb.Failure_TimeoutFailureInfo{TimeoutFailureInfo: &failurepb.TimeoutFailureInfo{}}},
 			"^completed: error of another kind$"},
@@ -248,9 +250,9 @@ func TestAnActivityIsTriedAgain(t *testing.T) {
 		input *commonpb.Payloads
 		want  string // of the failure
 	}{
-		"another key":      {payloads(t, otherKeys(t).Converters().Data, workflow, "x"), "which is not among them"},
-		"another workflow": {payloads(t, ours.Data, "kyc-other", "x"), "for another workflow"},
-		"clear":            {payloads(t, converter.GetDefaultDataConverter(), workflow, "x"), "never sealed"},
+		"another key":      {payloads(t, otherKeys(t).Converters().Data, workflow, "x"), "which is not in this keyset"},
+		"another workflow": {payloads(t, ours.Data, "kyc-other", "x"), "bound to another workflow"},
+		"clear":            {payloads(t, converter.GetDefaultDataConverter(), workflow, "x"), "not encrypted"},
 		"its own refusal":  {payloads(t, ours.Data, workflow, "fail"), "Mario has no document"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -34,20 +34,20 @@ const (
 
 // ErrSealed: what is read was not encrypted with these keys for this context,
 // or is no longer what was encrypted.
-var ErrSealed = errors.New("it cannot be opened with these keys")
+var ErrSealed = errors.New("cannot decrypt with this keyset")
 
 // Encrypt gives a writer whose bytes reach w encrypted, a segment at a time.
 // Nobody can read them before it is closed, which does not close w. The
 // context says what is kept and where: it is not stored, and opens nothing else.
 func (k Keyset) Encrypt(w io.Writer, context string) (io.WriteCloser, error) {
 	if k.opened == nil {
-		return nil, errors.New("there is no keyset to encrypt with")
+		return nil, errors.New("no keyset to encrypt with")
 	}
 	key := make([]byte, dataKeySize)
 	rand.Read(key) // never fails: the runtime ends the program first
 	wrapped, err := k.opened.aead.Encrypt(key, []byte(magic+context))
 	if err != nil {
-		return nil, fmt.Errorf("no key can be wrapped: %w", err)
+		return nil, fmt.Errorf("cannot wrap the key: %w", err)
 	}
 	header := binary.BigEndian.AppendUint16([]byte(magic), uint16(len(wrapped)))
 	header = append(header, wrapped...)

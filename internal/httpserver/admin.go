@@ -62,7 +62,7 @@ func Check(ctx context.Context, url string) error {
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return fmt.Errorf("%s cannot be asked: %w", url, err)
+		return fmt.Errorf("cannot probe %s: %w", url, err)
 	}
 	transport := &http.Transport{DisableKeepAlives: true} // no proxy: it is this machine
 	response, err := transport.RoundTrip(request)

@@ -34,6 +34,6 @@ func Missing(variables ...Variable) error {
 	if len(names) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s must be set (or a file be named by %s_FILE); -help says what it is for",
+	return fmt.Errorf("%s must be set (or a file in %s_FILE); see -help",
 		strings.Join(names, ", "), names[0])
 }

@@ -56,7 +56,7 @@ func (c *connLimiter) note(_ net.Conn, state http.ConnState) {
 	switch {
 	case !c.overloaded && c.open >= c.most*3/4:
 		c.overloaded = true
-		c.log.Warn("connections are close to their bound: none is kept after its answer", "open", c.open, "most", c.most)
+		c.log.Warn("connection limit nearly reached; disabling keep-alive", "open", c.open, "most", c.most)
 		// those that are idle now are closed as well; of HTTP/2, once they were asked again
 		c.server.SetKeepAlivesEnabled(false)
 	case c.overloaded && c.open <= c.most/2:

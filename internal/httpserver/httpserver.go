@@ -36,7 +36,7 @@ type Timeouts struct {
 
 func (t Timeouts) slow() string {
 	if t.Slow == nil {
-		return `{"type":"about:blank","title":"Request Timeout","status":408,"detail":"The headers did not arrive in time."}`
+		return `{"type":"about:blank","title":"Request Timeout","status":408,"detail":"Timed out reading the headers."}`
 	}
 	return t.Slow()
 }
@@ -103,7 +103,7 @@ func (t Timeouts) serve(ctx context.Context, ln net.Listener, h http.Handler, lo
 	if err != nil {
 		_ = server.Close() // before the handlers hear of it: none may answer as if all were well
 		abandon()
-		err = fmt.Errorf("requests on %s were cut off: they took longer than %s", ln.Addr(), grace)
+		err = fmt.Errorf("aborted requests on %s that took longer than %s", ln.Addr(), grace)
 	}
 	<-served //nolint:errcheck // always http.ErrServerClosed now
 	return err
@@ -117,9 +117,9 @@ func Listen(addr string) (net.Listener, error) {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, fmt.Errorf("the address %s is in use by another program: stop it or choose another address", addr)
 	case errors.Is(err, syscall.EACCES):
-		return nil, fmt.Errorf("the address %s may not be used by this user: choose a port above 1023", addr)
+		return nil, fmt.Errorf("this user may not listen on %s: choose a port above 1023", addr)
 	case err != nil:
-		return nil, fmt.Errorf("the address %s cannot be used: %w", addr, cause(err))
+		return nil, fmt.Errorf("cannot listen on %s: %w", addr, cause(err))
 	}
 	return ln, nil
 }

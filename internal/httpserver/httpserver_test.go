@@ -225,5 +225,5 @@ func TestArguments(t *testing.T) {
 func TestMissing(t *testing.T) {
 	require.NoError(t, Missing(Variable{"A", "x"}))
 	require.EqualError(t, Missing(Variable{"A", "x"}, Variable{"B", ""}, Variable{"C", ""}),
-		"B, C must be set (or a file be named by B_FILE); -help says what it is for")
+		"B, C must be set (or a file in B_FILE); see -help")
 }

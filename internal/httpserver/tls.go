@@ -21,23 +21,23 @@ func Certificate(certificate, key string) (*tls.Config, error) {
 	case certificate == "" && key == "":
 		return nil, nil
 	case certificate == "" || key == "":
-		return nil, errors.New("a certificate and its key come together: set both or neither")
+		return nil, errors.New("a certificate and its key must be set together")
 	}
 	leaf, err := first(certificate)
 	if err != nil {
 		return nil, err
 	}
 	if block, _ := pem.Decode([]byte(key)); block == nil {
-		return nil, errors.New("the key is no PEM: it begins with -----BEGIN PRIVATE KEY-----")
+		return nil, errors.New("the key is not PEM (expected -----BEGIN PRIVATE KEY-----)")
 	}
 	pair, err := tls.X509KeyPair([]byte(certificate), []byte(key))
 	switch now := time.Now(); {
 	case err != nil: // its own words are left out: they are many, and of the key
-		return nil, errors.New("the certificate and the key do not fit together, or the key is of a kind that cannot be used")
+		return nil, errors.New("the certificate and the key do not match, or the type of the key is not supported")
 	case now.After(leaf.NotAfter):
-		return nil, fmt.Errorf("the certificate ended on %s: renew it", leaf.NotAfter.UTC().Format(time.DateOnly))
+		return nil, fmt.Errorf("the certificate expired on %s: renew it", leaf.NotAfter.UTC().Format(time.DateOnly))
 	case now.Before(leaf.NotBefore):
-		return nil, fmt.Errorf("the certificate begins on %s: until then nobody accepts it",
+		return nil, fmt.Errorf("the certificate is not valid before %s",
 			leaf.NotBefore.UTC().Format(time.DateOnly))
 	}
 	config := secure()
@@ -52,7 +52,7 @@ func secure() *tls.Config {
 }
 
 // errNoCertificate is a pair that is not there: at first that means no TLS.
-var errNoCertificate = errors.New("the certificate and its key are gone")
+var errNoCertificate = errors.New("the certificate and its key are no longer there")
 
 // RenewedCertificate is Certificate of what load returns, which is called again
 // at handshakes: a pair that is renewed on disk is taken without a restart, and
@@ -89,11 +89,11 @@ func RenewedCertificate(load func() (certificate, key string, err error), log *s
 func first(chain string) (*x509.Certificate, error) {
 	block, _ := pem.Decode([]byte(chain))
 	if block == nil || block.Type != "CERTIFICATE" {
-		return nil, errors.New("the certificate is no PEM: it begins with -----BEGIN CERTIFICATE-----")
+		return nil, errors.New("the certificate is not PEM (expected -----BEGIN CERTIFICATE-----)")
 	}
 	leaf, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
-		return nil, errors.New("the certificate is broken: its PEM holds something else")
+		return nil, errors.New("the certificate is damaged: its PEM contains something else")
 	}
 	return leaf, nil
 }

@@ -50,24 +50,24 @@ func TestCertificate(t *testing.T) {
 	for name, test := range map[string]struct{ certificate, key, says string }{
 		"a pair":                  {good, key, ""},
 		"a chain":                 {good + old, key, ""},
-		"a certificate alone":     {good, "", "set both or neither"},
-		"a key alone":             {"", key, "set both or neither"},
-		"no PEM":                  {"MARKER", key, "the certificate is no PEM"},
-		"a path":                  {"/etc/MARKER.pem", key, "the certificate is no PEM"},
-		"changed about":           {key, good, "the certificate is no PEM"},
-		"a broken certificate":    {broken, key, "the certificate is broken"},
-		"half a certificate":      {good[:len(good)/2], key, "the certificate is no PEM"},
-		"a key that is no PEM":    {good, "MARKER", "the key is no PEM"},
-		"half a key":              {good, key[:len(key)/2], "the key is no PEM"},
-		"a broken key":            {good, brokenKey, "do not fit together"},
-		"a certificate for a key": {good, good, "do not fit together"},
-		"another's key":           {good, otherKey, "do not fit together"},
-		"one that ended": {old, oldKey, "the certificate ended on " +
+		"a certificate alone":     {good, "", "must be set together"},
+		"a key alone":             {"", key, "must be set together"},
+		"no PEM":                  {"MARKER", key, "the certificate is not PEM"},
+		"a path":                  {"/etc/MARKER.pem", key, "the certificate is not PEM"},
+		"changed about":           {key, good, "the certificate is not PEM"},
+		"a broken certificate":    {broken, key, "the certificate is damaged"},
+		"half a certificate":      {good[:len(good)/2], key, "the certificate is not PEM"},
+		"a key that is no PEM":    {good, "MARKER", "the key is not PEM"},
+		"half a key":              {good, key[:len(key)/2], "the key is not PEM"},
+		"a broken key":            {good, brokenKey, "do not match"},
+		"a certificate for a key": {good, good, "do not match"},
+		"another's key":           {good, otherKey, "do not match"},
+		"one that ended": {old, oldKey, "the certificate expired on " +
 			now.Add(-24*time.Hour).UTC().Format(time.DateOnly)},
-		"one that has not begun": {early, earlyKey, "the certificate begins on " +
+		"one that has not begun": {early, earlyKey, "the certificate is not valid before " +
 			now.Add(24*time.Hour).UTC().Format(time.DateOnly)},
-		"its chain before itself":     {old + good, key, "do not fit together"},
-		"one that ended, another key": {old, key, "do not fit together"},
+		"its chain before itself":     {old + good, key, "do not match"},
+		"one that ended, another key": {old, key, "do not match"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config, err := Certificate(test.certificate, test.key)
@@ -222,5 +222,5 @@ func TestNoPairAtFirstIsNoTLS(t *testing.T) {
 	require.Nil(t, ends)
 	_, _, err = RenewedCertificate(func() (string, string, error) { return "half", "", nil },
 		slog.New(slog.DiscardHandler))
-	require.ErrorContains(t, err, "come together")
+	require.ErrorContains(t, err, "must be set together")
 }

@@ -74,10 +74,10 @@ type Picture struct {
 func Check(r io.Reader, l Limits) (Picture, error) {
 	content, err := io.ReadAll(io.LimitReader(r, l.MaxBytes+1))
 	if err != nil {
-		return Picture{}, fmt.Errorf("the image cannot be read: %w", err)
+		return Picture{}, fmt.Errorf("cannot read the image: %w", err)
 	}
 	if int64(len(content)) > l.MaxBytes {
-		return Picture{}, refuse(CodeTooLarge, "the file is too large: at most %.3g MB are taken",
+		return Picture{}, refuse(CodeTooLarge, "the file is too large: the maximum is %.3g MB",
 			float64(l.MaxBytes)/(1<<20))
 	}
 	extension, err := Sniff(content[:min(len(content), SniffBytes)])
@@ -95,7 +95,7 @@ func Check(r io.Reader, l Limits) (Picture, error) {
 	}
 	if parts.isPolyglot(content) {
 		return Picture{}, refuse(CodePolyglot,
-			"the file holds something else beside the picture; take the photo anew, or save the picture as a new jpg")
+			"the file contains more than the picture; take the photo again, or save the picture as a new jpg")
 	}
 	decoded, err := read.decode(content, parts)
 	if err != nil {
@@ -128,12 +128,12 @@ func unreadable(err error) error {
 	rarePNG, isRarePNG := errors.AsType[png.UnsupportedError](err)
 	switch {
 	case isRarePNG && strings.Contains(string(rarePNG), "dimension"): // it cannot even count them
-		return refuse(CodeTooManyPixels, "the picture claims to have more pixels than can be counted; take it anew")
+		return refuse(CodeTooManyPixels, "the picture declares an impossible number of pixels; take it again")
 	case isRareJPEG, isRarePNG:
-		return refuse(CodeOtherKind, "the file is an image of a rare kind; open it and save it as a new jpg or png, or take "+
-			"a screenshot of it")
+		return refuse(CodeOtherKind, "the file uses an uncommon image format; open it and save it as a new jpg or png, or "+
+			"take a screenshot of it")
 	}
-	return refuse(CodeBroken, "the picture is damaged or was cut off on its way; send it again, or take it anew")
+	return refuse(CodeBroken, "the picture is damaged or incomplete; send it again, or take it again")
 }
 
 // check tells from a file's first bytes whether its pixels may be decoded.
@@ -142,15 +142,15 @@ func (l Limits) check(width, height int, parts layout, size int) error {
 		return unreadable(nil)
 	}
 	if max(width, height) > l.MaxEdge || width*height > l.MaxPixels {
-		return refuse(CodeTooManyPixels, "the picture has %d by %d pixels; at most %d million in all and %d a side are taken",
+		return refuse(CodeTooManyPixels, "the picture has %d by %d pixels; the maximum is %d million in all and %d a side",
 			width, height, l.MaxPixels/1_000_000, l.MaxEdge)
 	}
 	if float64(width)*float64(height)*parts.bytesPerPixel > maxBytesPerPixel*float64(l.MaxPixels) {
 		return refuse(CodeTooManyPixels,
-			"the picture has %d by %d pixels in a wasteful encoding; save it smaller, or as an ordinary jpg", width, height)
+			"the picture has %d by %d pixels in an inefficient encoding; save it smaller, or as an ordinary jpg", width, height)
 	}
 	if w, h := fit(width, height, maxEdgeOut); min(w, h) < l.MinEdge { // a long strip, as it would leave, too
-		return refuse(CodeTooSmall, "the picture has %d by %d pixels, too few to read it; each side needs %d or more", width,
+		return refuse(CodeTooSmall, "the picture has only %d by %d pixels; each side needs at least %d", width,
 			height, l.MinEdge)
 	}
 	if parts.scans > maxScans || float64(width)*float64(height) > float64(size)*parts.pixelsPerByte {
@@ -185,7 +185,7 @@ func (s ycbcrImage) encode(from string, l Limits) ([]byte, string, error) {
 	maxBytes := l.MaxBytes
 	if from == "png" && (s.grey || l.KeepKind) {
 		if err := png.Encode(&out, eightBit(s.image())); err != nil {
-			return nil, "", fmt.Errorf("the image cannot be encoded: %w", err)
+			return nil, "", fmt.Errorf("cannot encode the image: %w", err)
 		}
 		switch size := int64(out.Len()); {
 		case size <= maxBytes, l.KeepKind && size <= 2*maxBytes:
@@ -197,12 +197,12 @@ func (s ycbcrImage) encode(from string, l Limits) ([]byte, string, error) {
 	for _, quality := range qualities {
 		out.Reset()
 		if err := jpeg.Encode(&out, s.image(), &jpeg.Options{Quality: quality}); err != nil {
-			return nil, "", fmt.Errorf("the image cannot be encoded: %w", err)
+			return nil, "", fmt.Errorf("cannot encode the image: %w", err)
 		}
 		if int64(out.Len()) <= maxBytes {
 			return out.Bytes(), "jpg", nil
 		}
 	}
-	return nil, "", refuse(CodeTooLarge, "the picture does not fit into %.3g MB; save it smaller",
+	return nil, "", refuse(CodeTooLarge, "the picture is larger than %.3g MB; save it smaller",
 		float64(maxBytes)/(1<<20))
 }

@@ -83,9 +83,9 @@ func Sniff(head []byte) (string, error) {
 		return "", refuse(CodeOtherKind, "the file is an image of another kind (%s); save it as jpg or png first",
 			strings.TrimPrefix(found.Extension(), "."))
 	case found.Is("application/octet-stream"), found.Is("text/plain"):
-		return "", refuse(CodeNotImage, "the file is not an image; a jpg or png is wanted")
+		return "", refuse(CodeNotImage, "the file is not an image; send a jpg or png")
 	default:
-		return "", refuse(CodeNotImage, "the file is not an image (it looks like %s); a jpg or png is wanted",
+		return "", refuse(CodeNotImage, "the file is not an image (it looks like %s); send a jpg or png",
 			strings.TrimPrefix(found.Extension(), "."))
 	}
 }

@@ -32,7 +32,7 @@ func ExampleKeys_Redeem() {
 	fmt.Println(err)
 	// Output:
 	// A1 2 <nil>
-	// true the ticket was not made by us
+	// true the ticket is not signed with these keys
 	// A1 true the ticket has expired
 	// key 1 has 6 characters and needs at least 32
 }

@@ -64,7 +64,7 @@ func FuzzParseKeys(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		k, err := linktoken.ParseKeys(text)
 		if err != nil {
-			require.Regexp(t, `^(no key is given|key \d+ has \d+ characters and needs at least 32)$`, err.Error())
+			require.Regexp(t, `^(no keys|key \d+ has \d+ characters and needs at least 32)$`, err.Error())
 			require.False(t, k.Valid(linktoken.Callback, "A1", k.Mint(linktoken.Callback, "A1")))
 			return
 		}

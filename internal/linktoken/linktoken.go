@@ -51,12 +51,12 @@ func ParseKeys(text string) (Keys, error) {
 		}
 		root, err := hkdf.Extract(sha256.New, []byte(secret), nil)
 		if err != nil {
-			return Keys{}, fmt.Errorf("a key cannot be used: %w", err)
+			return Keys{}, fmt.Errorf("invalid key: %w", err)
 		}
 		roots = append(roots, root)
 	}
 	if len(roots) == 0 {
-		return Keys{}, errors.New("no key is given")
+		return Keys{}, errors.New("no keys")
 	}
 	return Keys{&roots}, nil
 }

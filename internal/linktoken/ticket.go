@@ -32,7 +32,7 @@ type Ticket struct {
 
 // Why a ticket is not taken.
 var (
-	ErrForged  = errors.New("the ticket was not made by us")
+	ErrForged  = errors.New("the ticket is not signed with these keys")
 	ErrExpired = errors.New("the ticket has expired")
 )
 

@@ -52,7 +52,7 @@ func (v *Value[T]) Get() T {
 	if err != nil {
 		if v.problem != err.Error() {
 			v.problem = err.Error()
-			v.log.Warn("a renewed value cannot be used, the one before stays in force", "value", v.name, "error", err)
+			v.log.Warn("cannot use a renewed value; the previous one stays in force", "value", v.name, "error", err)
 		}
 		return v.current
 	}

@@ -20,7 +20,7 @@ func (t *Telemetry) ObserveCalls(peer string) Watch {
 	// Only a peer whose name no metric can have is refused, and still measured.
 	took, _ := RegisterOrReuse(t.Registry, prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "kyc_" + peer + "_request_duration_seconds",
-		Help:    "Calls by operation and by the code they were answered with.",
+		Help:    "Calls by operation and code of the answer.",
 		Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15},
 	}, []string{"operation", "code"}))
 	return func(ctx context.Context, operation string) (context.Context, func(string, int)) {

@@ -11,7 +11,7 @@ import (
 // name is registered once.
 func (t *Telemetry) Certificate(name string, ends func() time.Time) {
 	t.Registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "kyc_certificate_expiration_timestamp_seconds", Help: "When a certificate that is read from a file ends.",
+		Name: "kyc_certificate_expiration_timestamp_seconds", Help: "Expiry time of a certificate that is read from a file.",
 		ConstLabels: prometheus.Labels{"certificate": name},
 	}, func() float64 { return float64(ends().Unix()) }))
 }

@@ -41,7 +41,7 @@ type Telemetry struct {
 func New(service string) (*Telemetry, error) {
 	registry := prometheus.NewRegistry()
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "kyc_build_info", Help: "Always 1; the labels say which service and build this is.",
+		Name: "kyc_build_info", Help: "Always 1; the labels have the service and its build.",
 		ConstLabels: prometheus.Labels{"service": service, "version": Version},
 	})
 	build.Set(1)

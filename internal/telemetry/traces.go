@@ -44,7 +44,7 @@ func Start(service string, lookup func(name string) (string, bool), log *slog.Lo
 			Version)),
 		resource.WithFromEnv()) // whose name goes before ours
 	if err != nil {
-		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES cannot be read: %w", err)
+		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES is invalid: %w", err)
 	}
 	t.traces = tracing.NewTracerProvider(tracing.WithBatcher(&loggingExporter{SpanExporter: exporter, log: log}),
 		tracing.WithResource(about))
@@ -72,10 +72,11 @@ func traced(lookup func(string) (string, bool)) (bool, error) {
 	case exporter != "" && exporter != "otlp":
 		return false, fmt.Errorf("OTEL_TRACES_EXPORTER must be otlp or none, not %q", exporter)
 	case endpoint == "" && exporter == "otlp":
-		return false, errors.New("OTEL_TRACES_EXPORTER is otlp: OTEL_EXPORTER_OTLP_ENDPOINT must say where to, such as " +
+		return false, errors.New("OTEL_TRACES_EXPORTER is otlp: set OTEL_EXPORTER_OTLP_ENDPOINT, such as " +
 			"http://127.0.0.1:4318")
 	case endpoint != "" && protocol != "" && protocol != "http/protobuf":
-		return false, fmt.Errorf("OTEL_EXPORTER_OTLP_PROTOCOL must be http/protobuf, not %q: collectors take it at port 4318",
+		return false, fmt.Errorf("OTEL_EXPORTER_OTLP_PROTOCOL must be http/protobuf, not %q: collectors accept it on port "+
+			"4318",
 			protocol)
 	}
 	return endpoint != "", nil
@@ -93,9 +94,9 @@ func (o *loggingExporter) ExportSpans(ctx context.Context, spans []tracing.ReadO
 	err := o.SpanExporter.ExportSpans(ctx, spans)
 	switch failing := err != nil; {
 	case failing && !o.failing.Swap(true):
-		o.log.Warn("traces do not get to their collector, and are dropped", "error", err)
+		o.log.Warn("cannot reach the trace collector; dropping traces", "error", err)
 	case !failing && o.failing.Swap(false):
-		o.log.Info("traces get to their collector again")
+		o.log.Info("trace collector reachable again")
 	}
 	return nil // or the library would write it to standard error, unformatted
 }

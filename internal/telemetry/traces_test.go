@@ -34,7 +34,7 @@ func TestTracesAreAsTheVariablesSay(t *testing.T) {
 		"otlp": {vars: map[string]string{endpoint: "http://c:4318", exporter: "otlp",
 			protocol: "http/protobuf"}, on: true},
 		"otlp, and no endpoint": {vars: map[string]string{exporter: "otlp"},
-			says: "OTEL_EXPORTER_OTLP_ENDPOINT must say where to"},
+			says: "set OTEL_EXPORTER_OTLP_ENDPOINT"},
 		"an exporter we lack": {vars: map[string]string{exporter: "zipkin"}, says: "must be otlp or none"},
 		"a protocol we lack": {vars: map[string]string{endpoint: "http://c:4317", protocol: "grpc"},
 			says: "must be http/protobuf"},
@@ -146,11 +146,11 @@ func TestACollectorIsNobodysMaster(t *testing.T) {
 	}
 	export()
 	export()
-	require.Equal(t, 1, bytes.Count(log.Bytes(), []byte("traces do not get to their collector")), log.String())
+	require.Equal(t, 1, bytes.Count(log.Bytes(), []byte("cannot reach the trace collector")), log.String())
 	up = true
 	export()
 	export()
-	require.Equal(t, 1, bytes.Count(log.Bytes(), []byte("get to their collector again")), log.String())
+	require.Equal(t, 1, bytes.Count(log.Bytes(), []byte("trace collector reachable again")), log.String())
 	collector.Close()
 	_, span := telemetry.tracer.Start(context.Background(), "the last one")
 	span.End()

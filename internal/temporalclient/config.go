@@ -27,7 +27,7 @@ func (o Options) profile() (envconfig.ClientConfigProfile, error) {
 	}
 	profile, err := envconfig.LoadClientConfigProfile(envconfig.LoadClientConfigProfileOptions{EnvLookup: lookup})
 	if err != nil {
-		return profile, fmt.Errorf("the Temporal configuration cannot be used: %w", err)
+		return profile, fmt.Errorf("invalid Temporal configuration: %w", err)
 	}
 	if o.Address != "" {
 		profile.Address = o.Address
@@ -51,13 +51,13 @@ func checkAddress(address string) error {
 	host, port, err := net.SplitHostPort(address)
 	switch {
 	case strings.ContainsAny(address, " \t\r\n"):
-		return errors.New("has a blank in it: it must be host:port, such as temporal.example:7233")
+		return errors.New("contains a space: it must be host:port, such as temporal.example:7233")
 	case strings.ContainsAny(address, `"'`):
-		return errors.New("has quotes around it: leave them out")
+		return errors.New("has quotes around it: remove them")
 	case strings.Contains(address, "://"):
-		return errors.New("begins with a scheme: leave it out; TEMPORAL_TLS=true asks for TLS")
+		return errors.New("starts with a scheme: remove it; TEMPORAL_TLS=true turns on TLS")
 	case strings.Contains(address, "/"):
-		return errors.New("has a slash in it: it must be host:port alone, such as temporal.example:7233")
+		return errors.New("contains a slash: it must be host:port, such as temporal.example:7233")
 	case err != nil || host == "" || port == "":
 		return errors.New("lacks its host or its port: it must be host:port, such as temporal.example:7233")
 	}

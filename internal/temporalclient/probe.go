@@ -35,7 +35,7 @@ func probe(ctx context.Context, options client.Options) error {
 		// Nothing secret is sent: it is only seen whether TLS is spoken there.
 		blind := &tls.Config{InsecureSkipVerify: true} //nolint:gosec // as the line above says
 		if tls.Client(conn, blind).HandshakeContext(ctx) == nil {
-			return fmt.Errorf("%w: it speaks TLS, and TEMPORAL_TLS is not set", errTLS)
+			return fmt.Errorf("%w: the server uses TLS, but TEMPORAL_TLS is not set", errTLS)
 		}
 		return nil
 	}

@@ -134,7 +134,7 @@ func (o Options) client() (client.Options, error) {
 func (o Options) clientOf(profile envconfig.ClientConfigProfile) (client.Options, error) {
 	options, err := profile.ToClientOptions(envconfig.ToClientOptionsRequest{})
 	if err != nil {
-		return options, fmt.Errorf("the Temporal configuration cannot be used: %w", err)
+		return options, fmt.Errorf("invalid Temporal configuration: %w", err)
 	}
 	options.MetricsHandler, options.Interceptors = o.Metrics, o.Interceptors
 	options.Logger = log.NewStructuredLogger(o.Logger)
@@ -155,12 +155,12 @@ func explain(ctx context.Context, options client.Options, err error) error {
 	address := options.HostPort
 	switch serviceerror.ToStatus(err).Code().String() {
 	case "Unauthenticated", "PermissionDenied":
-		return fmt.Errorf("Temporal at %s refuses these credentials: check TEMPORAL_API_KEY, TEMPORAL_NAMESPACE and the TLS "+
-			"variables", address)
+		return fmt.Errorf("Temporal at %s rejects these credentials: check TEMPORAL_API_KEY, TEMPORAL_NAMESPACE and the "+
+			"TLS variables", address)
 	}
 	switch cause := probe(ctx, options); {
 	case errors.Is(cause, errTLS):
-		return fmt.Errorf("Temporal at %s and this program cannot agree on %w: check TEMPORAL_TLS… and its certificates",
+		return fmt.Errorf("cannot connect to Temporal at %s: %w: check TEMPORAL_TLS… and its certificates",
 			address, cause)
 	case cause != nil:
 		return &UnreachableError{Address: address, Err: cause}
@@ -189,5 +189,5 @@ func Ready(ctx context.Context, c client.Client) error {
 	case isNamespace:
 		return fmt.Errorf("Temporal has no namespace %q", namespace.Namespace)
 	}
-	return fmt.Errorf("Temporal refuses to be read (%s)", serviceerror.ToStatus(err).Code())
+	return fmt.Errorf("Temporal denies read access (%s)", serviceerror.ToStatus(err).Code())
 }

@@ -147,9 +147,9 @@ func TestDialRefuses(t *testing.T) {
 		"a bad API key": {variables: map[string]string{"TEMPORAL_ADDRESS": outsider,
 			"TEMPORAL_API_KEY": "topsecret", "TEMPORAL_TLS": "0"}, says: []string{outsider, "TEMPORAL_API_KEY"}},
 		"not allowed": {variables: map[string]string{"TEMPORAL_ADDRESS": denied}, says: []string{denied,
-			"refuses these credentials"}},
+			"rejects these credentials"}},
 		"TLS where there is none": {variables: map[string]string{"TEMPORAL_ADDRESS": denied, "TEMPORAL_TLS": "true"},
-			says: []string{denied, "cannot agree on TLS"}},
+			says: []string{denied, "cannot connect to Temporal at 127.0.0.1:"}},
 		"no such profile": {variables: map[string]string{"TEMPORAL_PROFILE": "green"}, says: []string{"configuration",
 			"green"}},
 		"a missing certificate": {variables: map[string]string{"TEMPORAL_TLS_CLIENT_CERT_PATH": "/nowhere",
@@ -160,13 +160,13 @@ func TestDialRefuses(t *testing.T) {
 		"a check that is neither on nor off": {variables: map[string]string{"TEMPORAL_TLS_DISABLE_HOST_VERIFICATION": "off"},
 			says: []string{"TEMPORAL_TLS_DISABLE_HOST_VERIFICATION must be true or false"}},
 		"a scheme": {variables: map[string]string{"TEMPORAL_ADDRESS": "https://u:topsecret@t.example:7233"},
-			says: []string{"TEMPORAL_ADDRESS", "begins with a scheme"}},
+			says: []string{"TEMPORAL_ADDRESS", "starts with a scheme"}},
 		"a slash": {variables: map[string]string{"TEMPORAL_ADDRESS": "t.example:7233/"},
-			says: []string{"has a slash in it"}},
+			says: []string{"contains a slash"}},
 		"quotes": {variables: map[string]string{"TEMPORAL_ADDRESS": `"t.example:7233"`},
 			says: []string{"has quotes around it"}},
 		"a blank": {variables: map[string]string{"TEMPORAL_ADDRESS": "t.example:7233 "},
-			says: []string{"has a blank in it"}},
+			says: []string{"contains a space"}},
 		"no port": {variables: map[string]string{"TEMPORAL_ADDRESS": "t.example"},
 			says: []string{"lacks its host or its port"}},
 		"no host": {variables: map[string]string{"TEMPORAL_ADDRESS": ":7233"},
@@ -180,7 +180,7 @@ func TestDialRefuses(t *testing.T) {
 		"a profile's": {variables: map[string]string{"TEMPORAL_CONFIG_FILE": profile("address = \"t.example\"")},
 			says: []string{"or the address of the Temporal profile"}},
 		"port and path": {variables: map[string]string{"TEMPORAL_ADDRESS": "t.example/7233"},
-			says: []string{"has a slash in it"}},
+			says: []string{"contains a slash"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := temporalclient.Dial(t.Context(), options(test.variables))
@@ -240,8 +240,8 @@ func TestReady(t *testing.T) {
 func TestNotReady(t *testing.T) {
 	for says, refusal := range map[string]error{
 		`Temporal has no namespace "cases"`:              serviceerror.NewNamespaceNotFound("cases"),
-		"Temporal refuses to be read (PermissionDenied)": serviceerror.NewPermissionDenied("no", "no"),
-		"Temporal refuses to be read (DeadlineExceeded)": context.DeadlineExceeded,
+		"Temporal denies read access (PermissionDenied)": serviceerror.NewPermissionDenied("no", "no"),
+		"Temporal denies read access (DeadlineExceeded)": context.DeadlineExceeded,
 	} {
 		t.Run(says, func(t *testing.T) {
 			f := &frontend{described: refusal}

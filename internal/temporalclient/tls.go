@@ -34,7 +34,7 @@ func renewTLS(config *tls.Config, files *envconfig.ClientConfigTLS, address stri
 			return &pair, err
 		}, log)
 		if err != nil {
-			return nil, fmt.Errorf("the client certificate for Temporal cannot be used: %w", err)
+			return nil, fmt.Errorf("invalid client certificate for Temporal: %w", err)
 		}
 		config.Certificates = nil
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return pair.Get(), nil }
@@ -45,7 +45,7 @@ func renewTLS(config *tls.Config, files *envconfig.ClientConfigTLS, address stri
 			return readAuthorities(files.ServerCACertPath)
 		}, log)
 		if err != nil {
-			return nil, fmt.Errorf("the certificate authorities of Temporal cannot be used: %w", err)
+			return nil, fmt.Errorf("invalid certificate authorities for Temporal: %w", err)
 		}
 		name := serverName(config.ServerName, address)
 		config.ServerName, config.RootCAs = name, nil
@@ -90,7 +90,7 @@ func readAuthorities(path string) (*authorities, error) {
 		}
 	}
 	if read.ends.IsZero() {
-		return nil, errors.New("the file holds no certificate in PEM")
+		return nil, errors.New("the file contains no PEM certificate")
 	}
 	return read, nil
 }

@@ -13,12 +13,12 @@ import (
 
 // What is wrong with a URL. No error repeats any of it: it may hold a secret.
 var (
-	ErrScheme    = errors.New("it must begin with http:// or https://")
+	ErrScheme    = errors.New("it must start with http:// or https://")
 	ErrHost      = errors.New("it has no host")
-	ErrBlank     = errors.New("it has a blank in front or behind, or a line end or another control character")
-	ErrBackslash = errors.New("it has a backslash where a slash belongs")
+	ErrBlank     = errors.New("it has leading or trailing space, a line break or another control character")
+	ErrBackslash = errors.New("it has a backslash instead of a slash")
 	ErrPort      = errors.New("its port must be a number from 1 to 65535")
-	ErrForm      = errors.New("its host is not one, or its port is not a number from 1 to 65535")
+	ErrForm      = errors.New("its host is invalid, or its port is not a number from 1 to 65535")
 	ErrBase      = errors.New("it must be an address such as https://kyc.example.com or https://example.com/kyc, " +
 		"without a query, a fragment, a user or a semicolon")
 )

@@ -105,7 +105,7 @@ func Result(runs []*historypb.History) (*kyc.View, error) {
 	}
 	v := &kyc.View{}
 	if err := converter.GetDefaultDataConverter().FromPayloads(completed.GetResult(), v); err != nil {
-		return nil, errors.New("the result of the case is not a view")
+		return nil, errors.New("the result of the case is not readable")
 	}
 	v.Webhook = ""
 	return v, nil

@@ -107,7 +107,7 @@ func TestARecordThatCannotBeRead(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(path, data[:len(data)-1], 0o600))
 	_, err = a.Find(t.Context(), "individualdeny")
-	require.ErrorContains(t, err, "is damaged: policy.json: the file is cut off")
+	require.ErrorContains(t, err, "is damaged: policy.json: the file is truncated")
 	require.NotErrorIs(t, err, cases.ErrNotFound)
 
 	other, err := os.ReadFile(object("individualapprove"))

@@ -77,7 +77,7 @@ func faulty(part, format string, args ...any) *PartError {
 }
 
 // ErrNoKey means that a bundle holds no data key in plaintext, so that its parts cannot be read.
-var ErrNoKey = errors.New("the bundle holds its key encrypted with a keyset: its parts cannot be read without it")
+var ErrNoKey = errors.New("the key in the bundle is encrypted with a keyset, which is needed to read its parts")
 
 // New makes a bundle of parts in plaintext, with a new data key and a new salt. wrap encrypts the data key. New fills
 // in Format, Salt, Commitment and Parts of the manifest.
@@ -87,7 +87,7 @@ func New(m Manifest, parts []Plain, wrap func(key []byte) ([]byte, error)) (*Bun
 	rand.Read(salt)
 	wrapped, err := wrap(key)
 	if err != nil {
-		return nil, fmt.Errorf("the key of the record cannot be encrypted: %w", err)
+		return nil, fmt.Errorf("cannot encrypt the key of the record: %w", err)
 	}
 	m.Format, m.Salt, m.Commitment, m.Parts = Format, hex.EncodeToString(salt), commitment(key), nil
 	b := &Bundle{wrapped: wrapped, parts: map[string][]byte{}}
@@ -118,11 +118,11 @@ func (b *Bundle) Proof() []byte { return bytes.Clone(b.proof) }
 // The key opens this bundle and nothing else.
 func (b *Bundle) Evidence(unwrap func(wrapped []byte) ([]byte, error), proof []byte) (*Bundle, error) {
 	if b.wrapped == nil {
-		return nil, errors.New("the bundle is evidence already")
+		return nil, errors.New("the bundle already is evidence")
 	}
 	key, err := unwrap(b.wrapped)
 	if err != nil {
-		return nil, fmt.Errorf("the key of the record cannot be decrypted: %w", err)
+		return nil, fmt.Errorf("cannot decrypt the key of the record: %w", err)
 	}
 	if err := b.checkKey(key, WrappedKeyName); err != nil {
 		return nil, err
@@ -142,7 +142,7 @@ func (b *Bundle) ForRecipient(encrypt func(key []byte) ([]byte, error)) (*Bundle
 	}
 	encrypted, err := encrypt(b.key)
 	if err != nil {
-		return nil, fmt.Errorf("the key of the record cannot be encrypted: %w", err)
+		return nil, fmt.Errorf("cannot encrypt the key of the record: %w", err)
 	}
 	handed := *b
 	handed.key, handed.forRecipient = nil, encrypted
@@ -174,7 +174,7 @@ func (b *Bundle) Open() (map[string][]byte, error) {
 			return nil, err
 		}
 		if digest(plain) != p.Plaintext {
-			return nil, faulty(p.Name, "what was encrypted is not what the manifest has the digest of")
+			return nil, faulty(p.Name, "its plaintext does not match the digest in the manifest")
 		}
 		opened[p.Name] = plain
 	}
@@ -185,7 +185,7 @@ func (b *Bundle) Open() (map[string][]byte, error) {
 // out of the same encrypted bytes: AES-GCM does not commit to its key.
 func (b *Bundle) checkKey(key []byte, entry string) error {
 	if subtle.ConstantTimeCompare([]byte(commitment(key)), []byte(b.Manifest.Commitment)) != 1 {
-		return faulty(entry, "it is not the key that the manifest commits to")
+		return faulty(entry, "the key does not match the commitment in the manifest")
 	}
 	return nil
 }

@@ -151,26 +151,26 @@ func TestEveryFaultHasItsPartAndOneSentence(t *testing.T) {
 		data           []byte
 		part, sentence string
 	}{
-		"empty": {nil, "manifest.json", "cut off before it begins"},
+		"empty": {nil, "manifest.json", "truncated before it"},
 		"cut within a part": {
 			data[:len(data)-1024-300],
-			bundle.ConsentName("bb"), "cut off 300 bytes before its end",
+			bundle.ConsentName("bb"), "truncated: 300 bytes are missing",
 		},
 		"cut before a part": {
 			join(parts, "manifest.json", "proof.txt", "key"),
-			"histories.pb", "cut off before it begins",
+			"histories.pb", "truncated before it",
 		},
 		"cut at the end": {
 			data[:len(data)-1],
-			bundle.ConsentName("bb"), "cut off in the 1024 bytes behind it",
+			bundle.ConsentName("bb"), "truncated in the 1024 bytes after it",
 		},
 		"padded": {
 			append(bytes.Clone(data), 0),
-			bundle.ConsentName("bb"), "1 bytes follow the end",
+			bundle.ConsentName("bb"), "1 bytes after the end",
 		},
 		"padded with a tar": {
 			append(bytes.Clone(data), data...),
-			bundle.ConsentName("bb"), "bytes follow the end",
+			bundle.ConsentName("bb"), "bytes after the end",
 		},
 		"two keys": {
 			join(parts, append([]string{"manifest.json", "proof.txt", "key"}, names[2:]...)...),
@@ -180,18 +180,18 @@ func TestEveryFaultHasItsPartAndOneSentence(t *testing.T) {
 			slices.Concat(join(parts, names[:3]...), wrapped["key.wrapped"], join(parts, names[3:]...)),
 			"key.wrapped", "two keys",
 		},
-		"no key": {join(parts, without("key")...), "key", "another entry is in its place"},
+		"no key": {join(parts, without("key")...), "key", "another entry replaces it"},
 		"the key of another": {
 			replaced("key", other["key"]),
-			"key", "not the key that the manifest commits to",
+			"key", "does not match the commitment in the manifest",
 		},
 		"a part of another": {
 			replaced("histories.pb", other["histories.pb"]),
-			"histories.pb", "not what the manifest has the digest of",
+			"histories.pb", "does not match the digest in the manifest",
 		},
 		"a part is missing": {
 			join(parts, without("facts.jsonl")...),
-			"facts.jsonl", "it is missing, or policy.json is out of its place",
+			"facts.jsonl", "missing, or policy.json is out of order",
 		},
 		"the last is missing": {
 			join(parts, without(bundle.ConsentName("bb"))...),
@@ -199,15 +199,15 @@ func TestEveryFaultHasItsPartAndOneSentence(t *testing.T) {
 		},
 		"a part twice": {
 			join(parts, "manifest.json", "proof.txt", "key", "histories.pb", "histories.pb", "facts.jsonl"),
-			"histories.pb", "it is there twice",
+			"histories.pb", "duplicate entry",
 		},
 		"the last twice": {
 			append(join(parts, without("end")...), join(parts, bundle.ConsentName("bb"), "end")...),
-			bundle.ConsentName("bb"), "it is there twice",
+			bundle.ConsentName("bb"), "duplicate entry",
 		},
 		"two parts swapped": {
 			join(parts, "manifest.json", "proof.txt", "key", "facts.jsonl", "histories.pb", "policy.json"),
-			"histories.pb", "facts.jsonl is out of its place",
+			"histories.pb", "facts.jsonl is out of order",
 		},
 		"an unknown part": {
 			append(join(parts, without("end")...), append(renamed(t, parts["key"], "extra"), parts["end"]...)...),
@@ -215,20 +215,20 @@ func TestEveryFaultHasItsPartAndOneSentence(t *testing.T) {
 		},
 		"the manifest twice": {
 			join(parts, append([]string{"manifest.json"}, names...)...),
-			"manifest.json", "it is there twice",
+			"manifest.json", "duplicate entry",
 		},
 		"another manifest": {
 			replaced("manifest.json", other["manifest.json"]),
-			"key", "not the key that the manifest commits to",
+			"key", "does not match the commitment in the manifest",
 		},
 		"not a tar": {[]byte(strings.Repeat("x", 2000)), "manifest.json", "header is damaged"},
 		"a newer format": {
 			replaced("manifest.json", remade(t, parts["manifest.json"], func(m map[string]any) { m["format"] = 2 })),
-			"manifest.json", "its format is 2, which is newer than this program reads (1)",
+			"manifest.json", "its format 2 is newer than this program supports (1)",
 		},
 		"an unknown field": {
 			replaced("manifest.json", remade(t, parts["manifest.json"], func(m map[string]any) { m["more"] = 2 })),
-			"manifest.json", "does not have the fields of format 1",
+			"manifest.json", "wrong fields for format 1",
 		},
 		"not canonical": {
 			replaced("manifest.json", spaced(t, parts["manifest.json"])),
@@ -321,12 +321,12 @@ func TestTheManifestCommitsToTheKey(t *testing.T) {
 	b, err := bundle.New(m, parts, flip)
 	require.NoError(t, err)
 	_, err = b.Evidence(func([]byte) ([]byte, error) { return make([]byte, bundle.KeySize), nil }, nil)
-	require.ErrorContains(t, err, "not the key that the manifest commits to")
+	require.ErrorContains(t, err, "does not match the commitment in the manifest")
 }
 
 func TestPartsHaveOneOrder(t *testing.T) {
 	m, parts := sample("A1")
 	parts[0], parts[1] = parts[1], parts[0]
 	_, err := bundle.New(m, parts, flip)
-	require.ErrorContains(t, err, "where another part belongs")
+	require.ErrorContains(t, err, "unexpected part")
 }

@@ -34,7 +34,7 @@ func newCipher(key []byte) (cipher.AEAD, error) {
 func encrypt(key []byte, reference string, p Plain) ([]byte, error) {
 	gcm, err := newCipher(key)
 	if err != nil {
-		return nil, fmt.Errorf("the part %s cannot be encrypted: %w", p.Name, err)
+		return nil, fmt.Errorf("cannot encrypt the part %s: %w", p.Name, err)
 	}
 	return gcm.Seal(nil, nil, p.Data, associated(reference, p.Name)), nil
 }
@@ -42,11 +42,11 @@ func encrypt(key []byte, reference string, p Plain) ([]byte, error) {
 func decrypt(key []byte, reference, name string, encrypted []byte) ([]byte, error) {
 	gcm, err := newCipher(key)
 	if err != nil {
-		return nil, faulty(KeyName, "it is not a key of %d bytes", KeySize)
+		return nil, faulty(KeyName, "not a key of %d bytes", KeySize)
 	}
 	plain, err := gcm.Open(nil, nil, encrypted, associated(reference, name))
 	if err != nil {
-		return nil, faulty(name, "it does not open with the key of this bundle, or belongs to another case")
+		return nil, faulty(name, "cannot be decrypted with the key of this bundle, or belongs to another case")
 	}
 	return plain, nil
 }

@@ -82,23 +82,23 @@ func decodeManifest(text []byte) (m Manifest, err error) {
 		Format int `json:"format"`
 	}
 	if err := json.Unmarshal(text, &version); err != nil {
-		return m, faulty(ManifestName, "it is not JSON with a format")
+		return m, faulty(ManifestName, "not JSON with a format")
 	}
 	switch {
 	case version.Format > Format:
-		return m, faulty(ManifestName, "its format is %d, which is newer than this program reads (%d)",
+		return m, faulty(ManifestName, "its format %d is newer than this program supports (%d)",
 			version.Format, Format)
 	case version.Format < 1:
-		return m, faulty(ManifestName, "its format is %d, which never existed", version.Format)
+		return m, faulty(ManifestName, "unknown format %d", version.Format)
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&m); err != nil {
-		return m, faulty(ManifestName, "it does not have the fields of format %d", version.Format)
+		return m, faulty(ManifestName, "wrong fields for format %d", version.Format)
 	}
 	again, err := m.encode()
 	if err != nil || !bytes.Equal(again, text) {
-		return m, faulty(ManifestName, "it is not in canonical form from byte %d on", firstDifference(again, text))
+		return m, faulty(ManifestName, "not in canonical form from byte %d", firstDifference(again, text))
 	}
 	return m, m.check()
 }
@@ -114,7 +114,7 @@ func (m Manifest) check() error {
 	for i, p := range m.Parts {
 		switch {
 		case i < len(fixed) && p.Name != fixed[i], i >= len(fixed) && !strings.HasPrefix(p.Name, ConsentPrefix+"-"):
-			return faulty(ManifestName, "it lists %q where another part belongs", p.Name)
+			return faulty(ManifestName, "unexpected part %q", p.Name)
 		case i > len(fixed) && p.Name <= before:
 			return faulty(ManifestName, "it lists %q twice or out of order", p.Name)
 		case !isDigest(p.Encrypted), !isDigest(p.Plaintext), p.Size < overhead, p.Size > MaxSize:

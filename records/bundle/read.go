@@ -54,7 +54,7 @@ type Check func(manifest, proof []byte) error
 // error. A nil check allows anything.
 func Read(data []byte, check Check) (*Bundle, error) {
 	if len(data) > MaxSize {
-		return nil, faulty(ManifestName, "the file has more than %d bytes, which no bundle has", MaxSize)
+		return nil, faulty(ManifestName, "the file is larger than a bundle can be (%d bytes)", MaxSize)
 	}
 	b, r := &Bundle{parts: map[string][]byte{}}, &reader{rest: data}
 	var err error
@@ -83,7 +83,7 @@ func Read(data []byte, check Check) (*Bundle, error) {
 			return nil, err
 		}
 		if digest(b.parts[p.Name]) != p.Encrypted {
-			return nil, faulty(p.Name, "it is not what the manifest has the digest of")
+			return nil, faulty(p.Name, "does not match the digest in the manifest")
 		}
 	}
 	return b, r.end()
@@ -154,11 +154,11 @@ func (r *reader) entry(name string, size int) ([]byte, error) {
 	r.rest = r.rest[block:]
 	padded := size + padding(size)
 	if len(r.rest) < padded {
-		return nil, faulty(name, "the file is cut off %d bytes before its end", padded-len(r.rest))
+		return nil, faulty(name, "the file is truncated: %d bytes are missing", padded-len(r.rest))
 	}
 	data, pad := r.rest[:size:size], r.rest[size:padded]
 	if slices.ContainsFunc(pad, func(b byte) bool { return b != 0 }) {
-		return nil, faulty(name, "something is written behind its end")
+		return nil, faulty(name, "unexpected data after its end")
 	}
 	r.rest, r.seen = r.rest[padded:], append(r.seen, name)
 	return bytes.Clone(data), nil
@@ -170,17 +170,17 @@ func (r *reader) expect(name string) error {
 	later := slices.ContainsFunc(r.later, func(p Part) bool { return p.Name == next })
 	switch {
 	case len(r.rest) < block:
-		return faulty(name, "the file is cut off before it begins")
+		return faulty(name, "the file is truncated before it")
 	case next == name:
 		return nil
 	case slices.Contains(r.seen, next):
-		return faulty(next, "it is there twice")
+		return faulty(next, "duplicate entry")
 	case later:
-		return faulty(name, "it is missing, or %s is out of its place", next)
+		return faulty(name, "missing, or %s is out of order", next)
 	case next == "" && isZero(r.rest[:block]):
 		return faulty(name, "it is missing")
 	}
-	return faulty(name, "its header is damaged, or another entry is in its place")
+	return faulty(name, "its header is damaged, or another entry replaces it")
 }
 
 func isZero(data []byte) bool { return !slices.ContainsFunc(data, func(b byte) bool { return b != 0 }) }
@@ -190,13 +190,13 @@ func (r *reader) end() error {
 	last := r.seen[len(r.seen)-1]
 	switch next := r.next(); {
 	case slices.Contains(r.seen, next):
-		return faulty(next, "it is there twice")
+		return faulty(next, "duplicate entry")
 	case len(r.rest) < 2*block:
-		return faulty(last, "the file is cut off in the %d bytes behind it", 2*block)
+		return faulty(last, "the file is truncated in the %d bytes after it", 2*block)
 	case !isZero(r.rest[:2*block]):
-		return faulty(last, "behind it comes an entry that the manifest does not list")
+		return faulty(last, "followed by an entry that the manifest does not list")
 	case len(r.rest) > 2*block:
-		return faulty(last, "%d bytes follow the end of the bundle", len(r.rest)-2*block)
+		return faulty(last, "%d bytes after the end of the bundle", len(r.rest)-2*block)
 	}
 	return nil
 }

@@ -105,14 +105,14 @@ func Decode(text []byte) (all []Fact, err error) {
 		n := len(all) + 1
 		var f Fact
 		if err := strict(line, &f); err != nil {
-			return nil, &Error{n, "it is not a fact"}
+			return nil, &Error{n, "not a fact"}
 		}
 		if f.N != n {
-			return nil, &Error{n, fmt.Sprintf("fact %d is in its place", f.N)}
+			return nil, &Error{n, fmt.Sprintf("unexpected fact %d", f.N)}
 		}
 		again, err := canonical(f)
 		if err != nil || string(line) != string(again)+"\n" {
-			return nil, &Error{n, "it is not in canonical form"}
+			return nil, &Error{n, "not in canonical form"}
 		}
 		all = append(all, f)
 	}
@@ -126,7 +126,7 @@ func Decode(text []byte) (all []Fact, err error) {
 func (f Fact) event() (kyc.Event, error) {
 	kind, known := kinds[f.What]
 	if !known {
-		return nil, fmt.Errorf("this program knows no fact %q", f.What)
+		return nil, fmt.Errorf("unknown fact %q", f.What)
 	}
 	value := reflect.New(reflect.TypeOf(kind))
 	if err := strict(f.Data, value.Interface()); err != nil {

@@ -117,7 +117,7 @@ func TestRunsFollowOneAnother(t *testing.T) {
 	account, err := facts.FromHistories(slices.Delete(slices.Clone(c.Runs), 1, 2))
 	require.NoError(t, err)
 	_, err = facts.Step(account.Facts, account.Policy)
-	require.ErrorContains(t, err, "run 2 was given another case than the run before ended with")
+	require.ErrorContains(t, err, "run 2 did not continue with the case that the previous run ended with")
 }
 
 // What a case that was terminated had taken in is on record; what no worker finished is not.
@@ -154,13 +154,13 @@ func TestFaultsOfFacts(t *testing.T) {
 		want string
 	}{
 		"none":       {nil, "fact 1: there is none"},
-		"swapped":    {[]string{lines[0], lines[2], lines[1]}, "fact 2: fact 3 is in its place"},
-		"dropped":    {[]string{lines[0], lines[2]}, "fact 2: fact 3 is in its place"},
-		"repeated":   {[]string{lines[0], lines[0]}, "fact 2: fact 1 is in its place"},
-		"a blank":    {[]string{lines[0], " " + lines[1]}, "fact 2: it is not in canonical form"},
-		"no end":     {[]string{strings.TrimSuffix(lines[0], "\n")}, "fact 1: it is not in canonical form"},
-		"not a fact": {[]string{lines[0], "what\n"}, "fact 2: it is not a fact"},
-		"a field":    {[]string{strings.Replace(lines[0], `"n":1`, `"m":1,"n":1`, 1)}, "fact 1: it is not a fact"},
+		"swapped":    {[]string{lines[0], lines[2], lines[1]}, "fact 2: unexpected fact 3"},
+		"dropped":    {[]string{lines[0], lines[2]}, "fact 2: unexpected fact 3"},
+		"repeated":   {[]string{lines[0], lines[0]}, "fact 2: unexpected fact 1"},
+		"a blank":    {[]string{lines[0], " " + lines[1]}, "fact 2: not in canonical form"},
+		"no end":     {[]string{strings.TrimSuffix(lines[0], "\n")}, "fact 1: not in canonical form"},
+		"not a fact": {[]string{lines[0], "what\n"}, "fact 2: not a fact"},
+		"a field":    {[]string{strings.Replace(lines[0], `"n":1`, `"m":1,"n":1`, 1)}, "fact 1: not a fact"},
 	} {
 		_, err := facts.Decode([]byte(strings.Join(test.text, "")))
 		require.EqualError(t, err, test.want, name)
@@ -169,11 +169,11 @@ func TestFaultsOfFacts(t *testing.T) {
 		change func([]facts.Fact) []facts.Fact
 		want   string
 	}{
-		"no start": {func(f []facts.Fact) []facts.Fact { return f[1:] }, "fact 2: a case begins with"},
+		"no start": {func(f []facts.Fact) []facts.Fact { return f[1:] }, "fact 2: a case starts with"},
 		"two starts": {func(f []facts.Fact) []facts.Fact { return slices.Insert(f, 1, f[0]) },
-			"a case does not begin twice"},
+			"a case cannot start twice"},
 		"unknown": {func(f []facts.Fact) []facts.Fact { f[1].What = "rumour"; return f },
-			`fact 2: this program knows no fact "rumour"`},
+			`fact 2: unknown fact "rumour"`},
 		"a field": {func(f []facts.Fact) []facts.Fact { f[1].Data = []byte(`{"at":1}`); return f },
 			"fact 2: it lacks the fields of a status_received"},
 	} {

@@ -32,7 +32,7 @@ func FromHistories(runs []*historypb.History) (Account, error) {
 		}
 	}
 	if len(a.Facts) == 0 {
-		return Account{}, errors.New("no worker ever took the case up: it has no facts")
+		return Account{}, errors.New("no worker has run the case: it has no facts")
 	}
 	return a, nil
 }

@@ -29,9 +29,9 @@ func Step(all []Fact, policy kyc.Policy) (s Stepped, err error) {
 func (s *Stepped) step(first bool, f Fact, policy kyc.Policy) error {
 	switch begins := f.What == WhatStarted || f.What == WhatRestored; {
 	case first && !begins:
-		return fmt.Errorf("a case begins with %q or %q, not with %q", WhatStarted, WhatRestored, f.What)
+		return fmt.Errorf("a case starts with %q or %q, not with %q", WhatStarted, WhatRestored, f.What)
 	case !first && begins:
-		return fmt.Errorf("a case does not begin twice")
+		return fmt.Errorf("a case cannot start twice")
 	}
 	switch f.What {
 	case WhatStarted:
@@ -68,7 +68,7 @@ func (s *Stepped) carried(f Fact) error {
 	}
 	sum, err := digestOf(s.Case)
 	if err == nil && sum != data.Case {
-		err = fmt.Errorf("run %d was given another case than the run before ended with", f.Run)
+		err = fmt.Errorf("run %d did not continue with the case that the previous run ended with", f.Run)
 	}
 	return err
 }

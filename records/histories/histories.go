@@ -76,11 +76,11 @@ func Encode(all []*historypb.History) ([]byte, error) {
 func Decode(data []byte) (all []*historypb.History, err error) {
 	export := &exportpb.WorkflowExecutions{}
 	if err := proto.Unmarshal(data, export); err != nil {
-		return nil, errors.New("it is not an export of Temporal's")
+		return nil, errors.New("not an export from Temporal")
 	}
 	for i, item := range export.GetItems() {
 		if Started(item.GetHistory()) == nil {
-			return nil, fmt.Errorf("history %d does not begin with a start", i+1)
+			return nil, fmt.Errorf("history %d has no WorkflowExecutionStarted event at its start", i+1)
 		}
 		all = append(all, item.GetHistory())
 	}
@@ -106,13 +106,13 @@ func Split(reference string, all []*historypb.History) (ofCase, ofNotifier []*hi
 		case start.GetWorkflowId() == workflows.NotifyID(reference):
 			ofNotifier = append(ofNotifier, h)
 		case start.GetWorkflowId() == workflows.ID(reference):
-			return nil, nil, fmt.Errorf("history %d is out of its place", i+1)
+			return nil, nil, fmt.Errorf("history %d is out of order", i+1)
 		default:
 			return nil, nil, fmt.Errorf("history %d is of another case", i+1)
 		}
 	}
 	if len(ofCase) == 0 {
-		return nil, nil, errors.New("there is no history of the case")
+		return nil, nil, errors.New("no history of the case")
 	}
 	return ofCase, ofNotifier, numbered(all)
 }

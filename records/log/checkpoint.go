@@ -47,13 +47,13 @@ func parseKey(key string) (note.Signer, note.Verifier, error) {
 	if !strings.HasPrefix(key, privatePrefix) {
 		verifier, err := note.NewVerifier(key)
 		if err != nil {
-			return nil, nil, errors.New("not the key of a log, as name+hash+key")
+			return nil, nil, errors.New("not a log's public key (name+hash+key)")
 		}
 		return nil, verifier, nil
 	}
 	signer, err := note.NewSigner(key)
 	if err != nil {
-		return nil, nil, errors.New("not the key of a log, as PRIVATE+KEY+name+hash+key")
+		return nil, nil, errors.New("not a log's private key (PRIVATE+KEY+name+hash+key)")
 	}
 	verifier, err := torchwood.NewVerifierFromSigner(key)
 	return signer, verifier, err
@@ -84,7 +84,7 @@ func (l *Log) latest(ctx context.Context) (tlog.Tree, []byte, error) {
 	}
 	checkpoint, _, err := torchwood.VerifyCheckpoint(signed, policyOf(l.verifier))
 	if err != nil {
-		return tlog.Tree{}, nil, fmt.Errorf("the checkpoint of the log is not signed with its key: %w", err)
+		return tlog.Tree{}, nil, fmt.Errorf("the log's checkpoint is not signed with its key: %w", err)
 	}
 	return checkpoint.Tree, signed, nil
 }
@@ -116,7 +116,7 @@ func (l *Log) Checkpoint(ctx context.Context) ([]byte, error) {
 	}
 	text := torchwood.Checkpoint{Origin: l.verifier.Name(), Tree: tlog.Tree{N: size, Hash: hash}}.String()
 	if signed, err = note.Sign(&note.Note{Text: text}, l.signer); err != nil {
-		return nil, fmt.Errorf("the checkpoint cannot be signed: %w", err)
+		return nil, fmt.Errorf("cannot sign the checkpoint: %w", err)
 	}
 	err = l.store.Create(ctx, checkpointName(size), signed)
 	if err != nil && !errors.Is(err, store.ErrExists) {

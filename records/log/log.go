@@ -38,11 +38,11 @@ type Store interface {
 // Errors of a log that is not what it was.
 var (
 	// ErrLost means that the bucket has lost a leaf which a checkpoint vouches for.
-	ErrLost = errors.New("the bucket has lost a leaf of the log")
+	ErrLost = errors.New("a leaf of the log is missing from the bucket")
 	// ErrChanged means that the leaves are not those that a checkpoint vouches for.
-	ErrChanged = errors.New("the leaves of the log are not those that its checkpoint has")
+	ErrChanged = errors.New("the log's leaves do not match its checkpoint")
 	// ErrOtherLeaf means that the log has a leaf of the record with another hash.
-	ErrOtherLeaf = errors.New("the log has another leaf of this record")
+	ErrOtherLeaf = errors.New("the log already has a different leaf for this record")
 )
 
 // Log is a log in a bucket. It is safe for concurrent use, and several may use one bucket.
@@ -245,7 +245,7 @@ func placeName(record string, n int) string { return fmt.Sprintf("log/place/%s/%
 func parseIndex(data []byte) (int64, error) {
 	index, err := strconv.ParseInt(strings.TrimSuffix(string(data), "\n"), 10, 64)
 	if err != nil || index < 0 {
-		return 0, errors.New("a place of the log is damaged")
+		return 0, errors.New("an index entry of the log is damaged")
 	}
 	return index, nil
 }

@@ -268,7 +268,7 @@ func TestKeysOfLogs(t *testing.T) {
 	private, public := keys(t)
 	for _, key := range []string{"", "PRIVATE+KEY+x", private[:len(private)-2], public[1:]} {
 		_, err := log.New(bucket(t), key)
-		require.ErrorContains(t, err, "not the key of a log", key)
+		require.ErrorContains(t, err, "not a log's ", key)
 		require.NotContains(t, err.Error(), private[20:])
 	}
 	b := bucket(t)

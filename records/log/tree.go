@@ -115,7 +115,7 @@ func (r reader) tile(id tileID) ([]tlog.Hash, error) {
 			tile = append(tile, tlog.Hash(data[i*tlog.HashSize:]))
 		}
 	case err == nil:
-		return nil, fmt.Errorf("%s of the bucket is damaged: delete it, and it is made again", id.name())
+		return nil, fmt.Errorf("%s in the bucket is damaged: delete it to have it rebuilt", id.name())
 	case !errors.Is(err, store.ErrNotFound):
 		return nil, err
 	default:

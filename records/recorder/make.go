@@ -77,10 +77,10 @@ func (m Maker) decrypt(runs []Run) (all []*historypb.History, ids []string, err 
 	for _, run := range runs {
 		h, err := histories.Decrypt(run.History, m.Keyset.Codec())
 		if err != nil {
-			return nil, nil, fmt.Errorf("the history of run %s cannot be decrypted: %w", run.ID, err)
+			return nil, nil, fmt.Errorf("cannot decrypt the history of run %s: %w", run.ID, err)
 		}
 		if histories.Started(h) == nil {
-			return nil, nil, fmt.Errorf("the history of run %s does not begin with a start", run.ID)
+			return nil, nil, fmt.Errorf("the history of run %s has no WorkflowExecutionStarted event", run.ID)
 		}
 		all, ids = append(all, h), append(ids, run.ID)
 	}
@@ -105,7 +105,7 @@ func newParts(all, ofCase []*historypb.History) (p parts, err error) {
 	}
 	export, err := histories.Encode(all)
 	if err != nil {
-		return p, fmt.Errorf("the histories cannot be written: %w", err)
+		return p, fmt.Errorf("cannot write the histories: %w", err)
 	}
 	lines, err := facts.Encode(p.facts)
 	p.plain = []bundle.Plain{{Name: bundle.HistoriesName, Data: export},

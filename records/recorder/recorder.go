@@ -98,7 +98,7 @@ func (r *Recorder) Sweep(ctx context.Context) (s Swept, err error) {
 			s.Open++
 		case err != nil:
 			s.Failed++
-			failed = append(failed, fmt.Errorf("the case %s cannot be put on record: %w", c.Reference, err))
+			failed = append(failed, fmt.Errorf("cannot put case %s on record: %w", c.Reference, err))
 		}
 		if err != nil && (s.Missing.IsZero() || c.At.Before(s.Missing)) {
 			s.Missing = c.At
@@ -123,7 +123,7 @@ func (r *Recorder) Record(ctx context.Context, c Closed) error {
 	}
 	b, err := bundle.Read(data, nil)
 	if err != nil {
-		return fmt.Errorf("the record that is there is damaged: %w", err)
+		return fmt.Errorf("the existing record is damaged: %w", err)
 	}
 	_, err = r.Log.Append(ctx, b.Manifest.Record, tlog.RecordHash(b.ManifestBytes()))
 	return err
@@ -140,7 +140,7 @@ func (r *Recorder) write(ctx context.Context, c Closed, object string) ([]byte, 
 		return nil, err
 	}
 	if b.Manifest.Record != Name(c.Reference, c.Run) {
-		return nil, fmt.Errorf("the case was closed by another run meanwhile: %s", b.Manifest.Record)
+		return nil, fmt.Errorf("another run has closed the case since: %s", b.Manifest.Record)
 	}
 	if err = r.Bucket.Create(ctx, object, b.Encode()); err != nil && !errors.Is(err, store.ErrExists) {
 		return nil, err
@@ -170,7 +170,7 @@ func (r *Recorder) Evidence(ctx context.Context, record string) (*bundle.Bundle,
 	}
 	index, found, err := r.Log.Index(ctx, record)
 	if err == nil && !found {
-		err = errors.New("the record is not in the log yet: the recorder puts it there")
+		err = errors.New("the record is not in the log yet; the recorder adds it")
 	}
 	if err != nil {
 		return nil, err

@@ -180,7 +180,7 @@ func TestOneCaseThatFails(t *testing.T) {
 	l.source.open = "notified"
 	swept, err := l.recorder().Sweep(t.Context())
 	require.ErrorIs(t, err, errUnavailable)
-	require.ErrorContains(t, err, "the case refused cannot be put on record")
+	require.ErrorContains(t, err, "cannot put case refused on record")
 	require.Equal(t, recorder.Swept{Closed: len(l.source.cases), Recorded: len(l.source.cases) - 2,
 		Open: 1, Failed: 1, Complete: true, Missing: began}, swept)
 	l.source.broken, l.source.open = "", ""
@@ -265,7 +265,7 @@ func TestAKeyOfAnotherReference(t *testing.T) {
 	_, err = l.maker.Make("another", recorder.Runs{Case: runs(c.Runs)})
 	require.ErrorContains(t, err, "history 1 is of another case")
 	_, err = l.maker.Make(c.Reference, recorder.Runs{Case: []recorder.Run{{ID: "1", History: &historypb.History{}}}})
-	require.ErrorContains(t, err, "does not begin with a start")
+	require.ErrorContains(t, err, "has no WorkflowExecutionStarted event")
 }
 
 // A bundle that was damaged in the bucket is reported, and gets no leaf.
@@ -275,7 +275,7 @@ func TestADamagedRecord(t *testing.T) {
 	name := fmt.Sprintf("record/%s/%s.kyc", closed.Reference, closed.Run)
 	require.NoError(t, l.bucket.Create(t.Context(), name, []byte("damaged")))
 	require.ErrorContains(t, l.recorder().Record(t.Context(), closed),
-		"the record that is there is damaged: manifest.json")
+		"the existing record is damaged: manifest.json")
 	leaves, _ := l.size()
 	require.Zero(t, leaves)
 }

@@ -19,9 +19,9 @@ import (
 
 var (
 	// ErrExists means that an object of this name was there already. It was left as it was.
-	ErrExists = errors.New("the bucket has this object already")
+	ErrExists = errors.New("the object already exists in the bucket")
 	// ErrNotFound means that there is no object of this name.
-	ErrNotFound = errors.New("the bucket has no such object")
+	ErrNotFound = errors.New("no such object in the bucket")
 )
 
 // Bucket is a bucket of objects. It is safe for concurrent use.
@@ -35,7 +35,7 @@ type Bucket struct {
 func Open(ctx context.Context, address string) (*Bucket, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme == "" {
-		return nil, errors.New("a bucket is a URL, such as s3://records?region=eu-central-1 or file:///var/lib/records")
+		return nil, errors.New("a bucket must be a URL such as s3://records?region=eu-central-1 or file:///var/lib/records")
 	}
 	b := &Bucket{}
 	if u.Scheme == "file" {
@@ -47,7 +47,7 @@ func Open(ctx context.Context, address string) (*Bucket, error) {
 		u.RawQuery = query.Encode()
 	}
 	if b.bucket, err = blob.OpenBucket(ctx, u.String()); err != nil {
-		return nil, fmt.Errorf("the bucket of records cannot be opened: %w", err)
+		return nil, fmt.Errorf("cannot open the bucket of records: %w", err)
 	}
 	return b, nil
 }

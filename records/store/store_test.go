@@ -88,9 +88,9 @@ func TestWhatIsThere(t *testing.T) {
 
 func TestWhatIsNoBucket(t *testing.T) {
 	_, err := store.Open(t.Context(), "records")
-	require.ErrorContains(t, err, "a bucket is a URL")
+	require.ErrorContains(t, err, "a bucket must be a URL")
 	_, err = store.Open(t.Context(), "nosuch://records")
-	require.ErrorContains(t, err, "cannot be opened")
+	require.ErrorContains(t, err, "cannot open")
 	b, err := store.Open(t.Context(), "file://"+t.TempDir())
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -36,7 +36,8 @@ func (c *checker) consistent() *fault {
 	}
 	if !replayed {
 		return &fault{part: bundle.FactsName, unchecked: true,
-			reason: "there are none: release " + c.manifest.Release + " wrote the record and could not replay the case"}
+			reason: "there are none: release " + c.manifest.Release + " wrote the record without facts, as it could not " +
+				"replay the case"}
 	}
 	return nil
 }
@@ -45,7 +46,7 @@ func (c *checker) consistent() *fault {
 func (c *checker) consents() *fault {
 	for _, p := range c.manifest.Parts {
 		if strings.HasPrefix(p.Name, bundle.ConsentPrefix) && p.Name != bundle.ConsentName(p.Plaintext) {
-			return &fault{part: p.Name, reason: "it is not the text with this digest"}
+			return &fault{part: p.Name, reason: "does not match its digest"}
 		}
 	}
 	return nil
@@ -58,10 +59,10 @@ func (c *checker) policy() (p kyc.Policy, f *fault) {
 	}
 	if at := differs(text, c.opened[bundle.PolicyName]); at >= 0 {
 		return p, &fault{part: bundle.PolicyName,
-			reason: fmt.Sprintf("byte %d is not that of the policy in history 1, event 1", at)}
+			reason: fmt.Sprintf("byte %d differs from the policy in history 1, event 1", at)}
 	}
 	if err := json.Unmarshal(text, &p); err != nil {
-		return p, &fault{part: bundle.PolicyName, reason: "it is not a policy"}
+		return p, &fault{part: bundle.PolicyName, reason: "not a policy"}
 	}
 	return p, nil
 }
@@ -102,7 +103,7 @@ func (c *checker) sameFacts(stated []facts.Fact) *fault {
 	taken, err := facts.FromHistories(c.ofCase)
 	if err != nil {
 		return c.otherRelease(&fault{part: bundle.HistoriesName,
-			reason: "this build does not go through it, so nobody knows whether the facts are those of it"})
+			reason: "this build cannot replay it, so its facts could not be checked"})
 	}
 	for i, want := range taken.Facts {
 		n := min(i, len(stated)-1)
@@ -113,11 +114,11 @@ func (c *checker) sameFacts(stated []facts.Fact) *fault {
 		wanted, err := facts.Encode([]facts.Fact{want})
 		got, also := facts.Encode([]facts.Fact{stated[n]})
 		if err != nil || also != nil {
-			return &fault{part: bundle.FactsName, place: place, reason: "it is not a fact"}
+			return &fault{part: bundle.FactsName, place: place, reason: "not a fact"}
 		}
 		if at := differs(wanted, got); at >= 0 {
 			return c.otherRelease(&fault{part: bundle.FactsName, place: place,
-				reason: fmt.Sprintf("byte %d is not what the history has", at)})
+				reason: fmt.Sprintf("byte %d differs from the history", at)})
 		}
 	}
 	if extra := len(stated) - len(taken.Facts); extra > 0 {
@@ -146,7 +147,7 @@ func (c *checker) describes(o bundle.Outcome, replayed bool) *fault {
 	}
 	if len(ids) != len(c.all) {
 		return &fault{part: bundle.ManifestName,
-			reason: fmt.Sprintf("it lists %d runs, and there are %d histories", len(ids), len(c.all))}
+			reason: fmt.Sprintf("it lists %d runs, but there are %d histories", len(ids), len(c.all))}
 	}
 	for i, h := range c.all {
 		// A run that was reset has another id than its history.
@@ -168,7 +169,7 @@ func (c *checker) describes(o bundle.Outcome, replayed bool) *fault {
 		stated, err := json.Marshal(field.stated)
 		derived, also := json.Marshal(field.derived)
 		if err != nil || also != nil || !bytes.Equal(stated, derived) {
-			return &fault{part: bundle.ManifestName, place: field.name, reason: "it is not what the parts say"}
+			return &fault{part: bundle.ManifestName, place: field.name, reason: "does not match the other parts"}
 		}
 	}
 	return nil

@@ -49,12 +49,12 @@ func (c command) explain(deeds []command) string {
 	i := slices.IndexFunc(deeds, func(d command) bool { return d.kind == c.kind && d.name == c.name })
 	switch {
 	case i < 0:
-		return fmt.Sprintf("this build has no %s %s there", c.kind, c.name)
+		return fmt.Sprintf("this build does not do the recorded %s %s", c.kind, c.name)
 	case c.kind == kindTimer:
-		return fmt.Sprintf("the timer is of %s, and this build sets one of %s", c.after, deeds[i].after)
+		return fmt.Sprintf("the recorded timer is %s, this build sets %s", c.after, deeds[i].after)
 	}
 	at, _ := samePayloads(c.input, deeds[i].input)
-	return fmt.Sprintf("the input of the %s %s differs in byte %d from what this build makes", c.kind, c.name, at)
+	return fmt.Sprintf("the input of the %s %s differs in byte %d from this build's", c.kind, c.name, at)
 }
 
 // commandOf is what an event says was asked for.

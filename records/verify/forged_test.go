@@ -135,7 +135,7 @@ func TestWhatTheReplayerDoesNotCompare(t *testing.T) {
 			}, "the input of the activity Identify differs in byte 14"},
 		"timer": {"individualreview", enumspb.EVENT_TYPE_TIMER_STARTED, func(e *historypb.HistoryEvent) {
 			e.GetTimerStartedEventAttributes().StartToFireTimeout = durationpb.New(1)
-		}, "the timer is of 1ns, and this build sets one of"},
+		}, "the recorded timer is 1ns, this build sets"},
 		"child": {"notified", enumspb.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED, func(e *historypb.HistoryEvent) {
 			swap(e.GetStartChildWorkflowExecutionInitiatedEventAttributes().GetInput(), `"evt_`, `"evt-`)
 		}, "the input of the child workflow KYCNotify differs"},
@@ -145,7 +145,7 @@ func TestWhatTheReplayerDoesNotCompare(t *testing.T) {
 			}, "the input of the signal to kyc-notify-notified notices differs"},
 		"answer": {"notified", enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED, func(e *historypb.HistoryEvent) {
 			swap(e.GetWorkflowExecutionUpdateCompletedEventAttributes().GetOutcome().GetSuccess(), `"links":0`, `"links":1`)
-		}, "the answer of the update differs"},
+		}, "the update's answer differs"},
 		"next run": {"notified", enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW, func(e *historypb.HistoryEvent) {
 			swap(e.GetWorkflowExecutionContinuedAsNewEventAttributes().GetInput(), `"evt_`, `"evt-`)
 		}, "the input of the next run differs"},
@@ -184,7 +184,7 @@ func TestForgedOutcomesAreNamed(t *testing.T) {
 	} {
 		r := a.forge("individualdeny", func(m *bundle.Manifest, _ map[string][]byte) { change(m) })
 		require.Equal(t, verify.Level{Verdict: verify.Refuted, Part: bundle.ManifestName, Place: field,
-			Reason: "it is not what the parts say"}, r.Consistent)
+			Reason: "does not match the other parts"}, r.Consistent)
 	}
 	r = a.forge("individualdeny", func(m *bundle.Manifest, _ map[string][]byte) { m.Runs[0].Run = "another" })
 	require.Contains(t, r.Consistent.Reason, "run another is not the one of history 1")

@@ -22,7 +22,7 @@ func included(policy torchwood.Policy) bundle.Check {
 	return func(manifest, proof []byte) error {
 		if proof == nil {
 			return &bundle.PartError{Part: bundle.ProofName,
-				Reason: "there is no proof that the log has this record: a bundle of the bucket has none, evidence has"}
+				Reason: "no proof that the log has this record: evidence has one, a bundle from the bucket does not"}
 		}
 		sum := sha256.Sum256(manifest)
 		named, _ := torchwood.ProofExtraData(proof)
@@ -36,11 +36,11 @@ func included(policy torchwood.Policy) bundle.Check {
 		case err == nil && bytes.Equal(named, sum[:]):
 			return nil
 		case err == nil:
-			return proofFault("it has the digest of another manifest")
+			return proofFault("it has the digest of a different manifest")
 		case isUnsigned:
-			return proofFault("its checkpoint is not signed with the log's key: it is from another log, or was changed")
+			return proofFault("its checkpoint is not signed with the log's key: it is from another log or was altered")
 		case isNotIncluded && !bytes.Equal(named, sum[:]):
-			return &bundle.PartError{Part: bundle.ManifestName, Reason: "it is not what the log has a leaf of"}
+			return &bundle.PartError{Part: bundle.ManifestName, Reason: "it does not match the leaf in the log"}
 		}
 		return proofFault("it does not prove that the log has the manifest")
 	}
@@ -50,7 +50,7 @@ func proofFault(reason string) error {
 	return &bundle.PartError{Part: bundle.ProofName, Reason: reason}
 }
 
-var errSpelling = errors.New("the proof is spelled in another way than it should be")
+var errSpelling = errors.New("the proof is not in canonical form")
 
 // canonical refuses a proof that says the same in other bytes: base64 has several spellings of one value, and lines
 // that nothing signs could be added.

@@ -27,7 +27,7 @@ func (c *checker) reexecuted() *fault {
 		err := facts.Replay(h, options, workflows.Register)
 		found := did.compare(h)
 		if found == nil && err != nil {
-			found = &difference{reason: "this build does something else: " + firstLine(err)}
+			found = &difference{reason: "this build diverges: " + firstLine(err)}
 		}
 		if found != nil {
 			f := &fault{part: bundle.HistoriesName, place: fmt.Sprintf("history %d", i+1), reason: found.reason}
@@ -104,7 +104,7 @@ func (d *deeds) answers(e *historypb.HistoryEvent) *difference {
 	switch {
 	case e.GetWorkflowExecutionUpdateCompletedEventAttributes() != nil:
 		a := e.GetWorkflowExecutionUpdateCompletedEventAttributes()
-		what, want, got = "the answer of the update", a.GetOutcome().GetSuccess(), d.updates[a.GetMeta().GetUpdateId()]
+		what, want, got = "the update's answer", a.GetOutcome().GetSuccess(), d.updates[a.GetMeta().GetUpdateId()]
 	case e.GetWorkflowExecutionCompletedEventAttributes() != nil:
 		what, want, got = "the result", e.GetWorkflowExecutionCompletedEventAttributes().GetResult(), d.result
 	case e.GetWorkflowExecutionContinuedAsNewEventAttributes() != nil:
@@ -114,7 +114,7 @@ func (d *deeds) answers(e *historypb.HistoryEvent) *difference {
 		return nil
 	}
 	if at, same := samePayloads(want, got); !same {
-		return &difference{e.GetEventId(), fmt.Sprintf("%s differs in byte %d from what this build makes", what, at)}
+		return &difference{e.GetEventId(), fmt.Sprintf("%s differs in byte %d from this build's", what, at)}
 	}
 	return nil
 }

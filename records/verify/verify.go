@@ -87,7 +87,7 @@ var ErrNotRecipient = errors.New("it is encrypted to another recipient")
 func (v Verifier) File(data []byte) (Report, error) {
 	policy, err := log.Policy(v.Key)
 	if err != nil {
-		return Report{}, fmt.Errorf("the public key of the log cannot be used: %w", err)
+		return Report{}, fmt.Errorf("invalid public key of the log: %w", err)
 	}
 	skipped := Level{Verdict: NotChecked, Reason: "the level above does not verify"}
 	r := Report{Whole: Level{Verdict: Verified}, Consistent: skipped, Reexecuted: skipped}
@@ -119,7 +119,7 @@ func (v Verifier) open(b *bundle.Bundle) (opened map[string][]byte, closed Level
 	if encrypted == nil {
 		opened, err = b.Open()
 		if errors.Is(err, bundle.ErrNoKey) {
-			return nil, Level{Verdict: NotChecked, Part: bundle.WrappedKeyName, Reason: "it opens with the keyset only"}, nil
+			return nil, Level{Verdict: NotChecked, Part: bundle.WrappedKeyName, Reason: "needs the keyset"}, nil
 		}
 		return opened, closed, err
 	}

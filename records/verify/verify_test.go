@@ -219,7 +219,7 @@ func TestWhatIsNotEvidence(t *testing.T) {
 	evidence := a.prove(stored)
 	r := a.verify(stored.Encode())
 	require.Equal(t, bundle.ProofName, r.Whole.Part)
-	require.Contains(t, r.Whole.Reason, "a bundle of the bucket has none")
+	require.Contains(t, r.Whole.Reason, "a bundle from the bucket does not")
 
 	other := a.verifier
 	_, public, err := log.NewKey("kyc.example.com/records")
@@ -234,11 +234,11 @@ func TestWhatIsNotEvidence(t *testing.T) {
 
 	other.Key = "nonsense"
 	_, err = other.File(evidence.Encode())
-	require.ErrorContains(t, err, "the public key of the log cannot be used")
+	require.ErrorContains(t, err, "invalid public key of the log")
 
 	r = a.verify(nil)
 	require.Equal(t, verify.Refuted, r.Verdict())
-	require.Contains(t, r.Whole.String(), "does not verify: manifest.json, the file is cut off")
+	require.Contains(t, r.Whole.String(), "does not verify: manifest.json, the file is truncated")
 }
 
 func BenchmarkVerify(b *testing.B) {

@@ -89,7 +89,7 @@ func (s *Sandbox) answer(w http.ResponseWriter, data any, err error) {
 	r, known := errors.AsType[*refusal](err)
 	if !known {
 		r = &refusal{httpStatus: http.StatusInternalServerError, code: "internalError", message: "Internal error."}
-		s.config.Logger.Error("the sandbox is at fault", "error", err)
+		s.config.Logger.Error("internal error", "error", err)
 	}
 	writeJSON(w, r.httpStatus, errorBody{RequestID: id, Code: r.code, Context: r.context, Message: r.message})
 }

@@ -42,7 +42,7 @@ func (s *Sandbox) callBack(a *application) {
 	body, err := json.Marshal(connectfi.Envelope[connectfi.Application]{
 		Code: connectfi.CodeOK, Data: about, RequestID: connectfi.NewRequestID(s.config.Clock())})
 	if err != nil {
-		s.config.Logger.Error("the callback cannot be written", "reference", a.reference, "error", err)
+		s.config.Logger.Error("cannot encode the callback", "reference", a.reference, "error", err)
 		return
 	}
 	post := func() { s.mail.post(callback{a.webhookURL, body, func() { s.count(a) }, a.reference}) }
@@ -133,14 +133,14 @@ func (m *callbackSender) work() {
 func (m *callbackSender) send(l callback) {
 	request, err := http.NewRequestWithContext(m.ctx, http.MethodPost, l.url, bytes.NewReader(l.body))
 	if err != nil || request.URL.Host == "" {
-		m.log.Warn("the webhookUrl is no URL: no callback", "reference", l.from)
+		m.log.Warn("webhookUrl is not a URL; no callback sent", "reference", l.from)
 		return
 	}
 	request.Header.Set("Content-Type", "application/json")
 	l.sent()
 	response, err := m.client.Do(request)
 	if err != nil {
-		m.log.Warn("the callback did not arrive", "reference", l.from, "error", withoutURL(err))
+		m.log.Warn("callback not delivered", "reference", l.from, "error", withoutURL(err))
 		return
 	}
 	defer response.Body.Close()

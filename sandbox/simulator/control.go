@@ -44,10 +44,10 @@ func decodeControl[T any](r *http.Request) (T, error) {
 	decoder := json.NewDecoder(io.LimitReader(r.Body, maxBody))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&request); err != nil {
-		return request, badControl("the body is not as GET /sandbox/ tells: " + strings.TrimPrefix(err.Error(), "json: "))
+		return request, badControl("invalid body (see GET /sandbox/): " + strings.TrimPrefix(err.Error(), "json: "))
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return request, badControl("the body is more than one JSON value")
+		return request, badControl("the body has more than one JSON value")
 	}
 	return request, nil
 }
@@ -71,18 +71,18 @@ func (c *customersRequest) check() error {
 	_, known := scripts[c.Scenario]
 	switch {
 	case c.Type != "individual" && c.Type != "business":
-		return badControl("type is individual or business")
+		return badControl("type must be individual or business")
 	case !known:
 		names := make([]string, 0, len(scripts))
 		for s := range scripts {
 			names = append(names, string(s))
 		}
 		slices.Sort(names)
-		return badControl("scenario is one of " + strings.Join(names, ", "))
+		return badControl("scenario must be one of " + strings.Join(names, ", "))
 	case c.Count < 1 || c.Count > maxAtOnce:
-		return badControl(fmt.Sprintf("count is 1 to %d", maxAtOnce))
+		return badControl(fmt.Sprintf("count must be 1 to %d", maxAtOnce))
 	case c.Representatives < 1 || c.Representatives > maxRepresentatives:
-		return badControl(fmt.Sprintf("representatives is 1 to %d", maxRepresentatives))
+		return badControl(fmt.Sprintf("representatives must be 1 to %d", maxRepresentatives))
 	}
 	return nil
 }
@@ -170,7 +170,7 @@ func (s *Sandbox) review(r *http.Request) (any, error) {
 		return nil, err
 	}
 	if request.Outcome != approved.outcome && request.Outcome != denied.outcome {
-		return nil, badControl("outcome is approved or denied")
+		return nil, badControl("outcome must be approved or denied")
 	}
 	return s.moveEntities(r, func(a *application) ([]*entity, state, error) {
 		waiting := slices.DeleteFunc(slices.Clone(a.entities), func(e *entity) bool {
@@ -195,9 +195,9 @@ func (s *Sandbox) move(r *http.Request) (any, error) {
 	case err != nil:
 		return nil, err
 	case request.Status == "":
-		return nil, badControl("status is wanted")
+		return nil, badControl("status is required")
 	case request.Outcome != "" && request.Status != connectfi.StatusCompleted:
-		return nil, badControl("only completed has an outcome")
+		return nil, badControl("only the status completed has an outcome")
 	}
 	return s.moveEntities(r, func(a *application) ([]*entity, state, error) {
 		return a.scenarioEntities(), state{request.Status, request.Outcome}, nil

@@ -59,11 +59,11 @@ func (f Faults) Validate() error {
 		"reference_exists": f.ReferenceExists,
 	} {
 		if !(p >= 0 && p <= 1) {
-			return fmt.Errorf("%s is a probability: 0 to 1", name)
+			return fmt.Errorf("%s must be a probability, 0 to 1", name)
 		}
 	}
 	if f.DelayCallbacks < 0 || f.Slow < 0 {
-		return errors.New("a duration cannot be negative")
+		return errors.New("durations must not be negative")
 	}
 	return nil
 }

@@ -219,14 +219,14 @@ func TestTheDial(t *testing.T) {
 		status, _ := b.call(http.MethodPut, "/sandbox/faults", text)
 		require.Equal(t, http.StatusOK, status, "what GET shows, PUT takes")
 		for name, dial := range map[string]string{
-			"unknown name":          `{"drop_callback":1}`,
-			"more than certain":     `{"drop_callbacks":1.5}`,
-			"less than never":       `{"expire_tokens":-0.1}`,
-			"no duration":           `{"slow":"soon"}`,
-			"a number for duration": `{"slow":5}`,
-			"a negative duration":   `{"delay_callbacks":"-1s"}`,
-			"no JSON":               `slow`,
-			"two values":            `{}{}`,
+			"unknown name":                   `{"drop_callback":1}`,
+			"more than certain":              `{"drop_callbacks":1.5}`,
+			"less than never":                `{"expire_tokens":-0.1}`,
+			"no duration":                    `{"slow":"soon"}`,
+			"a number for duration":          `{"slow":5}`,
+			"durations must not be negative": `{"delay_callbacks":"-1s"}`,
+			"no JSON":                        `slow`,
+			"two values":                     `{}{}`,
 		} {
 			status, text := b.call(http.MethodPut, "/sandbox/faults", dial)
 			require.Equal(t, http.StatusBadRequest, status, name)

@@ -62,13 +62,13 @@ func New(config Config) (*Sandbox, error) {
 	case (config.Login == "") != (config.Password == ""):
 		return nil, errors.New("the sandbox needs both a login and a password, or neither")
 	case config.Delay < 0 || config.TokenLifetime < 0:
-		return nil, errors.New("the sandbox cannot take a negative duration")
+		return nil, errors.New("durations must not be negative")
 	}
 	if config.Login != "" {
 		asked := connectfi.TokenRequest{User: connectfi.Login{Login: config.Login, Password: config.Password}}
 		if len(asked.Validate()) > 0 {
-			return nil, errors.New("the sandbox's login or password breaks ConnectFi's rules: login 1 to 36 of 0-9a-zA-Z_, " +
-				"password 1 to 50 characters")
+			return nil, errors.New("invalid login or password: ConnectFi allows a login of 1 to 36 of 0-9a-zA-Z_ and a " +
+				"password of 1 to 50 characters")
 		}
 	}
 	config.fillIn()

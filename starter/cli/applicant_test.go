@@ -45,7 +45,7 @@ func TestUploadHandsTheImagesOver(t *testing.T) {
 	code, out, errs := d.run(t.Context(), upload(licence(t, "x"), "B1")...)
 	require.Zero(t, code, errs)
 	require.Contains(t, out, "\n  Approved\n")
-	require.Contains(t, errs, "starter: storing the license of "+rep+"; the case then hands it over to ConnectFi …\n")
+	require.Contains(t, errs, "starter: uploading license for "+rep+" …\n")
 	require.Len(t, d.sent, 1)
 	require.Equal(t, rep, d.sent[0].Entity)
 	require.Equal(t, kyc.DocumentType("license"), d.sent[0].Type)
@@ -66,7 +66,7 @@ func TestUploadHandsTheImagesOver(t *testing.T) {
 
 	code, _, errs = d.run(t.Context(), upload(licence(t, "x"), "B1")...)
 	require.Equal(t, 1, code)
-	require.Equal(t, "starter: B1 wants no documents any more: it is approved\ntry: starter show B1\n", lastTwo(errs))
+	require.Equal(t, "starter: B1 is not waiting for documents (stage approved)\ntry: starter show B1\n", lastTwo(errs))
 	require.Len(t, d.sent, 1)
 }
 
@@ -82,34 +82,35 @@ func TestUploadSaysWhyNot(t *testing.T) {
 	d.start(t, company, "B1")
 	code, _, errs := d.run(t.Context(), upload(licence(t, "x"), "B1", "--entity", rep[:len(rep)-1]+"e")...)
 	require.Equal(t, 1, code)
-	require.Contains(t, errs, "B1 has no entity "+rep[:len(rep)-1]+"e, did you mean "+rep+"?\ntry: starter show B1\n")
+	require.Contains(t, errs, "B1 has no such entity: "+rep[:len(rep)-1]+"e, did you mean "+rep+"?\ntry: starter show "+
+		"B1\n")
 
 	code, _, errs = d.run(t.Context(), upload(licence(t, "x"), "B1", "--entity", company)...)
 	require.Equal(t, 1, code)
 	require.Contains(t, errs,
-		"starter: B1 is refused: no documents are wanted of this entity: the case is awaiting_documents\ntry: "+
+		"starter: B1: rejected: the case is not waiting for documents of this entity (stage awaiting_documents)\ntry: "+
 			"starter show B1\n")
 	require.Empty(t, d.sent)
 
 	code, _, errs = d.run(t.Context(), upload(licence(t, "x"), "B1", "--type", "licence")...)
 	require.Equal(t, 2, code)
-	require.Contains(t, errs, `"licence" is no document type ConnectFi takes, did you mean license?`)
+	require.Contains(t, errs, `unsupported document type "licence", did you mean license?`)
 	code, _, errs = d.run(t.Context(), "upload", "B1", "--front", t.TempDir())
 	require.Equal(t, 2, code)
-	require.Contains(t, errs, "the front cannot be read: ")
+	require.Contains(t, errs, "cannot read the front: ")
 	front := licence(t, "x")[1]
 	code, _, errs = d.run(t.Context(), "upload", "B1", "--front", front, "--back", front)
 	require.Equal(t, 2, code)
-	require.Contains(t, errs, "the same picture was given for front and back")
+	require.Contains(t, errs, "front and back are the same picture")
 	code, _, errs = d.run(t.Context(), upload(licence(t, "x"), "none")...)
 	require.Equal(t, 1, code)
-	require.Contains(t, errs, "there is no case with the reference none")
+	require.Contains(t, errs, "no case has the reference none")
 
 	delete(d.variables, "KYC_DOCUMENTS")
 	code, _, errs = d.run(t.Context(), upload(licence(t, "x"), "B1")...)
 	require.Equal(t, 1, code)
 	require.Contains(t, errs,
-		"KYC_DOCUMENTS is not set: it names the bucket that the worker reads\ntry: KYC_DOCUMENTS=file:///")
+		"KYC_DOCUMENTS is not set: set it to the worker's bucket\ntry: KYC_DOCUMENTS=file:///")
 	require.Empty(t, d.sent)
 }
 
@@ -134,7 +135,7 @@ func TestALinkIsMade(t *testing.T) {
 	ticket := open(out)
 	require.Equal(t, []any{"B1", "", 0}, []any{ticket.Subject, ticket.Part, ticket.Epoch})
 	require.WithinDuration(t, d.cases["kyc-B1"].Until(), ticket.Expires, time.Second)
-	require.Contains(t, errs, "starter revoke-links B1 ends it earlier\n")
+	require.Contains(t, errs, "to revoke it: starter revoke-links B1\n")
 
 	code, _, errs = d.run(t.Context(), "revoke-links", "B1")
 	require.Zero(t, code, errs)
@@ -166,15 +167,15 @@ func TestALinkThatCannotBeMade(t *testing.T) {
 		says  string
 	}{
 		"backwards": {[]string{"link", "B1", "--valid=-1h"}, "", 2,
-			"a link cannot have ended before it was made"},
+			"--valid must not be negative"},
 		"no reference": {[]string{"link", "B-1"}, "", 2, "the reference must be 1 to 32 letters or digits"},
 		"another entity": {[]string{"link", "B1", "--entity", "cstap_x"}, "", 1,
-			"B1 has no entity cstap_x, it is one of " + company + ", " + rep},
+			"B1 has no such entity: cstap_x, use one of " + company + ", " + rep},
 		"another case": {[]string{"link", "B2"}, "", 1,
-			"there is no case with the reference B2, did you mean B1?\ntry: starter show B1\n"},
+			"no case has the reference B2, did you mean B1?\ntry: starter show B1\n"},
 		"no webhook": {[]string{"link", "B1"}, "KYC_PUBLIC_URL", 1,
-			"KYC_PUBLIC_URL cannot be used: it is not set, and names the webhook as applicants reach it"},
-		"no keys of links": {[]string{"link", "B1"}, "KYC_LINK_KEYS", 1, "KYC_LINK_KEYS cannot be used: "},
+			"invalid KYC_PUBLIC_URL: it is not set; it is the base URL of the webhook for applicants"},
+		"no keys of links": {[]string{"link", "B1"}, "KYC_LINK_KEYS", 1, "invalid KYC_LINK_KEYS: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if held := d.variables[test.unset]; held != "" {
@@ -191,7 +192,7 @@ func TestALinkThatCannotBeMade(t *testing.T) {
 	require.Zero(t, code, errs)
 	code, _, errs = d.run(t.Context(), "link", "B1")
 	require.Equal(t, 1, code)
-	require.Equal(t, "starter: B1 takes nothing from an applicant any more: it is withdrawn\ntry: starter show B1\n",
+	require.Equal(t, "starter: B1 no longer accepts uploads (stage withdrawn)\ntry: starter show B1\n",
 		errs)
 }
 
@@ -204,17 +205,17 @@ func TestTheDemoWalksBothCustomers(t *testing.T) {
 	require.Equal(t, []string{person, company}, d.customers)
 	require.Len(t, d.sent, 2)
 	require.Equal(t, []string{person, rep}, []string{d.sent[0].Entity, d.sent[1].Entity})
-	for _, once := range []string{"starting the check of the individual on ConnectFi's page, " + person,
+	for _, once := range []string{"starting the check of the individual in ConnectFi's documentation, " + person,
 		"starting the check of the business",
 		"the applicant photographs a driving licence, front and back, for " + rep,
-		"Both are decided. To read one again: starter show extRefApp100\n"} {
+		"Both are decided. To show one again: starter show extRefApp100\n"} {
 		require.Equal(t, 1, strings.Count(out, once), "%q in\n%s", once, out)
 	}
 	require.Equal(t, 2, strings.Count(out, "ended: Approved"), out)
 
 	code, out, errs = d.run(t.Context(), "demo")
 	require.Zero(t, code, errs)
-	require.Equal(t, 2, strings.Count(out, "is decided already: Approved, on "), out)
+	require.Equal(t, 2, strings.Count(out, "is already decided: Approved, on "), out)
 	require.Len(t, d.sent, 2, "nothing is sent again")
 
 	code, out, errs = d.run(t.Context(), "demo", "--json")
@@ -240,7 +241,7 @@ func TestADemoThatComesToNoDecision(t *testing.T) {
 	code, out, errs := d.run(t.Context(), "demo")
 	require.Equal(t, 1, code)
 	require.Contains(t, out, "ended: Withdrawn")
-	require.Equal(t, "starter: extRefApp100 ended without a decision: it is withdrawn\ntry: starter show "+
+	require.Equal(t, "starter: extRefApp100 ended without a decision (stage withdrawn)\ntry: starter show "+
 		"extRefApp100\n", errs)
 
 	delete(d.variables, "KYC_DOCUMENTS")

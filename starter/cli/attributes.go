@@ -120,7 +120,7 @@ func attributes(ctx context.Context, c client.Client, namespace string,
 const unseenType = "these credentials may not see its type"
 
 func wrongType(is, wanted enums.IndexedValueType) string {
-	return fmt.Sprintf("it is there as %s and has to be %s", is, wanted)
+	return fmt.Sprintf("it has type %s, but must have %s", is, wanted)
 }
 
 func addAttributes(namespace string, names []string, cloud bool) string {
@@ -143,9 +143,9 @@ func addAttributes(namespace string, names []string, cloud bool) string {
 // otherType makes room for a search attribute whose name is taken.
 func otherType(namespace, name string, cloud bool) string {
 	if cloud {
-		return fmt.Sprintf("tcld namespace search-attributes rename --namespace %s --existing-name %s --new-name %sOld, and "+
-			"starter setup again", namespace, name, name)
+		return fmt.Sprintf("tcld namespace search-attributes rename --namespace %s --existing-name %s --new-name %sOld; "+
+			"then run starter setup again", namespace, name, name)
 	}
-	return fmt.Sprintf("temporal operator search-attribute remove --namespace %s --name %s, unless somebody else needs "+
-		"it, and starter setup again", namespace, name)
+	return fmt.Sprintf("temporal operator search-attribute remove --namespace %s --name %s, if nothing else uses it; "+
+		"then run starter setup again", namespace, name)
 }

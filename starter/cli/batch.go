@@ -47,9 +47,9 @@ func (c batchCommand) Run(ctx context.Context, a *app) error {
 	file, err := c.open(ctx, a.stdin)
 	switch {
 	case ctx.Err() != nil:
-		return &cliError{err: errors.New("stopped before anything was started"), next: c.again()}
+		return &cliError{err: errors.New("interrupted before any case was started"), next: c.again()}
 	case err != nil:
-		return usage("batch", "%s cannot be read: %w", c.name(), err)
+		return usage("batch", "cannot read %s: %w", c.name(), err)
 	}
 	defer file.Close()
 	p, err := c.check(lines(c.Format, file), common)
@@ -69,7 +69,7 @@ func (c batchCommand) Run(ctx context.Context, a *app) error {
 	}
 	told, err := results(c.Results, whole)
 	if err != nil {
-		return usage("batch", "%s cannot be written: %w", c.Results, err)
+		return usage("batch", "cannot write %s: %w", c.Results, err)
 	}
 	w := &batchRunner{begin: begin, common: common, rate: c.Rate, parallel: c.Parallel, results: told, out: a.out,
 		// Not with the command's context: a failure is told as one while the run is being stopped, too.
@@ -86,18 +86,18 @@ func (c *batchCommand) complete() error {
 	}
 	switch {
 	case c.Format == "" && c.File == "-":
-		return usage("batch", "standard input has no name to tell its format by: say --format csv or --format ndjson")
+		return usage("batch", "--format is required when reading standard input: csv or ndjson")
 	case c.Format == "":
-		return usage("batch", "%s does not end in .csv, .ndjson or .jsonl: say --format csv or --format ndjson", c.File)
+		return usage("batch", "%s does not end in .csv, .ndjson or .jsonl: use --format csv or --format ndjson", c.File)
 	case !slices.Contains(formats, c.Format):
-		return usage("batch", "there is no format %q, %s", c.Format, didYouMean(c.Format, formats))
+		return usage("batch", "unknown format %q, %s", c.Format, didYouMean(c.Format, formats))
 	case c.Results == "" && c.File == "-":
-		return usage("batch", "standard input has no name to put the results beside: say --results FILE")
+		return usage("batch", "--results FILE is required when reading standard input")
 	case c.Results == "":
 		c.Results = c.File + besideFile
 	}
 	if !(c.Rate > 0 && c.Rate <= maxRate) { // which no NaN is
-		return usage("batch", "--rate must be more than 0 and %d at the most", maxRate)
+		return usage("batch", "--rate must be more than 0 and at most %d", maxRate)
 	}
 	if c.Parallel < 1 || c.Parallel > maxAtOnce {
 		return usage("batch", "--parallel must be from 1 to %d", maxAtOnce)
@@ -149,7 +149,7 @@ func (c batchCommand) open(ctx context.Context, stdin io.Reader) (*os.File, erro
 	info, err := file.Stat()
 	switch {
 	case err == nil && info.IsDir():
-		err = errors.New("it is a directory")
+		err = errors.New("is a directory")
 	case err == nil && info.Mode().IsRegular():
 		return file, nil
 	case err == nil:
@@ -203,9 +203,9 @@ func (c batchCommand) earlier(file *os.File, p *batchIndex) (whole int64, err er
 		case err != nil:
 			return 0, err
 		case !there.Mode().IsRegular():
-			return refuse("%s is no file that results can be read from again", c.Results)
+			return refuse("%s is not a regular file", c.Results)
 		case os.SameFile(there, own):
-			return refuse("%s is the file to start from: its results need another", c.Results)
+			return refuse("%s is the input file: use another file for the results", c.Results)
 		}
 	}
 	if whole, err = loadResults(c.Results, p); err != nil {
@@ -224,18 +224,19 @@ func (c batchCommand) verdict(out printer, t summary, err error) error {
 	}
 	switch {
 	case errors.Is(err, context.Canceled):
-		return again("stopped with %d of %d lines left: the same command goes on from there", t.Left, t.Lines)
+		return again("interrupted with %d of %d lines left; rerun to continue", t.Left, t.Lines)
 	case err != nil:
-		return again("%w; %d of %d lines are left", err, t.Left, t.Lines)
+		return again("%w; %d of %d lines left; rerun to continue", err, t.Left, t.Lines)
 	case t.Failed > 0:
-		return again("%d of %d lines failed: the same command tries them again, and nothing twice", t.Failed, t.Lines)
+		return again("%d of %d lines failed; rerun to retry them", t.Failed, t.Lines)
 	case t.Conflict > 0:
 		return &cliError{next: "grep conflict " + c.Results,
-			err: fmt.Errorf("%d of %d references belong to other customers: every check needs a reference of its own",
+			err: fmt.Errorf("%d of %d references are already used for other customers: use a new reference for every check",
 				t.Conflict, t.Lines)}
 	case t.Ended > 0:
 		return &cliError{next: "grep ended " + c.Results,
-			err: fmt.Errorf("%d of %d references are of cases that were ended in Temporal: reset them, or take other references",
+			err: fmt.Errorf("%d of %d references belong to cases that were ended in Temporal: reset them or use other "+
+				"references",
 				t.Ended, t.Lines)}
 	}
 	return nil

@@ -153,7 +153,7 @@ func TestAWaveIsStarted(t *testing.T) {
 	code, out, errs := r.run(t.Context(), "", file, "--parallel", "1")
 	require.Zero(t, code, errs)
 	require.Empty(t, errs)
-	require.Equal(t, "3 lines: 2 started, 1 found; "+file+".results.ndjson has each\n", out)
+	require.Equal(t, "3 lines: 2 started, 1 found; details in "+file+".results.ndjson\n", out)
 	text, err := os.ReadFile(file + ".results.ndjson")
 	require.NoError(t, err)
 	require.Equal(t, `{"line":2,"reference":"A1","customerId":"cstap_1","result":"started"}
@@ -209,7 +209,7 @@ func TestAReferenceOfSomebodyElseIsAConflict(t *testing.T) {
 		var told map[string]any
 		require.NoError(t, json.Unmarshal([]byte(out), &told))
 		require.InDelta(t, 1, told["conflict"], 0)
-		require.Equal(t, `{"error":"1 of 2 references belong to other customers: every check needs a reference of its own",`+
+		require.Equal(t, `{"error":"1 of 2 references are already used for other customers: use a new reference for every check",`+
 			`"next":"grep conflict `+other+`.results.ndjson"}`+"\n", errs)
 	}
 	require.Equal(t, []outcome{{1, "A1", "cstap_1", "found", ""}, {2, "A2", "cstap_3", "conflict",
@@ -231,7 +231,7 @@ func TestACaseThatWasEndedInTemporalIsNotThrough(t *testing.T) {
 		code, out, errs := r.run(t.Context(), "", file)
 		require.Equal(t, 1, code)
 		require.Contains(t, out, "1 lines: 0 started, 0 found, 1 ended in Temporal;")
-		require.Contains(t, errs, "1 of 1 references are of cases that were ended in Temporal")
+		require.Contains(t, errs, "1 of 1 references belong to cases that were ended in Temporal")
 	}
 }
 
@@ -251,7 +251,7 @@ func TestAKilledRunIsGoneOnWith(t *testing.T) {
 		r.write(t, "wave.csv.results.ndjson", before+torn[:n])
 		code, out, errs := r.run(t.Context(), "", file, "--parallel", "1")
 		require.Zero(t, code, errs)
-		require.Equal(t, "3 lines: 2 started, 0 found, 1 done before; "+file+".results.ndjson has each\n", out)
+		require.Equal(t, "3 lines: 2 started, 0 found, 1 done before; details in "+file+".results.ndjson\n", out)
 		require.Equal(t, []string{"kyc-A2", "kyc-A3"}, r.order)
 		text, err := os.ReadFile(file + ".results.ndjson")
 		require.NoError(t, err)
@@ -271,15 +271,15 @@ func TestOnlyAResultFileIsAddedTo(t *testing.T) {
 	r := registered(t)
 	file := r.write(t, "wave.ndjson", `{"customerId":"cstap_1","reference":"A1"}`)
 	for name, test := range map[string]struct{ text, says string }{
-		"notes":         {"hello", "line 1 of NAME is no result of a batch, so nothing is added to it"},
-		"lines":         {"hello\nworld\n", "line 1 of NAME is no result"},
-		"customers":     {`{"customerId":"cstap_1","reference":"A1"}` + "\n", "line 1 of NAME is no result"},
-		"events":        {`{"line":1,"result":"started","what":"else"}` + "\n", "line 1 of NAME is no result"},
-		"one long line": {`{"line":1` + strings.Repeat(" ", 1<<17), "line 1 of NAME is no result"},
+		"notes":         {"hello", "line 1 of NAME is not a batch result; refusing to append"},
+		"lines":         {"hello\nworld\n", "line 1 of NAME is not a batch result"},
+		"customers":     {`{"customerId":"cstap_1","reference":"A1"}` + "\n", "line 1 of NAME is not a batch result"},
+		"events":        {`{"line":1,"result":"started","what":"else"}` + "\n", "line 1 of NAME is not a batch result"},
+		"one long line": {`{"line":1` + strings.Repeat(" ", 1<<17), "line 1 of NAME is not a batch result"},
 		"a line in it": {`{"line":1,"reference":"A1","customerId":"cstap_1","result":"started"}` + "\n\n",
-			"line 2 of NAME is no result"},
-		"the file itself": {"", "wave.ndjson is the file to start from: its results need another"},
-		"a directory":     {"", "is no file that results can be read from again"},
+			"line 2 of NAME is not a batch result"},
+		"the file itself": {"", "wave.ndjson is the input file: use another file for the results"},
+		"a directory":     {"", "is not a regular file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			results := r.path("results")
@@ -313,15 +313,15 @@ func TestWhatIsWrongStartsNothing(t *testing.T) {
 	require.Equal(t, 2, code)
 	require.Empty(t, out)
 	require.Equal(t, "starter: line 3: the reference must be 1 to 32 letters or digits (no underscore, hyphen or space)\n"+
-		"starter: line 4: the reference is that of line 2, for another customer\n"+
-		"starter: 2 of the 3 lines of "+file+" cannot be used, so nothing was started\ntry: starter batch --help\n", errs)
+		"starter: line 4: duplicate reference: line 2 has it for another customer\n"+
+		"starter: 2 of the 3 lines of "+file+" are invalid, no case was started\ntry: starter batch --help\n", errs)
 	code, out, errs = r.run(t.Context(), "", file, "--json")
 	require.Equal(t, 2, code)
 	require.Empty(t, out)
 	require.Equal(t, `{"error":"2 of the 3 lines of `+file+
-		` cannot be used, so nothing was started","details":["line 3: the reference must be 1 to 32 letters or digits (no `+
+		` are invalid, no case was started","details":["line 3: the reference must be 1 to 32 letters or digits (no `+
 		`underscore, hyphen or space)",`+
-		`"line 4: the reference is that of line 2, for another customer"],"next":"starter batch --help"}`+"\n", errs)
+		`"line 4: duplicate reference: line 2 has it for another customer"],"next":"starter batch --help"}`+"\n", errs)
 	require.Empty(t, r.order)
 	require.NoFileExists(t, file+".results.ndjson")
 }
@@ -333,12 +333,12 @@ func TestAPipeIsCheckedAsWell(t *testing.T) {
 	args := []string{"-", "--format", "ndjson", "--results", results}
 	code, _, errs := r.run(t.Context(), `{"customerId":"cstap_1","reference":"A1"}`+"\n{}\n", args...)
 	require.Equal(t, 2, code)
-	require.Contains(t, errs, "1 of the 2 lines of standard input cannot be used, so nothing was started")
+	require.Contains(t, errs, "1 of the 2 lines of standard input are invalid, no case was started")
 	require.Empty(t, r.order)
 
 	code, out, errs := r.run(t.Context(), `{"customerId":"cstap_1","reference":"A1"}`, args...)
 	require.Zero(t, code, errs)
-	require.Equal(t, "1 lines: 1 started, 0 found; "+results+" has each\n", out)
+	require.Equal(t, "1 lines: 1 started, 0 found; details in "+results+"\n", out)
 
 	// So is one that has a name, as shells give it.
 	pipe, in, err := os.Pipe()
@@ -349,7 +349,7 @@ func TestAPipeIsCheckedAsWell(t *testing.T) {
 	args[0] = fmt.Sprintf("/dev/fd/%d", pipe.Fd())
 	code, out, errs = r.run(t.Context(), "", args...)
 	require.Zero(t, code, errs)
-	require.Equal(t, "1 lines: 1 started, 0 found; "+results+" has each\n", out)
+	require.Equal(t, "1 lines: 1 started, 0 found; details in "+results+"\n", out)
 
 	left, err := os.ReadDir(os.TempDir())
 	require.NoError(t, err)
@@ -367,7 +367,7 @@ func TestAStopDoesNotWaitForAPipe(t *testing.T) {
 	code := cli.Run(ctx, []string{"batch", "-", "--format", "csv", "--results", r.path("results")}, pipe, &out, &errs,
 		func(name string) (string, bool) { return "", false })
 	require.Equal(t, 1, code)
-	require.Equal(t, "starter: stopped before anything was started\ntry: starter batch - --format csv --results "+
+	require.Equal(t, "starter: interrupted before any case was started\ntry: starter batch - --format csv --results "+
 		r.path("results")+"\n", errs.String())
 }
 
@@ -394,12 +394,12 @@ func TestAStoppedRunSaysHowToGoOn(t *testing.T) {
 	require.Equal(t, 40, told.Started+told.Left)
 	require.Len(t, r.order, told.Started, "every one that was begun is heard of")
 	require.Len(t, r.results(t, "wave.jsonl.results.ndjson"), told.Started)
-	require.Equal(t, fmt.Sprintf(`{"error":"stopped with %d of 40 lines left: the same command goes on from there",`+
+	require.Equal(t, fmt.Sprintf(`{"error":"interrupted with %d of 40 lines left; rerun to continue",`+
 		`"next":"starter batch %s"}`+"\n", told.Left, file), errs)
 
 	code, out, errs = r.run(t.Context(), "", file)
 	require.Zero(t, code, errs)
-	require.Equal(t, fmt.Sprintf("40 lines: %d started, 0 found, %d done before; %s.results.ndjson has each\n", told.Left,
+	require.Equal(t, fmt.Sprintf("40 lines: %d started, 0 found, %d done before; details in %s.results.ndjson\n", told.Left,
 		told.Started, file), out)
 	require.Len(t, r.order, 40)
 }
@@ -410,11 +410,11 @@ func TestAFailedLineIsTriedByTheNextRun(t *testing.T) {
 	file := r.write(t, "wave.csv", "customerId,reference\ncstap_1,A1\ncstap_2,A2\n")
 	code, out, errs := r.run(t.Context(), "", file)
 	require.Equal(t, 1, code)
-	require.Equal(t, "2 lines: 1 started, 0 found, 1 failed; "+file+".results.ndjson has each\n", out)
-	require.Equal(t, "starter: 1 of 2 lines failed: the same command tries them again, and nothing twice\ntry: starter "+
+	require.Equal(t, "2 lines: 1 started, 0 found, 1 failed; details in "+file+".results.ndjson\n", out)
+	require.Equal(t, "starter: 1 of 2 lines failed; rerun to retry them\ntry: starter "+
 		"batch "+file+"\n", errs)
 	require.Contains(t, r.results(t, "wave.csv.results.ndjson"), outcome{2, "A1", "cstap_1", "failed",
-		"Temporal refuses these credentials for the namespace"})
+		"Temporal rejects these credentials for the namespace"})
 	delete(r.broken, "kyc-A1")
 	code, out, _ = r.run(t.Context(), "", file)
 	require.Zero(t, code)
@@ -432,8 +432,8 @@ func TestATemporalThatTakesNothingStopsIt(t *testing.T) {
 	code, out, errs := r.run(t.Context(), "", file, "--parallel", "1")
 	require.Equal(t, 1, code)
 	require.Contains(t, out, "100 lines: 0 started, 0 found, 20 failed, 80 left;")
-	require.Equal(t, "starter: stopped after 20 failures in a row, the last one: Temporal refuses these credentials for "+
-		"the namespace; 80 of 100 lines are left\ntry: starter batch "+file+"\n", errs)
+	require.Equal(t, "starter: stopped after 20 failures in a row; last: Temporal rejects these credentials for the "+
+		"namespace; 80 of 100 lines left; rerun to continue\ntry: starter batch "+file+"\n", errs)
 }
 
 // Whose a case is that another keyset sealed is unknown, and that is told.
@@ -453,5 +453,5 @@ func TestACaseThatDoesNotOpenIsNobodys(t *testing.T) {
 	require.Equal(t, 1, code, errs)
 	o := r.results(t, "wave.csv.results.ndjson")[0]
 	require.Equal(t, "failed", o.Result)
-	require.Regexp(t, `^the case exists, and whose it is cannot be read: .*sealed with key`, o.Error)
+	require.Regexp(t, `^the case exists, but its customer cannot be read: .*encrypted with key`, o.Error)
 }

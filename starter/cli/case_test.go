@@ -87,7 +87,7 @@ func TestStoppingAWatchStopsNothingElse(t *testing.T) {
 	}
 	code, _, errs := f.run(ctx, "watch", "A1")
 	require.Equal(t, 1, code)
-	require.Equal(t, "starter: stopped; the case goes on without this program\ntry: starter show A1\n", errs)
+	require.Equal(t, "starter: interrupted; the case continues\ntry: starter show A1\n", errs)
 }
 
 func TestWithoutAWorkerEverybodyIsToldSo(t *testing.T) {
@@ -96,28 +96,29 @@ func TestWithoutAWorkerEverybodyIsToldSo(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Empty(t, out)
 	require.Equal(t, []string{"kyc-A1"}, f.started)
-	require.Equal(t, "starter: the case A1 exists and waits for a worker; it goes on as soon as one is up\ntry: go run "+
-		"./worker, and starter watch A1\n", errs)
+	require.Equal(t, "starter: the case A1 is started and waits for a worker\ntry: go run ./worker, then starter watch "+
+		"A1\n", errs)
 
 	code, _, errs = f.run(t.Context(), "show", "A1")
 	require.Equal(t, 1, code)
-	require.Equal(t, "starter: no worker is up to answer for A1; it is in_review and waits for ConnectFi's "+
+	require.Equal(t, "starter: no worker is running to answer for A1; its stage is in_review and it waits for "+
+		"ConnectFi's "+
 		"reviewers\ntry: go run ./worker\n", errs)
 
 	f.slow = true // a worker is up, and ConnectFi is slow: nobody is sent to start another worker
 	code, _, errs = f.run(t.Context(), "start", "--customer", person, "--reference", "A1")
 	require.Equal(t, 1, code)
-	require.Equal(t, "starter: the case A1 exists; a worker has it, and ConnectFi has not answered yet: it goes on by "+
-		"itself\ntry: starter watch A1\n", errs)
+	require.Equal(t, "starter: the case A1 is started; ConnectFi has not answered yet, and the worker keeps "+
+		"retrying\ntry: starter watch A1\n", errs)
 	code, _, errs = f.run(t.Context(), "show", "A1")
 	require.Equal(t, 1, code)
-	require.Contains(t, errs, "a worker is up, and ConnectFi has not answered it for A1 yet")
+	require.Contains(t, errs, "a worker is running, but ConnectFi has not answered for A1 yet")
 	require.Contains(t, errs, "try: starter watch A1\n")
 
 	f.absent = true
 	code, _, errs = f.run(t.Context(), "start", "--customer", person, "--reference", "A1")
 	require.Equal(t, 1, code)
-	require.Contains(t, errs, "Temporal did not take the case A1 in time")
+	require.Contains(t, errs, "timed out starting the case A1;")
 	require.Contains(t, errs, "try: starter start --customer "+person+" --reference A1\n")
 }
 
@@ -127,7 +128,8 @@ func TestWaitingOutlastsAnAbsentWorker(t *testing.T) {
 	code, out, errs := f.run(t.Context(), "start", "--wait", "--customer", person, "--reference", "A1")
 	require.Equal(t, 3, code)
 	require.Contains(t, out, "\n  Denied\n")
-	require.Equal(t, "starter: the case A1 exists and waits for a worker\nstarter: no worker is up; still watching\n",
+	require.Equal(t, "starter: the case A1 is started and waits for a worker\nstarter: no worker is running; still "+
+		"watching\n",
 		errs)
 }
 
@@ -149,10 +151,10 @@ func TestAnUnknownReferenceMayBeAnother(t *testing.T) {
 		begin)}})
 	code, _, errs := f.run(t.Context(), "show", "Order7")
 	require.Equal(t, 1, code)
-	require.Equal(t, "starter: there is no case with the reference Order7, did you mean order17?\ntry: starter show "+
+	require.Equal(t, "starter: no case has the reference Order7, did you mean order17?\ntry: starter show "+
 		"order17\n", errs)
 	_, _, errs = f.run(t.Context(), "watch", "other")
-	require.Equal(t, "starter: there is no case with the reference other\ntry: starter list\n", errs)
+	require.Equal(t, "starter: no case has the reference other\ntry: starter list\n", errs)
 }
 
 func TestListIsOneTableAndAsksNoCase(t *testing.T) {
@@ -173,7 +175,7 @@ func TestListIsOneTableAndAsksNoCase(t *testing.T) {
 		strings.Join(strings.Fields(lines[1]), " "))
 	require.Equal(t, "A2 approved nobody individual - "+local(begin), strings.Join(strings.Fields(lines[2]), " "))
 	require.Contains(t, lines[3], "terminated in Temporal")
-	require.Equal(t, "starter: there are more: starter list --limit 6\n", errs)
+	require.Equal(t, "starter: there are more cases: starter list --limit 6\n", errs)
 	require.Zero(t, f.queries)
 
 	code, out, _ = f.run(t.Context(), "list", "--stage", "held", "--json")

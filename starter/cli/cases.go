@@ -26,14 +26,14 @@ type startCommand struct {
 	Scenario  string `placeholder:"NAME" help:"Create a customer of this scenario at the sandbox, instead of --customer."`
 	Reference string `required:"" placeholder:"REF" help:"Your reference for this check: 1–32 letters or digits."`
 	SyncMode  *bool  `negatable:"" help:"ConnectFi's syncMode; omitted from the request if unset."`
-	Wait      bool   `help:"Follow the case to its end."`
+	Wait      bool   `help:"Watch the case until it ends."`
 }
 
 // Run starts the case or finds it. One reference is one case for ever, so it
 // can be repeated as often as it takes.
 func (c startCommand) Run(ctx context.Context, a *app) error {
 	if (c.Customer == "") == (c.Scenario == "") {
-		return usage("start", "one of --customer and --scenario is needed")
+		return usage("start", "either --customer or --scenario is required")
 	}
 	order, err := a.order()
 	if err != nil {
@@ -126,24 +126,24 @@ func (a *app) reportNoAnswer(ctx context.Context, c startCommand, why error) err
 	defer cancel()
 	switch _, err = caseClient.Describe(within, c.Reference); {
 	case errors.Is(err, cases.ErrNotFound):
-		return &cliError{err: errors.New("Temporal did not take the case " + c.Reference +
-			" in time; starting it again cannot make a second one"),
+		return &cliError{err: errors.New("timed out starting the case " + c.Reference +
+			"; safe to retry"),
 			next: "starter start --customer " + c.Customer + " --reference " + c.Reference}
 	case err != nil:
 		return of(c.Reference, err)
 	case errors.Is(why, cases.ErrNoWorker) && c.Wait:
-		a.out.notef("the case %s exists and waits for a worker", c.Reference)
+		a.out.notef("the case %s is started and waits for a worker", c.Reference)
 		return nil
 	case errors.Is(why, cases.ErrNoWorker):
 		return &cliError{err: errors.New("the case " + c.Reference +
-			" exists and waits for a worker; it goes on as soon as one is up"),
-			next: "go run ./worker, and starter watch " + c.Reference}
+			" is started and waits for a worker"),
+			next: "go run ./worker, then starter watch " + c.Reference}
 	case errors.Is(why, cases.ErrBusy) && c.Wait:
-		a.out.notef("the case %s exists; a worker has it, and ConnectFi has not answered yet", c.Reference)
+		a.out.notef("the case %s is started; ConnectFi has not answered yet", c.Reference)
 		return nil
 	case errors.Is(why, cases.ErrBusy):
 		return &cliError{err: errors.New("the case " + c.Reference +
-			" exists; a worker has it, and ConnectFi has not answered yet: it goes on by itself"),
+			" is started; ConnectFi has not answered yet, and the worker keeps retrying"),
 			next: "starter watch " + c.Reference}
 	case c.Wait:
 		a.out.notef("%s; still watching", unavailable(why))

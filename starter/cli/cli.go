@@ -40,12 +40,16 @@ const (
 // description heads the help. It says what no flag says.
 const description = `Durable KYC/KYB on ConnectFi, from a terminal.
 
-Exit codes: 0 done, or approved where a case is followed to its end; 3 denied, or evidence that does not verify; 4 ended without a decision, or held where start was asked to wait; 1 error; 2 usage.
+Exit codes: 0 success, or approved if the command watches a case; 1 error; 2 wrong usage; 3 denied, or evidence that does
+not verify; 4 ended without a decision, or held with start --wait.
 
-Variables: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS… and profiles find Temporal; KYC_KEYSET, opened by KYC_KEYSET_KEK if that is set, encrypts
-the cases, and the images in the bucket KYC_DOCUMENTS; KYC_PUBLIC_URL and KYC_LINK_KEYS make links, KYC_TEMPORAL_UI links to cases; KYC_POLICY is pinned in the cases this program starts; KYC_RECORDS and KYC_RECORDS_KEY have records of closed cases; and
-KYC_NOTIFY_URL, if it is set, says that the worker's receiver hears of them. setup needs the first ones alone, and KYC_DEPLOYMENT to promote; doctor
-wants all that the worker has. All but the first four also as NAME_FILE. .dev/env of a running "go run ./dev" comes after them.`
+Variables: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS… and profiles configure the connection to
+Temporal. KYC_KEYSET (decrypted with KYC_KEYSET_KEK if that is set) encrypts cases and the images in the bucket
+KYC_DOCUMENTS. KYC_PUBLIC_URL and KYC_LINK_KEYS make upload links, KYC_TEMPORAL_UI links to cases. KYC_POLICY applies to
+the cases that this program starts; with KYC_NOTIFY_URL they notify the worker's receiver, too. KYC_RECORDS and
+KYC_RECORDS_KEY are the bucket of records and the key of their log. setup needs only the TEMPORAL_ variables, and
+KYC_DEPLOYMENT to promote; doctor needs all that the worker has. Each KYC_ variable can be a file named by NAME_FILE.
+A running "go run ./dev" provides defaults in .dev/env.`
 
 type commands struct {
 	JSON    bool             `help:"Print JSON, errors too." name:"json"`
@@ -146,7 +150,7 @@ func (a *app) lookup() (config.Lookup, error) {
 	case err != nil:
 		return nil, &cliError{err: err, next: "rm " + DevFile}
 	case stale:
-		a.out.notef("%s is left out: it is stale, nothing answers at %s any more", DevFile, values["TEMPORAL_ADDRESS"])
+		a.out.notef("ignoring %s: it is stale, no Temporal answers at %s", DevFile, values["TEMPORAL_ADDRESS"])
 	case values != nil:
 		a.out.notef("using %s of the running dev stack", DevFile)
 		a.variables = config.Chain(a.environment, config.Map(values))
@@ -220,7 +224,7 @@ func (a *app) policy() (kyc.Policy, error) {
 			return policy, nil
 		}
 	}
-	return kyc.Policy{}, &cliError{err: fmt.Errorf("KYC_POLICY cannot be used: %w", err), code: exitUsage,
+	return kyc.Policy{}, &cliError{err: fmt.Errorf("invalid KYC_POLICY: %w", err), code: exitUsage,
 		next: `KYC_POLICY='{"documents":"720h","case":"2160h"}' starter …`}
 }
 
@@ -238,15 +242,15 @@ func (a *app) documents(ctx context.Context) (*docstore.Store, error) {
 	switch {
 	case err != nil:
 	case url == "":
-		err = errors.New("KYC_DOCUMENTS is not set: it names the bucket that the worker reads")
+		err = errors.New("KYC_DOCUMENTS is not set: set it to the worker's bucket")
 	case strings.HasPrefix(url, "mem:"):
-		err = errors.New("KYC_DOCUMENTS is mem://, which no worker in another process can read")
+		err = errors.New("KYC_DOCUMENTS is mem://, which a worker in another process cannot read")
 	default:
 		var store *docstore.Store
 		if store, err = docstore.Open(ctx, url, keyset); err == nil {
 			return store, nil
 		}
-		err = fmt.Errorf("KYC_DOCUMENTS cannot be used: %w", err)
+		err = fmt.Errorf("invalid KYC_DOCUMENTS: %w", err)
 	}
 	return nil, &cliError{err: err, next: "KYC_DOCUMENTS=file:///var/lib/kyc/documents starter …"}
 }
@@ -258,15 +262,14 @@ func (a *app) keyset(ctx context.Context, lookup config.Lookup) (encryption.Keys
 	err = errors.Join(err, kerr)
 	if err == nil && text == "" {
 		return encryption.Keyset{}, &cliError{next: "go run ./dev",
-			err: errors.New("KYC_KEYSET is not set: start everything, or give the keyset that the worker encrypts cases and " +
-				"images with")}
+			err: errors.New("KYC_KEYSET is not set: start the dev stack, or set it to the worker's keyset")}
 	}
 	if err == nil {
 		var keyset encryption.Keyset
 		if keyset, err = encryption.OpenKeyset(ctx, text, kek); err == nil {
 			return keyset, nil
 		}
-		err = fmt.Errorf("KYC_KEYSET cannot be used: %w", err)
+		err = fmt.Errorf("invalid KYC_KEYSET: %w", err)
 	}
 	return encryption.Keyset{}, &cliError{err: err, next: "KYC_KEYSET_FILE=the-file-that-the-worker-reads starter …"}
 }

@@ -20,7 +20,7 @@ type portion struct {
 	left int
 }
 
-var errTooLong = fmt.Errorf("it is longer than %d KB", maxLineBytes>>10)
+var errTooLong = fmt.Errorf("longer than %d KB", maxLineBytes>>10)
 
 func (p *portion) Read(b []byte) (int, error) {
 	if p.left == 0 {
@@ -59,7 +59,7 @@ func (f *csvFile) next() (record []string, number int, err error) {
 		broken, isBroken := errors.AsType[*csv.ParseError](err)
 		switch {
 		case errors.Is(err, errTooLong):
-			return nil, 0, fmt.Errorf("line %d: %w: is there a quote that is never closed?", f.last+1, errTooLong)
+			return nil, 0, fmt.Errorf("line %d: %w: is a quote not closed?", f.last+1, errTooLong)
 		case isBroken:
 			f.last = f.skipped + broken.Line
 			return nil, 0, &lineError{f.skipped + broken.StartLine, broken.Err}
@@ -89,7 +89,7 @@ func separatorOf(text *bufio.Reader) (separator rune, skipped int, err error) {
 	if says, is := cutPrefixFold(strings.Trim(first, `"`), "sep="); is {
 		separator, size := utf8.DecodeRuneInString(says)
 		if size == 0 || strings.ContainsRune("\"\r\n\ufffd", separator) || strings.Trim(says[size:], ",;\t") != "" {
-			return 0, 0, errors.New("the first line says sep=, and not which separator follows")
+			return 0, 0, errors.New("the first line is sep= without a separator")
 		}
 		length := len(first)
 		if ended {
@@ -202,7 +202,7 @@ func checkHeader(header []string) error {
 		at := slices.IndexFunc(columns, func(column string) bool { return bare(column) == bare(name) })
 		switch {
 		case at >= 0 && slices.Contains(header[:i], columns[at]):
-			return fmt.Errorf("the column %q is there twice", columns[at])
+			return fmt.Errorf("duplicate column %q", columns[at])
 		case at >= 0:
 			header[i] = columns[at]
 			known++
@@ -212,13 +212,13 @@ func checkHeader(header []string) error {
 	}
 	switch {
 	case unknown >= 0 && (known > 0 || nearest(header[unknown], columns) != ""):
-		return fmt.Errorf("column %d is unknown, %s", unknown+1, didYouMean(header[unknown], columns))
+		return fmt.Errorf("unknown column %d, %s", unknown+1, didYouMean(header[unknown], columns))
 	case known == 0:
-		return fmt.Errorf("it must name the columns %s and %s", columnCustomer, columnReference)
+		return fmt.Errorf("it must have the columns %s and %s", columnCustomer, columnReference)
 	}
 	for _, name := range columns {
 		if name != columnSyncMode && !slices.Contains(header, name) {
-			return fmt.Errorf("the column %q is missing", name)
+			return fmt.Errorf("missing column %q", name)
 		}
 	}
 	return nil
@@ -242,7 +242,7 @@ func fromRecord(header, record []string) (l line, err error) {
 		case i >= len(header):
 			return line{}, errFields
 		case header[i] == "":
-			return line{}, fmt.Errorf("it has a value in column %d, which has no name", i+1)
+			return line{}, fmt.Errorf("column %d has a value, but no name in the header", i+1)
 		}
 	}
 	for i, name := range header {
@@ -256,7 +256,7 @@ func fromRecord(header, record []string) (l line, err error) {
 	return l, err
 }
 
-var errFields = errors.New("it has not as many fields as the header")
+var errFields = errors.New("wrong number of fields")
 
 func (l *line) set(column, value string) error {
 	switch column {
@@ -271,7 +271,7 @@ func (l *line) set(column, value string) error {
 			mode := strings.EqualFold(value, "true")
 			l.syncMode = &mode
 		default:
-			return errors.New("syncMode must be true, false or nothing")
+			return errors.New("syncMode must be true, false or empty")
 		}
 	}
 	return nil

@@ -50,21 +50,21 @@ func (demoCommand) Run(ctx context.Context, a *app) error {
 		w := demoRun{app: a, sent: map[string]int{}, begun: time.Now(), order: order}
 		view, err := w.run(bounded, page.who)
 		if ctx.Err() == nil && bounded.Err() != nil {
-			return &cliError{err: fmt.Errorf("the demo ran out of time: %s is not decided after %s", page.reference, demoWithin),
+			return &cliError{err: fmt.Errorf("timed out: %s has no decision after %s", page.reference, demoWithin),
 				next: "starter show " + page.reference}
 		}
 		if err != nil {
 			return err
 		}
 		if view.Outcome == "" {
-			return &cliError{err: fmt.Errorf("%s ended without a decision: it is %s", page.reference, view.Stage),
+			return &cliError{err: fmt.Errorf("%s ended without a decision (stage %s)", page.reference, view.Stage),
 				next: "starter show " + page.reference}
 		}
 	}
 	if !a.out.json {
-		a.out.printf("Both are decided. To read one again: starter show %s", pageCustomers[0].reference)
+		a.out.printf("Both are decided. To show one again: starter show %s", pageCustomers[0].reference)
 		if a.keepsRecords() {
-			a.out.printf("Evidence of it, some seconds from now: starter evidence %s", pageCustomers[0].reference)
+			a.out.printf("Its evidence, in a few seconds: starter evidence %s", pageCustomers[0].reference)
 		}
 	}
 	return nil
@@ -98,10 +98,10 @@ func (w *demoRun) step(at time.Time, format string, args ...any) {
 }
 
 func (w *demoRun) run(ctx context.Context, who string) (view kyc.View, err error) {
-	w.step(w.begun, "starting the check of %s on ConnectFi's page, %s", who, w.order.CustomerID)
+	w.step(w.begun, "starting the check of %s in ConnectFi's documentation, %s", who, w.order.CustomerID)
 	view, err = w.app.start(ctx, w.order)
 	if err == nil && view.Stage.Final() && view.EndedAt.Before(w.begun) {
-		w.step(w.begun, "is decided already: %s, on %s", view.Headline(), w.app.out.local(view.EndedAt))
+		w.step(w.begun, "is already decided: %s, on %s", view.Headline(), w.app.out.local(view.EndedAt))
 		return view, w.end(view)
 	}
 	for pause := minPoll; ; pause = min(2*pause, lookLate) {

@@ -14,7 +14,7 @@ import (
 func (a *app) details(ctx context.Context, reference string) string {
 	ui, namespace, err := a.temporalUI()
 	if err != nil {
-		a.out.notef("KYC_TEMPORAL_UI cannot be used: %v", err)
+		a.out.notef("invalid KYC_TEMPORAL_UI: %v", err)
 	}
 	if err != nil || ui == "" {
 		return ""

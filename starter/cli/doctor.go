@@ -57,7 +57,7 @@ func (doctorCommand) Run(ctx context.Context, a *app) error {
 	} {
 		look(ctx)
 		if ctx.Err() != nil {
-			return &cliError{err: errors.New("stopped before everything was looked at"), next: "starter doctor"}
+			return &cliError{err: errors.New("interrupted: not all checks ran"), next: "starter doctor"}
 		}
 	}
 	return x.end(wrong)
@@ -81,9 +81,9 @@ func (x *doctorRun) value(name, means string) (text string, ok bool) {
 	text, _, err := x.lookup.Value(name)
 	switch {
 	case err != nil:
-		x.bad(name, oneLine(err), "set one of them, to what the worker has")
+		x.bad(name, oneLine(err), "set only one of the two, to the worker's value")
 	case text == "":
-		x.bad(name, "it is not set: "+means, name+"=what-the-worker-has starter doctor")
+		x.bad(name, "not set: "+means, name+"=the-value-of-the-worker starter doctor")
 	default:
 		return text, true
 	}

@@ -21,7 +21,7 @@ var kinds = map[string]string{"link": "text/css", "script": "text/javascript"}
 func (w *clockTransport) parts(ctx context.Context, page string, body []byte) (broken string) {
 	at, err := url.Parse(page)
 	if err != nil {
-		return "its address cannot be read"
+		return "cannot parse its address"
 	}
 	found := 0
 	tokens := html.NewTokenizer(bytes.NewReader(body))
@@ -29,7 +29,7 @@ func (w *clockTransport) parts(ctx context.Context, page string, body []byte) (b
 		switch tokens.Next() {
 		case html.ErrorToken:
 			if found == 0 {
-				return "it refers to no style and no script"
+				return "it has no style sheet and no script"
 			}
 			return ""
 		case html.StartTagToken, html.SelfClosingTagToken:
@@ -41,7 +41,7 @@ func (w *clockTransport) parts(ctx context.Context, page string, body []byte) (b
 			found++
 			to, err := at.Parse(where)
 			if err != nil {
-				return "the address of a part of it cannot be read"
+				return "cannot parse the address of one of its parts"
 			}
 			got := w.ask(ctx, http.MethodGet, to.String(), "")
 			if got.err != nil || got.status != http.StatusOK || !strings.HasPrefix(got.kind, kinds[element.Data]) {

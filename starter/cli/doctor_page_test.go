@@ -27,9 +27,9 @@ func TestDoctorFetchesWhatAPageRefersTo(t *testing.T) {
 			broken: "/a/page.js (404, text/plain; charset=utf-8)"},
 		"what a proxy says": {page: `<link rel="stylesheet" href="/kyc/a/told.css">`,
 			broken: "/kyc/a/told.css (200, text/html)"},
-		"a page of others": {page: icon + "<p>It works!", broken: "it refers to no style and no script"},
+		"a page of others": {page: icon + "<p>It works!", broken: "it has no style sheet and no script"},
 		"an address that's none": {page: `<script src="http://[::"></script>`,
-			broken: "the address of a part of it cannot be read"},
+			broken: "cannot parse the address of one of its parts"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := &clockTransport{next: http.DefaultTransport}

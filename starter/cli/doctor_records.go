@@ -22,13 +22,13 @@ func (x *doctorRun) checkRecords(ctx context.Context) {
 	key, _, keyErr := x.lookup.Value("KYC_RECORDS_KEY")
 	switch err = errors.Join(err, keyErr); {
 	case err != nil:
-		x.bad(check, oneLine(err), "set one of them, to what the worker has")
+		x.bad(check, oneLine(err), "set only one of the two, to the worker's value")
 		return
 	case address == "" && key == "":
-		x.skip(check, "it is not set: no records are kept, and a closed case is gone with Temporal's retention")
+		x.skip(check, "not set: no records are kept, and closed cases are lost after Temporal's retention")
 		return
 	case address == "" || key == "":
-		x.bad(check, "KYC_RECORDS and KYC_RECORDS_KEY belong together: the worker does not start with one of them",
+		x.bad(check, "KYC_RECORDS and KYC_RECORDS_KEY must be set together: the worker does not start with one of them",
 			"KYC_RECORDS=s3://BUCKET KYC_RECORDS_KEY_FILE=FILE starter doctor")
 		return
 	case x.keyset == nil:
@@ -60,7 +60,7 @@ const fewClosed = 200
 func (x *doctorRun) checkRecorded(ctx context.Context, records *recorder.Recorder) {
 	const check = "closed cases on record"
 	if !x.named {
-		x.skip(check, "there is no namespace to look into")
+		x.skip(check, "no namespace")
 		return
 	}
 	query := fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus != 'ContinuedAsNew' AND CloseTime < '%s'",
@@ -68,7 +68,7 @@ func (x *doctorRun) checkRecorded(ctx context.Context, records *recorder.Recorde
 	listed, err := x.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: query,
 		PageSize: fewClosed})
 	if err != nil {
-		x.bad(check, "Temporal did not list them: "+oneLine(cases.TranslateError(ctx, err)), "starter doctor, in a moment")
+		x.bad(check, "cannot list them: "+oneLine(cases.TranslateError(ctx, err)), "starter doctor again in a moment")
 		return
 	}
 	missing, first := 0, ""
@@ -76,7 +76,7 @@ func (x *doctorRun) checkRecorded(ctx context.Context, records *recorder.Recorde
 		reference := strings.TrimPrefix(e.GetExecution().GetWorkflowId(), workflows.ID(""))
 		_, found, err := records.Log.Index(ctx, recorder.Name(reference, e.GetExecution().GetRunId()))
 		if err != nil {
-			x.bad(check, oneLine(err), "starter doctor, in a moment")
+			x.bad(check, oneLine(err), "starter doctor again in a moment")
 			return
 		}
 		if !found {

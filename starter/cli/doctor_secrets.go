@@ -28,7 +28,7 @@ import (
 
 func (x *doctorRun) checkLinkKeys(context.Context) {
 	const check = "KYC_LINK_KEYS"
-	text, ok := x.value(check, "callback URLs and applicants' links are made with it")
+	text, ok := x.value(check, "it signs callback URLs and upload links")
 	if !ok {
 		return
 	}
@@ -38,16 +38,16 @@ func (x *doctorRun) checkLinkKeys(context.Context) {
 	}
 	if err != nil {
 		x.bad(check, strings.TrimPrefix(oneLine(err), check+": "),
-			"starter keys new, and the new one in front of those in use")
+			"starter keys new; put the new one in front of those in use")
 		return
 	}
 	x.keys = keys
-	x.ok(check, "they can be used")
+	x.ok(check, "valid")
 }
 
 func (x *doctorRun) checkKeyset(ctx context.Context) {
 	const check = "KYC_KEYSET"
-	text, ok := x.value(check, "cases and images are encrypted with it")
+	text, ok := x.value(check, "it encrypts cases and images")
 	if !ok {
 		return
 	}
@@ -67,7 +67,7 @@ func (x *doctorRun) checkKeyset(ctx context.Context) {
 		return
 	}
 	x.keyset = &keyset
-	x.ok(check, "it opens, and opens what it sealed")
+	x.ok(check, "encrypts and decrypts")
 }
 
 // roundTrip seals something and opens it again.
@@ -80,7 +80,7 @@ func roundTrip(keyset encryption.Keyset) error {
 		err = data.FromPayload(p, &back)
 	}
 	if err == nil && back != there {
-		err = errors.New("it does not open what it sealed")
+		err = errors.New("round trip failed: cannot decrypt its own output")
 	}
 	return err
 }
@@ -91,13 +91,13 @@ const fewCases = 5
 // checkCases finds the usual fault of a keyset: it is a good one, and not that of
 // the cases.
 func (x *doctorRun) checkCases(ctx context.Context) {
-	const check = "cases open with KYC_KEYSET"
+	const check = "KYC_KEYSET decrypts cases"
 	switch {
 	case x.keyset == nil:
-		x.skip(check, "there is no keyset to open them with")
+		x.skip(check, "no keyset")
 		return
 	case !x.named:
-		x.skip(check, "there is no namespace to look into")
+		x.skip(check, "no namespace")
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
@@ -106,7 +106,7 @@ func (x *doctorRun) checkCases(ctx context.Context) {
 		&workflowservice.ListWorkflowExecutionsRequest{Query: fmt.Sprintf("WorkflowType = '%s'", workflows.Type),
 			PageSize: fewCases})
 	if err != nil {
-		x.bad(check, "Temporal did not list them: "+oneLine(err), "starter doctor, in a moment")
+		x.bad(check, "cannot list them: "+oneLine(err), "starter doctor again in a moment")
 		return
 	}
 	opened := 0
@@ -120,24 +120,24 @@ func (x *doctorRun) checkCases(ctx context.Context) {
 		}
 		switch id := e.GetExecution().GetWorkflowId(); {
 		case errors.Is(err, encryption.ErrClear):
-			x.bad(check, id+" was started without encryption: no worker carries it",
-				"temporal workflow terminate --workflow-id "+id+", and start it with the starter")
+			x.bad(check, id+" was started unencrypted; workers reject it",
+				"temporal workflow terminate --workflow-id "+id+", then start it again with the starter")
 			return
 		case errors.Is(err, encryption.ErrSealed):
-			x.bad(check, id+" was sealed with a keyset that this one does not hold",
+			x.bad(check, id+" is encrypted with a key that is not in this keyset",
 				"KYC_KEYSET_FILE=the-file-that-the-worker-reads starter doctor")
 			return
 		case err != nil:
-			x.bad(check, id+" cannot be read: "+oneLine(err), "starter doctor, in a moment")
+			x.bad(check, id+" is not readable: "+oneLine(err), "starter doctor again in a moment")
 			return
 		}
 		opened++
 	}
 	if opened == 0 {
-		x.skip(check, "there is no case yet")
+		x.skip(check, "no case yet")
 		return
 	}
-	x.ok(check, fmt.Sprintf("of the newest, %d do", opened))
+	x.ok(check, fmt.Sprintf("decrypted the newest %d", opened))
 }
 
 // startInput is what a run of a case was started with, as it is stored.
@@ -159,16 +159,16 @@ func (x *doctorRun) startInput(ctx context.Context, e *common.WorkflowExecution)
 // away. Were it left behind, the worker's sweep would: no case has its owner.
 func (x *doctorRun) checkDocuments(ctx context.Context) {
 	const check = "KYC_DOCUMENTS"
-	at, ok := x.value(check, "it names the bucket that worker, webhook and starter share")
+	at, ok := x.value(check, "it is the bucket that worker, webhook and starter share")
 	switch {
 	case !ok:
 		return
 	case strings.HasPrefix(at, "mem:"):
-		x.warn(check, "mem:// is memory of one process: no other sees the images in it, and a restart loses them",
+		x.warn(check, "mem:// is the memory of one process: other processes do not see its images, and a restart loses them",
 			"KYC_DOCUMENTS=file:///var/lib/kyc/documents, or a bucket's URL")
 		return
 	case x.keyset == nil:
-		x.skip(check, "there is no keyset to encrypt with")
+		x.skip(check, "no keyset to encrypt with")
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
@@ -178,11 +178,10 @@ func (x *doctorRun) checkDocuments(ctx context.Context) {
 		err = errors.Join(probe(ctx, store), store.Close())
 	}
 	if err != nil {
-		x.bad(check, oneLine(err), "KYC_DOCUMENTS=the-bucket-that-the-worker-has, with the right to list, read, write and "+
-			"delete in it")
+		x.bad(check, oneLine(err), "KYC_DOCUMENTS=the-bucket-of-the-worker, with permission to list, read, write and delete in it")
 		return
 	}
-	x.ok(check, "an image could be written, read and deleted")
+	x.ok(check, "writing, reading and deleting an image works")
 }
 
 func probe(ctx context.Context, store *docstore.Store) error {
@@ -193,21 +192,21 @@ func probe(ctx context.Context, store *docstore.Store) error {
 	}
 	key, err := store.Put(ctx, owner, bytes.NewReader(image), "")
 	if err != nil {
-		return fmt.Errorf("no image can be written: %w", err)
+		return fmt.Errorf("cannot write an image: %w", err)
 	}
 	r, err := store.Read(ctx, owner, key)
 	if err == nil {
 		var back []byte
 		back, err = io.ReadAll(r)
 		if err = errors.Join(err, r.Close()); err == nil && !bytes.Equal(back, image) {
-			err = errors.New("another image came back")
+			err = errors.New("read another image than was written")
 		}
 	}
 	if err != nil {
-		err = fmt.Errorf("an image that was written cannot be read: %w", err)
+		err = fmt.Errorf("cannot read the written image: %w", err)
 	}
 	if gone := store.DeleteOwner(ctx, owner); gone != nil {
-		err = errors.Join(err, fmt.Errorf("an image that was written cannot be deleted: %w", gone))
+		err = errors.Join(err, fmt.Errorf("cannot delete the written image: %w", gone))
 	}
 	return err
 }
@@ -222,21 +221,21 @@ func (x *doctorRun) checkPolicy(context.Context) {
 	case err != nil:
 		x.bad(check, oneLine(err), `KYC_POLICY='{"documents":"720h","case":"2160h"}', or unset it`)
 	case text == "":
-		x.ok(check, "it is not set: documents within 30 days, a case within 90")
+		x.ok(check, "not set: documents within 30 days, a case within 90 days")
 	default:
-		x.ok(check, "it can be used")
+		x.ok(check, "valid")
 	}
 }
 
 // checkNotify sends nothing: a receiver may act on what it gets.
 func (x *doctorRun) checkNotify(context.Context) {
-	if text, ok := x.value("KYC_NOTIFY_SECRET", "events are signed with it, and the worker does not start without"); ok {
+	if text, ok := x.value("KYC_NOTIFY_SECRET", "it signs notifications, and the worker requires it"); ok {
 		_, err := delivery.ParseSecrets(text)
 		if err = cmp.Or(err, config.CheckStrength("KYC_NOTIFY_SECRET", text, 0)); err != nil {
 			x.bad("KYC_NOTIFY_SECRET", strings.TrimPrefix(oneLine(err), "KYC_NOTIFY_SECRET: "),
-				"starter keys new, and the new one in front of those in use")
+				"starter keys new; put the new one in front of those in use")
 		} else {
-			x.ok("KYC_NOTIFY_SECRET", "it can be used")
+			x.ok("KYC_NOTIFY_SECRET", "valid")
 		}
 	}
 	const check = "KYC_NOTIFY_URL"
@@ -250,13 +249,13 @@ func (x *doctorRun) checkNotify(context.Context) {
 	case err != nil:
 		x.bad(check, oneLine(err), check+"=https://receiver.example.com/kyc")
 	case address == "":
-		x.skip(check, "it is not set: nobody hears of all cases")
+		x.skip(check, "not set: no receiver for all cases")
 	case private != "true" && (local(u.Hostname()) || u.Port() != "" && u.Port() != "80" && u.Port() != "443"):
-		x.bad(check, "it is on a private network or a port of its own, where no event is sent",
-			"KYC_NOTIFY_ALLOW_PRIVATE=true for the worker, if the receiver is yours")
+		x.bad(check, "a private address or a port other than 80 and 443, where notifications are not delivered",
+			"KYC_NOTIFY_ALLOW_PRIVATE=true for the worker, if you operate the receiver")
 	case u.Scheme != "https" && !local(u.Hostname()):
-		x.warn(check, "events, with links of applicants in them, would travel in clear", check+"=https://…")
+		x.warn(check, "plain http: notifications contain upload links and would be sent unencrypted", check+"=https://…")
 	default:
-		x.ok(check, "events can go there; none was sent")
+		x.ok(check, "valid; no notification was sent")
 	}
 }

@@ -35,19 +35,19 @@ func (x *doctorRun) checkTemporal(ctx context.Context) {
 	away, isAway := errors.AsType[*temporalclient.UnreachableError](err)
 	switch {
 	case isAway:
-		x.bad(check, "nothing answers at "+away.Address+" ("+away.Reason()+")", "TEMPORAL_ADDRESS=host:7233 starter doctor")
+		x.bad(check, "no connection to "+away.Address+" ("+away.Reason()+")", "TEMPORAL_ADDRESS=host:7233 starter doctor")
 	case err != nil:
 		x.bad(check, oneLine(err), "TEMPORAL_API_KEY_FILE=… or TEMPORAL_TLS_CLIENT_CERT_PATH=…, as for the worker")
 	default:
 		x.temporal = c
-		x.ok(check, "it answers at "+address)
+		x.ok(check, "connected to "+address)
 	}
 }
 
 func (x *doctorRun) checkNamespace(ctx context.Context) {
 	check := "namespace " + x.namespace
 	if x.temporal == nil {
-		x.skip("namespace", "Temporal is not reached")
+		x.skip("namespace", "no connection to Temporal")
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
@@ -57,26 +57,26 @@ func (x *doctorRun) checkNamespace(ctx context.Context) {
 	retention := d.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration()
 	switch {
 	case missing(err):
-		x.bad(check, "Temporal has no such namespace", "starter setup, or TEMPORAL_NAMESPACE=the-right-one")
+		x.bad(check, "does not exist", "starter setup, or TEMPORAL_NAMESPACE=the-right-one")
 	case forbidden(err):
-		x.bad(check, "Temporal refuses these credentials for it",
+		x.bad(check, "Temporal rejects these credentials for it",
 			"TEMPORAL_API_KEY_FILE=… or TEMPORAL_TLS_CLIENT_CERT_PATH=…, as for the worker")
 	case err != nil:
-		x.bad(check, "Temporal did not tell about it: "+oneLine(err), "starter doctor, in a moment")
+		x.bad(check, "cannot describe it: "+oneLine(err), "starter doctor again in a moment")
 	case retention < recommendedRetention:
 		x.named = true
-		x.warn(check, fmt.Sprintf("closed cases stay for %s only: a callback that comes later is told that its case "+
-			"never was", formatDuration(retention)),
+		x.warn(check,
+			fmt.Sprintf("closed cases are kept for only %s: callbacks after that get 404", formatDuration(retention)),
 			longerRetention(x.namespace, recommendedRetention, x.cloud))
 	default:
 		x.named = true
-		x.ok(check, "closed cases stay for "+formatDuration(retention))
+		x.ok(check, "closed cases are kept for "+formatDuration(retention))
 	}
 }
 
 func (x *doctorRun) checkAttributes(ctx context.Context) {
 	if !x.named {
-		x.skip("search attributes", "there is no namespace to look into")
+		x.skip("search attributes", "no namespace")
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
@@ -85,16 +85,16 @@ func (x *doctorRun) checkAttributes(ctx context.Context) {
 	names := slices.Sorted(maps.Keys(wanted))
 	defined, err := attributes(ctx, x.temporal, x.namespace, names)
 	if err != nil {
-		x.bad("search attributes", "Temporal did not tell them: "+oneLine(err), "starter doctor, in a moment")
+		x.bad("search attributes", "cannot list them: "+oneLine(err), "starter doctor again in a moment")
 		return
 	}
 	for _, name := range names {
 		check := "search attribute " + name
 		switch as, there := defined[name]; {
 		case !there:
-			x.bad(check, "it is missing: no case can start", "starter setup")
+			x.bad(check, "missing: no case can start", "starter setup")
 		case as == enums.INDEXED_VALUE_TYPE_UNSPECIFIED:
-			x.ok(check, "it is there; "+unseenType)
+			x.ok(check, "exists; "+unseenType)
 		case as != wanted[name]:
 			x.bad(check, wrongType(as, wanted[name]), otherType(x.namespace, name, x.cloud))
 		default:
@@ -107,7 +107,7 @@ func (x *doctorRun) checkAttributes(ctx context.Context) {
 // reads are on one of their own.
 func (x *doctorRun) checkWorkers(ctx context.Context) {
 	if !x.named {
-		x.skip("workers", "there is no namespace to look into")
+		x.skip("workers", "no namespace")
 		return
 	}
 	for _, queue := range []struct {
@@ -118,12 +118,12 @@ func (x *doctorRun) checkWorkers(ctx context.Context) {
 		pollers, err := x.pollers(ctx, queue.name, queue.kind)
 		switch {
 		case err != nil:
-			x.bad(check, "Temporal did not tell them: "+oneLine(err), "starter doctor, in a moment")
+			x.bad(check, "cannot list them: "+oneLine(err), "starter doctor again in a moment")
 		case len(pollers) == 0:
-			x.bad(check, "nobody has polled for "+formatDuration(seenLately)+": cases wait",
-				"start the worker, with TEMPORAL_NAMESPACE="+x.namespace+"; its log says why it does not stay up")
+			x.bad(check, "no worker has polled for "+formatDuration(seenLately)+": cases wait",
+				"start the worker with TEMPORAL_NAMESPACE="+x.namespace+"; its log has the reason if it stops")
 		case len(pollers) == 1:
-			x.ok(check, "one polls")
+			x.ok(check, "1 polls")
 		default:
 			x.ok(check, fmt.Sprintf("%d poll", len(pollers)))
 		}
@@ -150,15 +150,15 @@ func (x *doctorRun) checkDeployment(ctx context.Context) {
 	name, _, err := x.lookup.Value("KYC_DEPLOYMENT")
 	switch {
 	case err != nil:
-		x.bad("KYC_DEPLOYMENT", oneLine(err), "set one of them, to what the worker has")
+		x.bad("KYC_DEPLOYMENT", oneLine(err), "set only one of the two, to the worker's value")
 		return
 	case !x.named:
-		x.skip(check, "there is no namespace to look into")
+		x.skip(check, "no namespace")
 		return
 	}
 	pollers, err := x.pollers(ctx, workflows.TaskQueue, enums.TASK_QUEUE_TYPE_WORKFLOW)
 	if err != nil {
-		x.bad(check, "Temporal did not tell who polls: "+oneLine(err), "starter doctor, in a moment")
+		x.bad(check, "cannot list the pollers: "+oneLine(err), "starter doctor again in a moment")
 		return
 	}
 	var builds []string // that poll, as versions of the deployment
@@ -192,20 +192,21 @@ func (x *doctorRun) checkVersion(ctx context.Context, check, name string, builds
 	fix := fmt.Sprintf("KYC_DEPLOYMENT=%s starter setup --promote %s", name, promote)
 	switch now := current(d); {
 	case missing(err):
-		x.bad(check, "no worker of it has ever come", "start a worker with KYC_DEPLOYMENT="+name+
+		x.bad(check, "the deployment has never had a worker", "start a worker with KYC_DEPLOYMENT="+name+
 			", or unset KYC_DEPLOYMENT here")
 	case err != nil:
-		x.bad(check, "Temporal did not tell about it: "+oneLine(err), "starter doctor, in a moment")
+		x.bad(check, "cannot describe it: "+oneLine(err), "starter doctor again in a moment")
 	case now == "" && len(builds) > 0:
-		x.bad(check, "no version is current: its workers get no task", fix)
+		x.bad(check, "no version is current: its workers get no tasks", fix)
 	case now == "":
-		x.bad(check, "no version is current, and the workers that poll are none of it",
+		x.bad(check, "no version is current, and the polling workers belong to no version of it",
 			"start the workers with KYC_DEPLOYMENT="+name+", or unset KYC_DEPLOYMENT here")
 	case !slices.Contains(builds, now):
-		x.bad(check, now+" is the current version, and no worker of it polls: cases wait", fix+", or start the worker of "+
+		x.bad(check, now+" is the current version, but none of its workers polls: cases wait", fix+", or start the worker "+
+			"of "+
 			now)
 	default:
-		x.ok(check, now+" is the current version, and its worker polls")
+		x.ok(check, now+" is the current version, and its workers poll")
 	}
 }
 
@@ -216,7 +217,7 @@ const fewStuck = 5
 func (x *doctorRun) checkStuck(ctx context.Context) {
 	const check = "stuck cases"
 	if !x.named {
-		x.skip(check, "there is no namespace to look into")
+		x.skip(check, "no namespace")
 		return
 	}
 	caseClient := cases.Client{Temporal: x.temporal}
@@ -230,9 +231,9 @@ func (x *doctorRun) checkStuck(ctx context.Context) {
 	case errors.Is(err, cases.ErrNotReported):
 		x.skip(check, oneLine(err))
 	case err != nil:
-		x.bad(check, "Temporal did not list them: "+oneLine(err), "starter doctor, in a moment")
+		x.bad(check, "cannot list them: "+oneLine(err), "starter doctor again in a moment")
 	case len(stuck) == 0:
-		x.ok(check, "there is none")
+		x.ok(check, "none")
 	}
 	for _, s := range stuck {
 		x.bad(check, s.Error(), s.WayOn())

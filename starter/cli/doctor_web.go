@@ -24,14 +24,14 @@ const maxClockSkew = 30 * time.Second
 // customer.
 func (x *doctorRun) checkConnectFi(ctx context.Context) {
 	const check = "ConnectFi"
-	base, ok := x.value("CONNECTFI_BASE_URL", "it says where ConnectFi is")
-	login, ok1 := x.value("CONNECTFI_LOGIN", "it says who asks ConnectFi")
-	password, ok2 := x.value("CONNECTFI_PASSWORD", "it is the login's")
+	base, ok := x.value("CONNECTFI_BASE_URL", "it is the base URL of ConnectFi")
+	login, ok1 := x.value("CONNECTFI_LOGIN", "it is the login at ConnectFi")
+	password, ok2 := x.value("CONNECTFI_PASSWORD", "it is the password of the login")
 	if !ok || !ok1 || !ok2 {
-		x.skip(check, "it cannot be asked without all three")
+		x.skip(check, "needs all three variables")
 		return
 	}
-	const credentials = "CONNECTFI_LOGIN=… and CONNECTFI_PASSWORD=…, as ConnectFi gave them"
+	const credentials = "CONNECTFI_LOGIN=… and CONNECTFI_PASSWORD=… from ConnectFi"
 	if err := config.CheckNotPublished("CONNECTFI_PASSWORD", password); err != nil {
 		x.bad(check, oneLine(err), credentials)
 		return
@@ -40,24 +40,24 @@ func (x *doctorRun) checkConnectFi(ctx context.Context) {
 	c, err := connectfi.New(connectfi.Config{BaseURL: base, Login: login, Password: password, Timeout: answerWithin,
 		HTTP: &http.Client{Transport: watch}})
 	if err != nil {
-		x.bad(check, oneLine(err), "CONNECTFI_BASE_URL=https://… and the login that ConnectFi gave you")
+		x.bad(check, oneLine(err), "CONNECTFI_BASE_URL=https://… and your login from ConnectFi")
 		return
 	}
 	err = c.SignIn(ctx)
 	said, isSaid := errors.AsType[*connectfi.Error](err)
 	switch {
 	case err == nil:
-		x.ok(check, "it takes the login")
+		x.ok(check, "login accepted")
 	case isSaid && said.Code == connectfi.CodeUnauthorized:
-		x.bad(check, "it refuses the login", credentials)
+		x.bad(check, "login rejected", credentials)
 	case isSaid && said.Code != "":
-		x.bad(check, oneLine(err), "starter doctor, in a moment; then ask ConnectFi")
+		x.bad(check, oneLine(err), "starter doctor again in a moment; then ask ConnectFi")
 	case isSaid && said.HTTPStatus != 0:
-		x.bad(check, "what answers at CONNECTFI_BASE_URL is not ConnectFi: "+oneLine(err),
-			"CONNECTFI_BASE_URL=https://…, as ConnectFi's pages have it")
+		x.bad(check, "the server at CONNECTFI_BASE_URL is not ConnectFi: "+oneLine(err),
+			"CONNECTFI_BASE_URL=https://…, as in ConnectFi's documentation")
 	default:
-		x.bad(check, "it cannot be reached: "+oneLine(err),
-			"CONNECTFI_BASE_URL=https://…, and let this machine out to it (HTTPS_PROXY)")
+		x.bad(check, "no connection: "+oneLine(err),
+			"CONNECTFI_BASE_URL=https://…, and allow this machine to connect to it (HTTPS_PROXY)")
 	}
 	x.checkClock("ConnectFi", watch)
 }
@@ -67,7 +67,7 @@ func (x *doctorRun) checkConnectFi(ctx context.Context) {
 // can make one: to everybody else the answers are what they always were.
 func (x *doctorRun) checkPublicURL(ctx context.Context) {
 	const check = "KYC_PUBLIC_URL"
-	base, ok := x.value(check, "it is the webhook as applicants reach it")
+	base, ok := x.value(check, "it is the base URL of the webhook for applicants")
 	if !ok {
 		return
 	}
@@ -79,15 +79,15 @@ func (x *doctorRun) checkPublicURL(ctx context.Context) {
 	x.checkClock("the webhook", w)
 	switch {
 	case nowhere.err != nil:
-		x.bad(check, "the webhook cannot be reached there, from here: "+oneLine(nowhere.err), check+
-			"=as applicants reach the webhook; its log says whether it is up")
+		x.bad(check, "cannot reach the webhook there from this machine: "+oneLine(nowhere.err), check+
+			"=the webhook's address for applicants; check in its log that it runs")
 		return
 	case !nowhere.unknown():
-		x.bad(check, "it leads elsewhere: what answers is not our webhook"+nowhere.where(), check+
-			"=as applicants reach the webhook")
+		x.bad(check, "reached a server that is not this webhook"+nowhere.where(), check+
+			"=the webhook's address for applicants")
 		return
 	case x.keys == linktoken.Keys{}:
-		x.skip(check, "the webhook is there; whether it has the same link keys cannot be told without them")
+		x.skip(check, "reached the webhook; comparing the link keys needs KYC_LINK_KEYS")
 		return
 	}
 	page := x.keys.Address(base, linktoken.Ticket{Subject: probeReference, Expires: x.out.clock().Add(-24 * time.Hour)})
@@ -95,16 +95,18 @@ func (x *doctorRun) checkPublicURL(ctx context.Context) {
 	switch {
 	case ended.err == nil && ended.status == http.StatusGone:
 		if broken := w.parts(ctx, page, ended.body); broken != "" {
-			x.bad(check, "the webhook answers there, but a browser does not get all of its page: "+broken,
-				"a proxy that passes on everything below the path of "+check+"; and "+check+"=the same for the webhook and here")
+			x.bad(check, "reached the webhook, but its page is incomplete: "+broken,
+				"have the proxy forward everything below the path of "+check+"; and "+check+"=the same value for the webhook and "+
+					"here")
 			return
 		}
-		x.okOverTLS(check, base, "the webhook answers there, and has the same link keys")
+		x.okOverTLS(check, base, "reached the webhook; it has the same link keys")
 	case ended.err == nil && ended.status == http.StatusNotFound:
-		x.bad(check, "the webhook there has other link keys: no link that is made with these opens",
+		x.bad(check, "link keys differ from the webhook's: links would be rejected",
 			"KYC_LINK_KEYS=the same for worker, webhook and starter")
 	default:
-		x.bad(check, "the webhook there does not take links"+ended.where(), "starter doctor, in a moment; the webhook's log")
+		x.bad(check, "the webhook rejected a test link"+ended.where(), "starter doctor again in a moment; then read the "+
+			"webhook's log")
 	}
 }
 
@@ -119,12 +121,12 @@ func (x *doctorRun) checkCallbackURL(ctx context.Context) {
 	check := "KYC_CALLBACK_URL"
 	base, _, err := x.lookup.Value(check)
 	if err != nil {
-		x.bad(check, oneLine(err), "set one of them, to what the worker has")
+		x.bad(check, oneLine(err), "set only one of the two, to the worker's value")
 		return
 	}
 	if base == "" {
 		if base, _, err = x.lookup.Value("KYC_PUBLIC_URL"); err != nil || base == "" {
-			x.skip(check, "it is not set, nor is KYC_PUBLIC_URL")
+			x.skip(check, "neither this nor KYC_PUBLIC_URL is set")
 			return
 		}
 		check += " (which is KYC_PUBLIC_URL)"
@@ -134,7 +136,7 @@ func (x *doctorRun) checkCallbackURL(ctx context.Context) {
 		return
 	}
 	if (x.keys == linktoken.Keys{}) {
-		x.skip(check, "no callback URL can be made without link keys")
+		x.skip(check, "needs KYC_LINK_KEYS to make a callback URL")
 		return
 	}
 	w := &clockTransport{next: http.DefaultTransport}
@@ -142,19 +144,19 @@ func (x *doctorRun) checkCallbackURL(ctx context.Context) {
 		probeReference), strings.Repeat(" ", beyondCallback))
 	switch {
 	case probe.err != nil:
-		x.bad(check, "the webhook cannot be reached there, from here: "+oneLine(probe.err),
-			"KYC_CALLBACK_URL=as ConnectFi reaches the webhook")
+		x.bad(check, "cannot reach the webhook there from this machine: "+oneLine(probe.err),
+			"KYC_CALLBACK_URL=the webhook's address for ConnectFi")
 	case probe.problem() && probe.status == http.StatusRequestEntityTooLarge:
-		x.okOverTLS(check, base, "callbacks arrive at the webhook, and it has the same link keys")
+		x.okOverTLS(check, base, "callbacks reach the webhook; it has the same link keys")
 	case probe.unknown():
-		x.bad(check, "the webhook there has other link keys: every callback is refused, and cases only find out by asking",
+		x.bad(check, "link keys differ from the webhook's: callbacks are rejected, and cases fall back to polling",
 			"KYC_LINK_KEYS=the same for worker and webhook")
 	case probe.problem():
-		x.bad(check, "the webhook there takes no callback now"+probe.where(),
-			"starter doctor, in a moment; the webhook's log")
+		x.bad(check, "the webhook does not accept callbacks now"+probe.where(),
+			"starter doctor again in a moment; then read the webhook's log")
 	default:
-		x.bad(check, "it leads elsewhere: what answers is not our webhook"+probe.where(),
-			"KYC_CALLBACK_URL=as ConnectFi reaches the webhook")
+		x.bad(check, "reached a server that is not this webhook"+probe.where(),
+			"KYC_CALLBACK_URL=the webhook's address for ConnectFi")
 	}
 }
 
@@ -174,8 +176,8 @@ func (x *doctorRun) address(check, base string) (string, bool) {
 // okOverTLS ends a look that went well, unless it was in clear through the world.
 func (x *doctorRun) okOverTLS(check, base, says string) {
 	if u, _ := url.Parse(base); u.Scheme == "http" && !local(u.Hostname()) {
-		x.warn(check, says+"; but it is http, and what is in these addresses would travel in clear", strings.Fields(check)[0]+
-			"=https://…")
+		x.warn(check, says+"; but it is plain http: the secrets in these URLs would be sent unencrypted",
+			strings.Fields(check)[0]+"=https://…")
 		return
 	}
 	x.ok(check, says)
@@ -187,15 +189,15 @@ func (x *doctorRun) checkClock(whose string, w *clockTransport) {
 	off, ok := w.measured()
 	switch ahead := "behind"; {
 	case !ok:
-		x.skip(check, "no answer told the time")
+		x.skip(check, "no answer had the time")
 	case off.Abs() > maxClockSkew:
 		if off > 0 {
 			ahead = "ahead of"
 		}
 		x.bad(check, fmt.Sprintf("this machine is %s %s %s", formatDuration(off.Abs()), ahead, whose),
-			"timedatectl set-ntp true, here or there: links and signatures end to the minute")
+			"timedatectl set-ntp true, here or there: links and signatures expire to the minute")
 	default:
-		x.ok(check, "they agree")
+		x.ok(check, "in agreement")
 	}
 }
 

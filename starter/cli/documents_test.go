@@ -21,7 +21,7 @@ func TestDocumentsNeedABucketAndAKeyset(t *testing.T) {
 		"both":      {variables: map[string]string{"KYC_DOCUMENTS": bucket, "KYC_KEYSET": keyset}},
 		"no keyset": {variables: map[string]string{"KYC_DOCUMENTS": bucket}, says: "KYC_KEYSET is not set"},
 		"another secret": {variables: map[string]string{"KYC_DOCUMENTS": bucket, "KYC_KEYSET": "hunter2"},
-			says: "KYC_KEYSET cannot be used: it is no keyset"},
+			says: "invalid KYC_KEYSET: not a cleartext Tink JSON keyset"},
 		"no bucket": {variables: map[string]string{"KYC_KEYSET": keyset}, says: "KYC_DOCUMENTS is not set"},
 		"memory":    {variables: map[string]string{"KYC_DOCUMENTS": "mem://", "KYC_KEYSET": keyset}, says: "mem://"},
 	} {

@@ -31,8 +31,8 @@ func (c eventsCommand) Run(ctx context.Context, a *app) error {
 
 type resendCommand struct {
 	reference
-	Event      string `arg:"" optional:"" help:"The event's id, or its number in starter events; without it, every event that was not delivered."`
-	WebhookURL string `name:"webhook-url" placeholder:"URL" help:"Change where the caller's events go, these and all later ones of the case."`
+	Event      string `arg:"" optional:"" help:"Notification id, or number in starter events (default: all undelivered ones)."`
+	WebhookURL string `name:"webhook-url" placeholder:"URL" help:"New URL for the caller's notifications, these and all later ones of the case."`
 }
 
 // Run sends again. The id stays, so a receiver that has the event already
@@ -42,7 +42,7 @@ func (c resendCommand) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	if fault := weburl.Fault(c.WebhookURL); c.WebhookURL != "" && fault != "" {
-		return usage("resend", "no event can be sent to this webhook URL: %s", fault)
+		return usage("resend", "invalid webhook URL: %s", fault)
 	}
 	open := false
 	events, err := a.events(ctx, c.Reference, func(ctx context.Context, caseClient cases.Client) (events []workflows.Event,
@@ -55,9 +55,9 @@ func (c resendCommand) Run(ctx context.Context, a *app) error {
 	})
 	if refused, ok := errors.AsType[*cases.RefusedError](err); ok {
 		if open {
-			a.out.notef("later events of %s go to the new webhook URL", c.Reference)
+			a.out.notef("later notifications of %s go to the new webhook URL", c.Reference)
 		}
-		return &cliError{err: fmt.Errorf("nothing of %s is sent again: %s", c.Reference, refused.Reason),
+		return &cliError{err: fmt.Errorf("cannot resend notifications of %s: %s", c.Reference, refused.Reason),
 			next: "starter events " + c.Reference}
 	}
 	if err != nil {
@@ -66,11 +66,11 @@ func (c resendCommand) Run(ctx context.Context, a *app) error {
 	switch {
 	case c.WebhookURL == "":
 	case open:
-		a.out.notef("what is still to be delivered to the caller of %s, and all later events, go to the new webhook URL",
+		a.out.notef("undelivered and later notifications to the caller of %s go to the new webhook URL",
 			c.Reference)
 	default:
-		a.out.notef("%s is closed, so no event comes after these; what is sent again to its caller goes to the new webhook "+
-			"URL", c.Reference)
+		a.out.notef("%s is closed and sends no further notifications; those resent to its caller go to the new "+
+			"webhook URL", c.Reference)
 	}
 	return a.out.events(c.Reference, events, "starter events "+c.Reference)
 }
@@ -86,7 +86,7 @@ func (a *app) events(ctx context.Context, reference string, call func(context.Co
 	defer cancel()
 	events, err := call(ctx, caseClient)
 	if ended, ok := errors.AsType[*cases.EndedError](err); ok {
-		return nil, &cliError{err: fmt.Errorf("%s %s, and no worker says what it knew of the events",
+		return nil, &cliError{err: fmt.Errorf("%s %s, and no worker can read its notifications",
 			workflows.NotifyID(reference), ended),
 			next: "starter doctor"}
 	}
@@ -114,7 +114,7 @@ func (p printer) events(reference string, events []workflows.Event, next string)
 		return p.value(events)
 	}
 	if len(events) == 0 {
-		p.printf("nobody was told anything of %s", reference)
+		p.printf("no notifications for %s", reference)
 		return nil
 	}
 	var text strings.Builder
@@ -151,7 +151,7 @@ func (p printer) delivery(r workflows.Delivery) string {
 	case r.Pending && !r.NextAt.IsZero():
 		return fmt.Sprintf("next attempt %s (in %s)", p.local(r.NextAt), formatDuration(r.NextAt.Sub(p.clock())))
 	case r.Pending:
-		return "on its way, or behind an earlier one"
+		return "queued"
 	case !r.GivenUpAt.IsZero():
 		return "given up " + p.local(r.GivenUpAt)
 	}

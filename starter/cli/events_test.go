@@ -66,18 +66,18 @@ func TestWhereNobodyHearsOrNobodyIs(t *testing.T) {
 	f := serve(t, &frontend{script: life()[1:2]})
 	code, out, _ := f.run(t.Context(), "events", "A1")
 	require.Zero(t, code)
-	require.Equal(t, "nobody was told anything of A1\n", out)
+	require.Equal(t, "no notifications for A1\n", out)
 	_, out, _ = f.run(t.Context(), "events", "A1", "--json")
 	require.Equal(t, "[]\n", out)
 	code, _, errs := f.run(t.Context(), "resend", "A1")
 	require.Equal(t, 1, code)
-	require.Equal(t, "starter: nothing of A1 is sent again: the case has sent no event to anybody\ntry: starter events "+
+	require.Equal(t, "starter: cannot resend notifications of A1: the case has sent no notification\ntry: starter events "+
 		"A1\n", errs)
 
 	f.absent = true
 	code, _, errs = f.run(t.Context(), "events", "A1")
 	require.Equal(t, 1, code)
-	require.Equal(t, "starter: there is no case with the reference A1\ntry: starter list\n", errs)
+	require.Equal(t, "starter: no case has the reference A1\ntry: starter list\n", errs)
 }
 
 func TestResendAfterTheEnd(t *testing.T) {
@@ -85,7 +85,7 @@ func TestResendAfterTheEnd(t *testing.T) {
 	for _, args := range [][]string{{"resend", "A1"}, {"resend", "A1", "1"}, {"resend", "A1", "evt_1"}} {
 		code, out, errs := f.run(t.Context(), args...)
 		require.Zero(t, code, errs)
-		require.Contains(t, out, "on its way")
+		require.Contains(t, out, "queued")
 		require.Contains(t, out, "\nnext: starter events A1\n")
 	}
 	require.Len(t, f.again, 3)
@@ -96,7 +96,8 @@ func TestResendAfterTheEnd(t *testing.T) {
 
 	code, _, errs := f.run(t.Context(), "resend", "A1", "9")
 	require.Equal(t, 1, code)
-	require.Equal(t, "starter: nothing of A1 is sent again: the case has sent no event \"9\"\ntry: starter events A1\n",
+	require.Equal(t, "starter: cannot resend notifications of A1: the case has sent no notification \"9\"\ntry: starter "+
+		"events A1\n",
 		errs)
 }
 
@@ -108,8 +109,7 @@ func TestResendToAnotherAddress(t *testing.T) {
 	const address = "https://other.example/a-secret"
 	code, out, errs := f.run(t.Context(), "resend", "A1", "--webhook-url", address)
 	require.Zero(t, code, errs)
-	require.Equal(t, "starter: what is still to be delivered to the caller of A1, and all later events, go to the new "+
-		"webhook URL\n", errs)
+	require.Equal(t, "starter: undelivered and later notifications to the caller of A1 go to the new webhook URL\n", errs)
 	require.NotContains(t, out, "a-secret")
 	require.Equal(t, address, f.again[0].WebhookURL)
 
@@ -122,13 +122,13 @@ func TestResendToAnotherAddress(t *testing.T) {
 	f.script = life()[len(life())-1:]
 	code, _, errs = f.run(t.Context(), "resend", "A1", "1", "--webhook-url", address)
 	require.Zero(t, code, errs)
-	require.Equal(t, "starter: A1 is closed, so no event comes after these; what is sent again to its caller goes to the "+
+	require.Equal(t, "starter: A1 is closed and sends no further notifications; those resent to its caller go to the "+
 		"new webhook URL\n", errs)
 	require.Equal(t, address, f.again[1].WebhookURL)
 
 	code, _, errs = f.run(t.Context(), "resend", "A1", "--webhook-url", "example.com/hook")
 	require.Equal(t, 2, code)
-	require.Contains(t, errs, "no event can be sent to this webhook URL")
+	require.Contains(t, errs, "invalid webhook URL")
 }
 
 func TestWhoStartsSaysWhetherSomebodyHears(t *testing.T) {
@@ -152,7 +152,7 @@ func TestANotifierThatWasTerminated(t *testing.T) {
 	for _, command := range []string{"events", "resend"} {
 		code, _, errs := f.run(t.Context(), command, "A1")
 		require.Equal(t, 1, code)
-		require.Contains(t, errs, "kyc-notify-A1 was terminated in Temporal and has no result, and no worker says what it "+
-			"knew of the events\ntry: starter doctor\n")
+		require.Contains(t, errs, "kyc-notify-A1 was terminated in Temporal and has no result, and no worker can read its "+
+			"notifications\ntry: starter doctor\n")
 	}
 }

@@ -18,8 +18,8 @@ import (
 // evidenceCommand writes the evidence of a case that is on record. It asks neither Temporal nor a worker.
 type evidenceCommand struct {
 	reference
-	Out string   `placeholder:"FILE" help:"Where to write it; REF.kyc in the working directory if not given."`
-	To  []string `placeholder:"AGE1…" help:"Encrypt its key to this recipient of age; several by repeating it. Without one, anybody who has the file opens it."`
+	Out string   `placeholder:"FILE" help:"Output file (default: REF.kyc in the working directory)."`
+	To  []string `placeholder:"AGE1…" help:"Encrypt its key to this age recipient (repeatable; default: anyone with the file can decrypt it)."`
 }
 
 // handedOut says what was written.
@@ -49,7 +49,7 @@ func (c evidenceCommand) Run(ctx context.Context, a *app) error {
 	switch {
 	case errors.Is(err, recorder.ErrNoRecord):
 		return &cliError{next: "starter show " + c.Reference,
-			err: fmt.Errorf("%s is not on record: the worker puts a case there after its end, in its next sweep", c.Reference)}
+			err: fmt.Errorf("%s is not on record: the worker records a case in its next sweep after it ends", c.Reference)}
 	case err != nil:
 		return of(c.Reference, err)
 	}
@@ -69,11 +69,11 @@ func (c evidenceCommand) Run(ctx context.Context, a *app) error {
 		if a.out.json {
 			err = a.out.value(written)
 		} else {
-			opens, identity := "it opens this record and nothing else", ""
+			opens, identity := "it can decrypt only this record", ""
 			if len(recipients) > 0 {
-				opens, identity = "its recipient opens this record and nothing else", "--identity FILE "
+				opens, identity = "only its recipient can decrypt it", "--identity FILE "
 			}
-			a.out.printf("%s  %s, %d bytes: %s", written.File, written.Stage, written.Bytes, opens)
+			a.out.printf("%s  %s, %d bytes; %s", written.File, written.Stage, written.Bytes, opens)
 			a.out.notef("next: starter verify --key %s %s%s", written.Key, identity, written.File)
 		}
 		if err != nil {
@@ -99,7 +99,7 @@ func (c evidenceCommand) write(evidence *bundle.Bundle, n int) (handedOut, error
 		err = errors.Join(err, file.Close())
 	}
 	if err != nil {
-		return handedOut{}, &cliError{err: fmt.Errorf("the evidence cannot be written: %w", err),
+		return handedOut{}, &cliError{err: fmt.Errorf("cannot write the evidence: %w", err),
 			next: "starter evidence " + c.Reference + " --out ANOTHER.kyc"}
 	}
 	return handedOut{File: name, Record: evidence.Manifest.Record, Stage: evidence.Manifest.Outcome.Stage,
@@ -121,7 +121,7 @@ func (a *app) records(ctx context.Context) (*recorder.Recorder, func(), error) {
 	switch err = errors.Join(err, keyErr); {
 	case err != nil:
 	case address == "" || key == "":
-		err = errors.New("KYC_RECORDS or KYC_RECORDS_KEY is not set: they name the bucket of records and its log's key")
+		err = errors.New("KYC_RECORDS and KYC_RECORDS_KEY are required: the bucket of records and the key of its log")
 	default:
 		var r *recorder.Recorder
 		var closeBucket func()
@@ -141,7 +141,7 @@ func openRecorder(ctx context.Context, address, key string, keyset encryption.Ke
 	}
 	entries, err := log.New(bucket, key)
 	if err != nil {
-		return nil, nil, fmt.Errorf("KYC_RECORDS_KEY cannot be used: %w", errors.Join(err, bucket.Close()))
+		return nil, nil, fmt.Errorf("invalid KYC_RECORDS_KEY: %w", errors.Join(err, bucket.Close()))
 	}
 	r := &recorder.Recorder{Maker: recorder.Maker{Keyset: keyset}, Bucket: bucket, Log: entries}
 	return r, func() { _ = bucket.Close() }, nil
@@ -149,13 +149,13 @@ func openRecorder(ctx context.Context, address, key string, keyset encryption.Ke
 
 // keysLogCommand draws the key of a log of records.
 type keysLogCommand struct {
-	Name string `arg:"" help:"The log's name, which is on every checkpoint, such as kyc.example.com/records."`
+	Name string `arg:"" help:"Name of the log, shown in every checkpoint, such as kyc.example.com/records."`
 }
 
 // Run prints the private part for the worker, and the public one for those who verify.
 func (c keysLogCommand) Run(a *app) error {
 	if c.Name == "" || strings.ContainsFunc(c.Name, func(r rune) bool { return unicode.IsSpace(r) || r == '+' }) {
-		return usage("keys log", "the name of a log has no space and no plus sign, as kyc.example.com/records")
+		return usage("keys log", "the name of a log must not contain spaces or plus signs, e.g. kyc.example.com/records")
 	}
 	private, public, err := log.NewKey(c.Name)
 	if err != nil {
@@ -165,6 +165,6 @@ func (c keysLogCommand) Run(a *app) error {
 		return a.out.value(map[string]string{"KYC_RECORDS_KEY": private, "public": public})
 	}
 	a.out.printf("KYC_RECORDS_KEY=%s", private)
-	a.out.notef("give this public key to whoever verifies evidence: %s", public)
+	a.out.notef("public key, for those who verify evidence: %s", public)
 	return nil
 }

@@ -86,7 +86,7 @@ func TestEvidenceIsWrittenAndVerified(t *testing.T) {
 	t.Chdir(t.TempDir())
 	code, stdout, stderr := starterWith(t, variables, "evidence", "individualdeny")
 	require.Zero(t, code, stderr)
-	require.Regexp(t, `^individualdeny\.kyc  denied, \d+ bytes: it opens this record and nothing else\n$`, stdout)
+	require.Regexp(t, `^individualdeny\.kyc  denied, \d+ bytes; it can decrypt only this record\n$`, stdout)
 	require.Equal(t, "starter: next: starter verify --key "+public+" individualdeny.kyc\n", stderr)
 	info, err := os.Stat("individualdeny.kyc")
 	require.NoError(t, err)
@@ -101,14 +101,14 @@ func TestEvidenceIsWrittenAndVerified(t *testing.T) {
   whole        verified
   consistent   verified
   re-executed  verified
-This does not show that what ConnectFi answered was true: its answers are not signed.
+Verification does not prove that ConnectFi's answers were true: ConnectFi does not sign them.
 $`, stdout)
 		require.Empty(t, stderr)
 	}
 
 	code, _, stderr = starterWith(t, variables, "evidence", "individualdeny")
 	require.Equal(t, 1, code)
-	require.Contains(t, stderr, "the evidence cannot be written: open individualdeny.kyc: file exists")
+	require.Contains(t, stderr, "cannot write the evidence: open individualdeny.kyc: file exists")
 	code, _, stderr = starterWith(t, variables, "evidence", "notified", "--out", "other.kyc")
 	require.Zero(t, code, stderr)
 	code, stdout, _ = starterWith(t, nil, "--json", "verify", "--key", public, "individualdeny.kyc", "other.kyc")
@@ -142,13 +142,13 @@ func TestWhatDoesNotVerify(t *testing.T) {
 	require.Contains(t, stdout, "a.kyc: verified\n")
 	require.Contains(t, stdout, "changed.kyc: does not verify\n  whole        does not verify: manifest.json, ")
 	require.Contains(t, stdout,
-		"cut.kyc: does not verify\n  whole        does not verify: policy.json, the file is cut off")
+		"cut.kyc: does not verify\n  whole        does not verify: policy.json, the file is truncated")
 	require.Contains(t, stderr, "starter: 2 of 3 do not verify\ntry: ")
 
 	code, stdout, stderr = starterWith(t, nil, "verify", "--key", public, "none.kyc", "dir.kyc")
 	require.Equal(t, 1, code)
 	require.Contains(t, stdout, "none.kyc: could not be checked\n  stat none.kyc: no such file or directory\n")
-	require.Contains(t, stdout, "dir.kyc: could not be checked\n  it is not a file\n")
+	require.Contains(t, stdout, "dir.kyc: could not be checked\n  is not a regular file\n")
 	require.Contains(t, stderr, "2 of 2 could not be checked")
 
 	for _, args := range [][]string{{"verify", "a.kyc"}, {"verify", "--key", public},
@@ -167,7 +167,7 @@ func TestEvidenceNeedsRecords(t *testing.T) {
 	code, _, stderr := starterWith(t, variables, "evidence", "A1")
 	require.Equal(t, 1, code)
 	require.Contains(t, stderr,
-		"A1 is not on record: the worker puts a case there after its end, in its next sweep\ntry: starter show A1")
+		"A1 is not on record: the worker records a case in its next sweep after it ends\ntry: starter show A1")
 	for name, value := range map[string]string{"KYC_RECORDS": "", "KYC_RECORDS_KEY": "PRIVATE+KEY+nonsense"} {
 		wrong := map[string]string{}
 		maps.Copy(wrong, variables)
@@ -186,10 +186,10 @@ func TestKeysOfALog(t *testing.T) {
 	code, stdout, stderr := starterWith(t, nil, "keys", "log", "kyc.example.com/records")
 	require.Zero(t, code)
 	require.Regexp(t, `^KYC_RECORDS_KEY=PRIVATE\+KEY\+kyc\.example\.com/records\+[0-9a-f]{8}\+\S+\n$`, stdout)
-	require.Regexp(t, `verifies evidence: kyc\.example\.com/records\+[0-9a-f]{8}\+\S+\n$`, stderr)
+	require.Regexp(t, `verify evidence: kyc\.example\.com/records\+[0-9a-f]{8}\+\S+\n$`, stderr)
 	code, _, stderr = starterWith(t, nil, "keys", "log", "a name")
 	require.Equal(t, 2, code)
-	require.Contains(t, stderr, "has no space")
+	require.Contains(t, stderr, "must not contain spaces")
 }
 
 // An operator writes a pack, and an examiner, who has nothing but it and the log's public key, verifies it.
@@ -213,7 +213,7 @@ This does not show`, stdout)
 
 	code, _, stderr = starterWith(t, variables, args...)
 	require.Equal(t, 1, code)
-	require.Contains(t, stderr, "the pack cannot be written: link ")
+	require.Contains(t, stderr, "cannot write the pack: link ")
 	entries, err := os.ReadDir(".")
 	require.NoError(t, err)
 	require.Len(t, entries, 1, "nothing half done")
@@ -248,7 +248,7 @@ func TestEvidenceForARecipient(t *testing.T) {
 	require.NoError(t, os.WriteFile("other.txt", []byte(other.String()), 0o600))
 	code, stdout, stderr := starterWith(t, variables, "evidence", "individualdeny", "--to", to.Recipient().String())
 	require.Zero(t, code, stderr)
-	require.Contains(t, stdout, "its recipient opens this record and nothing else")
+	require.Contains(t, stdout, "only its recipient can decrypt it")
 	code, stdout, stderr = starterWith(t, nil, "verify", "--key", public, "--identity", "to.txt", "individualdeny.kyc")
 	require.Zero(t, code, "%s%s", stdout, stderr)
 	require.Contains(t, stdout, "re-executed  verified")

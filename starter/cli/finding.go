@@ -55,4 +55,4 @@ func (f *findings) end(bad state) error {
 // errReported is a failure whose every word is printed.
 type errReported struct{}
 
-func (errReported) Error() string { return "something is wrong" }
+func (errReported) Error() string { return "a check failed" }

@@ -83,8 +83,8 @@ func (c keysInitCommand) Run(a *app) error {
 		made[secret.name] = map[bool]string{true: "written", false: "kept"}[written]
 	}
 	if err != nil {
-		return &cliError{err: fmt.Errorf("the secrets cannot be written as user %d: %w", os.Getuid(), err),
-			next: "starter keys init a-directory-of-your-own"}
+		return &cliError{err: fmt.Errorf("cannot write the secrets as user %d: %w", os.Getuid(), err),
+			next: "starter keys init a-directory-that-you-own"}
 	}
 	if a.out.json {
 		return a.out.value(made)

@@ -81,7 +81,7 @@ func (c keysRotateCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return wrongKeyset(err)
 	}
-	a.out.notef("restart the worker with it first, then everything else: the older keys in it still open what they sealed")
+	a.out.notef("restart the worker with it first, then the other programs; the older keys in it still decrypt")
 	if c.Directory == "" {
 		return a.secrets([][2]string{{"KYC_KEYSET", text}})
 	}
@@ -143,7 +143,7 @@ func (a *app) secret(name string) (string, error) {
 }
 
 func wrongKeyset(err error) error {
-	return &cliError{err: fmt.Errorf("no keyset can be made: %w", err),
+	return &cliError{err: fmt.Errorf("cannot make a keyset: %w", err),
 		next: "KYC_KEYSET_FILE=the-file-that-the-worker-reads starter keys rotate"}
 }
 

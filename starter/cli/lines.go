@@ -87,7 +87,7 @@ func jsonLines(text io.Reader) iter.Seq2[line, error] {
 	}
 }
 
-var errFollowed = errors.New("something follows the object")
+var errFollowed = errors.New("trailing data after the JSON object")
 
 func fromObject(text []byte) (line, error) {
 	var object struct {
@@ -107,17 +107,17 @@ func fromObject(text []byte) (line, error) {
 	case isOther && other.Field == columnSyncMode:
 		err = errors.New("syncMode must be true or false")
 	case isOther && other.Field != "":
-		err = fmt.Errorf("%s must be a text in quotes", other.Field)
+		err = fmt.Errorf("%s must be a JSON string", other.Field)
 	case isOther:
-		err = errors.New("it is no JSON object")
+		err = errors.New("not a JSON object")
 	case isBroken && broken.Offset <= int64(len(text)):
-		err = fmt.Errorf("it cannot be used as JSON: byte %d is not what JSON wants there", broken.Offset)
+		err = fmt.Errorf("invalid JSON at byte %d", broken.Offset)
 	case isBroken, errors.Is(err, io.ErrUnexpectedEOF):
-		err = errors.New("it cannot be used as JSON: it ends too early")
+		err = errors.New("invalid JSON: unexpected end")
 	case err != nil && strings.HasPrefix(err.Error(), "json: unknown field"): // it has no type of its own
-		err = fmt.Errorf("it has another key than %s, %s and %s", columnCustomer, columnReference, columnSyncMode)
+		err = fmt.Errorf("unknown key: only %s, %s and %s are allowed", columnCustomer, columnReference, columnSyncMode)
 	case err != nil:
-		err = fmt.Errorf("it cannot be used as JSON: %w", err)
+		err = fmt.Errorf("invalid JSON: %w", err)
 	}
 	return line{reference: object.Reference, customer: object.CustomerID, syncMode: object.SyncMode}, err
 }

@@ -34,7 +34,7 @@ func (c linkCommand) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	if c.Valid < 0 {
-		return usage("link", "a link cannot have ended before it was made")
+		return usage("link", "--valid must not be negative")
 	}
 	base, keys, err := a.links()
 	if err != nil {
@@ -47,7 +47,7 @@ func (c linkCommand) Run(ctx context.Context, a *app) error {
 		return of(c.Reference, err)
 	}
 	if view.Stage.Final() {
-		return &cliError{err: fmt.Errorf("%s takes nothing from an applicant any more: it is %s", c.Reference, view.Stage),
+		return &cliError{err: fmt.Errorf("%s no longer accepts uploads (stage %s)", c.Reference, view.Stage),
 			next: "starter show " + c.Reference}
 	}
 	var all []string
@@ -55,7 +55,7 @@ func (c linkCommand) Run(ctx context.Context, a *app) error {
 		all = append(all, e.ID)
 	}
 	if c.Entity != "" && !slices.Contains(all, c.Entity) {
-		return &cliError{err: fmt.Errorf("%s has no entity %s, %s", c.Reference, c.Entity, didYouMean(c.Entity, all)),
+		return &cliError{err: fmt.Errorf("%s has no such entity: %s, %s", c.Reference, c.Entity, didYouMean(c.Entity, all)),
 			next: "starter show " + c.Reference}
 	}
 	until := view.Until
@@ -67,7 +67,7 @@ func (c linkCommand) Run(ctx context.Context, a *app) error {
 	if a.out.json {
 		return a.out.value(made)
 	}
-	a.out.notef("whoever has this link can send images until %s; starter revoke-links %s ends it earlier",
+	a.out.notef("this link is valid until %s; to revoke it: starter revoke-links %s",
 		a.out.local(until), c.Reference)
 	a.out.printf("%s", made.URL)
 	return nil
@@ -86,12 +86,12 @@ func (a *app) links() (base string, keys linktoken.Keys, err error) {
 		return "", keys, err
 	}
 	fail := func(name string, err error) (string, linktoken.Keys, error) {
-		return "", linktoken.Keys{}, &cliError{err: fmt.Errorf("%s cannot be used: %w", name, err), next: name +
-			"=as-the-webhook-has-it starter …"}
+		return "", linktoken.Keys{}, &cliError{err: fmt.Errorf("invalid %s: %w", name, err), next: name +
+			"=the-value-of-the-webhook starter …"}
 	}
 	base, _, err = lookup.Value("KYC_PUBLIC_URL")
 	if err == nil && base == "" {
-		err = errors.New("it is not set, and names the webhook as applicants reach it")
+		err = errors.New("it is not set; it is the base URL of the webhook for applicants")
 	}
 	var public weburl.Base
 	if err == nil {

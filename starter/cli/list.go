@@ -44,7 +44,7 @@ type row struct {
 
 func (c listCommand) Run(ctx context.Context, a *app) error {
 	if c.Stage != "" && !slices.Contains(kyc.Stages, kyc.Stage(c.Stage)) {
-		return usage("list", "there is no stage %q, %s", c.Stage, didYouMean(c.Stage, kyc.Stages))
+		return usage("list", "unknown stage %q, %s", c.Stage, didYouMean(c.Stage, kyc.Stages))
 	}
 	if c.Limit < 1 {
 		return usage("list", "--limit must be 1 or more")
@@ -61,7 +61,7 @@ func (c listCommand) Run(ctx context.Context, a *app) error {
 		closed = "--closed "
 	}
 	if more {
-		a.out.notef("there are more: starter list %s--limit %d", closed, 2*c.Limit)
+		a.out.notef("there are more cases: starter list %s--limit %d", closed, 2*c.Limit)
 	}
 	return a.out.rows(rows)
 }
@@ -250,9 +250,9 @@ func (p printer) nextOf(rows []row) {
 		others := ""
 		switch n := count[kind] - 1; {
 		case n == 1:
-			others = " (and of 1 other in the same way)"
+			others = " (likewise for 1 other)"
 		case n > 1:
-			others = fmt.Sprintf(" (and of %d others in the same way)", n)
+			others = fmt.Sprintf(" (likewise for %d others)", n)
 		}
 		p.printf("next: %s%s", r.Next, others)
 	}

@@ -26,7 +26,7 @@ var heldSteps = []heldStep{
 	{kyc.HoldContradiction, "", "starter watch REF"},
 	// with the right customer: docs/operations.md has the other causes
 	{kyc.GroundRefused, "customerNotFound", anotherStart},
-	{kyc.GroundRefused, "applicationNotFound", "starter withdraw REF, and then " + anotherStart},
+	{kyc.GroundRefused, "applicationNotFound", "starter withdraw REF, then " + anotherStart},
 	{kyc.GroundRefused, "", "starter refresh REF"},
 }
 
@@ -88,7 +88,7 @@ func (r row) next(reference string) string {
 	case r.Stage == kyc.AwaitingData:
 		return dataCommand(reference)
 	case r.Stage == kyc.Held:
-		return "starter show " + reference + ", which names the reason and what to do about it"
+		return "starter show " + reference + ", which has the reason and the next step"
 	}
 	return ""
 }
@@ -99,8 +99,8 @@ func documentsCommand(reference, entity string) string {
 
 // dataCommand says what can be changed by API, and what cannot (C).
 func dataCommand(reference string) string {
-	return "change e-mail, addresses or phones with ConnectFi's POST /customer/update, or have PayGears change the " +
-		"rest; then starter refresh " + reference
+	return "correct e-mail, addresses or phones with ConnectFi's POST /customer/update, or have PayGears correct other " +
+		"data; then starter refresh " + reference
 }
 
 func unpause(reference string) string {

@@ -67,11 +67,11 @@ func TestAListNamesTheNextSteps(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, paper(&out).rows(rows))
 	_, told, _ := strings.Cut(out.String(), "\n\n")
-	require.Equal(t, `next: starter link A1, or starter upload A1 --front FILE --back FILE (and of 2 others in the same way)
-next: starter show A3, which names the reason and what to do about it (and of 1 other in the same way)
-next: change e-mail, addresses or phones with ConnectFi's POST /customer/update, or have PayGears change the rest; then starter refresh A5
+	require.Equal(t, `next: starter link A1, or starter upload A1 --front FILE --back FILE (likewise for 2 others)
+next: starter show A3, which has the reason and the next step (likewise for 1 other)
+next: correct e-mail, addresses or phones with ConnectFi's POST /customer/update, or have PayGears correct other data; then starter refresh A5
 next: temporal workflow unpause --workflow-id kyc-A7
-next: starter replay A8, then the worker's log for the panic
+next: starter replay A8, then look for the panic in the worker's log
 `, told)
 	for _, r := range rows { // the same as show says, where show says one
 		v := kyc.View{Reference: r.Reference, Stage: r.Stage, Entities: []kyc.EntityView{{Status: "pending_step_up"}}}

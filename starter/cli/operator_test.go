@@ -26,8 +26,8 @@ func TestStartTellsWhereTheCaseStands(t *testing.T) {
 	code, out, errs := d.run(t.Context(), "start", "--customer", person, "--reference", "A1", "--sync-mode")
 	require.Zero(t, code, errs)
 	require.Empty(t, errs)
-	require.Contains(t, out, "  Awaiting documents of the applicant\n")
-	require.True(t, strings.HasSuffix(out, "\nA1 is awaiting documents: it waits for the applicant\n"), out)
+	require.Contains(t, out, "  Awaiting documents from the applicant\n")
+	require.True(t, strings.HasSuffix(out, "\nA1 is awaiting documents and waits for the applicant\n"), out)
 
 	d.says = reviews
 	code, _, errs = d.run(t.Context(), "refresh", "A1")
@@ -42,8 +42,8 @@ func TestStartTellsWhereTheCaseStands(t *testing.T) {
 	code, out, errs = d.run(t.Context(), "start", "--customer", "cstap_other", "--reference", "A1")
 	require.Equal(t, 1, code)
 	require.Empty(t, out)
-	require.Equal(t, "starter: the reference A1 belongs to another customer: every check needs a reference of its "+
-		"own\ntry: starter show A1\n", errs)
+	require.Equal(t, "starter: the reference A1 is already used for another customer: use a new reference for every "+
+		"check\ntry: starter show A1\n", errs)
 
 	code, _, errs = d.run(t.Context(), "start", "--customer", "cstap-1", "--reference", "A2")
 	require.Equal(t, 2, code)
@@ -51,7 +51,7 @@ func TestStartTellsWhereTheCaseStands(t *testing.T) {
 	d.variables["KYC_POLICY"] = `{"documents":"soon"}`
 	code, _, errs = d.run(t.Context(), "start", "--customer", person, "--reference", "A2")
 	require.Equal(t, 2, code)
-	require.Contains(t, errs, "KYC_POLICY cannot be used: ")
+	require.Contains(t, errs, "invalid KYC_POLICY: ")
 	require.Len(t, d.cases, 1)
 }
 
@@ -91,7 +91,7 @@ func TestWhatAnOperatorDoesToACase(t *testing.T) {
 	d.start(t, person, "A1")
 	for _, step := range []struct{ command, update, says string }{
 		{"refresh", workflows.UpdateRefresh, "In manual review"}, {"revoke-links", workflows.UpdateRevoke,
-			"was revoked"}, {"withdraw", workflows.UpdateWithdraw, "Withdrawn"},
+			"were revoked"}, {"withdraw", workflows.UpdateWithdraw, "Withdrawn"},
 	} {
 		code, out, errs := d.run(t.Context(), step.command, "A1")
 		require.Zero(t, code, errs)
@@ -102,7 +102,7 @@ func TestWhatAnOperatorDoesToACase(t *testing.T) {
 	for _, command := range []string{"refresh", "revoke-links", "withdraw"} {
 		code, _, errs := d.run(t.Context(), command, "A1")
 		require.Equal(t, 1, code)
-		require.Equal(t, "starter: A1 is refused: the case has ended\ntry: starter show A1\n", errs)
+		require.Equal(t, "starter: A1: rejected: the case has ended\ntry: starter show A1\n", errs)
 		code, _, errs = d.run(t.Context(), command, "a b")
 		require.Equal(t, 2, code)
 		require.Contains(t, errs, "try: starter "+command+" --help\n")
@@ -120,7 +120,7 @@ func TestARefreshThatConnectFiDoesNotAnswer(t *testing.T) {
 	defer cancel()
 	code, _, errs := d.run(ctx, "refresh", "A1")
 	require.Equal(t, 1, code)
-	require.Equal(t, "starter: A1 has it, and ConnectFi has not answered yet; it goes on asking\ntry: starter "+
+	require.Equal(t, "starter: ConnectFi has not answered for A1 yet; the case keeps retrying\ntry: starter "+
 		"watch A1\n", errs)
 	require.Equal(t, 1, d.cases["kyc-A1"].HintsReceived)
 }
@@ -136,8 +136,8 @@ func TestACaseThatWasEndedInTemporal(t *testing.T) {
 		got, out, errs := d.run(t.Context(), strings.Fields(command)...)
 		require.Equal(t, code, got, command)
 		require.Empty(t, out, command)
-		require.Equal(t, "starter: A1 was terminated in Temporal and has no result: its reference is used up, "+
-			"unless it is reset\n"+
+		require.Equal(t, "starter: A1 was terminated in Temporal and has no result: its reference cannot be used again "+
+			"unless the case is reset\n"+
 			"try: temporal workflow reset --workflow-id kyc-A1 --type LastWorkflowTask --reason …, or another "+
 			"reference\n", errs, command)
 	}
@@ -157,7 +157,7 @@ func TestAPausedCase(t *testing.T) {
 	code, _, errs := d.run(t.Context(), "show", "A1")
 	require.Equal(t, 1, code)
 	require.Equal(t, "starter: A1 is paused in Temporal by alice since "+begin.Local().Format("2006-01-02 15:04:05")+
-		" (the reviewers asked); it is in_review and waits for ConnectFi's reviewers\ntry: temporal workflow "+
+		" (the reviewers asked); its stage is in_review and it waits for ConnectFi's reviewers\ntry: temporal workflow "+
 		"unpause --workflow-id kyc-A1\n", errs)
 
 	ctx, cancel := context.WithCancel(t.Context())
@@ -192,16 +192,16 @@ func TestAStuckCaseNamesTheCause(t *testing.T) {
 		says, try string
 	}{
 		"a panic": {failed(unhandled, "index out of range"), "the workflow code panics",
-			"starter replay A1, then the worker's log for the panic"},
-		"no key": {failed(unhandled, "the payload waits for its key"),
-			"the worker lacks the key that one of its payloads was encrypted with",
-			"the whole KYC_KEYSET for the worker; starter replay A1 says whether this one opens all of it"},
+			"starter replay A1, then look for the panic in the worker's log"},
+		"no key": {failed(unhandled, "cannot read a payload of"),
+			"the worker lacks the key of one of its payloads",
+			"give the worker the complete KYC_KEYSET; starter replay A1 checks whether this one decrypts the history"},
 		"another build": {failed(enums.WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR, "no"),
-			"the worker's build would have done something else than its history says",
+			"the worker's build diverges from its history",
 			"starter replay A1, with the starter of the worker's build: it names the event"},
 		"it never ends": {&history.HistoryEvent{EventType: enums.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT},
-			"no worker finishes its workflow task in time",
-			"starter replay A1, with the starter of the worker's build: it says whether the case ever ends"},
+			"its workflow task times out on every worker",
+			"starter replay A1, with the starter of the worker's build: it finds an endless loop"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := opened(t)
@@ -215,7 +215,7 @@ func TestAStuckCaseNamesTheCause(t *testing.T) {
 			code, _, errs := d.run(t.Context(), "show", "A1")
 			require.Equal(t, 1, code)
 			require.Contains(t, errs,
-				"starter: A1 is stuck (attempt 7): "+test.says+"; it is in_review and waits for ConnectFi's "+
+				"starter: A1 is stuck (attempt 7): "+test.says+"; its stage is in_review and it waits for ConnectFi's "+
 					"reviewers\ntry: "+test.try)
 		})
 	}

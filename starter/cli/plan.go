@@ -34,7 +34,7 @@ func (c batchCommand) check(all iter.Seq2[line, error], common cases.StartOption
 	for l, err := range all {
 		_, isOne := errors.AsType[*lineError](err)
 		if err != nil && !isOne {
-			return nil, c.invalidFile(problems, "%s cannot be used, so nothing was started: %w", c.name(), err)
+			return nil, c.invalidFile(problems, "invalid input in %s, no case was started: %w", c.name(), err)
 		}
 		if p.lines++; p.lines > maxLines {
 			return nil, c.invalidFile(nil, "%s has more than %d customers: split it", c.name(), maxLines)
@@ -53,10 +53,10 @@ func (c batchCommand) check(all iter.Seq2[line, error], common cases.StartOption
 		problems = append(problems, fmt.Errorf("and %d more", bad-problemsTold))
 		fallthrough
 	case bad > 0:
-		return nil, c.invalidFile(problems, "%d of the %d lines of %s cannot be used, so nothing was started", bad, p.lines,
+		return nil, c.invalidFile(problems, "%d of the %d lines of %s are invalid, no case was started", bad, p.lines,
 			c.name())
 	case p.lines == 0:
-		return nil, c.invalidFile(nil, "%s names no customer", c.name())
+		return nil, c.invalidFile(nil, "%s is empty", c.name())
 	}
 	return p, nil
 }
@@ -83,9 +83,9 @@ func (p *batchIndex) add(l line, common cases.StartOptions) error {
 	case !known:
 		p.cases[l.reference] = now
 	case before.customer != now.customer:
-		return &lineError{l.number, fmt.Errorf("the reference is that of line %d, for another customer", before.line)}
+		return &lineError{l.number, fmt.Errorf("duplicate reference: line %d has it for another customer", before.line)}
 	case before.syncMode != now.syncMode:
-		return &lineError{l.number, fmt.Errorf("the reference is that of line %d, with another syncMode", before.line)}
+		return &lineError{l.number, fmt.Errorf("duplicate reference: line %d has it with another syncMode", before.line)}
 	}
 	return nil
 }

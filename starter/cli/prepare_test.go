@@ -17,7 +17,7 @@ func TestSetupPreparesATemporal(t *testing.T) {
 	i.retention, i.attributes, i.busy = 0, map[string]enums.IndexedValueType{}, 1
 	code, out, errs := i.run(t.Context(), "setup", "--wait", "10s")
 	require.Zero(t, code, "%s%s", out, errs)
-	require.Equal(t, `created        namespace cases: closed cases stay for 30 days
+	require.Equal(t, `created        namespace cases: closed cases are kept for 30 days
 created        search attribute KycCustomerType: Keyword
 created        search attribute KycDeadline: Datetime
 created        search attribute KycStage: Keyword
@@ -29,7 +29,8 @@ created        search attribute KycWaitingOn: Keyword
 	code, out, errs = i.run(t.Context(), "setup", "--retention", "960h")
 	require.Zero(t, code, errs)
 	require.Contains(t, out,
-		"changed        namespace cases: closed cases stay for 40 days now; it was 30 days\nalready there  search "+
+		"changed        namespace cases: closed cases are kept for 40 days now; before it was 30 days\nalready there  "+
+			"search "+
 			"attribute KycCustomerType: Keyword\n")
 	code, out, errs = i.run(t.Context(), "setup")
 	require.Zero(t, code, errs)
@@ -41,7 +42,7 @@ created        search attribute KycWaitingOn: Keyword
 	require.Equal(t, 1, code)
 	require.Empty(t, errs, "every word is printed")
 	require.Contains(t, out,
-		"NOT DONE       search attribute KycStage: it is there as Text and has to be Keyword\n               try: ")
+		"NOT DONE       search attribute KycStage: it has type Text, but must have Keyword\n               try: ")
 }
 
 // A build is promoted once its worker polls both queues, and not before.
@@ -54,15 +55,15 @@ func TestSetupPromotesABuild(t *testing.T) {
 		_, line, _ := strings.Cut(out[strings.LastIndex(out, "KycWaitingOn"):], "\n")
 		return code, line
 	}
-	const try = "\n               try: start a worker of build 1.4.0 with KYC_DEPLOYMENT=kyc, and starter setup " +
+	const try = "\n               try: start a worker of build 1.4.0 with KYC_DEPLOYMENT=kyc, then starter setup " +
 		"--promote 1.4.0 --wait 2m\n"
 	code, says := last()
 	require.Equal(t, 1, code)
-	require.Equal(t, "NOT DONE       worker deployment kyc: no worker of this deployment has come yet"+try, says)
+	require.Equal(t, "NOT DONE       worker deployment kyc: no worker of this deployment has connected yet"+try, says)
 	i.worker("1.3.0", workflows.TaskQueue, workflows.ReadsQueue)
 	code, says = last()
 	require.Equal(t, 1, code)
-	require.Equal(t, "NOT DONE       worker deployment kyc: no worker of build 1.4.0 has come yet"+try, says)
+	require.Equal(t, "NOT DONE       worker deployment kyc: no worker of build 1.4.0 has connected yet"+try, says)
 	i.worker("1.4.0", workflows.TaskQueue)
 	code, says = last()
 	require.Equal(t, 1, code)
@@ -78,12 +79,12 @@ func TestSetupPromotesABuild(t *testing.T) {
 	})
 	code, says = last("--wait", "1m")
 	require.Zero(t, code)
-	require.Equal(t, "changed        worker deployment kyc: 1.4.0 is the current version now; no version was\n", says)
+	require.Equal(t, "changed        worker deployment kyc: 1.4.0 is the current version now; before there was none\n", says)
 	require.Equal(t, "1.4.0", i.current)
 	code, says = last()
 	require.Zero(t, code)
 	require.Equal(t, "already there  worker deployment kyc: 1.4.0 is the current version\n", says)
 	i.current = "1.3.0"
 	_, says = last()
-	require.Equal(t, "changed        worker deployment kyc: 1.4.0 is the current version now; it was 1.3.0\n", says)
+	require.Equal(t, "changed        worker deployment kyc: 1.4.0 is the current version now; before it was 1.3.0\n", says)
 }

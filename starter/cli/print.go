@@ -160,7 +160,7 @@ func (p printer) begun(v kyc.View) error {
 	if err := p.view(v); err != nil || p.json || v.Stage.Final() {
 		return err
 	}
-	p.printf("%s is %s: it waits for %s", v.Reference, strings.ReplaceAll(string(v.Stage), "_", " "), who(v.WaitingOn))
+	p.printf("%s is %s and waits for %s", v.Reference, strings.ReplaceAll(string(v.Stage), "_", " "), who(v.WaitingOn))
 	return nil
 }
 
@@ -191,7 +191,7 @@ func (p printer) statusLines(v kyc.View) (lines []string) {
 		lines = append(lines, "application "+v.ApplicationID)
 	}
 	if v.Stage.Final() {
-		return append(lines, fmt.Sprintf("ended %s, %s after its start", p.local(v.EndedAt),
+		return append(lines, fmt.Sprintf("ended %s, %s after it started", p.local(v.EndedAt),
 			formatDuration(v.EndedAt.Sub(v.StartedAt))))
 	}
 	return append(lines,
@@ -215,7 +215,7 @@ func (p printer) entities(v kyc.View) error {
 		remark := ""
 		switch {
 		case e.Sending:
-			remark = "its images are on their way to ConnectFi"
+			remark = "its images are being sent to ConnectFi"
 		case len(e.Missing) > 0:
 			remark = "missing: " + strings.Join(e.Missing, "; ")
 		}
@@ -255,7 +255,7 @@ func who(on kyc.WaitingOn) string {
 	case kyc.OnApplicant:
 		return "the applicant"
 	case kyc.OnClient:
-		return "you, to have the customer's data changed at ConnectFi,"
+		return "you, to have the customer's data corrected at ConnectFi,"
 	case kyc.OnReviewer:
 		return "ConnectFi's reviewers"
 	case kyc.OnOperator:

@@ -40,7 +40,7 @@ func TestACaseReadsLikeAFile(t *testing.T) {
 	require.NoError(t, paper(&out).view(business("pending_step_up")))
 	require.Equal(t, `B1 · business cstab_7BX5DO49J48VeWKsJ6gWNb
 
-  Awaiting documents of the applicant
+  Awaiting documents from the applicant
   application iapp_1
   waits for the applicant until 2026-03-31 09:00:01 (in 30 days)
   then the status is read once more; the case expires if nothing was decided
@@ -51,7 +51,7 @@ func TestACaseReadsLikeAFile(t *testing.T) {
   2026-03-01 09:00:00  the case was started
   2026-03-01 09:00:01  ConnectFi opened the application
   2026-03-01 09:00:01  the case waits for documents
-  2026-03-01 09:00:01  ConnectFi wants document images of cstab_7BX5DPJcbmipymiokecA6d
+  2026-03-01 09:00:01  ConnectFi asks for document images of cstab_7BX5DPJcbmipymiokecA6d
   2026-03-01 09:00:01  ConnectFi completed cstab_7BX5DO49J48VeWKsJ6gWNb: approved
 
 next: starter link B1, or starter upload B1 --front FILE --back FILE
@@ -99,7 +99,7 @@ func TestFollowTellsAHintAgainWhenItIsRepeated(t *testing.T) {
 	out.Reset()
 	c.Apply(kyc.ChangeHinted{At: started, By: kyc.HintCallback})
 	require.NoError(t, paper(&out).follow(c.View(), &s))
-	require.Equal(t, "  2026-03-01 09:00:00  ConnectFi called back (2 times)\n", out.String())
+	require.Equal(t, "  2026-03-01 09:00:00  ConnectFi sent a callback (2 times)\n", out.String())
 	require.NoError(t, paper(&out).follow(c.View(), &s))
 	require.Equal(t, 1, strings.Count(out.String(), "\n"), "nothing new is nothing told")
 }
@@ -154,9 +154,9 @@ func TestWhoseDocuments(t *testing.T) {
 		{"the only one that wants some", "", waiting, rep, ""},
 		{"the one named", company, waiting, company, ""},
 		{"nearly named", rep[:len(rep)-1] + "e", waiting, "", "did you mean " + rep},
-		{"two want some", "", both, "", "say which (" + company + ", " + rep + ")"},
-		{"its images are under way", "", sending, "", "no documents of B1 are wanted now: it is awaiting_documents"},
-		{"nobody wants some", "", business("waiting_review"), "", "it is in_review"},
+		{"two want some", "", both, "", "use --entity with one of " + company + ", " + rep},
+		{"its images are under way", "", sending, "", "B1 is not waiting for documents now (stage awaiting_documents)"},
+		{"nobody wants some", "", business("waiting_review"), "", "(stage in_review)"},
 		{"there is but one, the case will say", "", alone, company, ""},
 	}
 	for _, test := range tests {

@@ -63,7 +63,7 @@ func (w *clockTransport) ask(ctx context.Context, method, address, body string) 
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(body))
 	if err != nil {
-		return probeResponse{err: errors.New("it is no address")}
+		return probeResponse{err: errors.New("not a valid address")}
 	}
 	c := http.Client{Transport: w, CheckRedirect: func(*http.Request,
 		[]*http.Request) error {

@@ -115,18 +115,19 @@ func (a *app) explain(ctx context.Context, err error) error {
 	_, isDenied := errors.AsType[*serviceerror.PermissionDenied](err)
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
-		return p(show, "stopped; the case goes on without this program")
+		return p(show, "interrupted; the case continues")
 	case isRefused && refused.Type == workflows.RefusedOtherCustomer:
-		return p(show, "the reference %s belongs to another customer: every check needs a reference of its own", reference)
+		return p(show, "the reference %s is already used for another customer: use a new reference for every check",
+			reference)
 	case isRefused && about != nil:
-		return p(show, "%s is refused: %s", reference, refused.Reason)
+		return p(show, "%s: rejected: %s", reference, refused.Reason)
 	case errors.Is(err, cases.ErrNotFound) && about != nil:
 		if other := a.similar(ctx, reference); other != "" {
-			return p("starter show "+other, "there is no case with the reference %s, did you mean %s?", reference, other)
+			return p("starter show "+other, "no case has the reference %s, did you mean %s?", reference, other)
 		}
-		return p("starter list", "there is no case with the reference %s", reference)
+		return p("starter list", "no case has the reference %s", reference)
 	case isEnded && about != nil:
-		return p(reset(reference), "%s %s: its reference is used up, unless it is reset", reference, ended)
+		return p(reset(reference), "%s %s: its reference cannot be used again unless the case is reset", reference, ended)
 	case isPaused && about != nil:
 		return p(unpause(reference), "%s is paused in Temporal%s%s", reference, a.byWhom(paused),
 			a.describeState(ctx, reference))
@@ -134,32 +135,32 @@ func (a *app) explain(ctx context.Context, err error) error {
 		return p(stuck.Cause.WayOn(reference), "%s is stuck (attempt %d): %s%s", reference, stuck.Attempt,
 			stuck.Cause.Sentence(), a.describeState(ctx, reference))
 	case errors.Is(err, cases.ErrUnanswered) && about != nil:
-		return p("starter watch "+reference, "%s has it, and ConnectFi has not answered yet; it goes on asking", reference)
+		return p("starter watch "+reference, "ConnectFi has not answered for %s yet; the case keeps retrying", reference)
 	case errors.Is(err, cases.ErrNoWorker) && about != nil:
-		return p("go run ./worker", "no worker is up to answer for %s%s", reference, a.describeState(ctx, reference))
+		return p("go run ./worker", "no worker is running to answer for %s%s", reference, a.describeState(ctx, reference))
 	case errors.Is(err, cases.ErrBusy) && about != nil:
 		return p("starter watch "+reference,
-			"a worker is up, and ConnectFi has not answered it for %s yet: what was asked goes on%s", reference,
+			"a worker is running, but ConnectFi has not answered for %s yet; the request stays in progress%s", reference,
 			a.describeState(ctx, reference))
 	case errors.Is(err, cases.ErrRecords):
 		return p("starter doctor", "%w: try again in a moment, or set KYC_RECORDS", err)
 	case errors.Is(err, cases.ErrUnavailable):
-		return p(show, "Temporal cannot take this now (%s): try again in a moment", because(err))
+		return p(show, "Temporal is unavailable (%s): try again in a moment", because(err))
 	case errors.Is(err, cases.ErrNoAnswer) && about != nil:
-		return p(show, "Temporal did not answer for %s in time: what was asked may still happen", reference)
+		return p(show, "timed out waiting for Temporal to answer for %s; the request may still take effect", reference)
 	case isAway:
-		return p("go run ./dev", "Temporal does not answer at %s (%s): start everything, or set TEMPORAL_ADDRESS",
+		return p("go run ./dev", "no connection to Temporal at %s (%s): start the dev stack, or set TEMPORAL_ADDRESS",
 			away.Address, away.Reason())
 	case isNamespace:
-		return p("starter setup", "Temporal has no namespace %q: have it created, or set TEMPORAL_NAMESPACE",
+		return p("starter setup", "Temporal has no namespace %q: create it, or set TEMPORAL_NAMESPACE",
 			namespace.Namespace)
 	case isDenied:
-		return p("TEMPORAL_API_KEY_FILE=… starter …", "Temporal refuses these credentials for the namespace")
+		return p("TEMPORAL_API_KEY_FILE=… starter …", "Temporal rejects these credentials for the namespace")
 	case isInvalid:
-		return p("starter setup", "Temporal refuses this, which mostly means that the namespace has not been prepared: %s",
+		return p("starter setup", "Temporal rejected the request, usually because the namespace was not set up: %s",
 			invalid.Message)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, cases.ErrNoAnswer):
-		return p("go run ./dev", "Temporal did not answer in time")
+		return p("go run ./dev", "timed out waiting for Temporal")
 	}
 	return p("starter --help", "%w", err)
 }
@@ -205,7 +206,7 @@ func (a *app) describeState(ctx context.Context, reference string) string {
 		return ""
 	}
 	r := rowOf(d.GetWorkflowExecutionInfo())
-	return fmt.Sprintf("; it is %s and waits for %s", r.Stage, strings.TrimSuffix(who(r.WaitingOn), ","))
+	return fmt.Sprintf("; its stage is %s and it waits for %s", r.Stage, strings.TrimSuffix(who(r.WaitingOn), ","))
 }
 
 // similar finds the reference of a recent case that was probably meant, or
@@ -232,7 +233,7 @@ func didYouMean[S ~string](word string, known []S) string {
 	if near := nearest(word, words); near != "" {
 		return "did you mean " + near + "?"
 	}
-	return "it is one of " + strings.Join(words, ", ")
+	return "use one of " + strings.Join(words, ", ")
 }
 
 // nearest is the word that differs from this one by two letters at the most,

@@ -29,7 +29,7 @@ func (p *setupRun) promote(ctx context.Context, deployment string) {
 	}, func(ctx context.Context) error {
 		d, err := handle.Describe(ctx, client.WorkerDeploymentDescribeOptions{})
 		if missing(err) {
-			return &versionNotReadyError{"no worker of this deployment has come yet"}
+			return &versionNotReadyError{"no worker of this deployment has connected yet"}
 		}
 		if err != nil {
 			return err
@@ -48,7 +48,7 @@ func (p *setupRun) promote(ctx context.Context, deployment string) {
 	switch {
 	case isAbsent:
 		p.add(checkResult{check, notDone, absent.says,
-			fmt.Sprintf("start a worker of build %s with KYC_DEPLOYMENT=%s, and starter setup --promote %s --wait 2m", build,
+			fmt.Sprintf("start a worker of build %s with KYC_DEPLOYMENT=%s, then starter setup --promote %s --wait 2m", build,
 				deployment, build)})
 	case err != nil:
 		p.refused(check, "promote "+build, err,
@@ -58,9 +58,9 @@ func (p *setupRun) promote(ctx context.Context, deployment string) {
 	case was == build:
 		p.add(checkResult{check, alreadyThere, build + " is the current version", ""})
 	case was == "":
-		p.add(checkResult{check, changed, build + " is the current version now; no version was", ""})
+		p.add(checkResult{check, changed, build + " is the current version now; before there was none", ""})
 	default:
-		p.add(checkResult{check, changed, fmt.Sprintf("%s is the current version now; it was %s", build, was), ""})
+		p.add(checkResult{check, changed, fmt.Sprintf("%s is the current version now; before it was %s", build, was), ""})
 	}
 }
 
@@ -76,7 +76,7 @@ func current(d client.WorkerDeploymentDescribeResponse) string {
 func checkPollers(ctx context.Context, handle client.WorkerDeploymentHandle, build string) error {
 	v, err := handle.DescribeVersion(ctx, client.WorkerDeploymentDescribeVersionOptions{BuildID: build})
 	if missing(err) {
-		return &versionNotReadyError{"no worker of build " + build + " has come yet"}
+		return &versionNotReadyError{"no worker of build " + build + " has connected yet"}
 	}
 	if err != nil {
 		return err

@@ -74,7 +74,7 @@ func (c replayCommand) Run(ctx context.Context, a *app) error {
 		}
 	}
 	if given != 1 {
-		return usage("replay", "say what to replay: a reference, --open, --file, or --canary")
+		return usage("replay", "one of REFERENCE, --open, --file or --canary is required")
 	}
 	if c.Canary != "" {
 		if err := (reference{c.Canary}).check("replay"); err != nil {
@@ -131,15 +131,15 @@ func (g *replayRun) file(name string) error {
 	}
 	file, err := os.Open(name)
 	if err != nil {
-		return again(err, "the history cannot be read")
+		return again(err, "cannot read the history")
 	}
 	defer file.Close()
 	h, err := client.HistoryFromJSON(file, client.HistoryJSONOptions{})
 	if err != nil {
-		return again(err, "%s is no history as JSON", name)
+		return again(err, "%s is not a workflow history (JSON)", name)
 	}
 	if len(h.GetEvents()) == 0 || h.Events[0].GetWorkflowExecutionStartedEventAttributes() == nil {
-		return again(errors.New("it does not begin with a start"), "%s is no history", name)
+		return again(errors.New("missing WorkflowExecutionStarted event"), "%s is not a workflow history", name)
 	}
 	g.replayOne(workflow.Execution{ID: h.Events[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowId()}, h)
 	return nil
@@ -301,21 +301,21 @@ func (g *replayRun) verdict(c replayCommand) error {
 	switch r := g.report; {
 	case len(r.Breaks) > 0:
 		return &cliError{next: "temporal workflow show --workflow-id " + r.Breaks[0].ID,
-			err: fmt.Errorf("%d of %d would be stuck on build %s, so do not deploy it: have it do for them what the old build "+
-				"does, behind workflow.GetVersion, or pin them to the old build (docs/operations.md)",
+			err: fmt.Errorf("%d of %d histories fail to replay on build %s: do not deploy it; guard the change with "+
+				"workflow.GetVersion, or pin those cases to the old build (docs/operations.md)",
 				len(r.Breaks), r.Histories, r.Build)}
 	case len(r.Endless) > 0:
 		return &cliError{next: "temporal workflow show --workflow-id " + r.Endless[0].ID,
-			err: fmt.Errorf("%d of %d never come to an end on build %s: its workflow code goes round on what their last events "+
-				"say; do not deploy it, mend that loop, or terminate and restart the case (docs/operations.md)",
+			err: fmt.Errorf("%d of %d histories loop for ever on build %s: do not deploy it; fix the loop in its workflow "+
+				"code, or terminate and restart the case (docs/operations.md)",
 				len(r.Endless), r.Histories, r.Build)}
 	case len(r.Unopened) > 0 && c.File != "":
 		return &cliError{next: "KYC_KEYSET_FILE=the-file-that-the-worker-reads starter replay --file " + c.File,
-			err: errors.New("the history does not open, so nobody knows whether it replays: give the worker's keyset, and a " +
-				"history that was downloaded encrypted")}
+			err: errors.New("cannot decrypt the history, so it was not checked: use the worker's keyset, and a history that " +
+				"was downloaded encrypted")}
 	case len(r.Unopened) > 0:
 		return &cliError{next: "KYC_KEYSET_FILE=the-file-that-the-worker-reads starter replay …",
-			err: fmt.Errorf("%d of %d do not open with this KYC_KEYSET, so nobody knows whether they replay", len(r.Unopened),
+			err: fmt.Errorf("%d of %d histories cannot be decrypted with this KYC_KEYSET and were not checked", len(r.Unopened),
 				r.Histories)}
 	}
 	return nil

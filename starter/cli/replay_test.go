@@ -173,9 +173,9 @@ func TestWhatWouldBreakIsNamed(t *testing.T) {
 	require.Equal(t, fmt.Sprintf("kyc-withdrawn %d ActivityTaskScheduled ", withdrawn)+says+"Identify", flat(2))
 	require.Equal(t, fmt.Sprintf("%d of %d histories replay on build %s (%d of cases, 3 of notifiers)", len(a.all)-2,
 		len(a.all), telemetry.Version, len(a.all)-3), lines[4])
-	require.Equal(t, fmt.Sprintf("starter: 2 of %d would be stuck on build ", len(a.all))+telemetry.Version+
-		", so do not deploy it: have it do for them what the old build does, "+
-		"behind workflow.GetVersion, or pin them to the old build (docs/operations.md)\ntry: temporal workflow show "+
+	require.Equal(t, fmt.Sprintf("starter: 2 of %d histories fail to replay on build ", len(a.all))+telemetry.Version+
+		": do not deploy it; guard the change with workflow.GetVersion, "+
+		"or pin those cases to the old build (docs/operations.md)\ntry: temporal workflow show "+
 		"--workflow-id kyc-notify-notified\n", errs)
 
 	code, out, errs = a.run(t, "replay", "--open", "--json")
@@ -192,7 +192,7 @@ func TestWhatWouldBreakIsNamed(t *testing.T) {
 		report.Replayed, len(report.Breaks), len(report.Unopened)})
 	require.Equal(t, "kyc-withdrawn", report.Breaks[1].ID)
 	require.EqualValues(t, 6, report.Breaks[1].EventID)
-	require.Contains(t, errs, fmt.Sprintf(`"error":"2 of %d would be stuck`, len(a.all)))
+	require.Contains(t, errs, fmt.Sprintf(`"error":"2 of %d histories fail to replay`, len(a.all)))
 }
 
 // A key that is missing here is no fault of the build's.
@@ -203,11 +203,11 @@ func TestWhatDoesNotOpenIsNotIncompatible(t *testing.T) {
 	a.keyset = text
 	code, out, errs := a.run(t, "replay", "--open")
 	require.Equal(t, 1, code)
-	require.Regexp(t, `(?m)^kyc-withdrawn +1 +WorkflowExecutionStarted +.* it was sealed with key \d+, which is not `+
-		`among them$`, out)
+	require.Regexp(t, `(?m)^kyc-withdrawn +1 +WorkflowExecutionStarted +.* encrypted with key \d+, which is not in `+
+		`this keyset$`, out)
 	require.Contains(t, out, fmt.Sprintf("\n0 of %d histories replay on build ", len(a.all)))
-	require.Equal(t, fmt.Sprintf("starter: %[1]d of %[1]d do not open with this KYC_KEYSET, so nobody knows whether they "+
-		"replay\n"+
+	require.Equal(t, fmt.Sprintf("starter: %[1]d of %[1]d histories cannot be decrypted with this KYC_KEYSET and were "+
+		"not checked\n"+
 		"try: KYC_KEYSET_FILE=the-file-that-the-worker-reads starter replay …\n", len(a.all)), errs)
 	require.NotContains(t, errs+out, "stuck")
 }
@@ -231,7 +231,7 @@ func TestWhatCannotBeReadPassesNoBuild(t *testing.T) {
 	code, out, errs := a.run(t, "replay", "--open")
 	require.Equal(t, 1, code)
 	require.Empty(t, out)
-	require.Contains(t, errs, "Temporal refuses these credentials")
+	require.Contains(t, errs, "Temporal rejects these credentials")
 }
 
 func TestOneCaseAndItsNotifierReplay(t *testing.T) {
@@ -245,7 +245,7 @@ func TestOneCaseAndItsNotifierReplay(t *testing.T) {
 	}
 	code, _, errs := a.run(t, "replay", "nobody")
 	require.Equal(t, 1, code)
-	require.Contains(t, errs, "starter: there is no case with the reference nobody")
+	require.Contains(t, errs, "starter: no case has the reference nobody")
 }
 
 // A history is the same in every way it can be written down: with the names of
@@ -277,11 +277,11 @@ func TestAFileReplays(t *testing.T) {
 	write(bytes.ReplaceAll(stored, []byte(`"YmluYXJ5L2VuY3J5cHRlZA=="`), []byte(`"anNvbi9wbGFpbg=="`)))
 	code, out, errs = a.run(t, "replay", "--file", file)
 	require.Equal(t, 1, code)
-	require.Contains(t, out, "it was never sealed")
+	require.Contains(t, out, "not encrypted")
 	require.Contains(t, errs, "a history that was downloaded encrypted")
 
-	for text, says := range map[string]string{"{": "is no history as JSON", "{}": "it does not begin with a start",
-		`{"events":[{"eventId":"1"}]}`: "it does not begin with a start"} {
+	for text, says := range map[string]string{"{": "is not a workflow history (JSON)", "{}": "missing WorkflowExecutionStarted event",
+		`{"events":[{"eventId":"1"}]}`: "missing WorkflowExecutionStarted event"} {
 		write([]byte(text))
 		code, _, errs = a.run(t, "replay", "--file", file)
 		require.Equal(t, 1, code)
@@ -290,7 +290,7 @@ func TestAFileReplays(t *testing.T) {
 	}
 	code, _, errs = a.run(t, "replay", "--file", file+"x")
 	require.Equal(t, 1, code)
-	require.Contains(t, errs, "the history cannot be read")
+	require.Contains(t, errs, "cannot read the history")
 }
 
 // Wherever a case stands when it is read, also before any worker has seen it.

@@ -64,7 +64,7 @@ func loadResults(name string, p *batchIndex) (whole int64, err error) {
 			err = decoder.Decode(&r)
 		}
 		if err != nil || r.Result == "" {
-			return 0, fmt.Errorf("line %d of %s is no result of a batch, so nothing is added to it", number, name)
+			return 0, fmt.Errorf("line %d of %s is not a batch result; refusing to append", number, name)
 		}
 		whole += int64(len(told))
 		if c, known := p.cases[r.Reference]; known && r.done() && c.customer == r.CustomerID {
@@ -107,7 +107,7 @@ func (t summary) tried() int { return t.Started + t.Found + t.Conflict + t.Ended
 // progress is how far it is, after so long.
 func (t summary) progress(after time.Duration) string {
 	perSecond := float64(t.tried()) / after.Seconds()
-	text := fmt.Sprintf("%d/%d · %.1f a second · %d failed", t.Lines-t.Left, t.Lines, perSecond,
+	text := fmt.Sprintf("%d/%d · %.1f per second · %d failed", t.Lines-t.Left, t.Lines, perSecond,
 		t.Failed+t.Ended+t.Conflict)
 	if perSecond > 0 {
 		text += " · " + formatDuration(time.Duration(float64(t.Left)/perSecond*float64(time.Second))) + " left"
@@ -131,6 +131,6 @@ func (p printer) tally(t summary) error {
 			fmt.Fprintf(&text, ", %d %s", more.n, more.what)
 		}
 	}
-	p.printf("%s; %s has each", text.String(), t.Results)
+	p.printf("%s; details in %s", text.String(), t.Results)
 	return nil
 }

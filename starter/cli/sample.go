@@ -15,11 +15,11 @@ func sampleLicence(seed string) ([]picture, error) {
 	for _, side := range []kyc.Side{kyc.Front, kyc.Back} {
 		drawn, err := imagecheck.Specimen(seed, string(side))
 		if err != nil {
-			return nil, fmt.Errorf("the sample licence cannot be drawn: %w", err)
+			return nil, fmt.Errorf("cannot draw the sample licence: %w", err)
 		}
 		judged, err := imagecheck.Check(bytes.NewReader(drawn), imagecheck.DefaultLimits())
 		if err != nil {
-			return nil, fmt.Errorf("the sample licence does not pass: %w", err)
+			return nil, fmt.Errorf("invalid sample licence: %w", err)
 		}
 		pictures = append(pictures, picture{side, judged})
 	}

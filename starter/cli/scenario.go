@@ -42,12 +42,12 @@ func (a *app) newCustomer(ctx context.Context, scenario string) (string, error) 
 	request.Header.Set("Content-Type", "application/json")
 	answer, err := (&http.Client{Timeout: sandboxTimeout}).Do(request)
 	if err != nil {
-		return "", &cliError{err: errors.New("the sandbox at CONNECTFI_BASE_URL cannot be reached"), next: "go run ./dev"}
+		return "", &cliError{err: errors.New("cannot reach the sandbox at CONNECTFI_BASE_URL"), next: "go run ./dev"}
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
 	if err != nil {
-		return "", fmt.Errorf("the sandbox's answer cannot be read: %w", err)
+		return "", fmt.Errorf("cannot read the sandbox's answer: %w", err)
 	}
 	var made struct {
 		CustomerIDs []string `json:"customerIds"`
@@ -58,7 +58,7 @@ func (a *app) newCustomer(ctx context.Context, scenario string) (string, error) 
 	case answer.StatusCode == http.StatusBadRequest && made.Error != "":
 		return "", usage("start", "--scenario %q: %s", scenario, made.Error)
 	case answer.StatusCode != http.StatusOK || unreadable || len(made.CustomerIDs) != 1:
-		return "", &cliError{err: errors.New("--scenario needs the sandbox, and CONNECTFI_BASE_URL is not one"),
+		return "", &cliError{err: errors.New("--scenario needs the sandbox, but CONNECTFI_BASE_URL is not a sandbox"),
 			next: "starter start --customer ID --reference REF"}
 	}
 	return made.CustomerIDs[0], nil

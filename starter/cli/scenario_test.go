@@ -32,15 +32,15 @@ func TestACustomerOfAScenario(t *testing.T) {
 	var wrong *cliError
 	require.ErrorAs(t, err, &wrong)
 	require.Equal(t, exitUsage, wrong.code)
-	require.ErrorContains(t, err, `--scenario "revue": scenario is one of approve, `)
+	require.ErrorContains(t, err, `--scenario "revue": scenario must be one of approve, `)
 
 	other := httptest.NewServer(http.NotFoundHandler())
 	defer other.Close()
 	_, err = at(other.URL).newCustomer(t.Context(), "review")
-	require.ErrorContains(t, err, "CONNECTFI_BASE_URL is not one")
+	require.ErrorContains(t, err, "CONNECTFI_BASE_URL is not a sandbox")
 	other.Close()
 	_, err = at(other.URL).newCustomer(t.Context(), "review")
-	require.ErrorContains(t, err, "cannot be reached")
+	require.ErrorContains(t, err, "cannot reach the sandbox")
 	_, err = at("").newCustomer(t.Context(), "review")
 	require.ErrorContains(t, err, "CONNECTFI_BASE_URL is not set")
 }

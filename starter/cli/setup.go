@@ -56,7 +56,7 @@ func (c setupCommand) Run(ctx context.Context, a *app) error {
 	}
 	if c.Promote != "" && deployment == "" {
 		return &cliError{err: errors.New(
-			"KYC_DEPLOYMENT is not set: it names the worker deployment whose version is promoted"), code: exitUsage,
+			"--promote needs KYC_DEPLOYMENT, the worker deployment"), code: exitUsage,
 			next: "KYC_DEPLOYMENT=kyc starter setup --promote " + c.Promote}
 	}
 	options := temporalclient.Options{Lookup: lookup, Logger: slog.New(slog.DiscardHandler)}
@@ -77,7 +77,7 @@ func (c setupCommand) Run(ctx context.Context, a *app) error {
 		}
 	}
 	if ctx.Err() != nil {
-		return &cliError{err: errors.New("stopped before everything was looked at"), next: "starter setup"}
+		return &cliError{err: errors.New("interrupted: not all checks ran"), next: "starter setup"}
 	}
 	return p.end(notDone)
 }
@@ -111,7 +111,7 @@ func (p *setupRun) prepareNamespace(ctx context.Context) bool {
 			return p.prepareRetention(ctx, check, is.GetConfig().GetWorkflowExecutionRetentionTtl().AsDuration())
 		}
 		if !missing(err) {
-			p.refused(check, "see it", err, p.byHand("temporal operator namespace describe --namespace %s",
+			p.refused(check, "describe it", err, p.byHand("temporal operator namespace describe --namespace %s",
 				"tcld namespace get --namespace %s", p.namespace))
 			return forbidden(err)
 		}
@@ -130,7 +130,7 @@ func (p *setupRun) prepareNamespace(ctx context.Context) bool {
 				false: fmt.Sprintf("temporal operator namespace create --namespace %s --retention %s, as an admin of Temporal",
 					p.namespace, hours(p.command.Retention)),
 				true: fmt.Sprintf("tcld namespace create --namespace %s --region YOUR-REGION --retention-days %d, or \"Create "+
-					"Namespace\" in the Temporal Cloud UI, as a developer of the account; then this again",
+					"Namespace\" in the Temporal Cloud UI, as a developer of the account; then run this again",
 					short, days(p.command.Retention)),
 			}[p.cloud])
 			return false
@@ -138,10 +138,10 @@ func (p *setupRun) prepareNamespace(ctx context.Context) bool {
 		// Its other services learn of it some seconds later.
 		if err := p.retryUntil(ctx, time.Now().Add(propagationTimeout), isNotPropagated,
 			func(ctx context.Context) error { return p.countable(ctx, "") }); err != nil {
-			p.refused(check, "use it although it was created", err, "starter setup --wait 2m")
+			p.refused(check, "use it after creating it", err, "starter setup --wait 2m")
 			return false
 		}
-		p.add(checkResult{check, created, "closed cases stay for " + formatDuration(p.command.Retention), ""})
+		p.add(checkResult{check, created, "closed cases are kept for " + formatDuration(p.command.Retention), ""})
 		return true
 	}
 }
@@ -159,7 +159,7 @@ func (p *setupRun) described(ctx context.Context) (d *workflowservice.DescribeNa
 // gone on with.
 func (p *setupRun) prepareRetention(ctx context.Context, check string, is time.Duration) bool {
 	if is >= p.command.Retention {
-		p.add(checkResult{check, alreadyThere, "closed cases stay for " + formatDuration(is), ""})
+		p.add(checkResult{check, alreadyThere, "closed cases are kept for " + formatDuration(is), ""})
 		return true
 	}
 	err := p.retryUntil(ctx, p.until, isTransient, func(ctx context.Context) error {
@@ -169,12 +169,12 @@ func (p *setupRun) prepareRetention(ctx context.Context, check string, is time.D
 		return err
 	})
 	if err != nil {
-		p.refused(check, fmt.Sprintf("keep closed cases for %s, where it is %s,", formatDuration(p.command.Retention),
+		p.refused(check, fmt.Sprintf("keep closed cases for %s (now %s),", formatDuration(p.command.Retention),
 			formatDuration(is)), err,
 			longerRetention(p.namespace, p.command.Retention, p.cloud))
 		return true
 	}
-	p.add(checkResult{check, changed, fmt.Sprintf("closed cases stay for %s now; it was %s",
+	p.add(checkResult{check, changed, fmt.Sprintf("closed cases are kept for %s now; before it was %s",
 		formatDuration(p.command.Retention), formatDuration(is)), ""})
 	return true
 }
@@ -190,11 +190,11 @@ func longerRetention(namespace string, retention time.Duration, cloud bool) stri
 
 // refused is what Temporal did not let us do, with who may do it and how.
 func (p *setupRun) refused(check, what string, err error, byHand string) {
-	says := fmt.Sprintf("Temporal did not %s: %s", what, oneLine(err))
+	says := fmt.Sprintf("cannot %s: %s", what, oneLine(err))
 	if forbidden(err) {
 		says = fmt.Sprintf("these credentials have no permission to %s", strings.TrimSuffix(what, ","))
 		if p.cloud {
-			says += ", which Temporal Cloud lets nobody do from here"
+			says += "; Temporal Cloud does not allow it through this API"
 		}
 	}
 	p.add(checkResult{check, notDone, says, byHand})

@@ -113,18 +113,18 @@ func TestSetupSaysWhatItMayNotDo(t *testing.T) {
                try: temporal operator namespace create --namespace kyc.a1b2c --retention 720h, as an admin of Temporal
 `},
 		"no namespace on Temporal Cloud": {guarded{}, true,
-			`NOT DONE       namespace kyc.a1b2c: these credentials have no permission to create it, which Temporal Cloud lets nobody do from here
-               try: tcld namespace create --namespace kyc --region YOUR-REGION --retention-days 30, or "Create Namespace" in the Temporal Cloud UI, as a developer of the account; then this again
+			`NOT DONE       namespace kyc.a1b2c: these credentials have no permission to create it; Temporal Cloud does not allow it through this API
+               try: tcld namespace create --namespace kyc --region YOUR-REGION --retention-days 30, or "Create Namespace" in the Temporal Cloud UI, as a developer of the account; then run this again
 `},
 		"a namespace that is not for these": {guarded{hidden: true}, false,
-			`NOT DONE       namespace kyc.a1b2c: these credentials have no permission to see it
+			`NOT DONE       namespace kyc.a1b2c: these credentials have no permission to describe it
                try: temporal operator namespace describe --namespace kyc.a1b2c
 NOT DONE       search attributes: these credentials have no permission to list them
                try: temporal operator search-attribute create --namespace kyc.a1b2c --name KycCustomerType --type Keyword --name KycDeadline --type Datetime --name KycStage --type Keyword --name KycWaitingOn --type Keyword, as an admin of the namespace
 `},
 		"everything is there already": {guarded{retention: month, knows: []string{"KycStage", "KycWaitingOn",
 			"KycCustomerType", "KycDeadline"}}, false,
-			`already there  namespace kyc.a1b2c: closed cases stay for 30 days
+			`already there  namespace kyc.a1b2c: closed cases are kept for 30 days
 already there  search attribute KycCustomerType: these credentials may not see its type
 already there  search attribute KycDeadline: these credentials may not see its type
 already there  search attribute KycStage: these credentials may not see its type
@@ -132,7 +132,7 @@ already there  search attribute KycWaitingOn: these credentials may not see its 
 `},
 		"something is lacking": {guarded{retention: week, knows: []string{"KycStage", "KycCustomerType", "KycDeadline"}},
 			false,
-			`NOT DONE       namespace kyc.a1b2c: these credentials have no permission to keep closed cases for 30 days, where it is 7 days
+			`NOT DONE       namespace kyc.a1b2c: these credentials have no permission to keep closed cases for 30 days (now 7 days)
                try: temporal operator namespace update --namespace kyc.a1b2c --retention 720h, as an admin of the namespace
 already there  search attribute KycCustomerType: these credentials may not see its type
 already there  search attribute KycDeadline: these credentials may not see its type
@@ -142,13 +142,13 @@ NOT DONE       search attribute KycWaitingOn: these credentials have no permissi
 `},
 		"something is lacking on Temporal Cloud": {guarded{retention: week, knows: []string{"KycStage", "KycCustomerType"}},
 			true,
-			`NOT DONE       namespace kyc.a1b2c: these credentials have no permission to keep closed cases for 30 days, where it is 7 days, which Temporal Cloud lets nobody do from here
+			`NOT DONE       namespace kyc.a1b2c: these credentials have no permission to keep closed cases for 30 days (now 7 days); Temporal Cloud does not allow it through this API
                try: tcld namespace retention set --namespace kyc.a1b2c --retention-days 30, or "Retention Policy" of the namespace in the Temporal Cloud UI, as its admin
 already there  search attribute KycCustomerType: these credentials may not see its type
-NOT DONE       search attribute KycDeadline: these credentials have no permission to add it, which Temporal Cloud lets nobody do from here
+NOT DONE       search attribute KycDeadline: these credentials have no permission to add it; Temporal Cloud does not allow it through this API
                try: tcld namespace search-attributes add --namespace kyc.a1b2c --sa KycDeadline=Datetime --sa KycWaitingOn=Keyword, or "Custom Search Attributes" of the namespace in the Temporal Cloud UI, as its admin
 already there  search attribute KycStage: these credentials may not see its type
-NOT DONE       search attribute KycWaitingOn: these credentials have no permission to add it, which Temporal Cloud lets nobody do from here
+NOT DONE       search attribute KycWaitingOn: these credentials have no permission to add it; Temporal Cloud does not allow it through this API
                try: tcld namespace search-attributes add --namespace kyc.a1b2c --sa KycDeadline=Datetime --sa KycWaitingOn=Keyword, or "Custom Search Attributes" of the namespace in the Temporal Cloud UI, as its admin
 `},
 	} {
@@ -189,8 +189,8 @@ func TestSetupWaitsForATemporalThatIsStarting(t *testing.T) {
 	code, out, stderr := setup()
 	require.Equal(t, exitError, code)
 	require.Empty(t, out)
-	require.Equal(t, "starter: Temporal does not answer at "+address+
-		" (connection refused): start everything, or set TEMPORAL_ADDRESS\ntry: go run ./dev\n", stderr)
+	require.Equal(t, "starter: no connection to Temporal at "+address+
+		" (connection refused): start the dev stack, or set TEMPORAL_ADDRESS\ntry: go run ./dev\n", stderr)
 
 	up := &guarded{retention: 30 * 24 * time.Hour, knows: []string{"KycStage", "KycWaitingOn", "KycCustomerType",
 		"KycDeadline"}}
@@ -222,7 +222,7 @@ func TestSetupRefusesWhatCannotBeMeant(t *testing.T) {
 	}{
 		"no retention worth the name": {[]string{"setup", "--retention", "1h"}, "--retention must be 24h0m0s or more"},
 		"a build of no deployment": {[]string{"setup", "--promote", "1.4.0"},
-			"KYC_DEPLOYMENT is not set: it names the worker deployment whose version is promoted"},
+			"--promote needs KYC_DEPLOYMENT, the worker deployment"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var errs strings.Builder
@@ -248,10 +248,10 @@ func TestDoctorTellsCredentialsFromANamespace(t *testing.T) {
 		temporal guarded
 		want     checkResult
 	}{
-		"no namespace": {guarded{}, checkResult{"namespace default", wrong, "Temporal has no such namespace",
+		"no namespace": {guarded{}, checkResult{"namespace default", wrong, "does not exist",
 			"starter setup, or TEMPORAL_NAMESPACE=the-right-one"}},
 		"other credentials": {guarded{hidden: true}, checkResult{"namespace default", wrong,
-			"Temporal refuses these credentials for it", "TEMPORAL_API_KEY_FILE=… or TEMPORAL_TLS_CLIENT_CERT_PATH=…, as for " +
+			"Temporal rejects these credentials for it", "TEMPORAL_API_KEY_FILE=… or TEMPORAL_TLS_CLIENT_CERT_PATH=…, as for " +
 				"the worker"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -23,6 +23,6 @@ func (s *stdout) Write(b []byte) (int, error) {
 
 // unprinted is why a command failed that did everything but print it.
 func unprinted(err error) error {
-	return &cliError{err: fmt.Errorf("not everything could be printed: %w", err),
-		next: "the same command again, with somewhere to print to"}
+	return &cliError{err: fmt.Errorf("could not print all output: %w", err),
+		next: "run the same command with another output"}
 }

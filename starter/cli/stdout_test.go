@@ -47,7 +47,7 @@ func TestWhatCouldNotBePrintedIsAnError(t *testing.T) {
 		for _, left := range []int{0, 10} {
 			var stderr bytes.Buffer
 			require.Equal(t, exitError, Run(t.Context(), strings.Fields(line), nil, &room{left}, &stderr, lookup), line)
-			require.Contains(t, stderr.String(), "not everything could be printed: no space left on device", line)
+			require.Contains(t, stderr.String(), "could not print all output: no space left on device", line)
 		}
 	}
 }
@@ -78,7 +78,7 @@ func TestAFullDeviceIsAnError(t *testing.T) {
 	command.Stdout, command.Stderr, command.Dir = device, &stderr, t.TempDir()
 	require.Error(t, command.Run())
 	require.Equal(t, exitError, command.ProcessState.ExitCode(), stderr.String())
-	require.Contains(t, stderr.String(), "not everything could be printed")
+	require.Contains(t, stderr.String(), "could not print all output")
 }
 
 func heldView() kyc.View {
@@ -91,6 +91,6 @@ func TestAStartedCaseSaysLastWhoMustAct(t *testing.T) {
 	var text bytes.Buffer
 	p := printer{stdout: &text, clock: func() time.Time { return started }, zone: started.Location()}
 	require.NoError(t, p.begun(heldView()))
-	require.True(t, strings.HasSuffix(text.String(), "\nA1 is held: it waits for an operator\n"), text.String())
+	require.True(t, strings.HasSuffix(text.String(), "\nA1 is held and waits for an operator\n"), text.String())
 	require.Equal(t, exitUndecided, decided{kyc.Held}.code(), "which start --wait ends with")
 }

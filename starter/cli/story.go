@@ -58,8 +58,8 @@ func sentences(v kyc.View) []string {
 // footer is the line that moves while nothing happens.
 func (s *watchPrinter) footer(p printer) string {
 	if s.told == nil {
-		return "waiting for a worker · Ctrl-C stops watching, the case goes on"
+		return "waiting for a worker · Ctrl-C stops watching, the case continues"
 	}
-	return fmt.Sprintf("%s · %s left · Ctrl-C stops watching, the case goes on", s.view.Stage,
+	return fmt.Sprintf("%s · %s left · Ctrl-C stops watching, the case continues", s.view.Stage,
 		formatDuration(s.view.Until.Sub(p.clock())))
 }

@@ -30,7 +30,7 @@ func (c uploadCommand) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	if !slices.Contains(kyc.DocumentTypes, kyc.DocumentType(c.Type)) {
-		return usage("upload", "%q is no document type ConnectFi takes, %s", c.Type, didYouMean(c.Type, kyc.DocumentTypes))
+		return usage("upload", "unsupported document type %q, %s", c.Type, didYouMean(c.Type, kyc.DocumentTypes))
 	}
 	pictures, err := c.read(a)
 	if err != nil {
@@ -43,14 +43,14 @@ func (c uploadCommand) Run(ctx context.Context, a *app) error {
 		return of(c.Reference, err)
 	}
 	if view.Stage.Final() {
-		return &cliError{err: fmt.Errorf("%s wants no documents any more: it is %s", c.Reference, view.Stage),
+		return &cliError{err: fmt.Errorf("%s is not waiting for documents (stage %s)", c.Reference, view.Stage),
 			next: "starter show " + c.Reference}
 	}
 	entity, err := c.resolveEntity(view)
 	if err != nil {
 		return err
 	}
-	a.out.notef("storing the %s of %s; the case then hands it over to ConnectFi …", c.Type, entity)
+	a.out.notef("uploading %s for %s …", c.Type, entity)
 	if view, err = a.send(ctx, view, entity, kyc.DocumentType(c.Type), pictures); err != nil {
 		return err
 	}
@@ -78,14 +78,14 @@ func (c uploadCommand) read(a *app) ([]picture, error) {
 		_, isRefused := errors.AsType[*imagecheck.RefusedError](err)
 		switch {
 		case isRefused:
-			return nil, usage("upload", "the %s (%s) cannot be used: %w", file.side, file.path, err)
+			return nil, usage("upload", "invalid %s (%s): %w", file.side, file.path, err)
 		case err != nil:
-			return nil, usage("upload", "the %s cannot be read: %w", file.side, err)
+			return nil, usage("upload", "cannot read the %s: %w", file.side, err)
 		}
 		a.out.notef("%s: %s, sent as %s of %d by %d pixels, %s", file.side, file.path, judged.Extension, judged.Width,
 			judged.Height, size(len(judged.Bytes)))
 		for _, warning := range judged.Warnings {
-			a.out.notef("the %s looks %s: send it again if the text cannot be read", file.side, warning)
+			a.out.notef("warning: the %s looks %s; retake it if the text is unreadable", file.side, warning)
 		}
 		pictures = append(pictures, picture{file.side, judged})
 	}
@@ -93,7 +93,7 @@ func (c uploadCommand) read(a *app) ([]picture, error) {
 		return nil, usage("upload", "%w", err)
 	}
 	if len(pictures) == 2 && pictures[0].Print.Similar(pictures[1].Print) {
-		return nil, usage("upload", "the same picture was given for front and back")
+		return nil, usage("upload", "front and back are the same picture")
 	}
 	return pictures, nil
 }
@@ -128,20 +128,23 @@ func (c uploadCommand) resolveEntity(v kyc.View) (string, error) {
 	next := "starter show " + c.Reference
 	switch {
 	case c.Entity != "" && !slices.Contains(all, c.Entity):
-		return "", &cliError{err: fmt.Errorf("%s has no entity %s, %s", c.Reference, c.Entity, didYouMean(c.Entity, all)),
+		return "", &cliError{err: fmt.Errorf("%s has no such entity: %s, %s", c.Reference, c.Entity,
+			didYouMean(c.Entity, all)),
 			next: next}
 	case c.Entity != "":
 		return c.Entity, nil
 	case len(wanting) == 1:
 		return wanting[0], nil
 	case len(wanting) > 1:
-		return "", &cliError{err: fmt.Errorf("several entities of %s want documents: say which (%s)", c.Reference,
+		return "", &cliError{err: fmt.Errorf("several entities of %s are waiting for documents: use --entity with one of "+
+			"%s", c.Reference,
 			strings.Join(wanting, ", ")),
 			next: fmt.Sprintf("starter upload %s --entity %s --front FILE --back FILE", c.Reference, wanting[0])}
 	case len(all) == 1:
 		return all[0], nil
 	}
-	return "", &cliError{err: fmt.Errorf("no documents of %s are wanted now: it is %s", c.Reference, v.Stage), next: next}
+	return "", &cliError{err: fmt.Errorf("%s is not waiting for documents now (stage %s)", c.Reference, v.Stage),
+		next: next}
 }
 
 // submission describes the pictures. Its id is drawn from their judged bytes: the
@@ -170,7 +173,7 @@ func (a *app) send(ctx context.Context, v kyc.View, entity string, document kyc.
 	for i, p := range pictures {
 		mime := map[string]string{"jpg": "image/jpeg", "png": "image/png"}[p.Extension]
 		if s.Images[i].Key, err = store.Put(ctx, reference, bytes.NewReader(p.Bytes), mime); err != nil {
-			return kyc.View{}, &cliError{err: fmt.Errorf("the %s could not be stored: %w", p.side, err), next: "starter show " +
+			return kyc.View{}, &cliError{err: fmt.Errorf("cannot store the %s: %w", p.side, err), next: "starter show " +
 				reference}
 		}
 	}
@@ -179,7 +182,7 @@ func (a *app) send(ctx context.Context, v kyc.View, entity string, document kyc.
 	})
 	if errors.Is(err, cases.ErrBusy) {
 		return view, &cliError{err: fmt.Errorf(
-			"ConnectFi has not answered for %s yet; the same upload again is no second one", reference), next: "starter watch " +
+			"still waiting for ConnectFi (%s); safe to retry", reference), next: "starter watch " +
 			reference}
 	}
 	return view, of(reference, err)

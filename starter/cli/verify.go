@@ -65,16 +65,16 @@ func (c verifyCommand) Run(a *app) error {
 	}
 	switch {
 	case refuted > 0:
-		return &cliError{code: exitRefuted, next: "starter evidence REF, from whoever keeps the records",
+		return &cliError{code: exitRefuted, next: "starter evidence REF, run by the operator of the records",
 			err: fmt.Errorf("%d of %d do not verify", refuted, len(c.Files))}
 	case unchecked > 0:
-		return &cliError{next: "starter verify --key KEY FILE, of the release that is named",
+		return &cliError{next: "starter verify --key KEY FILE, with the release named above",
 			err: fmt.Errorf("%d of %d could not be checked", unchecked, len(c.Files))}
 	}
 	return nil
 }
 
-const notShown = "This does not show that what ConnectFi answered was true: its answers are not signed."
+const notShown = "Verification does not prove that ConnectFi's answers were true: ConnectFi does not sign them."
 
 // key is the public key as it was given, or what is in the file of that name.
 func (c verifyCommand) key() (string, error) {
@@ -83,7 +83,7 @@ func (c verifyCommand) key() (string, error) {
 	case err == nil:
 		return strings.TrimSpace(string(text)), nil
 	case strings.Count(c.Key, "+") < 2:
-		return "", usage("verify", "%q is neither a log's public key, as NAME+HASH+KEY, nor a file with one", c.Key)
+		return "", usage("verify", "%q is neither a log's public key (NAME+HASH+KEY) nor a file with one", c.Key)
 	}
 	return c.Key, nil
 }
@@ -120,7 +120,7 @@ func readBundle(name string) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
-		return nil, errors.New("it is not a file")
+		return nil, errors.New("is not a regular file")
 	}
 	file, err := os.Open(name)
 	if err != nil {

@@ -112,11 +112,11 @@ func unavailable(err error) string {
 	case isStuck:
 		return "the case is stuck: " + stuck.Cause.Sentence()
 	case errors.Is(err, cases.ErrNoWorker):
-		return "no worker is up"
+		return "no worker is running"
 	case errors.Is(err, cases.ErrBusy):
-		return "a worker is up and does not answer yet"
+		return "a worker is running, but does not answer yet"
 	case errors.Is(err, cases.ErrNoAnswer):
-		return "Temporal does not answer in time"
+		return "timed out waiting for Temporal"
 	}
-	return "Temporal cannot answer now"
+	return "Temporal is unavailable"
 }

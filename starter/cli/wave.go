@@ -52,10 +52,10 @@ type batchRunner struct {
 type tooManyFailuresError struct{ last error }
 
 func (e *tooManyFailuresError) Error() string {
-	return fmt.Sprintf("stopped after %d failures in a row, the last one: %v", maxConsecutiveFailures, e.last)
+	return fmt.Sprintf("stopped after %d failures in a row; last: %v", maxConsecutiveFailures, e.last)
 }
 
-var errOtherFile = errors.New("the file is not what it was when it was checked")
+var errOtherFile = errors.New("the input file changed since validation")
 
 // run starts what is not through yet, at the rate, and waits for all that it
 // began. It ends with its error, or the context's, and has then left the rest.
@@ -152,7 +152,7 @@ func (w *batchRunner) note(r result, failure error) {
 		_, err = w.results.Write(append(text, '\n'))
 	}
 	if err != nil {
-		w.stop(fmt.Errorf("the result file cannot be written: %w", err))
+		w.stop(fmt.Errorf("cannot write the results file: %w", err))
 		return // it counts as left: the next run finds its case
 	}
 	w.tally.Left--

@@ -78,7 +78,7 @@ func TestNoSecondHasMoreThanTheRate(t *testing.T) {
 		require.InDelta(t, 30, time.Since(began).Seconds(), 0.5)
 		require.Equal(t, summary{Lines: 101, Started: 101}, w.tally)
 		require.Len(t, read(t, written), 101)
-		require.Equal(t, "starter: 49/101 · 4.9 a second · 0 failed · 10 s left\n", lineOf(said, 0))
+		require.Equal(t, "starter: 49/101 · 4.9 per second · 0 failed · 10 s left\n", lineOf(said, 0))
 	})
 }
 
@@ -161,7 +161,7 @@ func TestWhenNothingWorksItStops(t *testing.T) {
 				all, p := lot(100)
 				err := w.run(t.Context(), all, p)
 				if test.left > 0 {
-					require.EqualError(t, err, "stopped after 20 failures in a row, the last one: it is away")
+					require.EqualError(t, err, "stopped after 20 failures in a row; last: it is away")
 				} else {
 					require.NoError(t, err)
 				}
@@ -232,7 +232,7 @@ func TestWithoutAResultFileNothingIsStarted(t *testing.T) {
 		w, _, _ := begun(1000, 1, func(_ context.Context, nth int) (bool, error) { started = nth; return false, nil })
 		w.results = full{}
 		all, p := lot(10)
-		require.EqualError(t, w.run(t.Context(), all, p), "the result file cannot be written: no space left")
+		require.EqualError(t, w.run(t.Context(), all, p), "cannot write the results file: no space left")
 		require.Equal(t, 1, started)
 		require.Equal(t, summary{Lines: 10, Left: 10}, w.tally)
 	})
@@ -262,8 +262,8 @@ func TestProgress(t *testing.T) {
 		first, last string
 		times       int
 	}{
-		"a terminal": {printer{moves: true}, "\r\x1b[K0/40 · 0.0 a second · 0 failed · Ctrl-C stops", "\r\x1b[K", 79},
-		"a log":      {printer{}, "starter: 20/40 · 2.0 a second · 0 failed · 10 s left\n", "failed · 10 s left\n", 1},
+		"a terminal": {printer{moves: true}, "\r\x1b[K0/40 · 0.0 per second · 0 failed · Ctrl-C stops", "\r\x1b[K", 79},
+		"a log":      {printer{}, "starter: 20/40 · 2.0 per second · 0 failed · 10 s left\n", "failed · 10 s left\n", 1},
 		"machines":   {printer{json: true}, "", "", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -281,7 +281,7 @@ func TestProgress(t *testing.T) {
 			})
 		})
 	}
-	require.Equal(t, "0/4 · 0.0 a second · 0 failed", summary{Lines: 4, Left: 4}.progress(time.Second))
-	require.Equal(t, "30/100 · 2.0 a second · 5 failed · 35 s left",
+	require.Equal(t, "0/4 · 0.0 per second · 0 failed", summary{Lines: 4, Left: 4}.progress(time.Second))
+	require.Equal(t, "30/100 · 2.0 per second · 5 failed · 35 s left",
 		summary{Lines: 100, Earlier: 10, Started: 10, Found: 5, Failed: 3, Conflict: 2, Left: 70}.progress(10*time.Second))
 }

@@ -15,9 +15,9 @@ import (
 // What is wrong with a callback, besides its body. What cases say comes in the
 // errors of package cases.
 var (
-	errUnknown           = errors.New("the token is not of this reference")
-	errReferenceMismatch = errors.New("the body speaks of another reference")
-	errNotUnderstood     = errors.New("the body is not the callback envelope")
+	errUnknown           = errors.New("token does not match the reference")
+	errReferenceMismatch = errors.New("body reference does not match the URL")
+	errNotUnderstood     = errors.New("body is not the callback envelope")
 )
 
 // What can become of a callback, as the metric spells it.
@@ -36,7 +36,7 @@ const (
 // newResults registers the counter of callbacks by result.
 func newResults(registry prometheus.Registerer) (*prometheus.CounterVec, error) {
 	results := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "kyc_callbacks_total", Help: "Callbacks by what became of them.",
+		Name: "kyc_callbacks_total", Help: "ConnectFi callbacks by result.",
 	}, []string{"result"})
 	for _, result := range []string{resultAccepted, resultForeign, resultClosed, resultNotUnderstood,
 		resultUnknown, resultTooLarge, resultShed, resultUnavailable} {
@@ -56,7 +56,7 @@ type response struct {
 }
 
 // detailLater is for a callback that may be good.
-const detailLater = "The callback cannot be stored right now. Send it again later."
+const detailLater = "The callback could not be stored. Try again later."
 
 // responseFor is the one map from what happened to what is answered. Nothing in it
 // depends on a text of the caller's. A wrong token, an unknown reference and
@@ -95,7 +95,7 @@ func (h *Handler) finish(c *gin.Context, err error) {
 	r := responseFor(err)
 	h.results.WithLabelValues(r.result).Inc()
 	if r.status == http.StatusServiceUnavailable {
-		h.edge.LogSample("a callback was not stored", "cause", err)
+		h.edge.LogSample("callback not stored", "cause", err)
 		edge.SetRetryAfter(c, edge.RetryAfter)
 	}
 	if r.detail == "" {

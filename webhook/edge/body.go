@@ -48,8 +48,8 @@ const (
 
 // Why a form is not read to its end, besides ErrTooLarge and ErrSlow.
 var (
-	ErrForm = errors.New("not one of our forms")
-	ErrCut  = errors.New("the connection ended before the form did")
+	ErrForm = errors.New("not a form of this service")
+	ErrCut  = errors.New("connection closed before the end of the form")
 )
 
 // Form is a body of type multipart/form-data that is being read: see OpenForm.

@@ -41,7 +41,7 @@ func (e *Edge) Address(c *gin.Context) string {
 func (e *Edge) countsAsProxy(why string) {
 	e.metrics.forwarded.WithLabelValues(why).Inc()
 	e.unforwarded[why].Do(func() {
-		e.Logger.Warn("a trusted proxy did not say which client it speaks for: the request counts as the proxy's own",
+		e.Logger.Warn("a trusted proxy sent no client address; the request counts as the proxy's own",
 			"header", forwardedFor, "reason", why)
 	})
 }

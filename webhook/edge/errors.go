@@ -13,12 +13,12 @@ import (
 // What is wrong with a request, on whichever route.
 var (
 	ErrNotFound  = errors.New("no such route")
-	ErrMethod    = errors.New("another method is wanted")
-	ErrMalformed = errors.New("the body broke off")
-	ErrTooLarge  = errors.New("the body is too large")
-	ErrSlow      = errors.New("the body came too slowly")
-	ErrBusy      = errors.New("too much at once")
-	ErrPanicked  = errors.New("the handler broke")
+	ErrMethod    = errors.New("method not allowed")
+	ErrMalformed = errors.New("request body ended early")
+	ErrTooLarge  = errors.New("request body too large")
+	ErrSlow      = errors.New("timed out reading the request body")
+	ErrBusy      = errors.New("too many requests at once")
+	ErrPanicked  = errors.New("handler panicked")
 )
 
 // TooFastError is what is wrong with a request of a client that must wait first.
@@ -61,13 +61,13 @@ func ProblemOf(err error) (status int, detail string) {
 	case errors.Is(err, ErrNotFound):
 		return http.StatusNotFound, "There is nothing at this address."
 	case errors.Is(err, ErrMethod):
-		return http.StatusMethodNotAllowed, "This address takes another method: see the Allow header."
+		return http.StatusMethodNotAllowed, "Method not allowed: see the Allow header."
 	case errors.Is(err, ErrTooLarge):
-		return http.StatusRequestEntityTooLarge, "The body may have at most 65536 bytes."
+		return http.StatusRequestEntityTooLarge, "The body must not be larger than 65536 bytes."
 	case tooFast:
-		return http.StatusTooManyRequests, "Too many requests at once: wait as Retry-After says."
+		return http.StatusTooManyRequests, "Too many requests at once. Try again after the time in Retry-After."
 	}
-	return http.StatusInternalServerError, "Something broke here; it was written to the log."
+	return http.StatusInternalServerError, "Internal error. The log of this service has the details."
 }
 
 // WriteProblem answers an error with a problem (RFC 9457) and ends the request.

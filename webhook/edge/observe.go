@@ -26,7 +26,7 @@ func newMetrics(registry prometheus.Registerer) (metrics, error) {
 		}, []string{"route", "status"}),
 		forwarded: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "kyc_http_client_unknown_total",
-			Help: "Requests of trusted proxies that count as the proxy's own, by what is wrong with X-Forwarded-For.",
+			Help: "Requests of trusted proxies without a usable X-Forwarded-For, by fault; they count as the proxy's own.",
 		}, []string{"reason"}),
 	}
 	for _, reason := range []string{forwardedMissing, forwardedUnreadable} {
@@ -84,7 +84,7 @@ func (e *Edge) recover(c *gin.Context) {
 		if thrown == nil {
 			return
 		}
-		e.Logger.Error("a handler broke", "route", c.FullPath(), "thrown", fmt.Sprintf("%T", thrown),
+		e.Logger.Error("handler panicked", "route", c.FullPath(), "thrown", fmt.Sprintf("%T", thrown),
 			"stack", string(debug.Stack()))
 		if !c.Writer.Written() {
 			e.WriteError(c, ErrPanicked)

@@ -46,9 +46,9 @@ func ParseProxies(text string) (proxies []netip.Prefix, err error) {
 		}
 		switch {
 		case err != nil:
-			return nil, fmt.Errorf("proxy %d is neither an address nor a range such as 10.0.0.0/8", i+1)
+			return nil, fmt.Errorf("proxy %d is neither an IP address nor a range such as 10.0.0.0/8", i+1)
 		case proxy.Bits() == 0:
-			return nil, errors.New("a range of everybody would let anybody say who they are: name the proxies")
+			return nil, errors.New("refusing to trust every address: list your proxies")
 		}
 		proxies = append(proxies, proxy.Masked())
 	}

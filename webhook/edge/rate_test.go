@@ -18,12 +18,12 @@ func TestParseProxies(t *testing.T) {
 		"none": {text: " \n,"},
 		"addresses and ranges": {text: "10.1.2.3/8, 192.0.2.1,::1\n2001:db8::/32", want: []string{"10.0.0.0/8",
 			"192.0.2.1/32", "::1/128", "2001:db8::/32"}},
-		"a name":                  {text: "10.0.0.1,MARKER", says: "proxy 2 is neither an address nor a range"},
+		"a name":                  {text: "10.0.0.1,MARKER", says: "proxy 2 is neither an IP address nor a range"},
 		"an address with a port":  {text: "10.0.0.1:80", says: "proxy 1"},
 		"with a zone":             {text: "fe80::1%eth0", says: "proxy 1"},
-		"everybody":               {text: "0.0.0.0/0", says: "a range of everybody"},
-		"everybody of IPv6":       {text: "::/0", says: "a range of everybody"},
-		"everybody, the long way": {text: "::ffff:0.0.0.0/96", says: "a range of everybody"},
+		"everybody":               {text: "0.0.0.0/0", says: "refusing to trust every address"},
+		"everybody of IPv6":       {text: "::/0", says: "refusing to trust every address"},
+		"everybody, the long way": {text: "::ffff:0.0.0.0/96", says: "refusing to trust every address"},
 		"IPv4, the long way":      {text: "::ffff:10.1.2.3/104", want: []string{"10.0.0.0/8"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -54,8 +54,8 @@ func FuzzParseProxies(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		proxies, err := edge.ParseProxies(text)
 		if err != nil {
-			require.Regexp(t, `^(proxy \d+ is neither an address nor a range such as 10\.0\.0\.0/8|a range of everybody would `+
-				`let anybody say who they are: name the proxies)$`, err.Error())
+			require.Regexp(t, `^(proxy \d+ is neither an IP address nor a range such as 10\.0\.0\.0/8|refusing to trust every address: list `+
+				`your proxies)$`, err.Error())
 			return
 		}
 		for _, proxy := range proxies {

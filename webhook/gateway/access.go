@@ -35,7 +35,7 @@ func (a *API) getToken(c *gin.Context) (any, error) {
 		if !a.config.Credentials.hasLogin(name) {
 			name = "unknown" // it may be a password in the wrong place
 		}
-		a.edge.LogSample("a login was refused", "login", name, "from", a.edge.Address(c))
+		a.edge.LogSample("login rejected", "login", name, "from", a.edge.Address(c))
 		return nil, unauthorized()
 	}
 	edge.SetCaller(c, "login "+asked.User.Login)
@@ -62,7 +62,7 @@ func (a *API) authenticate(c *gin.Context) {
 	case wait > 0:
 		a.WriteError(c, edge.TooFastError{Wait: wait})
 	case !ok:
-		a.edge.LogSample("a call without a token of ours was refused", "route", c.FullPath(), "from", a.edge.Address(c))
+		a.edge.LogSample("API call rejected: invalid token", "route", c.FullPath(), "from", a.edge.Address(c))
 		a.WriteError(c, unauthorized())
 	default:
 		edge.SetCaller(c, caller)

@@ -41,7 +41,7 @@ func ParseCredentials(tokens, logins string) (Credentials, error) {
 	var held credentials
 	for i, token := range config.Fields(tokens) {
 		if len(token) < minToken || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			return Credentials{}, fmt.Errorf("token %d needs at least %d characters, and only such as a header takes",
+			return Credentials{}, fmt.Errorf("token %d must have at least %d visible ASCII characters",
 				i+1, minToken)
 		}
 		held.tokens = append(held.tokens, sha256.Sum256([]byte(token)))
@@ -73,7 +73,7 @@ func RenewCredentials(load func() (Credentials, error), log *slog.Logger) (Crede
 	held, err := renewal.New("the tokens and logins of the API", func() (*credentials, error) {
 		next, err := load()
 		if err == nil && next.None() {
-			err = errors.New("there are none any more")
+			err = errors.New("none are left")
 		}
 		if err != nil {
 			return nil, err

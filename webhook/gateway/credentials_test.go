@@ -22,7 +22,7 @@ func TestParseCredentials(t *testing.T) {
 	for name, test := range map[string]struct{ tokens, logins, says string }{
 		"nothing":               {"", "", ""},
 		"commas and lines":      {" one-token-of-length ,\r\n two-token-of-length\n", "a:b,c:d:e\n", ""},
-		"a short token":         {"one-token-of-length,hunter2", "", "token 2 needs at least 16 characters"},
+		"a short token":         {"one-token-of-length,hunter2", "", "token 2 must have at least 16 visible"},
 		"a token with a blank":  {"one token of length", "", "token 1"},
 		"a token beyond ASCII":  {"ein-lönger-schlüssel", "", "token 1"},
 		"a login by itself":     {"", "a:b,hunter2", "login 2 must be login:password"},
@@ -78,7 +78,7 @@ func FuzzParseCredentials(f *testing.F) {
 	f.Fuzz(func(t *testing.T, tokens, logins string) {
 		c, err := gateway.ParseCredentials(tokens, logins)
 		if err != nil {
-			require.Regexp(t, `^(token \d+ needs at least 16 characters, and only such as a header takes|login \d+ must be `+
+			require.Regexp(t, `^(token \d+ must have at least 16 visible ASCII characters|login \d+ must be `+
 				`login:password, `+
 				`the login of 1 to 36 letters, digits or underscores, the password of 1 to 50 characters)$`, err.Error())
 			require.True(t, c.None())

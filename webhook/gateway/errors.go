@@ -40,7 +40,7 @@ type refusedBody struct {
 func (a *API) WriteError(c *gin.Context, err error) {
 	r := refusalOf(err)
 	if r.status == http.StatusServiceUnavailable {
-		a.edge.LogSample("a call to the API could not be carried out", "route", c.FullPath(), "cause", err)
+		a.edge.LogSample("API call failed", "route", c.FullPath(), "cause", err)
 	}
 	if r.retry > 0 {
 		edge.SetRetryAfter(c, r.retry)
@@ -53,7 +53,7 @@ func (a *API) WriteError(c *gin.Context, err error) {
 // route they are for is not known: it is ConnectFi's envelope, for programs.
 func SlowHeaders() string {
 	text, _ := json.Marshal(refusedBody{RequestID: connectfi.NewRequestID(time.Now()), Code: "requestTimeout",
-		Message: "The headers did not arrive in time."})
+		Message: "Timed out reading the headers."})
 	return string(text)
 }
 
@@ -77,10 +77,10 @@ func refusalOf(err error) *refusal {
 			message: "Method not allowed: see the Allow header."}
 	case errors.Is(err, edge.ErrSlow):
 		return &refusal{status: http.StatusRequestTimeout, code: "requestTimeout",
-			message: "The body did not arrive in time."}
+			message: "Timed out reading the body."}
 	case errors.Is(err, errEncoded):
 		return &refusal{status: http.StatusUnsupportedMediaType, code: "unsupportedContentEncoding",
-			message: "No Content-Encoding is taken: send the body as it is."}
+			message: "Content-Encoding is not supported: send the body without it."}
 	case errors.Is(err, edge.ErrTooLarge):
 		return &refusal{status: http.StatusRequestEntityTooLarge, code: "payloadTooLarge",
 			message: "Request entity too large."}
@@ -89,7 +89,7 @@ func refusalOf(err error) *refusal {
 	}
 	r := tryLater(0)
 	if reason := unavailable(err); reason != "" {
-		r.message = reason + " Send it again later."
+		r.message = reason + " Try again later."
 	}
 	return r
 }
@@ -102,13 +102,13 @@ func unavailable(err error) string {
 	case errors.Is(err, cases.ErrPaused):
 		return "The case is paused by an operator."
 	case isStuck:
-		return "The case waits for an operator: the worker cannot go on with it."
+		return "The case waits for an operator: the worker cannot run it."
 	case errors.Is(err, cases.ErrNoWorker):
-		return "The case waits for a worker, and none is up."
+		return "No worker is running. The case waits for one."
 	case errors.Is(err, cases.ErrBusy):
-		return "The case has no answer of ConnectFi's yet."
+		return "ConnectFi has not answered yet."
 	case errors.Is(err, cases.ErrUnavailable):
-		return "Temporal takes no call just now."
+		return "Temporal is unavailable."
 	case errors.Is(err, cases.ErrNoAnswer):
 		return "Temporal did not answer in time."
 	}
@@ -121,7 +121,7 @@ func unavailable(err error) string {
 // whoever looks at the status, and codes are what ConnectFi's clients judge by (C).
 func tryLater(retry time.Duration) *refusal {
 	return &refusal{status: http.StatusServiceUnavailable, code: connectfi.CodeExtAkepa,
-		message: "It cannot be done right now. Send it again later.", retry: max(retry, edge.RetryAfter)}
+		message: "Temporarily unavailable. Try again later.", retry: max(retry, edge.RetryAfter)}
 }
 
 func unauthorized() error {
@@ -180,9 +180,9 @@ func rejection(code string, named ids) error {
 	case connectfi.CodeStatusApplicationEntity:
 		return alreadyDecided(string(connectfi.StatusCompleted))
 	case connectfi.CodeRequestValidateError:
-		return &refusal{status: http.StatusBadRequest, code: code, message: "ConnectFi does not take this request."}
+		return &refusal{status: http.StatusBadRequest, code: code, message: "ConnectFi rejected this request."}
 	case connectfi.CodeReferenceExists, connectfi.CodeCustomerExists:
-		return &refusal{status: http.StatusBadRequest, code: code, message: "ConnectFi has this already."}
+		return &refusal{status: http.StatusBadRequest, code: code, message: "ConnectFi already has this."}
 	}
 	return tryLater(0)
 }

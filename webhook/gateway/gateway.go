@@ -41,7 +41,7 @@ type Config struct {
 func (c Config) Validate() error {
 	var errs []error
 	if c.ConnectFi == nil {
-		errs = append(errs, errors.New("the API needs ConnectFi's client"))
+		errs = append(errs, errors.New("the API needs a ConnectFi client"))
 	}
 	if err := c.Policy.Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("the API's cases: %w", err))

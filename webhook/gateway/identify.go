@@ -93,7 +93,7 @@ func (a *API) identify(c *gin.Context) (any, error) {
 	case isRefused && refused.Type == workflows.RefusedOtherWebhook:
 		return nil, invalid([]connectfi.Problem{connectfi.NewProblem("/webhookUrl", "const", "allowedValue",
 			"as the case has it",
-			"must be equal to constant: this reference has another webhookUrl, which stays; leave it out to find the case")})
+			"must be equal to constant: this reference already has another webhookUrl; omit it to get the case")})
 	case isRefused && refused.Type == workflows.RefusedOtherCustomer,
 		errors.Is(err, cases.ErrEnded): // ended in Temporal, without a result: the reference is used up
 		return nil, referenceExists(asked.Reference)

@@ -44,7 +44,7 @@ func (p *Portal) message(c *gin.Context, status int, m page.Message) {
 
 // renderUnavailable says that it is us: try again, nothing is lost.
 func (p *Portal) renderUnavailable(c *gin.Context, err error) {
-	p.edge.LogSample("an applicant could not be answered", "cause", err)
+	p.edge.LogSample("request of an applicant failed", "cause", err)
 	edge.SetRetryAfter(c, edge.RetryAfter)
 	p.message(c, http.StatusServiceUnavailable, page.Message{Code: "unavailable", Back: p.back(c)})
 }
@@ -52,7 +52,7 @@ func (p *Portal) renderUnavailable(c *gin.Context, err error) {
 func (p *Portal) render(c *gin.Context, status int, m page.Model) {
 	var html bytes.Buffer
 	if err := p.pages.Render(&html, m); err != nil {
-		p.edge.Logger.Error("a page could not be drawn", "cause", err)
+		p.edge.Logger.Error("could not render a page", "cause", err)
 		edge.WriteProblem(c, edge.ErrPanicked)
 		return
 	}

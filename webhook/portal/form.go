@@ -41,7 +41,7 @@ type storedImage struct {
 }
 
 // errStale is why a form is not read to its end, besides the errors of edge.Form.
-var errStale = errors.New("the form is of another session")
+var errStale = errors.New("the form belongs to another session")
 
 // read takes in a form. Its images come last, so nobody's are read before the
 // form is known to be ours.

@@ -19,8 +19,8 @@ func (p *Portal) sameSite(c *gin.Context) {
 		c.Next()
 		return
 	}
-	p.edge.LogSample("a form was refused: its Origin is neither the Host it was sent to nor that of KYC_PUBLIC_URL. "+
-		"If applicants of yours meet this, set KYC_PUBLIC_URL to what browsers show, or let the proxy pass Host on",
+	p.edge.LogSample("form rejected: its Origin matches neither the Host header nor KYC_PUBLIC_URL. If this affects "+
+		"your applicants, set KYC_PUBLIC_URL to the address that browsers show, or have the proxy forward Host",
 		"origin", map[bool]string{true: "null", false: "another"}[c.GetHeader("Origin") == "null"])
 	p.message(c, http.StatusForbidden, page.Message{Code: "other_site"})
 }

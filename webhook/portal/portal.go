@@ -61,7 +61,7 @@ func New(e *edge.Edge, c Config) (*Portal, error) {
 	}
 	crossOrigin := http.NewCrossOriginProtection()
 	if err := crossOrigin.AddTrustedOrigin(e.PublicURL.Origin()); err != nil {
-		return nil, fmt.Errorf("the public URL cannot be used: %w", err)
+		return nil, fmt.Errorf("invalid public URL: %w", err)
 	}
 	return &Portal{edge: e, config: c, home: home, pages: pages, crossOrigin: crossOrigin,
 		uploads: edge.NewLimiter(c.UploadRate), caseReadLimit: edge.NewLimiter(caseReads),

@@ -75,7 +75,7 @@ func (p *Portal) postCase(c *gin.Context) {
 	p.settle(c.Request.Context(), stored, err)
 	switch {
 	case errors.Is(err, docstore.ErrFull): // what nobody claims is swept after two days
-		p.edge.Logger.Warn("a case takes no more images for now", "reference", a.Subject)
+		p.edge.Logger.Warn("image limit of the case reached", "reference", a.Subject)
 		p.renderTooManyRequests(c, time.Hour)
 		return
 	case err != nil:
@@ -249,7 +249,7 @@ func (p *Portal) dropImages(ctx context.Context, submission kyc.Submission) {
 func (p *Portal) drop(ctx context.Context, keys ...string) {
 	for _, key := range keys {
 		if err := p.config.Documents.DropImage(ctx, key); err != nil {
-			p.edge.Logger.Warn("an image that nobody needs stays until it is swept", "cause", err)
+			p.edge.Logger.Warn("could not delete an unneeded image; left to the sweep", "cause", err)
 		}
 	}
 }

@@ -145,7 +145,7 @@ func TestAnotherWebhookOfTheSameCaseIsTold(t *testing.T) {
 	status, text = ask(`,"webhookUrl":"https://a.test/2"`)
 	s := refused(t, http.StatusBadRequest, connectfi.CodeRequestValidateError, status, text)
 	require.Contains(t, string(s.Context), `"instancePath":"/webhookUrl"`)
-	require.Contains(t, string(s.Context), "has another webhookUrl, which stays")
+	require.Contains(t, string(s.Context), "already has another webhookUrl")
 	for _, same := range []string{`,"webhookUrl":"https://a.test/1"`, "", `,"webhookUrl":null`} {
 		status, text = ask(same)
 		require.Equal(t, http.StatusOK, status, text)
@@ -162,7 +162,7 @@ func TestAWebhookThatWasChangedSinceIsTold(t *testing.T) {
 	b.office.deduplicates, b.office.orders[0].WebhookURL = true, "https://a.test/2"
 	status, text = b.call("/akepa/identification", body)
 	s := refused(t, http.StatusBadRequest, connectfi.CodeRequestValidateError, status, text)
-	require.Contains(t, string(s.Context), "has another webhookUrl, which stays")
+	require.Contains(t, string(s.Context), "already has another webhookUrl")
 }
 
 // Any number of callers at once is one case, and one answer.

@@ -100,7 +100,7 @@ func (c Config) check() (base weburl.Base, err error) {
 	}
 	base, err = weburl.ParseBase(c.PublicURL)
 	if err != nil && c.PublicURL != "" {
-		errs = append(errs, fmt.Errorf("the public URL cannot be used: %w", err))
+		errs = append(errs, fmt.Errorf("invalid public URL: %w", err))
 	}
 	return base, errors.Join(errs...)
 }

@@ -113,7 +113,7 @@ func TestResponsesHaveNoInternals(t *testing.T) {
 				requireDiscreet(t, answer.Header(), answer.Body.String())
 			}
 			require.Equal(t, name == "handlers break", statuses[http.StatusInternalServerError])
-			require.Equal(t, name == "Temporal is away", strings.Contains(b.log.String(), `"msg":"a callback was not stored"`),
+			require.Equal(t, name == "Temporal is away", strings.Contains(b.log.String(), `"msg":"callback not stored"`),
 				"the operator hears of it")
 		})
 	}
@@ -127,7 +127,8 @@ func TestWhatIsNoHTTP(t *testing.T) {
 		for _, text := range []string{"MARKER\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET / HTTP/1.1\r\n\r\n",
 			"GET / HTTP/1.1\r\nHost: MARKER MARKER\r\n\r\n",
 			"GET / HTTP/1.1\r\nHost: x\r\nMARKER\r\n\r\n", "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: MARKER\r\n\r\n",
-			"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "GET http://[MARKER HTTP/1.1\r\nHost: x\r\n\r\n",
+			"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "GET http://[MARKER " +
+				"HTTP/1.1\r\nHost: x\r\n\r\n",
 			"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\x16\x03\x01\x00\xa5MARKER\r\n\r\n"} {
 			c, err := net.Dial("tcp", addr)
 			require.NoError(t, err)

@@ -65,7 +65,7 @@ func TestWhereAFormComesFrom(t *testing.T) {
 			if test.status == http.StatusForbidden {
 				require.Contains(t, answer.Body.String(), "This was not sent from our page")
 				require.NotContains(t, answer.Body.String(), "too long", "time is not the matter")
-				require.Contains(t, v.log.String(), "neither the Host it was sent to nor that of KYC_PUBLIC_URL")
+				require.Contains(t, v.log.String(), "neither the Host header nor KYC_PUBLIC_URL")
 			}
 		})
 	}
@@ -150,7 +150,7 @@ func TestAPublicURLThatCannotBeOneIsRefused(t *testing.T) {
 	for _, base := range []string{"https://kyc.example?x=1", "https://kyc.example/#x", "kyc.example",
 		"https://me@kyc.example"} {
 		_, err := server.New(server.Config{PublicURL: base})
-		require.ErrorContains(t, err, "the public URL cannot be used")
+		require.ErrorContains(t, err, "invalid public URL")
 	}
 }
 

@@ -375,7 +375,7 @@ func TestACaseTakesSoManyImages(t *testing.T) {
 	require.Equal(t, http.StatusTooManyRequests, answer.Code)
 	require.Equal(t, "3600", answer.Header().Get("Retry-After"))
 	require.Equal(t, 2, v.stored())
-	require.Contains(t, v.log.String(), `"msg":"a case takes no more images for now","reference":"A1"`)
+	require.Contains(t, v.log.String(), `"msg":"image limit of the case reached","reference":"A1"`)
 }
 
 func TestAFloodIsSlowedDown(t *testing.T) {

@@ -19,10 +19,10 @@ const maxBaseURL = 400
 func callbackURL(base string, keys linktoken.Keys) (func(reference string) string, error) {
 	b, err := weburl.ParseBase(base)
 	if err != nil {
-		return nil, fmt.Errorf("the callback URL cannot be used: %w", err)
+		return nil, fmt.Errorf("invalid callback URL: %w", err)
 	}
 	if len(b.String()) > maxBaseURL {
-		return nil, fmt.Errorf("the callback URL must have at most %d bytes", maxBaseURL)
+		return nil, fmt.Errorf("the callback URL must not be longer than %d bytes", maxBaseURL)
 	}
 	root := b.String() + "/connectfi/callbacks/"
 	return func(reference string) string {
@@ -36,7 +36,7 @@ func callbackURL(base string, keys linktoken.Keys) (func(reference string) strin
 func applicantURL(base string, keys linktoken.Keys) (func(reference string, links int, until time.Time) string, error) {
 	b, err := weburl.ParseBase(base)
 	if err != nil {
-		return nil, fmt.Errorf("the public URL cannot be used: %w", err)
+		return nil, fmt.Errorf("invalid public URL: %w", err)
 	}
 	return func(reference string, links int, until time.Time) string {
 		return keys.Address(b.String(), linktoken.Ticket{Subject: reference, Epoch: links, Expires: until})

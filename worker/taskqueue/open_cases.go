@@ -33,19 +33,20 @@ type openCaseGauges struct {
 // count in one place.
 func (c *openCaseGauges) register(registry prometheus.Registerer) (err error) {
 	c.cases, err = telemetry.RegisterOrReuse(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "kyc_cases", Help: "Open cases by stage, as every worker counts them: take the largest."}, []string{"stage"}))
+		Name: "kyc_cases",
+		Help: "Open cases by stage. Every worker counts all of them: use the maximum."}, []string{"stage"}))
 	if err != nil {
 		return err
 	}
 	c.due, err = telemetry.RegisterOrReuse(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "kyc_cases_overdue", Help: "Open cases whose deadline passed more than an hour ago, as every worker counts " +
-			"them: take the largest."}, nil))
+		Name: "kyc_cases_overdue", Help: "Open cases whose deadline passed more than an hour ago. Every worker counts all " +
+			"of them: use the maximum."}, nil))
 	if err != nil {
 		return err
 	}
 	c.stuck, err = telemetry.RegisterOrReuse(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "kyc_cases_stuck", Help: "Cases and notifiers whose workflow task has failed five times in a row, as every " +
-			"worker counts them: take the largest."}, nil))
+		Name: "kyc_cases_stuck", Help: "Cases and notifiers whose workflow task has failed five times in a row. Every " +
+			"worker counts all of them: use the maximum."}, nil))
 	return err
 }
 
@@ -53,7 +54,7 @@ func (c *openCaseGauges) register(registry prometheus.Registerer) (err error) {
 func (c *openCaseGauges) run(ctx context.Context) {
 	everyWithJitter(ctx, c.every, func() {
 		if err := c.collect(ctx); err != nil && ctx.Err() == nil {
-			c.log.Warn("the open cases could not be counted: the next try is in "+fmt.Sprint(c.every.Round(time.Second)),
+			c.log.Warn("could not count the open cases; next attempt in "+fmt.Sprint(c.every.Round(time.Second)),
 				"error", err)
 		}
 	})

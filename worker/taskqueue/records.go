@@ -40,13 +40,13 @@ func (s *recordSweep) register(registry prometheus.Registerer) (err error) {
 		return nil
 	}
 	s.written, err = telemetry.RegisterOrReuse(registry, prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "kyc_records_written_total", Help: "Closed cases that this worker put on record."}))
+		Name: "kyc_records_written_total", Help: "Closed cases put on record by this worker."}))
 	if err != nil {
 		return err
 	}
 	s.passes, err = telemetry.RegisterOrReuse(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "kyc_record_sweeps_total",
-		Help: "Sweeps of the recorder: complete, or failed in some part that the next one tries again.",
+		Help: "Sweeps of the recorder by result. The next sweep retries what failed.",
 	}, []string{"result"}))
 	if err != nil {
 		return err
@@ -91,9 +91,9 @@ func (s *recordSweep) report(done recorder.Swept, err error) {
 	log := s.log.With("closed", done.Closed, "recorded", done.Recorded, "open", done.Open)
 	switch {
 	case err != nil:
-		log.Warn("closed cases are not on record yet; the next sweep tries again", "failed", done.Failed, "error", err)
+		log.Warn("some closed cases are not on record yet; the next sweep retries", "failed", done.Failed, "error", err)
 	case done.Recorded > 0:
-		log.Info("closed cases were put on record")
+		log.Info("closed cases put on record")
 	}
 }
 

@@ -147,7 +147,7 @@ func TestClosedCasesAreRecorded(t *testing.T) {
 	s, said := recording(t, closedTemporal{cases: two, notifier: completed})
 	require.Equal(t, recorder.Swept{Closed: 2, Recorded: 2}, s.once(t))
 	require.Equal(t, recorder.Swept{Closed: 2}, s.once(t))
-	require.Contains(t, said.String(), "closed cases were put on record")
+	require.Contains(t, said.String(), "closed cases put on record")
 	require.EqualValues(t, 2, testutil.ToFloat64(s.written))
 	require.EqualValues(t, 2, testutil.ToFloat64(s.passes.WithLabelValues("complete")))
 	for _, c := range two {

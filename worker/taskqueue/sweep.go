@@ -66,13 +66,13 @@ type sweep struct {
 func (s *sweep) register(registry prometheus.Registerer) (err error) {
 	s.removed, err = telemetry.RegisterOrReuse(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "kyc_documents_swept_total",
-		Help: "What sweeps removed from the document store: folders of owners, and single images."}, []string{"what"}))
+		Help: "Folders and images that sweeps deleted from the document store."}, []string{"what"}))
 	if err != nil {
 		return err
 	}
 	s.passes, err = telemetry.RegisterOrReuse(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "kyc_document_sweeps_total",
-		Help: "Sweeps of the document store: complete, or failed in some part that the next one tries again."},
+		Help: "Sweeps of the document store by result. The next sweep retries what failed."},
 		[]string{"result"}))
 	if err != nil {
 		return err
@@ -110,12 +110,12 @@ func (s *sweep) report(t tally, err error) {
 	log := s.log.With("owners", t.owners, "deleted", t.deleted, "images", t.images)
 	switch {
 	case err != nil:
-		log.Warn("the sweep of the document store is incomplete; the next one goes on", "failed", t.failed, "error", err)
+		log.Warn("sweep of the document store incomplete; the next one continues", "failed", t.failed, "error", err)
 	case t.unowned > 0:
-		log.Warn("the document store has folders that do not tell whose they are, which no sweep removes", "unowned",
+		log.Warn("document folders without owner record found; not removed", "unowned",
 			t.unowned)
 	case t.deleted > 0 || t.images > 0:
-		log.Info("the document store was swept")
+		log.Info("document store swept")
 	}
 }
 
@@ -147,7 +147,7 @@ func (s *sweep) pass(ctx context.Context) (done tally, first error) {
 }
 
 // errUnavailable ends a pass: whoever is next would hear the same.
-var errUnavailable = errors.New("Temporal cannot be asked now")
+var errUnavailable = errors.New("Temporal is unavailable")
 
 func (s *sweep) owner(ctx context.Context, owner docstore.Owner, done *tally) error {
 	deleted, images, err := s.clean(ctx, owner)

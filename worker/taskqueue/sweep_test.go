@@ -202,7 +202,7 @@ func TestOneOwnersTroubleIsNobodyElses(t *testing.T) {
 		owners[owner] = c
 	}
 	broken := owners["A3"]
-	broken.err = errors.New("a closed case does not say at which stage")
+	broken.err = errors.New("a closed case has no stage in its result")
 	owners["A3"] = broken
 	s := swept(t, documents, owners, time.Now())
 	done, err := s.pass(t.Context())

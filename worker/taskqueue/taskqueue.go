@@ -121,7 +121,7 @@ func New(c Config) (*Worker, error) {
 	}{
 		{c.Temporal == nil || c.WorkerClient == nil, "two Temporal clients"}, {c.ConnectFi == nil, "a ConnectFi client"},
 		{c.Documents == nil, "a document store"}, {c.Keys == linktoken.Keys{}, "keys for callback URLs"},
-		{c.NotifySecrets == delivery.Secrets{}, "secrets to sign events with"},
+		{c.NotifySecrets == delivery.Secrets{}, "secrets to sign notifications with"},
 		{c.Logger == nil, "a logger"}, {c.Telemetry == nil, "telemetry"},
 	} {
 		if missing.is {
@@ -133,7 +133,7 @@ func New(c Config) (*Worker, error) {
 	link, err := applicantURL(c.PublicURL, c.Keys)
 	errs = append(errs, err)
 	if c.NotifyURL != "" && delivery.CheckURL(c.NotifyURL) != nil {
-		errs = append(errs, errors.New("the receiver of events (KYC_NOTIFY_URL) must be an http or https URL"))
+		errs = append(errs, errors.New("KYC_NOTIFY_URL must be an http or https URL"))
 	}
 	if c.ReadsPerSecond < 0 {
 		errs = append(errs, errors.New("the rate of status reads must not be negative"))
@@ -142,7 +142,8 @@ func New(c Config) (*Worker, error) {
 		c.ReadsPerSecond = DefaultReadsPerSecond
 	}
 	if c.Grace < 0 || c.SweepEvery < 0 || c.SweepEvery > 0 && c.SweepEvery < time.Minute {
-		errs = append(errs, errors.New("the grace of documents must not be negative, and a minute must lie between sweeps"))
+		errs = append(errs, errors.New("the grace of documents must not be negative, and the sweep interval must be at "+
+			"least a minute"))
 	}
 	if c.CachedCases < 0 {
 		errs = append(errs, errors.New("the number of cached cases must not be negative"))
@@ -154,7 +155,7 @@ func New(c Config) (*Worker, error) {
 	}
 	if c.Deployment != "" && c.BuildID == telemetry.Unstamped {
 		errs = append(errs, errors.New(
-			"worker versioning needs a build that says which one it is: stamp telemetry.Version at link time"))
+			"worker versioning needs a build id: set telemetry.Version with -ldflags -X"))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err

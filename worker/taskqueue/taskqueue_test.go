@@ -240,9 +240,9 @@ func TestNewNamesEverythingMissing(t *testing.T) {
 		BuildID: "dev"})
 	for _, says := range []string{"two Temporal clients", "a ConnectFi client", "a document store",
 		"keys for callback URLs",
-		"secrets to sign events with", "the public URL cannot be used", "KYC_NOTIFY_URL",
-		"a logger", "telemetry", "callback URL cannot be used", "must not be negative", "grace of documents", "cached cases",
-		"stamp telemetry.Version"} {
+		"secrets to sign notifications with", "invalid public URL", "KYC_NOTIFY_URL",
+		"a logger", "telemetry", "invalid callback URL", "must not be negative", "grace of documents", "cached cases",
+		"set telemetry.Version"} {
 		require.ErrorContains(t, err, says)
 	}
 }
@@ -263,7 +263,7 @@ func TestCallbackURL(t *testing.T) {
 			begins: "https://kyc.example.com/%3Cx%3E/connectfi/callbacks/A1/v1-"},
 		"letters": {base: "https://prüfung.example/ä",
 			begins: "https://xn--prfung-4ya.example/%C3%A4/connectfi/callbacks/A1/v1-"},
-		"too long": {base: "https://kyc.example.com/" + strings.Repeat("x", 400), says: "at most 400 bytes"},
+		"too long": {base: "https://kyc.example.com/" + strings.Repeat("x", 400), says: "longer than 400 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			make, err := callbackURL(test.base, keys)

@@ -212,7 +212,7 @@ func examine(e evidence, replayer replay.Replayer) (wrong []string) {
 		say("ConnectFi has %d applications of it", e.ledger.Applications)
 	}
 	for _, err := range e.unread {
-		say("its history cannot be read: %v", err)
+		say("cannot read its history: %v", err)
 	}
 	if e.view == nil && !e.closed {
 		say("the case cannot be told")
