@@ -50,7 +50,7 @@ func (r Report) Verdict() verify.Verdict {
 // Check checks a pack without network, Temporal or keyset. The error is about the verifier's key, not about the pack.
 func Check(v verify.Verifier, data []byte) (Report, error) {
 	if _, err := log.Policy(v.Key); err != nil {
-		return Report{}, fmt.Errorf("the public key of the log cannot be used: %w", err)
+		return Report{}, fmt.Errorf("invalid public key of the log: %w", err)
 	}
 	r := Report{Sample: verify.Level{Verdict: verify.NotChecked, Reason: "the level above does not verify"}}
 	p, err := Read(data)

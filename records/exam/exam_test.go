@@ -282,7 +282,7 @@ func TestThePackAsAFile(t *testing.T) {
 		require.Contains(t, r.Population.String(), test.says)
 	}
 	_, err := exam.Check(verify.Verifier{Key: "nonsense"}, whole)
-	require.ErrorContains(t, err, "the public key of the log cannot be used")
+	require.ErrorContains(t, err, "invalid public key of the log")
 }
 
 var synthetic = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -209,7 +209,7 @@ func TestAPackIsWrittenAndVerified(t *testing.T) {
   sample       verified
   evidence/\d.kyc \w+: verified
   evidence/\d.kyc \w+: verified
-This does not show`, stdout)
+Verification does not prove`, stdout)
 
 	code, _, stderr = starterWith(t, variables, args...)
 	require.Equal(t, 1, code)

@@ -87,7 +87,7 @@ func (c examCommand) write(pack *exam.Pack) error {
 		}
 	}
 	if err != nil {
-		return &cliError{err: fmt.Errorf("the pack cannot be written: %w", err), next: "starter exam … --out ANOTHER.zip"}
+		return &cliError{err: fmt.Errorf("cannot write the pack: %w", err), next: "starter exam … --out ANOTHER.zip"}
 	}
 	return nil
 }
