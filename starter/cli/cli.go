@@ -40,11 +40,11 @@ const (
 // description heads the help. It says what no flag says.
 const description = `Durable KYC/KYB on ConnectFi, from a terminal.
 
-Exit codes: 0 success, or approved if the command watches a case; 1 error; 2 wrong usage; 3 denied, or evidence that does
-not verify; 4 ended without a decision, or held with start --wait.
+Exit codes: 0 success, or approved if the command watches a case; 1 error; 2 wrong usage; 3 denied, or evidence that
+does not verify; 4 ended without a decision, or held with start --wait.
 
-Variables: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS… and profiles configure the connection to
-Temporal. KYC_KEYSET (decrypted with KYC_KEYSET_KEK if that is set) encrypts cases and the images in the bucket
+Variables: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS… and profiles configure the connection
+to Temporal. KYC_KEYSET (decrypted with KYC_KEYSET_KEK if that is set) encrypts cases and the images in the bucket
 KYC_DOCUMENTS. KYC_PUBLIC_URL and KYC_LINK_KEYS make upload links, KYC_TEMPORAL_UI links to cases. KYC_POLICY applies to
 the cases that this program starts; with KYC_NOTIFY_URL they notify the worker's receiver, too. KYC_RECORDS and
 KYC_RECORDS_KEY are the bucket of records and the key of their log. setup needs only the TEMPORAL_ variables, and

@@ -178,7 +178,8 @@ func (x *doctorRun) checkDocuments(ctx context.Context) {
 		err = errors.Join(probe(ctx, store), store.Close())
 	}
 	if err != nil {
-		x.bad(check, oneLine(err), "KYC_DOCUMENTS=the-bucket-of-the-worker, with permission to list, read, write and delete in it")
+		x.bad(check, oneLine(err),
+			"KYC_DOCUMENTS=the-bucket-of-the-worker, with permission to list, read, write and delete in it")
 		return
 	}
 	x.ok(check, "writing, reading and deleting an image works")
