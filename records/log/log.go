@@ -70,6 +70,9 @@ func New(s Store, key string) (*Log, error) {
 	return l, err
 }
 
+// Name is the name of the log, which is on every checkpoint.
+func (l *Log) Name() string { return l.verifier.Name() }
+
 // PublicKey is what the checkpoints of this log are verified with.
 func (l *Log) PublicKey() string { return l.public }
 

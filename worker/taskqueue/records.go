@@ -3,6 +3,7 @@ package taskqueue
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"durablekyc.example/cases"
+	"durablekyc.example/internal/delivery"
 	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/records/recorder"
 	"durablekyc.example/workflows"
@@ -30,6 +32,9 @@ type recordSweep struct {
 
 	// retention is how long Temporal keeps a closed case; nil does not say.
 	retention func(context.Context) (time.Duration, error)
+
+	// send sends a notification to the receiver of all cases; nil where there is none.
+	send func(ctx context.Context, id string, body []byte) error
 
 	complete time.Time // when every closed case was looked at last; at first, when this worker started
 }
@@ -76,6 +81,7 @@ func (s *recordSweep) run(ctx context.Context) {
 		if done, err := s.recorder.Sweep(ctx); ctx.Err() == nil {
 			s.report(done, err)
 			s.age(began, done)
+			s.announce(ctx)
 		}
 		s.keep(ctx)
 	})
@@ -111,6 +117,27 @@ func (s *recordSweep) age(began time.Time, done recorder.Swept) {
 		seconds = float64(since.Unix())
 	}
 	s.missing.WithLabelValues().Set(seconds)
+}
+
+// announce sends the receiver of all cases a new checkpoint, once an hour.
+func (s *recordSweep) announce(ctx context.Context) {
+	if s.send == nil {
+		return
+	}
+	if err := s.recorder.Announce(ctx, time.Now(), s.send); err != nil && ctx.Err() == nil {
+		s.log.Warn("the next sweep tries to send a checkpoint again", "error", err)
+	}
+}
+
+// sender sends signed messages to an address. An answer other than 2xx is an error.
+func sender(hooks *delivery.Sender, address string) func(ctx context.Context, id string, body []byte) error {
+	return func(ctx context.Context, id string, body []byte) error {
+		answer, err := hooks.Send(ctx, address, id, body)
+		if err == nil && (answer.Status < 200 || answer.Status > 299) {
+			err = fmt.Errorf("the receiver answered %d", answer.Status)
+		}
+		return err
+	}
 }
 
 // keep sets how long Temporal keeps cases. What cannot be asked is not told.

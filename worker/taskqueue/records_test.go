@@ -3,12 +3,17 @@ package taskqueue
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"io"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
@@ -20,6 +25,7 @@ import (
 	"go.temporal.io/sdk/mocks"
 
 	"durablekyc.example/cases"
+	"durablekyc.example/internal/delivery"
 	"durablekyc.example/internal/goldens"
 	"durablekyc.example/records/log"
 	"durablekyc.example/records/recorder"
@@ -223,4 +229,61 @@ func TestSinceWhenARecordIsMissing(t *testing.T) {
 	s.retention = func(context.Context) (time.Duration, error) { return 72 * time.Hour, nil }
 	s.keep(t.Context())
 	require.EqualValues(t, 259200, testutil.ToFloat64(s.kept.WithLabelValues()))
+}
+
+// The receiver of all cases is sent a checkpoint once the log has grown, once an hour, signed as notifications are. One
+// that it did not take comes again under the same id.
+func TestTheReceiverIsSentCheckpoints(t *testing.T) {
+	all, _ := goldens.Cases(t, "../../workflows/testdata/histories")
+	s, said := recording(t, closedTemporal{cases: all[:2], notifier: completed})
+	secret := delivery.NewSecret()
+	verifier, err := standardwebhooks.NewWebhook(secret)
+	require.NoError(t, err)
+	var (
+		status = http.StatusServiceUnavailable
+		ids    []string
+		got    recorder.Checkpoint
+	)
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil || verifier.Verify(body, r.Header) != nil || json.Unmarshal(body, &got) != nil {
+			t.Errorf("not a signed checkpoint: %s", body)
+		}
+		ids = append(ids, r.Header.Get("webhook-id"))
+		w.WriteHeader(status)
+	}))
+	defer receiver.Close()
+	secrets, err := delivery.ParseSecrets(secret)
+	require.NoError(t, err)
+	hooks, err := delivery.New(delivery.Config{Secrets: secrets, AllowPrivate: true})
+	require.NoError(t, err)
+	s.send = sender(hooks, receiver.URL)
+
+	s.announce(t.Context())
+	require.Empty(t, ids, "the log is empty")
+	s.once(t)
+	s.announce(t.Context())
+	require.Contains(t, said.String(), "the checkpoint of the log was not taken: the receiver answered 503")
+	status = http.StatusNoContent
+	s.announce(t.Context())
+	require.Len(t, ids, 2)
+	require.Equal(t, ids[0], ids[1])
+	require.Regexp(t, `^evt_[0-9a-f]{32}$`, ids[0])
+	require.Equal(t, "records.checkpoint", got.Type)
+	require.EqualValues(t, 2, got.Data.Size)
+	tree, err := log.VerifyCheckpoint(s.recorder.Log.PublicKey(), []byte(got.Data.Checkpoint))
+	require.NoError(t, err)
+	require.Equal(t, tree.Hash.String(), got.Data.Hash)
+
+	now := time.Now()
+	announce := func(in time.Duration) { require.NoError(t, s.recorder.Announce(t.Context(), now.Add(in), s.send)) }
+	announce(2 * time.Hour)
+	require.Len(t, ids, 2, "it has not grown")
+	s.recorder.Source = closedCases{cases.Client{Temporal: closedTemporal{cases: all[:3], notifier: completed}}}
+	s.once(t)
+	announce(time.Minute)
+	require.Len(t, ids, 2, "an hour has not passed")
+	announce(2 * time.Hour)
+	require.Len(t, ids, 3)
+	require.NotEqual(t, ids[1], ids[2])
 }

@@ -176,6 +176,9 @@ func New(c Config) (*Worker, error) {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	records := &recordSweep{recorder: c.Records, every: cmp.Or(c.RecordEvery, recordEvery), log: c.Logger}
+	if c.NotifyURL != "" {
+		records.send = sender(hooks, c.NotifyURL)
+	}
 	if c.Namespace != "" {
 		records.retention = func(ctx context.Context) (time.Duration, error) {
 			return temporalclient.Retention(ctx, c.Temporal, c.Namespace)
