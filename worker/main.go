@@ -69,8 +69,8 @@ func run(s settings) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, documents.Close()) }()
-	temporal, workerClient, namespace, err := connect(ctx, temporalclient.Options{Lookup: os.LookupEnv, Environ: os.Environ,
-		Logger:  log,
+	temporal, workerClient, namespace, err := connect(ctx, temporalclient.Options{
+		Lookup: os.LookupEnv, Environ: os.Environ, Logger: log,
 		Metrics: metrics.Temporal(), Interceptors: metrics.Interceptors(), Certificate: metrics.Certificate}, keyset)
 	if err != nil {
 		return err

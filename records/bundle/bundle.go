@@ -135,7 +135,7 @@ func (b *Bundle) Evidence(unwrap func(wrapped []byte) ([]byte, error), proof []b
 // RecipientKey is the data key, encrypted to the recipient of the evidence; nil if it is not.
 func (b *Bundle) RecipientKey() []byte { return bytes.Clone(b.forRecipient) }
 
-// ForRecipient returns evidence whose data key is encrypted to a recipient, by encrypt, in place of the key in plaintext.
+// ForRecipient returns evidence whose data key is encrypted to a recipient, by encrypt, in place of the plaintext key.
 func (b *Bundle) ForRecipient(encrypt func(key []byte) ([]byte, error)) (*Bundle, error) {
 	if b.key == nil {
 		return nil, ErrNoKey

@@ -96,8 +96,8 @@ func levelOf(err error) verify.Level {
 	return l
 }
 
-// population checks that the manifests are the leaves between two checkpoints, none left out, and that the rows say what
-// the manifests say.
+// population checks that the manifests are the leaves between two checkpoints, none left out, and that the rows say
+// what the manifests say.
 func (p *Pack) population(key string) error {
 	want := p.Info.Size - p.Info.First
 	if p.Info.First < 0 || want <= 0 {

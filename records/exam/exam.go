@@ -1,5 +1,5 @@
-// Package exam makes and checks the pack that an examiner is given: every record between two checkpoints of the log, the
-// proof that these are all, and the evidence of a sample that the examiner's own seed draws.
+// Package exam makes and checks the pack that an examiner is given: every record between two checkpoints of the log,
+// the proof that these are all, and the evidence of a sample that the examiner's own seed draws.
 //
 //	index.html          one page for a person
 //	pack.json           Info
@@ -37,7 +37,7 @@ type Options struct {
 	Release  string    // of this program
 }
 
-// includes reports whether an end is in the period. A case without one, which was ended in Temporal, is in every period.
+// includes reports whether an end is in the period. A case without one, which was ended in Temporal, is in every one.
 func (o Options) includes(end time.Time) bool {
 	return end.IsZero() || (o.From.IsZero() || !end.Before(o.From)) && (o.To.IsZero() || end.Before(o.To))
 }

@@ -89,8 +89,8 @@ func (r *Row) take(f facts.Fact, sent map[string]int, agreed map[string]bool) {
 }
 
 // columns of population.csv, in the order of their values.
-var columns = []string{"index", "leaf", "record", "reference", "stage", "outcome", "ended", "in_period", "kind", "opened",
-	"documents", "consents"}
+var columns = []string{"index", "leaf", "record", "reference", "stage", "outcome", "ended", "in_period", "kind",
+	"opened", "documents", "consents"}
 
 func writeCSV(to io.Writer, rows []Row) error {
 	w := csv.NewWriter(to)

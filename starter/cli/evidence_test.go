@@ -227,7 +227,8 @@ Verification does not prove`, stdout)
 		require.Equal(t, 3, code, stdout)
 		require.Contains(t, stdout, `"verdict":"does not verify"`)
 	}
-	for _, wrong := range [][]string{{"--from", "soon"}, {"--from", "2027-01-01", "--to", "2026-01-01"}, {"--sample", "-1"}} {
+	for _, wrong := range [][]string{{"--from", "soon"}, {"--from", "2027-01-01", "--to", "2026-01-01"},
+		{"--sample", "-1"}} {
 		code, _, stderr = starterWith(t, variables, append(args, wrong...)...)
 		require.Equal(t, 2, code, stderr)
 	}
