@@ -22,7 +22,8 @@ func reading(a connectfi.Application, asked ReadRequest) (kyc.Snapshot, error) {
 		return kyc.Snapshot{}, errForeignAnswer
 	}
 	r := kyc.Snapshot{ApplicationID: a.ApplicationID, AggregatorID: truncate(a.AggregatorID),
-		Status: kyc.Status(truncate(a.Status)), Outcome: kyc.Outcome(truncate(a.Outcome))}
+		Status: kyc.Status(truncate(a.Status)), Outcome: kyc.Outcome(truncate(a.Outcome)),
+		RequestID: a.Answer.RequestID, SHA256: a.Answer.SHA256}
 	for _, e := range a.EntityApplications {
 		r.Entities = append(r.Entities, kyc.EntitySnapshot{ID: truncate(e.EntityID), IsCustomer: e.IsCustomer,
 			Status: kyc.Status(truncate(e.Status)), Outcome: kyc.Outcome(truncate(e.Outcome))})

@@ -244,8 +244,8 @@ func (c Client) SubmitAsync(ctx context.Context, reference string, s kyc.Submiss
 
 // Refresh has the status read now and answers with what was found.
 // ErrUnanswered means that ConnectFi has not answered; the case goes on asking.
-func (c Client) Refresh(ctx context.Context, reference string) (kyc.View, error) {
-	view, err := c.update(ctx, reference, workflows.UpdateRefresh, "")
+func (c Client) Refresh(ctx context.Context, reference string, by kyc.Actor) (kyc.View, error) {
+	view, err := c.update(ctx, reference, workflows.UpdateRefresh, "", workflows.Request{By: by})
 	if err != nil {
 		return view, err
 	}
@@ -255,13 +255,13 @@ func (c Client) Refresh(ctx context.Context, reference string) (kyc.View, error)
 
 // RevokeLinks makes every link to the applicant's page useless that was given
 // out before.
-func (c Client) RevokeLinks(ctx context.Context, reference string) (kyc.View, error) {
-	return c.update(ctx, reference, workflows.UpdateRevoke, "")
+func (c Client) RevokeLinks(ctx context.Context, reference string, by kyc.Actor) (kyc.View, error) {
+	return c.update(ctx, reference, workflows.UpdateRevoke, "", workflows.Request{By: by})
 }
 
 // Withdraw ends the case without a decision.
-func (c Client) Withdraw(ctx context.Context, reference string) (kyc.View, error) {
-	return c.update(ctx, reference, workflows.UpdateWithdraw, "")
+func (c Client) Withdraw(ctx context.Context, reference string, by kyc.Actor) (kyc.View, error) {
+	return c.update(ctx, reference, workflows.UpdateWithdraw, "", workflows.Request{By: by})
 }
 
 func (c Client) update(ctx context.Context, reference, name, id string, args ...any) (kyc.View, error) {

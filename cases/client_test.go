@@ -147,7 +147,8 @@ func TestShowOfACaseThatWasReset(t *testing.T) {
 	temporal.extended = &workflowpb.WorkflowExecutionExtendedInfo{LastResetTime: timestamppb.New(reset)}
 	got, err = cases.Client{Temporal: temporal}.Show(t.Context(), "A1")
 	require.NoError(t, err)
-	require.Equal(t, append(view.Timeline, kyc.Entry{At: reset, What: kyc.EntryReset}), got.Timeline)
+	require.Equal(t, append(view.Timeline, kyc.Entry{At: reset, What: kyc.EntryReset, By: kyc.ActorTemporal}),
+		got.Timeline)
 
 	temporal.queried = serviceerror.NewUnavailable("try again")
 	got, err = cases.Client{Temporal: temporal}.Show(t.Context(), "A1")

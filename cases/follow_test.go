@@ -151,7 +151,7 @@ func TestTheOutcomeIsFollowedForOneQuery(t *testing.T) {
 					err error
 				)
 				if test.refresh {
-					got, err = caseClient.Refresh(ctx, "A1")
+					got, err = caseClient.Refresh(ctx, "A1", kyc.ActorSystem)
 				} else {
 					got, err = caseClient.Submit(ctx, "A1", kyc.Submission{ID: "s", Entity: person})
 				}
@@ -174,7 +174,7 @@ func TestAnOutcomeIsSeenSoon(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			c := &course{accepted: hinted, moments: []moment{{0, 10, "ReadStatus", 0, false, nil, hinted},
 				{took, 12, "", 0, false, nil, read}}}
-			got, err := cases.Client{Temporal: c}.Refresh(t.Context(), "A1")
+			got, err := cases.Client{Temporal: c}.Refresh(t.Context(), "A1", kyc.ActorSystem)
 			require.NoError(t, err)
 			require.Equal(t, 1, got.Covered)
 			late := time.Since(c.begun) - took

@@ -121,9 +121,9 @@ func TestACaseOnRecordIsAnswered(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, revision, again)
 	require.ErrorIs(t, c.Callback(t.Context(), "A1", workflows.Callback{}), cases.ErrEnded)
-	for name, call := range map[string]func(context.Context, string) (kyc.View, error){
+	for name, call := range map[string]func(context.Context, string, kyc.Actor) (kyc.View, error){
 		"refresh": c.Refresh, "withdraw": c.Withdraw, "revoke": c.RevokeLinks} {
-		_, err = call(t.Context(), "A1")
+		_, err = call(t.Context(), "A1", kyc.ActorSystem)
 		var refused *cases.RefusedError
 		require.ErrorAs(t, err, &refused, name)
 		require.Equal(t, workflows.RefusedEnded, refused.Type, name)
@@ -151,7 +151,7 @@ func TestACaseOnRecordThatWasTerminated(t *testing.T) {
 	require.Equal(t, &cases.EndedError{State: cases.RunTerminated}, err)
 	_, err = c.Start(t.Context(), cases.StartOptions{Reference: "A1", CustomerID: person, Policy: kyc.DefaultPolicy()})
 	require.Equal(t, &cases.EndedError{State: cases.RunTerminated}, err)
-	_, err = c.Withdraw(t.Context(), "A1")
+	_, err = c.Withdraw(t.Context(), "A1", kyc.ActorSystem)
 	require.Equal(t, &cases.EndedError{State: cases.RunTerminated}, err)
 	_, err = c.Events(t.Context(), "A1")
 	require.Equal(t, &cases.EndedError{State: cases.RunCancelled}, err)

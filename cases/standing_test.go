@@ -246,7 +246,7 @@ func TestWhyACaseDoesNotAnswer(t *testing.T) {
 			test.temporal.polled = append([]time.Duration{}, test.temporal.polled...)
 			caseClient := cases.Client{Temporal: &test.temporal}
 			for what, call := range map[string]func() error{
-				"update": func() error { _, err := caseClient.Withdraw(t.Context(), "A1"); return err },
+				"update": func() error { _, err := caseClient.Withdraw(t.Context(), "A1", kyc.ActorSystem); return err },
 				"query": func() error {
 					_, err := caseClient.Show(t.Context(), "A1")
 					return err

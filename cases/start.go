@@ -1,6 +1,8 @@
 package cases
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"regexp"
@@ -21,6 +23,7 @@ type StartOptions struct {
 	SyncMode   *bool      // passed on to ConnectFi only when set (S)
 	WebhookURL string     // where the caller wants to hear of changes, in ConnectFi's envelope; empty is nowhere
 	Notify     bool       // KYC_NOTIFY_URL is set: events of the case go there, too
+	By         kyc.Actor  // who starts it; ignored where the case exists
 	Policy     kyc.Policy // pinned for the life of the case
 	// Priority orders its tasks among those that wait in Temporal; zero is workflows.PriorityDefault.
 	Priority workflows.Priority
@@ -73,19 +76,18 @@ func startOptions(o StartOptions, now time.Time) client.StartWorkflowOptions {
 // input is what an order makes the case's own.
 func input(o StartOptions) workflows.Input {
 	return workflows.Input{Reference: o.Reference, CustomerID: o.CustomerID, SyncMode: o.SyncMode,
-		WebhookURL: o.WebhookURL, Notify: o.Notify, Policy: o.Policy}
+		WebhookURL: o.WebhookURL, Notify: o.Notify, By: o.By, Policy: o.Policy}
 }
 
 // startUpdate asks the case for its first status. One id per customer and
 // webhookUrl: any number of callers share one update, since ten may be in flight
-// per case, and one who names another webhookUrl is told that it is not taken.
+// per case, and one who names another webhookUrl is told that it is not taken. Ids
+// are not encrypted, so it has a hash of the customer's.
 func startUpdate(o StartOptions) client.UpdateWorkflowOptions {
-	id, request := "start-"+o.CustomerID, o.request()
-	if request.Webhook != "" {
-		id += "-" + request.Webhook
-	}
+	request := o.request()
+	sum := sha256.Sum256([]byte(o.CustomerID + "\n" + request.Webhook))
 	return client.UpdateWorkflowOptions{
-		UpdateID:     id,
+		UpdateID:     "start-" + hex.EncodeToString(sum[:12]),
 		WorkflowID:   workflows.ID(o.Reference),
 		UpdateName:   workflows.UpdateStart,
 		Args:         []any{request},

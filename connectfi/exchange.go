@@ -3,7 +3,9 @@ package connectfi
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,6 +39,17 @@ func post[T validated](ctx context.Context, c *Client, op string, r request) (T,
 	return read[T](a)
 }
 
+// identified is data that keeps which answer it was read from.
+type identified interface{ setAnswer(a Answer) }
+
+func (a *Application) setAnswer(from Answer) { a.Answer = from }
+
+func (p *ListPage) setAnswer(from Answer) {
+	for i := range p.Applications {
+		p.Applications[i].Answer = from
+	}
+}
+
 // call sends the request with a token, and once more with a fresh one if
 // ConnectFi answered that it was not authorized.
 func (c *Client) call(ctx context.Context, op, suffix, contentType string, body []byte) (answer, error) {
@@ -57,8 +70,9 @@ func (c *Client) call(ctx context.Context, op, suffix, contentType string, body 
 
 // answer is a success whose data is still to be read.
 type answer struct {
-	fail Error // what an error about this answer says
-	data json.RawMessage
+	fail   Error // what an error about this answer says
+	data   json.RawMessage
+	digest [sha256.Size]byte // of the whole body
 }
 
 // send is one HTTP exchange, watched.
@@ -135,7 +149,7 @@ func open(text []byte, fail Error) (answer, error) {
 		fail.cause = errors.New("it reports success with an HTTP status that does not")
 		return answer{}, &fail
 	}
-	return answer{fail, envelope.Data}, nil
+	return answer{fail, envelope.Data, sha256.Sum256(text)}, nil
 }
 
 // read is tolerant: unknown fields and values pass. A lack of what makes the
@@ -152,6 +166,9 @@ func read[T validated](a answer) (T, error) {
 	if what := data.missing(); what != "" {
 		a.fail.cause = errors.New("it lacks " + what)
 		return none, &a.fail
+	}
+	if d, ok := any(&data).(identified); ok {
+		d.setAnswer(Answer{RequestID: a.fail.RequestID, SHA256: hex.EncodeToString(a.digest[:])})
 	}
 	return data, nil
 }

@@ -44,6 +44,15 @@ type Application struct {
 	Status             Status              `json:"status"`
 	Outcome            Outcome             `json:"outcome"`
 	EntityApplications []EntityApplication `json:"entityApplications"`
+
+	// Answer says which answer this was read from. It is zero in an Application that no call of Client returned.
+	Answer Answer `json:"-"`
+}
+
+// Answer identifies one answer of ConnectFi, so that what was read from it can be traced back.
+type Answer struct {
+	RequestID string // ConnectFi's own id of the request; empty if the answer has none, or none of the known form
+	SHA256    string // of the body as it was received, in hexadecimal
 }
 
 // EntityApplication is one person or business within an application. The

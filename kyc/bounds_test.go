@@ -90,7 +90,7 @@ func TestAWordOfConnectFisIsShownHarmlessly(t *testing.T) {
 	} {
 		c := newCase()
 		answered(&c, 0, single(kyc.Status(word), ""))
-		require.Equal(t, "ConnectFi answers the status "+shown+", which its pages do not list", c.Reason)
+		require.Equal(t, "ConnectFi returned the status "+shown+", which its documentation does not list", c.Reason)
 	}
 }
 
@@ -98,7 +98,7 @@ func TestAWordOfConnectFisIsShownHarmlessly(t *testing.T) {
 func TestTheFirstStrangeEntityIsNamed(t *testing.T) {
 	c := kyc.New("B1", business, kyc.DefaultPolicy(), start)
 	answered(&c, 0, team("running", "strange", "running", "stranger"))
-	require.Equal(t, "ConnectFi answers a status its pages do not list for the entity cstap_1", c.Reason)
+	require.Equal(t, "ConnectFi returned an undocumented status for the entity cstap_1", c.Reason)
 }
 
 func TestTheTypeOfACustomerIsItsPrefix(t *testing.T) {

@@ -50,8 +50,13 @@ const maxRemembered = 64
 func New(reference, customerID string, policy Policy, at time.Time) Case {
 	c := Case{Reference: reference, CustomerID: customerID, Policy: policy,
 		StartedAt: at, ChangedAt: at, Stage: Identifying}
-	c.note(Entry{At: at, What: EntryStarted})
+	c.note(Entry{At: at, What: EntryStarted, By: ActorSystem})
 	return c
+}
+
+// StartedBy names who started the case. It is called right after New.
+func (c *Case) StartedBy(by Actor) {
+	c.Timeline[0].By = by.orElse(ActorTemporal)
 }
 
 // Apply lets an event happen. After a decision, an expiry or a withdrawal
@@ -59,7 +64,7 @@ func New(reference, customerID string, policy Policy, at time.Time) Case {
 func (c *Case) Apply(e Event) {
 	if c.Stage.Final() {
 		if h, ok := e.(ChangeHinted); ok && !c.markSeen(h.ID) {
-			c.note(Entry{At: h.At, What: EntryLate, Count: 1})
+			c.note(Entry{At: h.At, What: EntryLate, By: h.actor(), Count: 1})
 		}
 		return
 	}
@@ -86,16 +91,16 @@ func (e StatusReceived) apply(c *Case) {
 	reading.Entities = sorted(reading.Entities)
 	entity := c.entityOf(e.Submission)
 	if entity != "" {
-		c.note(Entry{At: e.At, What: EntryHandedOver, Entity: entity})
+		c.note(Entry{At: e.At, What: EntryHandedOver, By: ActorSystem, Entity: entity, RequestID: reading.RequestID})
 	}
 	if c.ApplicationID == "" {
 		c.ApplicationID = reading.ApplicationID
-		c.note(Entry{At: e.At, What: EntryIdentified})
+		c.note(said(reading, Entry{At: e.At, What: EntryIdentified}))
 	}
 	if !equal(reading, c.Reading) {
 		c.change(reading, e.At)
 	} else if i := c.find(entity); i >= 0 && c.Reading.Entities[i].Status.kind() == wantsDocuments {
-		c.note(Entry{At: e.At, What: EntryStillWanted, Entity: entity})
+		c.note(said(reading, Entry{At: e.At, What: EntryStillWanted, Entity: entity}))
 	}
 	c.dequeue(e.Submission)
 	c.expireIfDue(e.At)
@@ -115,15 +120,15 @@ func (c *Case) change(reading Snapshot, at time.Time) {
 	}
 	c.Stage, c.Reason = stage, reason
 	if moved {
-		c.note(Entry{At: at, What: string(stage), Note: reason})
+		c.note(said(reading, Entry{At: at, What: string(stage), Note: reason}))
 	}
 	for _, id := range wanted {
-		c.note(Entry{At: at, What: EntryWanted, Entity: id})
+		c.note(said(reading, Entry{At: at, What: EntryWanted, Entity: id}))
 	}
 	for _, e := range reading.Entities {
 		if e.Status.kind() == completed && !slices.ContainsFunc(before.Entities,
 			func(b EntitySnapshot) bool { return b == e }) {
-			c.note(Entry{At: at, What: EntryEntityDone, Entity: e.ID, Note: string(e.Outcome)})
+			c.note(said(reading, Entry{At: at, What: EntryEntityDone, Entity: e.ID, Note: string(e.Outcome)}))
 		}
 	}
 	if !moved && len(wanted) == 0 {
@@ -135,6 +140,12 @@ func (c *Case) change(reading Snapshot, at time.Time) {
 	if moved || asked {
 		c.notify(noticeForStage[stage], at)
 	}
+}
+
+// said makes a line one that ConnectFi caused by an answer.
+func said(answer Snapshot, e Entry) Entry {
+	e.By, e.RequestID = ActorConnectFi, answer.RequestID
+	return e
 }
 
 // Refused: the case does not decide on a no. It is held for an operator, or,
@@ -163,7 +174,11 @@ func (c *Case) refuse(at time.Time, step, code string, covers int, submission st
 	c.answer(covers)
 	c.Refusal = &Refusal{Step: step, Code: code}
 	entity := c.entityOf(submission)
-	c.note(Entry{At: at, What: EntryRefused, Entity: entity, Note: step + ": " + quote(code)})
+	by := ActorConnectFi
+	if code == CodeNoAnswer {
+		by = ActorSystem
+	}
+	c.note(Entry{At: at, What: EntryRefused, By: by, Entity: entity, Note: step + ": " + quote(code)})
 	if step == StepDocuments {
 		c.settle(submission)
 		c.dequeue(submission)
@@ -171,11 +186,14 @@ func (c *Case) refuse(at time.Time, step, code string, covers int, submission st
 		return
 	}
 	reason := "ConnectFi refused the " + step + " with " + quote(code)
+	if code == CodeNoAnswer {
+		reason = unanswered(step)
+	}
 	if c.Stage != Held || c.Reason != reason {
 		c.Stage, c.Reason, c.ChangedAt = Held, reason, at
 		// The next answer is a change, even if it repeats the last one heard.
 		c.Reading = Snapshot{Entities: c.Reading.Entities}
-		c.note(Entry{At: at, What: string(Held), Note: reason})
+		c.note(Entry{At: at, What: string(Held), By: by, Note: reason})
 		c.notify(NoticeHeld, at)
 	}
 }
@@ -185,7 +203,7 @@ func (e ChangeHinted) apply(c *Case) {
 		return
 	}
 	c.HintsReceived++
-	entry := Entry{At: e.At, What: e.By, Count: 1}
+	entry := Entry{At: e.At, What: e.By, By: e.actor(), Count: 1}
 	if e.ApplicationID != "" && c.ApplicationID != "" && e.ApplicationID != c.ApplicationID {
 		entry.Note = "it named another application"
 	}
@@ -199,7 +217,7 @@ func (e Submitted) apply(c *Case) {
 	}
 	c.Queue = append(c.Queue, s)
 	c.noteConsent(e.At, s)
-	c.note(Entry{At: e.At, What: EntrySubmitted, Entity: s.Entity, Note: s.Label()})
+	c.note(Entry{At: e.At, What: EntrySubmitted, By: s.By.orElse(ActorTemporal), Entity: s.Entity, Note: s.Label()})
 }
 
 // noteConsent notes what was agreed to, and where. A submission without a
@@ -208,15 +226,16 @@ func (c *Case) noteConsent(at time.Time, s Submission) {
 	switch consent := s.Consent; {
 	case consent == nil:
 	case consent.Elsewhere:
-		c.note(Entry{At: at, What: EntryConsentElsewhere, Entity: s.Entity})
+		c.note(Entry{At: at, What: EntryConsentElsewhere, By: s.By.orElse(ActorTemporal), Entity: s.Entity})
 	default:
-		c.note(Entry{At: consent.At, What: EntryConsented, Entity: s.Entity, Consent: consent})
+		c.note(Entry{At: consent.At, What: EntryConsented, By: s.By.orElse(ActorTemporal), Entity: s.Entity,
+			Consent: consent})
 	}
 }
 
 func (e LinksRevoked) apply(c *Case) {
 	c.LinkEpoch++
-	c.note(Entry{At: e.At, What: EntryRevoked})
+	c.note(Entry{At: e.At, What: EntryRevoked, By: e.By.orElse(ActorTemporal)})
 }
 
 func (e TimerFired) apply(c *Case) {
@@ -237,14 +256,14 @@ func (c *Case) remindIfDue(at time.Time) {
 	}
 	if passed > c.Reminded { // several that fell due together are one
 		c.Reminded = passed
-		c.note(Entry{At: at, What: EntryReminder})
+		c.note(Entry{At: at, What: EntryReminder, By: ActorSystem})
 		c.notify(NoticeReminder, at)
 	}
 }
 
 func (e WithdrawRequested) apply(c *Case) {
 	c.Stage, c.Reason = Withdrawn, ""
-	c.note(Entry{At: e.At, What: string(Withdrawn)})
+	c.note(Entry{At: e.At, What: string(Withdrawn), By: e.By.orElse(ActorTemporal)})
 	c.end(e.At)
 	c.notify(NoticeWithdrawn, e.At)
 }
@@ -254,9 +273,9 @@ func (c *Case) expireIfDue(at time.Time) {
 	if c.Stage.Final() || len(c.Queue) > 0 || at.Before(c.Until()) {
 		return
 	}
-	why := "nothing was decided in time; it stood at " + string(c.Stage)
+	why := "no decision before the deadline; the last stage was " + string(c.Stage)
 	c.Stage, c.Reason = Expired, why
-	c.note(Entry{At: at, What: string(Expired), Note: why})
+	c.note(Entry{At: at, What: string(Expired), By: ActorSystem, Note: why})
 	c.end(at)
 	c.notify(NoticeExpired, at)
 }

@@ -39,7 +39,8 @@ const (
 type Image struct {
 	Key       string `json:"key"` // in the document store; opaque
 	Side      Side   `json:"side"`
-	Extension string `json:"ext"` // jpg or png (C)
+	Extension string `json:"ext"`              // jpg or png (C)
+	SHA256    string `json:"sha256,omitempty"` // of the bytes that ConnectFi gets, in hexadecimal; empty with a Document
 
 	// Document is ConnectFi's id of an image that is there already, brought by
 	// somebody who speaks ConnectFi's own API. Such an image has no key.
@@ -54,6 +55,7 @@ type Submission struct {
 	Images []Image      `json:"images"`
 
 	Consent *Consent `json:"consent,omitempty"` // required: see ConsentElsewhere
+	By      Actor    `json:"by,omitempty"`      // who sent it
 }
 
 // SubmissionID draws the id of a submission from what it is about, its images,

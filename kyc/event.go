@@ -49,6 +49,14 @@ type ChangeHinted struct {
 	By            string    `json:"by"`                      // HintCallback or HintRefresh
 	ID            string    `json:"id,omitempty"`            // of the callback: one id is one; empty is always new
 	ApplicationID string    `json:"applicationId,omitempty"` // which application the callback speaks of, if it said so
+	Actor         Actor     `json:"actor,omitempty"`         // who asked for a refresh; who signalled, if not ConnectFi
+}
+
+func (e ChangeHinted) actor() Actor {
+	if e.By == HintCallback {
+		return e.Actor.orElse(ActorConnectFi)
+	}
+	return e.Actor.orElse(ActorTemporal)
 }
 
 // Who hints.
@@ -67,6 +75,7 @@ type Submitted struct {
 // out before.
 type LinksRevoked struct {
 	At time.Time `json:"at"`
+	By Actor     `json:"by,omitempty"`
 }
 
 // TimerFired says what time it is, when a need's hour has come.
@@ -77,4 +86,5 @@ type TimerFired struct {
 // WithdrawRequested ends the case without a decision.
 type WithdrawRequested struct {
 	At time.Time `json:"at"`
+	By Actor     `json:"by,omitempty"`
 }

@@ -35,11 +35,14 @@ func TestConsentIsToldWithTheImages(t *testing.T) {
 func TestAConsentGivenElsewhere(t *testing.T) {
 	c := newCase()
 	answered(&c, 0, single("pending_step_up", ""))
-	c.Apply(kyc.Submitted{At: start, Submission: licence("s1", person)})
+	sent := licence("s1", person)
+	sent.By = kyc.APIClient("1")
+	c.Apply(kyc.Submitted{At: start, Submission: sent})
 	v := c.View()
 	last := v.Timeline[len(v.Timeline)-2]
-	require.Equal(t, kyc.Entry{At: start, What: kyc.EntryConsentElsewhere, Entity: person}, last)
-	require.Equal(t, "consent for "+person+" was not given on the applicant's page; the sender of the images is responsible for it",
+	require.Equal(t, kyc.Entry{At: start, What: kyc.EntryConsentElsewhere, By: "api:1", Entity: person}, last)
+	require.Equal(t, "consent for "+person+
+		" was not given on the applicant's page; the sender of the images is responsible for it",
 		last.String())
 }
 
@@ -49,19 +52,22 @@ func TestWhatAConsentNeeds(t *testing.T) {
 		consent *kyc.Consent
 		says    string
 	}{
-		"all":                  {&kyc.Consent{Text: text, Version: "2026-11", Language: "es-419", At: at}, ""},
-		"elsewhere":            {kyc.ConsentElsewhere(), ""},
-		"none":                 {nil, "needs a consent, or to say that it was given elsewhere"},
-		"nothing":              {&kyc.Consent{}, "hash of its text and its time"},
-		"no text":              {&kyc.Consent{Version: "1", Language: "en", At: at}, "hash of its text and its time"},
-		"a shorter hash":       {&kyc.Consent{Text: text[1:], Version: "1", Language: "en", At: at}, "hash of its text"},
-		"a longer hash":        {&kyc.Consent{Text: text + "0", Version: "1", Language: "en", At: at}, "hash of its text"},
-		"not a hash":           {&kyc.Consent{Text: text[2:] + "xx", Version: "1", Language: "en", At: at}, "hash of its text"},
-		"no time":              {&kyc.Consent{Text: text, Version: "1", Language: "en"}, "hash of its text and its time"},
-		"no version":           {&kyc.Consent{Text: text, Language: "en", At: at}, "version and the language"},
-		"a version with space": {&kyc.Consent{Text: text, Version: "1 2", Language: "en", At: at}, "version and the language"},
-		"no language":          {&kyc.Consent{Text: text, Version: "1", At: at}, "version and the language"},
-		"not a language":       {&kyc.Consent{Text: text, Version: "1", Language: "english!", At: at}, "version and the language"},
+		"all":            {&kyc.Consent{Text: text, Version: "2026-11", Language: "es-419", At: at}, ""},
+		"elsewhere":      {kyc.ConsentElsewhere(), ""},
+		"none":           {nil, "needs a consent, or to say that it was given elsewhere"},
+		"nothing":        {&kyc.Consent{}, "hash of its text and its time"},
+		"no text":        {&kyc.Consent{Version: "1", Language: "en", At: at}, "hash of its text and its time"},
+		"a shorter hash": {&kyc.Consent{Text: text[1:], Version: "1", Language: "en", At: at}, "hash of its text"},
+		"a longer hash":  {&kyc.Consent{Text: text + "0", Version: "1", Language: "en", At: at}, "hash of its text"},
+		"not a hash": {&kyc.Consent{Text: text[2:] + "xx", Version: "1", Language: "en", At: at},
+			"hash of its text"},
+		"no time":    {&kyc.Consent{Text: text, Version: "1", Language: "en"}, "hash of its text and its time"},
+		"no version": {&kyc.Consent{Text: text, Language: "en", At: at}, "version and the language"},
+		"a version with space": {&kyc.Consent{Text: text, Version: "1 2", Language: "en", At: at},
+			"version and the language"},
+		"no language": {&kyc.Consent{Text: text, Version: "1", At: at}, "version and the language"},
+		"not a language": {&kyc.Consent{Text: text, Version: "1", Language: "english!", At: at},
+			"version and the language"},
 		"elsewhere, and here": {&kyc.Consent{Elsewhere: true, Text: text, Version: "1", Language: "en", At: at},
 			"nothing else is known"},
 	} {

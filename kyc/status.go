@@ -79,6 +79,11 @@ type Snapshot struct {
 	Status       Status           `json:"status"`
 	Outcome      Outcome          `json:"outcome,omitempty"`
 	Entities     []EntitySnapshot `json:"entities,omitempty"`
+
+	// The answer it was read from: ConnectFi's id of the request, empty if it gave none, and the SHA-256 of the
+	// body as it was received, in hexadecimal. Neither decides anything.
+	RequestID string `json:"requestId,omitempty"`
+	SHA256    string `json:"sha256,omitempty"`
 }
 
 // EntitySnapshot is what an answer says of one person or business.
@@ -95,7 +100,7 @@ type EntitySnapshot struct {
 func (r Snapshot) stage() (Stage, string) {
 	switch top := r.Status.kind(); top {
 	case unknownStatus:
-		return Held, "ConnectFi answers the status " + quote(string(r.Status)) + ", which its pages do not list"
+		return Held, "ConnectFi returned the status " + quote(string(r.Status)) + ", which its documentation does not list"
 	case completed:
 		return r.decision()
 	default:
@@ -106,7 +111,7 @@ func (r Snapshot) stage() (Stage, string) {
 			}
 		}
 		if least == unknownStatus {
-			return Held, "ConnectFi answers a status its pages do not list for the entity " + who
+			return Held, "ConnectFi returned an undocumented status for the entity " + who
 		}
 		return least.stage(), ""
 	}
@@ -117,7 +122,7 @@ func (r Snapshot) decision() (Stage, string) {
 	case r.Outcome.is(OutcomeDenied):
 		return Denied, ""
 	case !r.Outcome.is(OutcomeApproved):
-		return Held, "ConnectFi says completed with the outcome " + quote(string(r.Outcome))
+		return Held, "ConnectFi returned completed with the outcome " + quote(string(r.Outcome))
 	}
 	customer := false
 	for _, e := range r.Entities {

@@ -15,7 +15,11 @@ type Entry struct {
 	Note   string    `json:"note,omitempty"`   // the reason, the code or the type of document
 	Count  int       `json:"count,omitempty"`  // how many in a row this line stands for, 0 is 1
 
+	By      Actor    `json:"by"`                // who caused it
 	Consent *Consent `json:"consent,omitempty"` // EntryConsented only: what was agreed to
+
+	// RequestID is ConnectFi's id of the answer that the line follows from; empty if no answer is its cause.
+	RequestID string `json:"requestId,omitempty"`
 }
 
 // What an Entry may tell, besides a stage that began (its name) and a hint.
@@ -102,7 +106,7 @@ func (e Entry) String() string {
 func (c *Case) note(e Entry) {
 	c.Version++
 	if e.Count > 0 { // a case begins with a line that is no hint
-		if l := &c.Timeline[len(c.Timeline)-1]; l.What == e.What && l.Note == e.Note {
+		if l := &c.Timeline[len(c.Timeline)-1]; l.What == e.What && l.Note == e.Note && l.By == e.By {
 			l.Count++
 			return
 		}

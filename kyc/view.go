@@ -22,6 +22,9 @@ type View struct {
 	Reason        string       `json:"reason,omitempty"`  // why it is held, or how it ended
 	Ground        string       `json:"ground,omitempty"`  // why it is held: one of HoldReasons
 	Refusal       *Refusal     `json:"refusal,omitempty"` // ConnectFi's last no, until something changes
+	// ConnectFi's id of the answer that Status and Stage follow from, and the SHA-256 of that answer's body
+	RequestID string `json:"requestId,omitempty"`
+	AnswerSum string `json:"answerSha256,omitempty"`
 	// submissions on their way to ConnectFi, also of entities it no longer names
 	Queued    int          `json:"queued,omitempty"`
 	Entities  []EntityView `json:"entities"` // the customer first, then in the order of their ids
@@ -43,7 +46,7 @@ func (v *View) ResetAt(at time.Time) {
 	if behind < 0 {
 		behind = len(v.Timeline)
 	}
-	v.Timeline = slices.Insert(v.Timeline, behind, Entry{At: at, What: EntryReset})
+	v.Timeline = slices.Insert(v.Timeline, behind, Entry{At: at, What: EntryReset, By: ActorTemporal})
 }
 
 // EntityView is one person or business of the case.
@@ -69,7 +72,8 @@ func (c *Case) View() View {
 		Reference: c.Reference, CustomerID: c.CustomerID, CustomerType: CustomerTypeOf(c.CustomerID),
 		ApplicationID: c.ApplicationID, AggregatorID: c.Reading.AggregatorID, Status: c.Reading.Status,
 		RawOutcome: c.Reading.Outcome, Stage: c.Stage, WaitingOn: c.Stage.WaitingOn(),
-		Reason: c.Reason, Ground: c.HoldReason(), Refusal: c.Refusal, StartedAt: c.StartedAt, EndedAt: c.EndedAt,
+		Reason: c.Reason, Ground: c.HoldReason(), Refusal: c.Refusal,
+		RequestID: c.Reading.RequestID, AnswerSum: c.Reading.SHA256, StartedAt: c.StartedAt, EndedAt: c.EndedAt,
 		Links: c.LinkEpoch,
 		Hints: c.HintsReceived, Covered: c.Answered, Version: c.Version, Queued: len(c.Queue),
 		Timeline: slices.Clone(c.Timeline), Entities: []EntityView{},

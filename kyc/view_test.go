@@ -119,11 +119,12 @@ func TestTheWordsOfAView(t *testing.T) {
 		c.View().Entities[0].Missing)
 	answered(&c, 2*time.Hour, single("strange", ""))
 	v = c.View()
-	require.Equal(t, "Held for an operator: ConnectFi answers the status “strange”, which its pages do not list",
+	require.Equal(t, "Held for an operator: ConnectFi returned the status “strange”, which its documentation does not list",
 		v.Headline())
 	require.Equal(t, []string{}, v.Entities[0].Missing)
 	answered(&c, 90*day, single("waiting_review", ""))
 	v = c.View()
-	require.Equal(t, "Expired without a decision: nothing was decided in time; it stood at in_review", v.Headline())
+	require.Equal(t, "Expired without a decision: no decision before the deadline; the last stage was in_review",
+		v.Headline())
 	require.Empty(t, v.OnDeadline)
 }

@@ -23,12 +23,12 @@ func (f *caseWorkflow) registerHandlers(ctx workflow.Context) error {
 		update(ctx, UpdateStart, "the first status, once it is known", f.handleStart, f.checkStart),
 		update(ctx, UpdateSubmit, "document images of one entity; answers once the case has accepted them", f.handleSubmit,
 			f.checkSubmission),
-		update(ctx, UpdateRefresh, "read the status now; answers before the read", f.handleRefresh, f.checkOpen),
+		update(ctx, UpdateRefresh, "read the status now; answers before the read", f.handleRefresh, f.checkRequest),
 		update(ctx, UpdateRevoke, "revoke all upload links made so far",
-			f.handleRevokeLinks, f.checkOpen),
+			f.handleRevokeLinks, f.checkRequest),
 		update(ctx, UpdateWebhook, "send the caller's notifications to another webhookUrl from now on", f.webhookChanged,
 			f.checkWebhook),
-		update(ctx, UpdateWithdraw, "end the case without a decision", f.handleWithdraw, f.checkOpen))
+		update(ctx, UpdateWithdraw, "end the case without a decision", f.handleWithdraw, f.checkRequest))
 }
 
 func update(ctx workflow.Context, name, description string, handler, validator any) error {
@@ -96,6 +96,8 @@ func (f *caseWorkflow) checkOpen() error {
 	return nil
 }
 
+func (f *caseWorkflow) checkRequest(Request) error { return f.checkOpen() }
+
 func (f *caseWorkflow) checkWebhook(url string) error {
 	if url == "" {
 		return refuse(RefusedInvalid, "a webhookUrl is required")
@@ -103,18 +105,18 @@ func (f *caseWorkflow) checkWebhook(url string) error {
 	return f.checkOpen()
 }
 
-func (f *caseWorkflow) handleRefresh(ctx workflow.Context) (kyc.View, error) {
-	f.apply(ctx, kyc.ChangeHinted{At: workflow.Now(ctx), By: kyc.HintRefresh})
+func (f *caseWorkflow) handleRefresh(ctx workflow.Context, r Request) (kyc.View, error) {
+	f.apply(ctx, kyc.ChangeHinted{At: workflow.Now(ctx), By: kyc.HintRefresh, Actor: r.By})
 	return f.view(), nil
 }
 
-func (f *caseWorkflow) handleRevokeLinks(ctx workflow.Context) (kyc.View, error) {
-	f.apply(ctx, kyc.LinksRevoked{At: workflow.Now(ctx)})
+func (f *caseWorkflow) handleRevokeLinks(ctx workflow.Context, r Request) (kyc.View, error) {
+	f.apply(ctx, kyc.LinksRevoked{At: workflow.Now(ctx), By: r.By})
 	return f.view(), nil
 }
 
-func (f *caseWorkflow) handleWithdraw(ctx workflow.Context) (kyc.View, error) {
-	f.apply(ctx, kyc.WithdrawRequested{At: workflow.Now(ctx)})
+func (f *caseWorkflow) handleWithdraw(ctx workflow.Context, r Request) (kyc.View, error) {
+	f.apply(ctx, kyc.WithdrawRequested{At: workflow.Now(ctx), By: r.By})
 	return f.view(), nil
 }
 

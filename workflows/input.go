@@ -9,6 +9,7 @@ type Input struct {
 	SyncMode   *bool      `json:"syncMode,omitempty"`
 	WebhookURL string     `json:"webhookUrl,omitempty"` // where whoever asked wants to hear of changes; empty is nowhere
 	Notify     bool       `json:"notify,omitempty"`     // events also go to the receiver of all cases
+	By         kyc.Actor  `json:"by,omitempty"`         // who started it
 	Policy     kyc.Policy `json:"policy"`
 	Carried    *State     `json:"carried,omitempty"` // continue-as-new only
 }

@@ -85,6 +85,7 @@ func newFlow(ctx workflow.Context, in Input) *caseWorkflow {
 		info := workflow.GetInfo(ctx)
 		f.state.Case = kyc.New(in.Reference, in.CustomerID, in.Policy, info.WorkflowStartTime)
 		f.state.Case.Identity = info.FirstRunID
+		f.state.Case.StartedBy(in.By)
 		f.published = initialPublished(f.state.Case)
 	}
 	return f
@@ -134,7 +135,7 @@ func (f *caseWorkflow) applyPending(ctx workflow.Context) {
 		f.apply(ctx, kyc.TimerFired{At: workflow.Now(ctx)})
 	}
 	if f.cancelled() && !f.kycCase().Stage.Final() {
-		f.apply(ctx, kyc.WithdrawRequested{At: workflow.Now(ctx)})
+		f.apply(ctx, kyc.WithdrawRequested{At: workflow.Now(ctx), By: kyc.ActorTemporal})
 	}
 }
 
@@ -147,7 +148,7 @@ func (f *caseWorkflow) readInbox(ctx workflow.Context) {
 		}
 		hint := callbackOf(input)
 		f.apply(ctx, kyc.ChangeHinted{At: workflow.Now(ctx), By: kyc.HintCallback,
-			ID: hint.RequestID, ApplicationID: hint.ApplicationID})
+			ID: hint.RequestID, ApplicationID: hint.ApplicationID, Actor: hint.actor})
 	}
 }
 

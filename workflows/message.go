@@ -6,6 +6,8 @@ import (
 	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
+
+	"durablekyc.example/kyc"
 )
 
 // MetadataPlaintext is on the payload of a signal that was never encrypted,
@@ -26,10 +28,10 @@ func receive(inbox workflow.ReceiveChannel) (input *commonpb.Payload, ok bool) {
 // without an id: it comes from an operator, who may well send the same again.
 func callbackOf(input *commonpb.Payload) (hint Callback) {
 	if decode(input, &hint) != nil {
-		return Callback{}
+		return Callback{actor: kyc.ActorTemporal}
 	}
 	if plaintext(input) {
-		hint.RequestID = ""
+		hint.RequestID, hint.actor = "", kyc.ActorTemporal
 	}
 	return hint
 }

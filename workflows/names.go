@@ -52,6 +52,14 @@ func ID(reference string) string { return "kyc-" + reference }
 type Callback struct {
 	RequestID     string `json:"requestId"`               // ConnectFi's id of this callback; two with one id are one
 	ApplicationID string `json:"applicationId,omitempty"` // which application it speaks of
+
+	actor kyc.Actor // empty for ConnectFi
+}
+
+// Request is the argument of the updates refresh, withdraw and revoke-links. One
+// without it is from Temporal's own tools.
+type Request struct {
+	By kyc.Actor `json:"by,omitempty"`
 }
 
 // StartRequest is the argument of the start update.

@@ -105,7 +105,7 @@ func TestWaitingAddsNoEvent(t *testing.T) {
 	require.Equal(t, before.Events, after.Events)
 	require.Equal(t, before.Bytes, after.Bytes)
 	require.GreaterOrEqual(t, after.Actions, before.Actions+6, "each look is an action")
-	_, err = one.cases.Withdraw(t.Context(), reference)
+	_, err = one.cases.Withdraw(t.Context(), reference, kyc.ActorSystem)
 	require.NoError(t, err)
 }
 

@@ -129,7 +129,7 @@ func TestOneCaseTriesABuild(t *testing.T) {
 	code, _, stderr = tries("canarythree", "2")
 	require.Equal(t, 1, code)
 	require.Contains(t, stderr, "canarythree is pinned to build 1: unpin it first")
-	_, err = own.cases.Withdraw(t.Context(), "canarythree")
+	_, err = own.cases.Withdraw(t.Context(), "canarythree", kyc.ActorSystem)
 	require.NoError(t, err)
 
 	// A build whose worker has gone: the case is not left waiting for it.
@@ -140,7 +140,7 @@ func TestOneCaseTriesABuild(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Contains(t, stderr, "canarygone did not come through on build 2: build 2 did not complete a workflow task of it "+
 		"within 3s")
-	_, err = own.cases.Refresh(t.Context(), "canarygone")
+	_, err = own.cases.Refresh(t.Context(), "canarygone", kyc.ActorSystem)
 	require.NoError(t, err)
 	require.NotErrorIs(t, err, cases.ErrNoAnswer)
 	require.Equal(t, []string{"1"}, carriers(t, workflows.ID("canarygone")))

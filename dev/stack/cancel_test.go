@@ -218,7 +218,7 @@ func TestACancelledNotifierGivesUpAndAnotherFollows(t *testing.T) {
 		return err == nil && d.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED
 	}, 20*time.Second, 100*time.Millisecond)
 	failures(t, id, 0)
-	_, err = one.cases.Withdraw(t.Context(), v.Reference)
+	_, err = one.cases.Withdraw(t.Context(), v.Reference, kyc.ActorSystem)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return broken.heard(v.Reference, kyc.NoticeWithdrawn) > 0 }, 20*time.Second,
 		50*time.Millisecond)

@@ -188,7 +188,7 @@ func TestAnEventIsSentAgainWhileAnAttemptIsUnderWay(t *testing.T) {
 			require.NoError(t, err)
 			require.Eventually(t, func() bool { return heard.Load() > before && delivered() }, 20*time.Second,
 				50*time.Millisecond)
-			_, err = one.cases.Withdraw(t.Context(), reference)
+			_, err = one.cases.Withdraw(t.Context(), reference, kyc.ActorSystem)
 			require.NoError(t, err)
 		})
 	}

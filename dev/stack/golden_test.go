@@ -77,7 +77,7 @@ func TestEveryPathReplays(t *testing.T) {
 		})
 		path("withdrawn", func(t *testing.T, reference string) {
 			told(t, reference, "step_up", patient())
-			_, err := one.cases.Withdraw(t.Context(), reference)
+			_, err := one.cases.Withdraw(t.Context(), reference, kyc.ActorSystem)
 			require.NoError(t, err)
 		})
 		path("links_revoked", func(t *testing.T, reference string) {
@@ -107,6 +107,9 @@ func TestEveryPathReplays(t *testing.T) {
 	all := own.histories(t)
 	require.Greater(t, len(all), 25)
 	require.Contains(t, all, "kyc-carriedover.2", "a case was carried over into another run")
+	if *golden != "" { // a path that has fewer runs now leaves no file of an earlier one
+		require.NoError(t, os.RemoveAll(filepath.Join(histories, *golden)))
+	}
 	for name, h := range all {
 		require.NoError(t, replayer.Replay(h), name)
 		if *golden != "" {

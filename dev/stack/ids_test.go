@@ -199,7 +199,7 @@ func TestADecisionAfterAResetToTheMiddleIsReported(t *testing.T) {
 	faults(t, map[string]any{"drop_callbacks": 1.0})
 	reset(t, "kyc-RS4", taskBefore(t, "kyc-RS4"))
 	decide(t, v, "denied")
-	_, _ = one.cases.Refresh(t.Context(), "RS4") // the case may have found out and ended already
+	_, _ = one.cases.Refresh(t.Context(), "RS4", kyc.ActorSystem) // the case may have found out and ended already
 	require.Equal(t, kyc.Denied, until(t, "RS4", final).Stage)
 	all := m.got(t, "pending_step_up", "waiting_review", "completed")
 	require.Equal(t, "Denied", all[2].outcome)

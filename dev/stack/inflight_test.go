@@ -83,7 +83,9 @@ func TestNothingInFlightLocksACase(t *testing.T) {
 			all.Wait()
 			require.Empty(t, refused)
 			require.Equal(t, count, until(t, v.Reference, func(v kyc.View) bool { return v.Queued == count }).Queued)
-			within2(t, "revoke", func(ctx context.Context) (kyc.View, error) { return one.cases.RevokeLinks(ctx, v.Reference) })
+			within2(t, "revoke", func(ctx context.Context) (kyc.View, error) {
+				return one.cases.RevokeLinks(ctx, v.Reference, kyc.ActorSystem)
+			})
 			for i := range 12 { // more than the server keeps in flight
 				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 				_, err := one.client.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{WorkflowID: workflows.ID(v.Reference),
@@ -93,8 +95,7 @@ func TestNothingInFlightLocksACase(t *testing.T) {
 				require.NoError(t, err)
 			}
 			v = within2(t, "withdraw", func(ctx context.Context) (kyc.View, error) {
-				return one.cases.Withdraw(ctx,
-					v.Reference)
+				return one.cases.Withdraw(ctx, v.Reference, kyc.ActorSystem)
 			})
 			require.Equal(t, kyc.Withdrawn, v.Stage)
 			failures(t, workflows.ID(v.Reference), 0)
@@ -130,8 +131,7 @@ func TestCallersOfStartDoNotLockACase(t *testing.T) {
 	}
 	time.Sleep(2 * time.Second) // they are in
 	v := within2(t, "withdraw", func(ctx context.Context) (kyc.View, error) {
-		return one.cases.Withdraw(ctx,
-			order.Reference)
+		return one.cases.Withdraw(ctx, order.Reference, kyc.ActorSystem)
 	})
 	require.Equal(t, kyc.Withdrawn, v.Stage)
 }
@@ -145,7 +145,7 @@ func TestTheOutcomeIsFollowed(t *testing.T) {
 		map[string]string{"status": "data_request"}, nil)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	got, err := one.cases.Refresh(ctx, v.Reference)
+	got, err := one.cases.Refresh(ctx, v.Reference, kyc.ActorSystem)
 	require.NoError(t, err)
 	require.Equal(t, kyc.AwaitingData, got.Stage)
 

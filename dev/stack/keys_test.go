@@ -72,7 +72,7 @@ func TestAnUpdateInPlaintextIsRefused(t *testing.T) {
 		err = handle.Get(t.Context(), nil)
 	}
 	require.Error(t, err)
-	v, err = one.cases.Withdraw(t.Context(), v.Reference)
+	v, err = one.cases.Withdraw(t.Context(), v.Reference, kyc.ActorSystem)
 	require.NoError(t, err)
 	require.Equal(t, kyc.Withdrawn, v.Stage)
 	lived, err := one.cases.History(t.Context(), workflow.Execution{ID: workflows.ID(v.Reference)})

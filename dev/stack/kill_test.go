@@ -51,7 +51,7 @@ func TestKilledWorkers(t *testing.T) {
 	identifying := customers(t, "individual", "approve", 1)[0]
 	order := cases.StartOptions{Reference: "killedidentifying", CustomerID: identifying, Policy: patient()}
 	under.Go(func() { _, _ = one.cases.Start(t.Context(), order) })
-	under.Go(func() { _, _ = one.cases.Refresh(t.Context(), reading.Reference) })
+	under.Go(func() { _, _ = one.cases.Refresh(t.Context(), reading.Reference, kyc.ActorSystem) })
 	under.Go(func() {
 		dir := t.TempDir()
 		front, back := writeLicence(t, dir, "killed")
@@ -61,7 +61,7 @@ func TestKilledWorkers(t *testing.T) {
 		uploading.Reference: "SubmitDocuments"} {
 		busy(t, reference, activity)
 	}
-	under.Go(func() { _, _ = one.cases.Refresh(t.Context(), glancing.Reference) })
+	under.Go(func() { _, _ = one.cases.Refresh(t.Context(), glancing.Reference, kyc.ActorSystem) })
 	pondering(t, glancing.Reference)
 	first.kill(t)
 	faults(t, map[string]any{"slow": "0s"})

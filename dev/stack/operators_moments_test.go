@@ -46,7 +46,7 @@ var (
 		if c.stage.name == string(kyc.Identifying) || c.stage.name == string(kyc.AwaitingDocuments) {
 			return nil // the start, and the submission, are updates already
 		}
-		go func() { _, _ = c.own.cases.Refresh(ctx, c.reference) }()
+		go func() { _, _ = c.own.cases.Refresh(ctx, c.reference, kyc.ActorSystem) }()
 		return patiently(ctx, "an update", func() (bool, error) {
 			h, err := c.history(ctx, "")
 			return err == nil && has(h, enums.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED, 2), nil

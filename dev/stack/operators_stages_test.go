@@ -39,7 +39,7 @@ func init() {
 			reach: closedBy(func(ctx context.Context, c *cell) error { return c.decide(ctx, "completed", "denied") })},
 		{name: "expired", scenario: "step_up", closed: true, reach: closedBy(nil)},
 		{name: "withdrawn", scenario: "review", closed: true, reach: closedBy(func(ctx context.Context, c *cell) error {
-			_, err := c.own.cases.Withdraw(ctx, c.reference)
+			_, err := c.own.cases.Withdraw(ctx, c.reference, kyc.ActorSystem)
 			return err
 		})},
 		{name: "terminated", scenario: "review", closed: true, reach: func(ctx context.Context, c *cell) error {

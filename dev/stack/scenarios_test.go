@@ -49,7 +49,7 @@ var scenarios = []scenario{
 	{name: "running", first: kyc.Processing, end: kyc.Approved,
 		tells: []string{"started", "identified", "processing", "approved", "entity_completed"}},
 	{name: "unknown_status", first: kyc.Held, act: func(t *testing.T, v kyc.View) {
-		_, err := one.cases.Withdraw(t.Context(), v.Reference)
+		_, err := one.cases.Withdraw(t.Context(), v.Reference, kyc.ActorSystem)
 		require.NoError(t, err)
 	}, end: kyc.Withdrawn,
 		tells: []string{"started", "identified", "held", "withdrawn"}},

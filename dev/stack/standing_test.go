@@ -264,7 +264,7 @@ func TestAResetCaseKeepsItsStart(t *testing.T) {
 			time.Sleep(time.Second) // an earlier start shows
 			reset(t, workflows.ID(name), event(t, workflows.ID(name)))
 			// this reset applies no update again, so nothing else hints at the review
-			_, err := one.cases.Refresh(t.Context(), name)
+			_, err := one.cases.Refresh(t.Context(), name, kyc.ActorSystem)
 			require.NoError(t, err)
 			after := until(t, name, func(v kyc.View) bool {
 				return v.Stage == kyc.InReview && slices.Contains(whats(v),

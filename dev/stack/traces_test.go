@@ -39,7 +39,7 @@ func TestWithdrawalWhileAnUploadIsRetried(t *testing.T) {
 	}
 	until(t, v.Reference, retried)
 	begun := time.Now()
-	ended, err := one.cases.Withdraw(t.Context(), v.Reference)
+	ended, err := one.cases.Withdraw(t.Context(), v.Reference, kyc.ActorSystem)
 	require.NoError(t, err)
 	require.Equal(t, kyc.Withdrawn, ended.Stage)
 	require.Less(t, time.Since(begun), 5*time.Second)
@@ -147,7 +147,7 @@ func planted(t *testing.T, decrypted bool) (found map[string][]string) {
 	require.Equal(t, http.StatusAccepted, response.StatusCode)
 	move(t, v, mark("a status of ConnectFi's", "marker_of_a_status"), "")
 	until(t, v.Reference, inStage(kyc.Held))
-	_, err = own.cases.Withdraw(t.Context(), v.Reference)
+	_, err = own.cases.Withdraw(t.Context(), v.Reference, kyc.ActorSystem)
 	require.NoError(t, err)
 
 	// Every scenario, while a fifth of all answers is an error.

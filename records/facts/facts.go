@@ -44,6 +44,7 @@ type Started struct {
 	Reference  string    `json:"reference"`
 	Identity   string    `json:"identity"`
 	CustomerID string    `json:"customerId"`
+	By         kyc.Actor `json:"by,omitempty"` // who started it
 }
 
 // Restored is a case as the first run whose history is there was given it.

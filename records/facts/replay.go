@@ -72,7 +72,7 @@ func (a *Account) began(ctx workflow.Context, in workflows.Input, c kyc.Case) (w
 	switch {
 	case in.Carried == nil:
 		return ctx, WhatStarted, Started{
-			At: c.StartedAt, Reference: c.Reference, Identity: c.Identity, CustomerID: c.CustomerID}
+			At: c.StartedAt, Reference: c.Reference, Identity: c.Identity, CustomerID: c.CustomerID, By: in.By}
 	case len(a.Facts) == 0:
 		c.Notices = nil
 		return ctx, WhatRestored, Restored{c}

@@ -41,6 +41,7 @@ func (s *Stepped) step(first bool, f Fact, policy kyc.Policy) error {
 		}
 		s.Case = kyc.New(data.Reference, data.CustomerID, policy, data.At)
 		s.Case.Identity = data.Identity
+		s.Case.StartedBy(data.By)
 		return nil
 	case WhatRestored:
 		var data Restored

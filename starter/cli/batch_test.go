@@ -399,8 +399,8 @@ func TestAStoppedRunSaysHowToGoOn(t *testing.T) {
 
 	code, out, errs = r.run(t.Context(), "", file)
 	require.Zero(t, code, errs)
-	require.Equal(t, fmt.Sprintf("40 lines: %d started, 0 found, %d done before; details in %s.results.ndjson\n", told.Left,
-		told.Started, file), out)
+	require.Equal(t, fmt.Sprintf("40 lines: %d started, 0 found, %d done before; details in %s.results.ndjson\n",
+		told.Left, told.Started, file), out)
 	require.Len(t, r.order, 40)
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"durablekyc.example/cases"
 	"durablekyc.example/internal/telemetry"
+	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
 
@@ -34,6 +35,7 @@ type canaryResult struct {
 // canary gives one open case to one build, for one workflow task.
 type canary struct {
 	cases     cases.Client
+	by        kyc.Actor // who tries
 	reference string
 	version   worker.WorkerDeploymentVersion
 	run       string // of the case
@@ -47,7 +49,11 @@ func (c replayCommand) canary(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	k := &canary{cases: caseClient, reference: c.Canary}
+	by, err := a.actor()
+	if err != nil {
+		return err
+	}
+	k := &canary{cases: caseClient, by: by, reference: c.Canary}
 	r := canaryResult{Reference: c.Canary, Build: cmp.Or(c.Build, telemetry.Version)}
 	if r.Current, err = k.prepare(ctx, r.Build); err != nil {
 		return of(c.Canary, err)
@@ -137,7 +143,7 @@ func (k *canary) outcome(ctx context.Context, within time.Duration) (event int64
 	woken := make(chan struct{})
 	go func() {
 		defer close(woken)
-		_, _ = k.cases.Refresh(ctx, k.reference) // what comes of it is in the history
+		_, _ = k.cases.Refresh(ctx, k.reference, k.by) // what comes of it is in the history
 	}()
 	defer func() { cancel(); <-woken }()
 	for {

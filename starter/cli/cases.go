@@ -71,8 +71,12 @@ func (a *app) order() (cases.StartOptions, error) {
 	if err != nil {
 		return cases.StartOptions{}, err
 	}
+	by, err := a.actor()
+	if err != nil {
+		return cases.StartOptions{}, err
+	}
 	notify, err := a.notify()
-	return cases.StartOptions{Notify: notify, Policy: policy}, err
+	return cases.StartOptions{Notify: notify, By: by, Policy: policy}, err
 }
 
 // startAsync is how cases are started that nobody waits for.
@@ -161,13 +165,13 @@ func (c showCommand) Run(ctx context.Context, a *app) error {
 type refreshCommand struct{ reference }
 
 func (c refreshCommand) Run(ctx context.Context, a *app) error {
-	return a.callAndPrint(ctx, "refresh", c.reference, cases.Client.Refresh)
+	return a.actAndPrint(ctx, "refresh", c.reference, cases.Client.Refresh)
 }
 
 type withdrawCommand struct{ reference }
 
 func (c withdrawCommand) Run(ctx context.Context, a *app) error {
-	return a.callAndPrint(ctx, "withdraw", c.reference, cases.Client.Withdraw)
+	return a.actAndPrint(ctx, "withdraw", c.reference, cases.Client.Withdraw)
 }
 
 // callAndPrint makes one call on a case and prints what it answers.

@@ -53,6 +53,7 @@ A running "go run ./dev" provides defaults in .dev/env.`
 
 type commands struct {
 	JSON    bool             `help:"Print JSON, errors too." name:"json"`
+	As      string           `help:"Your name, which a case keeps with what you did to it. Default: KYC_OPERATOR, or else the user name." placeholder:"NAME"`
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
 	Start    startCommand    `cmd:"" help:"Start a case (or return the existing one) and print its status."`
@@ -80,6 +81,7 @@ type commands struct {
 // app is what the commands share.
 type app struct {
 	out         printer
+	as          string // --as
 	stdin       io.Reader
 	environment config.Lookup
 	variables   config.Lookup // the environment, and DevFile behind it; nil until asked for
@@ -132,6 +134,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, out printer, looku
 		return exitUsage, wrongUsage(err)
 	}
 	defer a.close()
+	a.as = all.As
 	a.out.details = func(reference string) string { return a.details(ctx, reference) }
 	if err := command.Run(); err != nil {
 		return exitError, a.explain(ctx, err)

@@ -76,7 +76,7 @@ func (c linkCommand) Run(ctx context.Context, a *app) error {
 type revokeCommand struct{ reference }
 
 func (c revokeCommand) Run(ctx context.Context, a *app) error {
-	return a.callAndPrint(ctx, "revoke-links", c.reference, cases.Client.RevokeLinks)
+	return a.actAndPrint(ctx, "revoke-links", c.reference, cases.Client.RevokeLinks)
 }
 
 // links is what it takes to make one that the webhook accepts.

@@ -280,7 +280,8 @@ func TestAFileReplays(t *testing.T) {
 	require.Contains(t, out, "not encrypted")
 	require.Contains(t, errs, "a history that was downloaded encrypted")
 
-	for text, says := range map[string]string{"{": "is not a workflow history (JSON)", "{}": "missing WorkflowExecutionStarted event",
+	for text, says := range map[string]string{"{": "is not a workflow history (JSON)",
+		"{}":                           "missing WorkflowExecutionStarted event",
 		`{"events":[{"eventId":"1"}]}`: "missing WorkflowExecutionStarted event"} {
 		write([]byte(text))
 		code, _, errs = a.run(t, "replay", "--file", file)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -153,8 +154,10 @@ func submission(v kyc.View, entity string, document kyc.DocumentType, pictures [
 	s := kyc.Submission{Entity: entity, Type: document, Consent: kyc.ConsentElsewhere()}
 	sums := map[kyc.Side][sha256.Size]byte{}
 	for _, p := range pictures {
-		sums[p.side] = sha256.Sum256(p.Bytes)
-		s.Images = append(s.Images, kyc.Image{Key: "not stored yet", Side: p.side, Extension: p.Extension})
+		sum := sha256.Sum256(p.Bytes)
+		sums[p.side] = sum
+		s.Images = append(s.Images, kyc.Image{Key: "not stored yet", Side: p.side, Extension: p.Extension,
+			SHA256: hex.EncodeToString(sum[:])})
 	}
 	s.ID = v.SubmissionID(entity, document, sums)
 	return s
@@ -164,12 +167,17 @@ func submission(v kyc.View, entity string, document kyc.DocumentType, pictures [
 // ConnectFi did.
 func (a *app) send(ctx context.Context, v kyc.View, entity string, document kyc.DocumentType,
 	pictures []picture) (kyc.View, error) {
+	by, err := a.actor()
+	if err != nil {
+		return kyc.View{}, err
+	}
 	store, err := a.documents(ctx)
 	if err != nil {
 		return kyc.View{}, err
 	}
 	defer func() { _ = store.Close() }()
 	reference, s := v.Reference, submission(v, entity, document, pictures)
+	s.By = by
 	for i, p := range pictures {
 		mime := map[string]string{"jpg": "image/jpeg", "png": "image/png"}[p.Extension]
 		if s.Images[i].Key, err = store.Put(ctx, reference, bytes.NewReader(p.Bytes), mime); err != nil {

@@ -29,5 +29,5 @@ type Cases interface {
 	// SubmitAsync submits documents and returns nil once the case has accepted them.
 	SubmitAsync(ctx context.Context, reference string, s kyc.Submission) error
 	// Refresh has the case read its status now, and returns what it then knows.
-	Refresh(ctx context.Context, reference string) (kyc.View, error)
+	Refresh(ctx context.Context, reference string, by kyc.Actor) (kyc.View, error)
 }

@@ -45,6 +45,9 @@ const callerKey = "who"
 // SetCaller has the log say who makes a request, once that is proven.
 func SetCaller(c *gin.Context, who string) { c.Set(callerKey, who) }
 
+// Caller is what SetCaller was given; empty before.
+func Caller(c *gin.Context) string { return c.GetString(callerKey) }
+
 // observe logs, measures and traces a request by the pattern of its route: the path
 // itself holds a capability, and a query could hold anything.
 func (e *Edge) observe(c *gin.Context) {

@@ -3,12 +3,14 @@ package gateway
 import (
 	"crypto/rand"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"durablekyc.example/connectfi"
 	"durablekyc.example/internal/linktoken"
+	"durablekyc.example/kyc"
 	"durablekyc.example/webhook/edge"
 )
 
@@ -78,4 +80,11 @@ func (a *API) caller(token string) (name string, ok bool) {
 	}
 	t, err := a.edge.Keys.Redeem(linktoken.API, token, time.Now())
 	return "login " + t.Subject, err == nil && a.config.Credentials.hasLogin(t.Subject)
+}
+
+// actor is who calls, as a case keeps it: by the number of a token, or the name of a
+// login.
+func actor(c *gin.Context) kyc.Actor {
+	_, name, _ := strings.Cut(edge.Caller(c), " ")
+	return kyc.APIClient(name)
 }

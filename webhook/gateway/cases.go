@@ -85,7 +85,7 @@ func (a *API) status(c *gin.Context) (any, error) {
 		return s.live, nil
 	}
 	if s.live.ApplicationID != "" && !s.view.Stage.Final() && !equalApplications(s.live, applicationOf(s.view)) {
-		if now, err := a.edge.Cases.Refresh(ctx, s.reference); err == nil {
+		if now, err := a.edge.Cases.Refresh(ctx, s.reference, actor(c)); err == nil {
 			s.view = now
 		}
 	}

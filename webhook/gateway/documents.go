@@ -161,7 +161,7 @@ func (a *API) update(c *gin.Context) (any, error) {
 		return nil, customerNotFound(asked.EntityID) // an entity's id is a customer's (A)
 	}
 	_ = a.edge.Cases.Expedite(ctx, s.reference) // where that fails, the answer only comes later
-	v, err := a.edge.Cases.Submit(ctx, s.reference, submissionOf(asked, s.view))
+	v, err := a.edge.Cases.Submit(ctx, s.reference, submissionOf(asked, s.view, actor(c)))
 	refused, isRefused := errors.AsType[*cases.RefusedError](err)
 	switch {
 	case isRefused && refused.Type == workflows.RefusedInvalid:
@@ -192,8 +192,8 @@ func ended(v kyc.View) string {
 // links to whom, so the same again is the same; and from the entity's turn, so
 // that it can be tried again once ConnectFi has refused it and the cause is
 // mended, as after a link that came before its upload.
-func submissionOf(asked connectfi.UpdateRequest, v kyc.View) kyc.Submission {
-	s := kyc.Submission{Entity: asked.EntityID, Consent: kyc.ConsentElsewhere()}
+func submissionOf(asked connectfi.UpdateRequest, v kyc.View, by kyc.Actor) kyc.Submission {
+	s := kyc.Submission{Entity: asked.EntityID, Consent: kyc.ConsentElsewhere(), By: by}
 	for _, d := range asked.Documents {
 		s.Images = append(s.Images, kyc.Image{Document: d.DocumentID, Side: kyc.Side(d.Side)})
 	}

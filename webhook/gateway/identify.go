@@ -87,7 +87,7 @@ func (a *API) identify(c *gin.Context) (any, error) {
 	}
 	v, err := a.startOrFind(c, cases.StartOptions{Reference: asked.Reference, CustomerID: asked.CustomerID,
 		SyncMode: asked.SyncMode, WebhookURL: asked.webhook(), Notify: a.config.Notify, Policy: a.config.Policy,
-		Priority: workflows.PriorityInteractive})
+		By: actor(c), Priority: workflows.PriorityInteractive})
 	refused, isRefused := errors.AsType[*cases.RefusedError](err)
 	switch {
 	case isRefused && refused.Type == workflows.RefusedOtherWebhook:
@@ -129,7 +129,7 @@ func (a *API) startOrFind(c *gin.Context, o cases.StartOptions) (kyc.View, error
 	// ConnectFi refused, and whoever asks again has mended the cause since. Not
 	// in the same breath: this may be the very call that was refused.
 	if v.ApplicationID == "" && v.Refusal != nil && time.Since(lastRefused(v)) > a.config.Timeout {
-		if now, err := a.edge.Cases.Refresh(ctx, o.Reference); err == nil {
+		if now, err := a.edge.Cases.Refresh(ctx, o.Reference, o.By); err == nil {
 			v = now
 		}
 	}

@@ -205,12 +205,13 @@ func (p *Portal) storeImage(ctx context.Context, a applicant, f *form, side kyc.
 
 // submit gives the case the submission: the same form again is the same one.
 func (p *Portal) submit(c *gin.Context, a applicant, v kyc.View, f *form) {
-	submission := kyc.Submission{Entity: f.entity, Type: f.document, Consent: f.consent}
+	submission := kyc.Submission{Entity: f.entity, Type: f.document, Consent: f.consent, By: kyc.ActorApplicant}
 	sums := map[kyc.Side][sha256.Size]byte{}
 	for _, side := range f.document.Sides() {
 		k := f.kept[side]
 		sums[side] = k.Sum
-		submission.Images = append(submission.Images, kyc.Image{Key: k.Key, Side: side, Extension: k.Extension})
+		submission.Images = append(submission.Images, kyc.Image{Key: k.Key, Side: side, Extension: k.Extension,
+			SHA256: hex.EncodeToString(k.Sum[:])})
 	}
 	submission.ID = v.SubmissionID(f.entity, f.document, sums)
 

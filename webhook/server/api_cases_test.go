@@ -59,11 +59,12 @@ func TestABackendThatChangedOneURL(t *testing.T) {
 	require.Equal(t, connectfi.StatusCompleted, after.Status)
 	now, err := client.Status(t.Context(), connectfi.StatusRequest{CustomerID: customer, ApplicationID: a.ApplicationID})
 	require.NoError(t, err)
-	require.Equal(t, after, now)
+	require.Equal(t, bare(after), bare(now))
 	require.Equal(t, connectfi.Outcome("Approved"), now.Outcome)
 	page, err := client.List(t.Context(), connectfi.ListRequest{CustomerID: customer})
 	require.NoError(t, err)
-	require.Equal(t, []connectfi.Application{now}, page.Applications)
+	require.Len(t, page.Applications, 1)
+	require.Equal(t, bare(now), bare(page.Applications[0]))
 	require.Equal(t, counts{"A1", 1, 2, 3}, b.ledger("A1"))
 
 	_, err = client.Update(t.Context(), update)
@@ -125,10 +126,10 @@ func TestAnApplicationThatIsNoCase(t *testing.T) {
 	require.NoError(t, err)
 	status, text := b.call("/akepa/status", `{"customerId":"`+customer+`","applicationId":"`+theirs.ApplicationID+`"}`)
 	require.Equal(t, http.StatusOK, status, text)
-	require.Equal(t, theirs, into[connectfi.Envelope[connectfi.Application]](t, text).Data)
+	require.Equal(t, bare(theirs), into[connectfi.Envelope[connectfi.Application]](t, text).Data)
 	ours := b.identified("A1", customer)
 	_, text = b.call("/akepa/list", `{"customerId":"`+customer+`"}`)
-	require.Equal(t, []connectfi.Application{theirs, ours}, into[connectfi.Envelope[connectfi.ListPage]](t,
+	require.Equal(t, []connectfi.Application{bare(theirs), bare(ours)}, into[connectfi.Envelope[connectfi.ListPage]](t,
 		text).Data.Applications)
 	status, text = b.call("/akepa/update", `{"customerId":"`+customer+`","applicationId":"`+theirs.ApplicationID+
 		`","entityId":"`+customer+
@@ -305,4 +306,10 @@ func TestASlowCallIsCutOff(t *testing.T) {
 		}
 	}
 	require.NoError(t, stop())
+}
+
+// bare is what an answer says, whichever answer it is.
+func bare(a connectfi.Application) connectfi.Application {
+	a.Answer = connectfi.Answer{}
+	return a
 }

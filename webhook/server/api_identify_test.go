@@ -196,12 +196,12 @@ func TestTheSameRequestAfterTheDecision(t *testing.T) {
 	require.Equal(t, connectfi.StatusWaitingReview, first.Status)
 	b.script(http.MethodPost, "/sandbox/applications/"+first.ApplicationID+"/status",
 		map[string]string{"status": "data_request"}, nil)
-	_, err := b.office.Refresh(t.Context(), "A1")
+	_, err := b.office.Refresh(t.Context(), "A1", kyc.ActorSystem)
 	require.NoError(t, err)
 	require.Equal(t, connectfi.StatusDataRequest, b.identified("A1", customer).Status, "not the first status for ever")
 	b.script(http.MethodPost, "/sandbox/applications/"+first.ApplicationID+"/status",
 		map[string]string{"status": "completed", "outcome": "approved"}, nil)
-	_, err = b.office.Refresh(t.Context(), "A1")
+	_, err = b.office.Refresh(t.Context(), "A1", kyc.ActorSystem)
 	require.NoError(t, err)
 	again := b.identified("A1", customer)
 	require.Equal(t, first.ApplicationID, again.ApplicationID)

@@ -118,7 +118,7 @@ func (o *office) Submit(ctx context.Context, reference string, s kyc.Submission)
 	return o.told[reference+s.ID], nil
 }
 
-func (o *office) Refresh(ctx context.Context, reference string) (kyc.View, error) {
+func (o *office) Refresh(ctx context.Context, reference string, by kyc.Actor) (kyc.View, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	k, err := o.open(reference)
@@ -126,7 +126,7 @@ func (o *office) Refresh(ctx context.Context, reference string) (kyc.View, error
 		return kyc.View{}, err
 	}
 	o.refreshed++
-	k.Apply(kyc.ChangeHinted{At: time.Now(), By: kyc.HintRefresh})
+	k.Apply(kyc.ChangeHinted{At: time.Now(), By: kyc.HintRefresh, Actor: by})
 	mine := k.HintsReceived
 	return o.work(ctx, k, func() bool { return k.Answered >= mine }), nil
 }

@@ -59,7 +59,7 @@ func (bursting) SubmitAsync(context.Context, string, kyc.Submission) error      
 func (bursting) Start(context.Context, cases.StartOptions) (kyc.View, error)      { panic(inside) }
 func (bursting) Submit(context.Context, string, kyc.Submission) (kyc.View, error) { panic(inside) }
 func (bursting) Expedite(context.Context, string) error                           { panic(inside) }
-func (bursting) Refresh(context.Context, string) (kyc.View, error)                { panic(inside) }
+func (bursting) Refresh(context.Context, string, kyc.Actor) (kyc.View, error)     { panic(inside) }
 
 // bodies that get past the schema, where there is one.
 var bodies = map[string]string{

@@ -60,7 +60,7 @@ type (
 	starter interface {
 		Start(ctx context.Context, o cases.StartOptions) (kyc.View, error)
 		Submit(ctx context.Context, reference string, s kyc.Submission) (kyc.View, error)
-		Refresh(ctx context.Context, reference string) (kyc.View, error)
+		Refresh(ctx context.Context, reference string, by kyc.Actor) (kyc.View, error)
 	}
 )
 
