@@ -113,7 +113,7 @@ func TestOneCaseTriesABuild(t *testing.T) {
 	// What cannot be tried.
 	for _, refused := range []struct{ reference, build, says string }{
 		{"canaryone", "2", "canaryone is closed: a build is tried on an open case"},
-		{"canarynone", "2", "there is no case with the reference canarynone"},
+		{"canarynone", "2", "no case has the reference canarynone"},
 		{"canarythree", "1", "canarythree is on build 1 already, which is the current version"},
 		{"canarythree", "9", "canarythree cannot try build 9: no worker of build 9 has come yet"},
 	} {
