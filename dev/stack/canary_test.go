@@ -115,7 +115,7 @@ func TestOneCaseTriesABuild(t *testing.T) {
 		{"canaryone", "2", "canaryone is closed: a build is tried on an open case"},
 		{"canarynone", "2", "no case has the reference canarynone"},
 		{"canarythree", "1", "canarythree is on build 1 already, which is the current version"},
-		{"canarythree", "9", "canarythree cannot try build 9: no worker of build 9 has come yet"},
+		{"canarythree", "9", "canarythree cannot try build 9: no worker of build 9 has connected yet"},
 	} {
 		code, _, stderr := tries(refused.reference, refused.build)
 		require.Equal(t, 1, code, refused.says)
