@@ -31,13 +31,13 @@ var scenarios = []scenario{
 		tells: []string{"started", "identified", "denied", "entity_completed"}},
 	{name: "step_up", first: kyc.AwaitingDocuments, act: stepUp, end: kyc.Approved, links: 2,
 		tells: []string{"started", "identified", "awaiting_documents", "documents_wanted",
-			"documents_submitted", "documents_handed_over", "approved", "entity_completed"}},
+			"consent_elsewhere", "documents_submitted", "documents_handed_over", "approved", "entity_completed"}},
 	{name: "step_up_review", first: kyc.AwaitingDocuments, act: func(t *testing.T, v kyc.View) {
 		stepUp(t, v)
 		decide(t, until(t, v.Reference, inStage(kyc.InReview)), "denied")
 	}, end: kyc.Denied, links: 2,
 		tells: []string{"started", "identified", "awaiting_documents", "documents_wanted",
-			"documents_submitted", "documents_handed_over", "in_review", "denied", "entity_completed"}},
+			"consent_elsewhere", "documents_submitted", "documents_handed_over", "in_review", "denied", "entity_completed"}},
 	{name: "review", first: kyc.InReview, act: func(t *testing.T, v kyc.View) { decide(t, v, "approved") },
 		end:   kyc.Approved,
 		tells: []string{"started", "identified", "in_review", "approved", "entity_completed"}},
@@ -64,8 +64,8 @@ var scenarios = []scenario{
 		}
 	}, end: kyc.Approved, links: 4, rival: true,
 		tells: []string{"started", "identified", "awaiting_documents", "documents_wanted",
-			"documents_submitted", "documents_handed_over", "in_review", "awaiting_documents", "documents_wanted",
-			"documents_submitted", "documents_handed_over", "approved", "entity_completed"}},
+			"consent_elsewhere", "documents_submitted", "documents_handed_over", "in_review", "awaiting_documents", "documents_wanted",
+			"consent_elsewhere", "documents_submitted", "documents_handed_over", "approved", "entity_completed"}},
 }
 
 // day is how ConnectFi is, for all scenarios at once.
