@@ -64,7 +64,8 @@ var scenarios = []scenario{
 		}
 	}, end: kyc.Approved, links: 4, rival: true,
 		tells: []string{"started", "identified", "awaiting_documents", "documents_wanted",
-			"consent_elsewhere", "documents_submitted", "documents_handed_over", "in_review", "awaiting_documents", "documents_wanted",
+			"consent_elsewhere", "documents_submitted", "documents_handed_over", "in_review", "awaiting_documents",
+			"documents_wanted",
 			"consent_elsewhere", "documents_submitted", "documents_handed_over", "approved", "entity_completed"}},
 }
 
