@@ -1,50 +1,21 @@
 package archive_test
 
 import (
-	"context"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	historypb "go.temporal.io/api/history/v1"
 
 	"durablekyc.example/cases"
 	"durablekyc.example/internal/goldens"
 	"durablekyc.example/kyc"
 	"durablekyc.example/records/archive"
-	"durablekyc.example/records/histories"
 	"durablekyc.example/records/log"
 	"durablekyc.example/records/recorder"
 	"durablekyc.example/records/store"
 )
-
-// source is a Temporal that has golden cases.
-type source []goldens.Case
-
-func (s source) Closed(_ context.Context, each func(recorder.Closed) error) error {
-	for _, c := range s {
-		run := histories.Started(c.Runs[len(c.Runs)-1]).GetOriginalExecutionRunId()
-		if err := each(recorder.Closed{Reference: c.Reference, Run: run}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s source) Runs(_ context.Context, closed recorder.Closed) (all recorder.Runs, err error) {
-	i := slices.IndexFunc(s, func(c goldens.Case) bool { return c.Reference == closed.Reference })
-	return recorder.Runs{Case: runs(s[i].Runs), Notifier: runs(s[i].Notifier)}, nil
-}
-
-func runs(list []*historypb.History) (all []recorder.Run) {
-	for _, h := range list {
-		all = append(all, recorder.Run{ID: histories.Started(h).GetOriginalExecutionRunId(), History: h})
-	}
-	return all
-}
 
 // recorded puts the golden cases on record, in a directory.
 func recorded(t *testing.T) (*archive.Archive, []goldens.Case, string) {
@@ -57,7 +28,7 @@ func recorded(t *testing.T) (*archive.Archive, []goldens.Case, string) {
 	require.NoError(t, err)
 	entries, err := log.New(bucket, private)
 	require.NoError(t, err)
-	r := recorder.Recorder{Maker: recorder.Maker{Keyset: keyset}, Source: source(all), Bucket: bucket, Log: entries}
+	r := recorder.Recorder{Maker: recorder.Maker{Keyset: keyset}, Source: goldens.Source(all), Bucket: bucket, Log: entries}
 	_, err = r.Sweep(t.Context())
 	require.NoError(t, err)
 	a, err := archive.Open(t.Context(), "file://"+dir, keyset)

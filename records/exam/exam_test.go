@@ -3,7 +3,6 @@ package exam_test
 import (
 	"archive/zip"
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -12,13 +11,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	historypb "go.temporal.io/api/history/v1"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"durablekyc.example/internal/goldens"
 	"durablekyc.example/records/bundle"
 	"durablekyc.example/records/exam"
-	"durablekyc.example/records/histories"
 	"durablekyc.example/records/log"
 	"durablekyc.example/records/recorder"
 	"durablekyc.example/records/store"
@@ -26,31 +23,6 @@ import (
 )
 
 const release = "v0.1"
-
-// source is a Temporal that has golden cases.
-type source []goldens.Case
-
-func (s source) Closed(_ context.Context, each func(recorder.Closed) error) error {
-	for _, c := range s {
-		run := histories.Started(c.Runs[len(c.Runs)-1]).GetOriginalExecutionRunId()
-		if err := each(recorder.Closed{Reference: c.Reference, Run: run}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s source) Runs(_ context.Context, closed recorder.Closed) (all recorder.Runs, err error) {
-	i := slices.IndexFunc(s, func(c goldens.Case) bool { return c.Reference == closed.Reference })
-	return recorder.Runs{Case: runs(s[i].Runs), Notifier: runs(s[i].Notifier)}, nil
-}
-
-func runs(list []*historypb.History) (all []recorder.Run) {
-	for _, h := range list {
-		all = append(all, recorder.Run{ID: histories.Started(h).GetOriginalExecutionRunId(), History: h})
-	}
-	return all
-}
 
 // archive is a log with golden cases, put on record in three sweeps: it has three checkpoints.
 type archive struct {
@@ -71,7 +43,7 @@ func newArchive(t testing.TB, sweeps int) *archive {
 	require.NoError(t, err)
 	a := &archive{t: t, verifier: verify.Verifier{Key: public, Release: release}, count: len(all)}
 	for i := range sweeps {
-		some := source(all[i*len(all)/sweeps : (i+1)*len(all)/sweeps])
+		some := goldens.Source(all[i*len(all)/sweeps : (i+1)*len(all)/sweeps])
 		a.records = &recorder.Recorder{Maker: recorder.Maker{Keyset: keyset, Release: release}, Source: some,
 			Bucket: bucket, Log: entries}
 		_, err = a.records.Sweep(t.Context())
@@ -293,7 +265,7 @@ func (a *archive) synthesize(n, checkpoint int) {
 	a.t.Helper()
 	all, _ := goldens.Cases(a.t, "../../workflows/testdata/histories")
 	i := slices.IndexFunc(all, func(c goldens.Case) bool { return c.Reference == "notified" })
-	made, err := a.records.Make("notified", recorder.Runs{Case: runs(all[i].Runs), Notifier: runs(all[i].Notifier)})
+	made, err := a.records.Make("notified", all[i].Recorded())
 	require.NoError(a.t, err)
 	parts, err := a.records.Unlock(made)
 	require.NoError(a.t, err)

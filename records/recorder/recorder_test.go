@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -54,22 +53,14 @@ func (s temporal) Closed(_ context.Context, each func(recorder.Closed) error) er
 
 var errUnavailable = errors.New("Temporal is unavailable")
 
-func (s temporal) Runs(_ context.Context, closed recorder.Closed) (all recorder.Runs, err error) {
+func (s temporal) Runs(ctx context.Context, closed recorder.Closed) (all recorder.Runs, err error) {
 	switch closed.Reference {
 	case s.broken:
 		return all, errUnavailable
 	case s.open:
 		return all, recorder.ErrOpen
 	}
-	i := slices.IndexFunc(s.cases, func(c goldens.Case) bool { return c.Reference == closed.Reference })
-	return recorder.Runs{Case: runs(s.cases[i].Runs), Notifier: runs(s.cases[i].Notifier)}, nil
-}
-
-func runs(list []*historypb.History) (all []recorder.Run) {
-	for _, h := range list {
-		all = append(all, recorder.Run{ID: histories.Started(h).GetOriginalExecutionRunId(), History: h})
-	}
-	return all
+	return goldens.Source(s.cases).Runs(ctx, closed)
 }
 
 // lab has a bucket, and what a recorder and an auditor need.
@@ -243,7 +234,7 @@ func TestConsentTexts(t *testing.T) {
 		c.Runs[i] = plain
 	}
 	make := func() *bundle.Bundle {
-		b, err := l.maker.Make(c.Reference, recorder.Runs{Case: runs(c.Runs), Notifier: runs(c.Notifier)})
+		b, err := l.maker.Make(c.Reference, c.Recorded())
 		require.NoError(t, err)
 		return b
 	}
@@ -258,11 +249,11 @@ func TestConsentTexts(t *testing.T) {
 func TestAKeyOfAnotherReference(t *testing.T) {
 	l := newLab(t)
 	c := l.find("individualapprove")
-	b, err := l.maker.Make(c.Reference, recorder.Runs{Case: runs(c.Runs)})
+	b, err := l.maker.Make(c.Reference, recorder.Runs{Case: goldens.Runs(c.Runs)})
 	require.NoError(t, err)
 	_, err = b.Evidence(func(wrapped []byte) ([]byte, error) { return l.maker.Unwrap("another", wrapped) }, nil)
 	require.Error(t, err)
-	_, err = l.maker.Make("another", recorder.Runs{Case: runs(c.Runs)})
+	_, err = l.maker.Make("another", recorder.Runs{Case: goldens.Runs(c.Runs)})
 	require.ErrorContains(t, err, "history 1 is of another case")
 	_, err = l.maker.Make(c.Reference, recorder.Runs{Case: []recorder.Run{{ID: "1", History: &historypb.History{}}}})
 	require.ErrorContains(t, err, "has no WorkflowExecutionStarted event")

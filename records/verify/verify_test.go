@@ -12,13 +12,11 @@ import (
 
 	"filippo.io/torchwood"
 	"github.com/stretchr/testify/require"
-	historypb "go.temporal.io/api/history/v1"
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"durablekyc.example/internal/goldens"
 	"durablekyc.example/records/bundle"
-	"durablekyc.example/records/histories"
 	"durablekyc.example/records/log"
 	"durablekyc.example/records/recorder"
 	"durablekyc.example/records/store"
@@ -55,16 +53,9 @@ func (a *archive) find(reference string) goldens.Case {
 	return a.cases[i]
 }
 
-func runs(list []*historypb.History) (all []recorder.Run) {
-	for _, h := range list {
-		all = append(all, recorder.Run{ID: histories.Started(h).GetOriginalExecutionRunId(), History: h})
-	}
-	return all
-}
-
 func (a *archive) make(c goldens.Case) *bundle.Bundle {
 	a.t.Helper()
-	b, err := a.maker.Make(c.Reference, recorder.Runs{Case: runs(c.Runs), Notifier: runs(c.Notifier)})
+	b, err := a.maker.Make(c.Reference, c.Recorded())
 	require.NoError(a.t, err, c.Reference)
 	return b
 }

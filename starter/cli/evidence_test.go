@@ -2,7 +2,6 @@ package cli_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"maps"
 	"os"
@@ -13,35 +12,14 @@ import (
 
 	"filippo.io/age"
 	"github.com/stretchr/testify/require"
-	historypb "go.temporal.io/api/history/v1"
 
 	recorded "durablekyc.example/internal/goldens"
 	"durablekyc.example/internal/telemetry"
-	"durablekyc.example/records/histories"
 	"durablekyc.example/records/log"
 	"durablekyc.example/records/recorder"
 	"durablekyc.example/records/store"
 	"durablekyc.example/starter/cli"
 )
-
-// goldenSource is a source of one golden case.
-type goldenSource struct{ recorded.Case }
-
-func (g goldenSource) Closed(_ context.Context, each func(recorder.Closed) error) error {
-	last := histories.Started(g.Case.Runs[len(g.Case.Runs)-1])
-	return each(recorder.Closed{Reference: g.Reference, Run: last.GetOriginalExecutionRunId()})
-}
-
-func (g goldenSource) Runs(context.Context, recorder.Closed) (recorder.Runs, error) {
-	return recorder.Runs{Case: ids(g.Case.Runs), Notifier: ids(g.Notifier)}, nil
-}
-
-func ids(list []*historypb.History) (all []recorder.Run) {
-	for _, h := range list {
-		all = append(all, recorder.Run{ID: histories.Started(h).GetOriginalExecutionRunId(), History: h})
-	}
-	return all
-}
 
 // onRecord puts golden cases on record and returns the variables of an operator, and the log's public key.
 func onRecord(t *testing.T, references ...string) (variables map[string]string, public string) {
@@ -61,7 +39,7 @@ func onRecord(t *testing.T, references ...string) (variables map[string]string, 
 		i := slices.IndexFunc(cases, func(c recorded.Case) bool { return c.Reference == reference })
 		require.GreaterOrEqual(t, i, 0)
 		r := recorder.Recorder{Maker: recorder.Maker{Keyset: keyset, Release: telemetry.Version},
-			Source: goldenSource{cases[i]}, Bucket: bucket, Log: entries}
+			Source: recorded.Source{cases[i]}, Bucket: bucket, Log: entries}
 		_, err = r.Sweep(t.Context())
 		require.NoError(t, err)
 	}
