@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -96,7 +97,7 @@ func (f *caseWorkflow) checkOpen() error {
 	return nil
 }
 
-func (f *caseWorkflow) checkRequest(Request) error { return f.checkOpen() }
+func (f *caseWorkflow) checkRequest(converter.RawValue) error { return f.checkOpen() }
 
 func (f *caseWorkflow) checkWebhook(url string) error {
 	if url == "" {
@@ -105,18 +106,18 @@ func (f *caseWorkflow) checkWebhook(url string) error {
 	return f.checkOpen()
 }
 
-func (f *caseWorkflow) handleRefresh(ctx workflow.Context, r Request) (kyc.View, error) {
-	f.apply(ctx, kyc.ChangeHinted{At: workflow.Now(ctx), By: kyc.HintRefresh, Actor: r.By})
+func (f *caseWorkflow) handleRefresh(ctx workflow.Context, r converter.RawValue) (kyc.View, error) {
+	f.apply(ctx, kyc.ChangeHinted{At: workflow.Now(ctx), By: kyc.HintRefresh, Actor: requestedBy(r)})
 	return f.view(), nil
 }
 
-func (f *caseWorkflow) handleRevokeLinks(ctx workflow.Context, r Request) (kyc.View, error) {
-	f.apply(ctx, kyc.LinksRevoked{At: workflow.Now(ctx), By: r.By})
+func (f *caseWorkflow) handleRevokeLinks(ctx workflow.Context, r converter.RawValue) (kyc.View, error) {
+	f.apply(ctx, kyc.LinksRevoked{At: workflow.Now(ctx), By: requestedBy(r)})
 	return f.view(), nil
 }
 
-func (f *caseWorkflow) handleWithdraw(ctx workflow.Context, r Request) (kyc.View, error) {
-	f.apply(ctx, kyc.WithdrawRequested{At: workflow.Now(ctx), By: r.By})
+func (f *caseWorkflow) handleWithdraw(ctx workflow.Context, r converter.RawValue) (kyc.View, error) {
+	f.apply(ctx, kyc.WithdrawRequested{At: workflow.Now(ctx), By: requestedBy(r)})
 	return f.view(), nil
 }
 

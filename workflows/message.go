@@ -63,3 +63,14 @@ func decode(input *commonpb.Payload, to any) error {
 	}
 	return converter.GetDefaultDataConverter().FromPayload(input, to)
 }
+
+// requestedBy reads who sent a Request. It is taken as it came, like a signal:
+// plaintext, or none at all, comes from Temporal's tools, and is no reason to
+// refuse what was asked for.
+func requestedBy(r converter.RawValue) kyc.Actor {
+	var request Request
+	if plaintext(r.Payload()) || decode(r.Payload(), &request) != nil {
+		return kyc.ActorTemporal
+	}
+	return request.By
+}

@@ -3,7 +3,6 @@ package workflows
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 
 	"durablekyc.example/kyc"
 	"go.temporal.io/api/enums/v1"
@@ -61,19 +60,6 @@ type Callback struct {
 // without it is from Temporal's own tools.
 type Request struct {
 	By kyc.Actor `json:"by,omitempty"`
-}
-
-// UnmarshalJSON takes any JSON: what an operator types in Temporal's tools beside
-// one of these updates names no actor, and is no reason to refuse it.
-func (r *Request) UnmarshalJSON(text []byte) error {
-	var in struct {
-		By kyc.Actor `json:"by"`
-	}
-	if json.Unmarshal(text, &in) != nil {
-		in.By = ""
-	}
-	r.By = in.By
-	return nil
 }
 
 // StartRequest is the argument of the start update.

@@ -99,7 +99,9 @@ func TestPlaintextStopsNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, events, 1, "nobody in plaintext notifies a receiver")
 	ask(t, plain, workflows.ID(v.Reference), workflows.UpdateWithdraw, "x", false)
-	require.Equal(t, kyc.Withdrawn, until(t, v.Reference, final).Stage)
+	ended := until(t, v.Reference, final)
+	require.Equal(t, kyc.Withdrawn, ended.Stage)
+	require.Equal(t, kyc.ActorTemporal, ended.Timeline[len(ended.Timeline)-1].By)
 	failures(t, workflows.ID(v.Reference), 0)
 	failures(t, notifier, 0)
 }

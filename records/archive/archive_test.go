@@ -28,7 +28,8 @@ func recorded(t *testing.T) (*archive.Archive, []goldens.Case, string) {
 	require.NoError(t, err)
 	entries, err := log.New(bucket, private)
 	require.NoError(t, err)
-	r := recorder.Recorder{Maker: recorder.Maker{Keyset: keyset}, Source: goldens.Source(all), Bucket: bucket, Log: entries}
+	r := recorder.Recorder{Maker: recorder.Maker{Keyset: keyset}, Source: goldens.Source(all), Bucket: bucket,
+		Log: entries}
 	_, err = r.Sweep(t.Context())
 	require.NoError(t, err)
 	a, err := archive.Open(t.Context(), "file://"+dir, keyset)
