@@ -38,22 +38,17 @@ func Operator(name string) (Actor, bool) {
 // APIClient is the actor of a program that calls the API with this token or login.
 func APIClient(name string) Actor { return Actor(apiPrefix + name) }
 
-// orElse is the actor, or another one where what came from outside names none that
+// checked is the actor, or ActorTemporal where what came from outside names none that
 // there can be: anybody with the key of the payloads can send an update.
-func (a Actor) orElse(other Actor) Actor {
+func (a Actor) checked() Actor {
 	switch a {
 	case ActorApplicant, ActorConnectFi, ActorSystem:
 		return a
 	}
-	name, isOperator := strings.CutPrefix(string(a), operatorPrefix)
-	if !isOperator {
-		var isAPI bool
-		if name, isAPI = strings.CutPrefix(string(a), apiPrefix); !isAPI {
-			return other
+	for _, prefix := range []string{operatorPrefix, apiPrefix} {
+		if name, ok := strings.CutPrefix(string(a), prefix); ok && actorNamePattern.MatchString(name) {
+			return a
 		}
 	}
-	if !actorNamePattern.MatchString(name) {
-		return other
-	}
-	return a
+	return ActorTemporal
 }

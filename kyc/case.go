@@ -56,7 +56,7 @@ func New(reference, customerID string, policy Policy, at time.Time) Case {
 
 // StartedBy names who started the case. It is called right after New.
 func (c *Case) StartedBy(by Actor) {
-	c.Timeline[0].By = by.orElse(ActorTemporal)
+	c.Timeline[0].By = by.checked()
 }
 
 // Apply lets an event happen. After a decision, an expiry or a withdrawal
@@ -217,7 +217,7 @@ func (e Submitted) apply(c *Case) {
 	}
 	c.Queue = append(c.Queue, s)
 	c.noteConsent(e.At, s)
-	c.note(Entry{At: e.At, What: EntrySubmitted, By: s.By.orElse(ActorTemporal), Entity: s.Entity, Note: s.Label()})
+	c.note(Entry{At: e.At, What: EntrySubmitted, By: s.By, Entity: s.Entity, Note: s.Label()})
 }
 
 // noteConsent notes what was agreed to, and where. A submission without a
@@ -226,16 +226,16 @@ func (c *Case) noteConsent(at time.Time, s Submission) {
 	switch consent := s.Consent; {
 	case consent == nil:
 	case consent.Elsewhere:
-		c.note(Entry{At: at, What: EntryConsentElsewhere, By: s.By.orElse(ActorTemporal), Entity: s.Entity})
+		c.note(Entry{At: at, What: EntryConsentElsewhere, By: s.By, Entity: s.Entity})
 	default:
-		c.note(Entry{At: consent.At, What: EntryConsented, By: s.By.orElse(ActorTemporal), Entity: s.Entity,
+		c.note(Entry{At: consent.At, What: EntryConsented, By: s.By, Entity: s.Entity,
 			Consent: consent})
 	}
 }
 
 func (e LinksRevoked) apply(c *Case) {
 	c.LinkEpoch++
-	c.note(Entry{At: e.At, What: EntryRevoked, By: e.By.orElse(ActorTemporal)})
+	c.note(Entry{At: e.At, What: EntryRevoked, By: e.By})
 }
 
 func (e TimerFired) apply(c *Case) {
@@ -263,7 +263,7 @@ func (c *Case) remindIfDue(at time.Time) {
 
 func (e WithdrawRequested) apply(c *Case) {
 	c.Stage, c.Reason = Withdrawn, ""
-	c.note(Entry{At: e.At, What: string(Withdrawn), By: e.By.orElse(ActorTemporal)})
+	c.note(Entry{At: e.At, What: string(Withdrawn), By: e.By})
 	c.end(e.At)
 	c.notify(NoticeWithdrawn, e.At)
 }

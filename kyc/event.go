@@ -52,11 +52,12 @@ type ChangeHinted struct {
 	Actor         Actor     `json:"actor,omitempty"`         // who asked for a refresh; who signalled, if not ConnectFi
 }
 
+// actor is ConnectFi for a callback that names nobody.
 func (e ChangeHinted) actor() Actor {
-	if e.By == HintCallback {
-		return e.Actor.orElse(ActorConnectFi)
+	if e.By == HintCallback && e.Actor == "" {
+		return ActorConnectFi
 	}
-	return e.Actor.orElse(ActorTemporal)
+	return e.Actor
 }
 
 // Who hints.

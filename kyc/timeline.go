@@ -105,6 +105,7 @@ func (e Entry) String() string {
 // note adds a line; hints of one kind in a row share one.
 func (c *Case) note(e Entry) {
 	c.Version++
+	e.By = e.By.checked()
 	if e.Count > 0 { // a case begins with a line that is no hint
 		if l := &c.Timeline[len(c.Timeline)-1]; l.What == e.What && l.Note == e.Note && l.By == e.By {
 			l.Count++
