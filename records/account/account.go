@@ -68,11 +68,7 @@ func Flags(runs []*historypb.History, o bundle.Outcome, replayed bool) []string 
 }
 
 // WasReset reports whether an operator reset a run: its history then has the id of the run that was reset.
-func WasReset(h *historypb.History) bool {
-	return slices.ContainsFunc(h.GetEvents(), func(e *historypb.HistoryEvent) bool {
-		return e.GetWorkflowTaskFailedEventAttributes().GetCause() == enumspb.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW
-	})
-}
+func WasReset(h *historypb.History) bool { return !histories.ResetAt(h).IsZero() }
 
 // Outcome is how a case ended that was stepped over its facts.
 func Outcome(all []facts.Fact, s facts.Stepped) bundle.Outcome {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -105,8 +106,11 @@ func caseOf(reference string, parts map[string][]byte) (r cases.Recorded, closed
 	if err != nil {
 		return r, closed, err
 	}
-	if at := reset(ofCase); !at.IsZero() {
-		r.View.ResetAt(at)
+	for _, h := range slices.Backward(ofCase) { // the last reset, as Temporal reports it
+		if at := histories.ResetAt(h); !at.IsZero() {
+			r.View.ResetAt(at)
+			break
+		}
 	}
 	r.Events, r.Notifier = []workflows.Event{}, cases.RunCompleted
 	if len(ofNotifier) > 0 {
@@ -169,17 +173,3 @@ func stood(ofCase []*historypb.History, parts map[string][]byte) (kyc.View, erro
 	v.Webhook = workflows.WebhookSum(in.WebhookURL)
 	return v, nil
 }
-
-// reset is when an operator reset the case last; zero if none did.
-func reset(runs []*historypb.History) (at time.Time) {
-	for _, h := range runs {
-		for _, e := range h.GetEvents() {
-			if a := e.GetWorkflowTaskFailedEventAttributes(); a.GetCause() == resetCause {
-				at = e.GetEventTime().AsTime()
-			}
-		}
-	}
-	return at
-}
-
-const resetCause = enumspb.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW

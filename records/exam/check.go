@@ -38,13 +38,7 @@ func (r Report) Verdict() verify.Verdict {
 	for _, e := range r.Evidence {
 		verdicts = append(verdicts, e.Report.Verdict())
 	}
-	switch {
-	case slices.Contains(verdicts, verify.Refuted):
-		return verify.Refuted
-	case slices.Contains(verdicts, verify.NotChecked):
-		return verify.NotChecked
-	}
-	return verify.Verified
+	return verify.Overall(verdicts...)
 }
 
 // Check checks a pack without network, Temporal or keyset. The error is about the verifier's key, not about the pack.
@@ -58,7 +52,7 @@ func Check(v verify.Verifier, data []byte) (Report, error) {
 		r.Info, r.Records = p.Info, len(p.Rows)
 		err = p.population(v.Key)
 	}
-	if r.Population = levelOf(err); err != nil {
+	if r.Population = verify.LevelOf(err); err != nil {
 		return r, nil
 	}
 	r.Population = p.checkPage(v.Release)
@@ -66,7 +60,7 @@ func Check(v verify.Verifier, data []byte) (Report, error) {
 	if err != nil {
 		return r, err
 	}
-	r.Sample = levelOf(p.sampled(opened))
+	r.Sample = verify.LevelOf(p.sampled(opened))
 	return r, nil
 }
 
@@ -77,23 +71,12 @@ func (p *Pack) checkPage(release string) verify.Level {
 	err := p.page(&page)
 	switch {
 	case err == nil && bytes.Equal(page.Bytes(), p.shown):
-		return levelOf(nil)
+		return verify.LevelOf(nil)
 	case p.Info.Release != release:
 		return verify.Level{Verdict: verify.NotChecked, Part: PageName,
 			Reason: "this program makes another page of the same rows; release " + p.Info.Release + " made the pack"}
 	}
-	return levelOf(fault(PageName, "it is not the page of these rows"))
-}
-
-func levelOf(err error) verify.Level {
-	if err == nil {
-		return verify.Level{Verdict: verify.Verified}
-	}
-	l := verify.Level{Verdict: verify.Refuted, Reason: err.Error()}
-	if part, ok := errors.AsType[*bundle.PartError](err); ok {
-		l.Part, l.Reason = part.Part, part.Reason
-	}
-	return l
+	return verify.LevelOf(fault(PageName, "it is not the page of these rows"))
 }
 
 // population checks that the manifests are the leaves between two checkpoints, none left out, and that the rows say

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
 	exportpb "go.temporal.io/api/export/v1"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/proxy"
@@ -141,4 +143,14 @@ func Builds(all []*historypb.History) []string {
 		}
 	}
 	return builds
+}
+
+// ResetAt is when an operator reset a run last; zero if none did. The run goes on with the history of the one before.
+func ResetAt(h *historypb.History) (at time.Time) {
+	for _, e := range h.GetEvents() {
+		if e.GetWorkflowTaskFailedEventAttributes().GetCause() == enumspb.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW {
+			at = e.GetEventTime().AsTime()
+		}
+	}
+	return at
 }

@@ -6,6 +6,7 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	historypb "go.temporal.io/api/history/v1"
 
@@ -58,16 +59,18 @@ type Report struct {
 
 // Verdict is that of the report: Refuted if any level is, Verified if all are.
 func (r Report) Verdict() Verdict {
-	verdict := Verified
-	for _, l := range []Level{r.Whole, r.Consistent, r.Reexecuted} {
-		if l.Verdict == Refuted {
-			return Refuted
-		}
-		if l.Verdict == NotChecked {
-			verdict = NotChecked
-		}
+	return Overall(r.Whole.Verdict, r.Consistent.Verdict, r.Reexecuted.Verdict)
+}
+
+// Overall is the verdict of several: Refuted if any is, Verified if all are.
+func Overall(all ...Verdict) Verdict {
+	switch {
+	case slices.Contains(all, Refuted):
+		return Refuted
+	case slices.Contains(all, NotChecked):
+		return NotChecked
 	}
-	return verdict
+	return Verified
 }
 
 // Verifier verifies bundles.
@@ -93,7 +96,7 @@ func (v Verifier) File(data []byte) (Report, error) {
 	r := Report{Whole: Level{Verdict: Verified}, Consistent: skipped, Reexecuted: skipped}
 	b, err := bundle.Read(data, included(policy))
 	if err != nil {
-		r.Whole = refuted(err)
+		r.Whole = LevelOf(err)
 		return r, nil
 	}
 	r.Manifest = b.Manifest
@@ -103,7 +106,7 @@ func (v Verifier) File(data []byte) (Report, error) {
 		return r, nil
 	}
 	if err != nil {
-		r.Whole = refuted(err)
+		r.Whole = LevelOf(err)
 		return r, nil
 	}
 	c := &checker{manifest: b.Manifest, opened: opened, release: v.Release}
@@ -156,8 +159,11 @@ func level(f *fault) Level {
 	return Level{Refuted, f.part, f.place, f.reason}
 }
 
-// refuted is the level of an error of package bundle.
-func refuted(err error) Level {
+// LevelOf is the level of an error of package bundle: Verified if it is nil, or else Refuted.
+func LevelOf(err error) Level {
+	if err == nil {
+		return Level{Verdict: Verified}
+	}
 	if part, ok := errors.AsType[*bundle.PartError](err); ok {
 		return Level{Verdict: Refuted, Part: part.Part, Reason: part.Reason}
 	}
