@@ -68,8 +68,7 @@ func (c replayCommand) canary(ctx context.Context, a *app) error {
 		defer cancel()
 		if err := k.override(undoing, nil); err != nil {
 			return &cliError{err: fmt.Errorf("%s: %s, and the routing could not be taken back: %w", c.Canary, r.Cause, err),
-				next: "temporal workflow update-options --workflow-id " + workflows.ID(c.Canary) +
-					" --versioning-override-behavior auto_upgrade"}
+				next: unpin(c.Canary)}
 		}
 	}
 	return a.out.canary(r)
@@ -93,8 +92,7 @@ func (k *canary) prepare(ctx context.Context, build string) (now string, err err
 	case state == cases.RunPaused:
 		return refuse(unpause(k.reference), "is paused in Temporal: no build gets it")
 	case versioning.GetVersioningOverride() != nil:
-		return refuse("temporal workflow update-options --workflow-id "+workflows.ID(k.reference)+
-			" --versioning-override-behavior auto_upgrade", "is %s: unpin it first", overridden(versioning))
+		return refuse(unpin(k.reference), "is %s: unpin it first", overridden(versioning))
 	case deployment == "":
 		return refuse("KYC_DEPLOYMENT=kyc go run ./worker", "is on workers without versioning: no build can be chosen for it")
 	}

@@ -106,3 +106,8 @@ func dataCommand(reference string) string {
 func unpause(reference string) string {
 	return "temporal workflow unpause --workflow-id " + workflows.ID(reference)
 }
+
+func unpin(reference string) string {
+	return "temporal workflow update-options --workflow-id " + workflows.ID(reference) +
+		" --versioning-override-behavior auto_upgrade"
+}
