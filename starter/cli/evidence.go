@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"unicode"
 
@@ -93,12 +92,7 @@ func (c evidenceCommand) write(evidence *bundle.Bundle, n int) (handedOut, error
 		name = fmt.Sprintf("%s.%d.kyc", strings.TrimSuffix(name, ".kyc"), n+1)
 	}
 	data := evidence.Encode()
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // it has its key in it
-	if err == nil {
-		_, err = file.Write(data)
-		err = errors.Join(err, file.Close())
-	}
-	if err != nil {
+	if err := writeNew(name, textOf(string(data))); err != nil { // it has its key in it
 		return handedOut{}, &cliError{err: fmt.Errorf("cannot write the evidence: %w", err),
 			next: "starter evidence " + c.Reference + " --out ANOTHER.kyc"}
 	}

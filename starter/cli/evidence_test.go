@@ -191,7 +191,7 @@ Verification does not prove`, stdout)
 
 	code, _, stderr = starterWith(t, variables, args...)
 	require.Equal(t, 1, code)
-	require.Contains(t, stderr, "cannot write the pack: link ")
+	require.Contains(t, stderr, "cannot write the pack: open pack.zip: file exists")
 	entries, err := os.ReadDir(".")
 	require.NoError(t, err)
 	require.Len(t, entries, 1, "nothing half done")

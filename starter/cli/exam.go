@@ -2,10 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"durablekyc.example/internal/telemetry"
@@ -56,8 +53,8 @@ func (c examCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return &cliError{err: fmt.Errorf("no pack can be made: %w", err), next: "starter doctor"}
 	}
-	if err := c.write(pack); err != nil {
-		return err
+	if err := writeNew(c.Out, pack.Write); err != nil { // it has keys in it
+		return &cliError{err: fmt.Errorf("cannot write the pack: %w", err), next: "starter exam … --out ANOTHER.zip"}
 	}
 	done := packed{File: c.Out, Records: len(pack.Rows), Sample: len(pack.Evidence), Key: records.Log.PublicKey(),
 		Checkpoint: pack.Info.Checkpoint}
@@ -73,22 +70,6 @@ func (c examCommand) Run(ctx context.Context, a *app) error {
 		done.Sample)
 	a.out.notef("the keys of the sample are in it: it opens these records and no others")
 	a.out.notef("next: starter verify --key %s %s", done.Key, done.File)
-	return nil
-}
-
-// write writes the pack whole or not at all.
-func (c examCommand) write(pack *exam.Pack) error {
-	draft, err := os.CreateTemp(filepath.Dir(c.Out), ".pack-*") // 0600: it has keys in it
-	if err == nil {
-		defer os.Remove(draft.Name())
-		err = errors.Join(pack.Write(draft), draft.Sync(), draft.Close())
-		if err == nil {
-			err = os.Link(draft.Name(), c.Out) // unlike a rename it never replaces a file
-		}
-	}
-	if err != nil {
-		return &cliError{err: fmt.Errorf("cannot write the pack: %w", err), next: "starter exam … --out ANOTHER.zip"}
-	}
 	return nil
 }
 

@@ -111,17 +111,7 @@ func writeOnce(path, content string) (written bool, err error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return false, err
 	}
-	draft, err := os.CreateTemp(filepath.Dir(path), ".new-*") // 0600
-	if err != nil {
-		return false, err
-	}
-	defer os.Remove(draft.Name())
-	_, err = draft.WriteString(content)
-	if err := errors.Join(err, draft.Sync(), draft.Close()); err != nil {
-		return false, err
-	}
-	// A link, unlike a rename, never replaces what another run wrote meanwhile.
-	err = os.Link(draft.Name(), path)
+	err = writeNew(path, textOf(content))
 	if errors.Is(err, fs.ErrExist) {
 		return false, nil
 	}

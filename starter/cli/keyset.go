@@ -109,20 +109,6 @@ func rotated(ctx context.Context, text, kek string) (string, error) {
 	return encryption.WrapKeyset(ctx, plain, kek)
 }
 
-// replace changes a file at once, or not at all.
-func replace(path, content string) error {
-	draft, err := os.CreateTemp(filepath.Dir(path), ".new-*") // 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(draft.Name())
-	_, err = draft.WriteString(content)
-	if err := errors.Join(err, draft.Sync(), draft.Close()); err != nil {
-		return err
-	}
-	return os.Rename(draft.Name(), path)
-}
-
 // kek is the URL of the key that encrypts keysets; empty if there is none.
 func (a *app) kek() (string, error) {
 	kek, _, err := a.environment.Value("KYC_KEYSET_KEK")
