@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"runtime"
 	"time"
 
@@ -17,7 +16,6 @@ import (
 	"durablekyc.example/cases"
 	"durablekyc.example/dev/stack/fleet"
 	"durablekyc.example/kyc"
-	"durablekyc.example/sandbox/simulator"
 	"durablekyc.example/workflows"
 )
 
@@ -94,17 +92,18 @@ func (m *mixing) lap(ctx context.Context, ordered bool) (l mixedLap, err error) 
 	if ordered {
 		name, wave, interactive = "ordered", workflows.PriorityBatch, workflows.PriorityInteractive
 	}
-	customers, err := m.Customers(ctx, "individual", map[string]string{"starts": "approve", "callbacks": "review"}[m.Mixed.Of],
+	scenario := map[string]string{"starts": "approve", "callbacks": "review"}[m.Mixed.Of]
+	customers, err := m.Customers(ctx, "individual", scenario,
 		l.Wave, 0)
 	if err != nil {
 		return l, err
 	}
 	begin := func(i int) error { return m.start(ctx, fmt.Sprintf("%s%d", name, i), customers[i], wave) }
 	if m.Mixed.Of == "callbacks" {
-		if err := m.each(l.Wave, begin); err != nil {
+		if err := each(m.Clients, l.Wave, begin); err != nil {
 			return l, err
 		}
-		if err := m.reach(ctx, name, kyc.InReview, l.Wave); err != nil {
+		if err := reach(ctx, kyc.InReview, l.Wave, m.counting(name)); err != nil {
 			return l, err
 		}
 		if begin, err = m.decide(ctx); err != nil {
@@ -116,10 +115,10 @@ func (m *mixing) lap(ctx context.Context, ordered bool) (l mixedLap, err error) 
 	told := make(chan besides, 1)
 	go func() { told <- m.everySecond(ctx, beside, name, interactive) }()
 	began := time.Now()
-	if err := m.each(l.Wave, begin); err != nil {
+	if err := each(m.Clients, l.Wave, begin); err != nil {
 		return l, err
 	}
-	if err := m.reach(ctx, name, kyc.Approved, l.Wave); err != nil {
+	if err := reach(ctx, kyc.Approved, l.Wave, m.counting(name)); err != nil {
 		return l, err
 	}
 	l.Rate = float64(l.Wave) / time.Since(began).Seconds()
@@ -131,44 +130,19 @@ func (m *mixing) lap(ctx context.Context, ordered bool) (l mixedLap, err error) 
 	return l, b.err
 }
 
-// each does one thing after the other, some at a time.
-func (m *mixing) each(count int, do func(int) error) error {
-	var all errgroup.Group
-	all.SetLimit(m.Clients)
-	for i := range count {
-		all.Go(func() error { return do(i) })
-	}
-	return all.Wait()
-}
-
 // start starts a case, however often Temporal has no room for it.
 func (m *mixing) start(ctx context.Context, reference, customer string, p workflows.Priority) error {
-	for deadline := time.Now().Add(stallTimeout); ; time.Sleep(time.Second) {
-		within, cancel := context.WithTimeout(ctx, 20*time.Second)
-		_, err := cases.Client{Temporal: m.temporal}.StartAsync(within, cases.StartOptions{Reference: reference,
+	return untilTaken(ctx, func(ctx context.Context) error {
+		_, err := cases.Client{Temporal: m.temporal}.StartAsync(ctx, cases.StartOptions{Reference: reference,
 			CustomerID: customer, Policy: kyc.DefaultPolicy(), Priority: p}, m.data)
-		cancel()
-		if !cases.Transient(err) || time.Now().After(deadline) {
-			return err
-		}
-	}
+		return err
+	})
 }
 
 // decide returns what has the sandbox decide about one of the cases in review, and call back.
 func (m *mixing) decide(ctx context.Context) (func(int) error, error) {
-	var all, open []simulator.ApplicationEntry
-	if err := m.Control(ctx, http.MethodGet, "/sandbox/applications", nil, &all); err != nil {
-		return nil, err
-	}
-	for _, a := range all {
-		if a.Status != "completed" {
-			open = append(open, a)
-		}
-	}
-	return func(i int) error {
-		return m.Control(ctx, http.MethodPost, "/sandbox/applications/"+open[i].ApplicationID+"/review",
-			map[string]string{"outcome": "approved"}, nil)
-	}, nil
+	open, err := undecided(ctx, m.System)
+	return func(i int) error { return approve(ctx, m.System, open[i]) }, err
 }
 
 // besides is what became of the cases beside a wave.
@@ -223,22 +197,13 @@ func (m *mixing) everySecond(ctx, beside context.Context, name string, p workflo
 	return b
 }
 
-// reach waits until so many cases of a wave are in a stage.
-func (m *mixing) reach(ctx context.Context, name string, stage kyc.Stage, want int) error {
-	for deadline := time.Now().Add(3 * stallTimeout); ; {
-		began := time.Now()
-		have, err := m.temporal.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{
+// counting counts the cases of a wave in a stage.
+func (m *mixing) counting(name string) func(context.Context, kyc.Stage) (int, error) {
+	return func(ctx context.Context, stage kyc.Stage) (int, error) {
+		answer, err := m.temporal.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{
 			Query: fmt.Sprintf("%s = '%s' AND WorkflowId STARTS_WITH '%s'", workflows.AttributeStage.GetName(), stage,
 				workflows.ID(name))})
-		switch {
-		case err != nil:
-			return err
-		case int(have.GetCount()) >= want:
-			return nil
-		case time.Now().After(deadline):
-			return fmt.Errorf("%d of %d cases are %s, and no more come", have.GetCount(), want, stage)
-		}
-		time.Sleep(max(200*time.Millisecond, 9*time.Since(began)))
+		return int(answer.GetCount()), err
 	}
 }
 

@@ -7,17 +7,14 @@ import (
 	"io"
 	"net/http"
 	"runtime"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
-	"golang.org/x/sync/errgroup"
 
 	"durablekyc.example/cases"
-	"durablekyc.example/connectfi"
 	"durablekyc.example/dev/stack/fleet"
 	"durablekyc.example/kyc"
 	"durablekyc.example/sandbox/simulator"
@@ -58,9 +55,6 @@ type step struct {
 	P99     float64        `json:"decisionP99Seconds"`
 	Peak    map[string]int `json:"peakMemoryBytes"` // after the burst
 }
-
-// stallTimeout is how long a step may stand still.
-const stallTimeout = 10 * time.Minute
 
 // grow goes from size to size. A tenth of what is open is decided at each.
 func grow(ctx context.Context, s settings) (g *scaleResult, err error) {
@@ -112,7 +106,7 @@ func (w *scaling) step(ctx context.Context, size int) (s step, err error) {
 	if err := w.fill(ctx, open, size-open); err != nil {
 		return s, err
 	}
-	if err := w.reach(ctx, kyc.InReview, size); err != nil {
+	if err := reach(ctx, kyc.InReview, size, w.count); err != nil {
 		return s, err
 	}
 	s.Rate = float64(size-open) / time.Since(began).Seconds()
@@ -140,28 +134,17 @@ func (w *scaling) step(ctx context.Context, size int) (s step, err error) {
 func (w *scaling) fill(ctx context.Context, open, count int) error {
 	const chunk = 1000
 	for done := 0; done < count; done += chunk {
-		if err := w.reach(ctx, kyc.InReview, open+done-chunk); err != nil {
+		if err := reach(ctx, kyc.InReview, open+done-chunk, w.count); err != nil {
 			return err
 		}
 		customers, err := w.Customers(ctx, "individual", "review", min(chunk, count-done), 0)
 		if err != nil {
 			return err
 		}
-		var all errgroup.Group
-		all.SetLimit(w.Clients)
-		for _, customer := range customers {
-			all.Go(func() error {
-				for deadline := time.Now().Add(stallTimeout); ; {
-					err := w.start(ctx, customer)
-					if !cases.Transient(err) || time.Now().After(deadline) {
-						return err
-					}
-					fmt.Printf("  a start is repeated: %v\n", err) // and finds its case, should it have been done
-					time.Sleep(time.Second)
-				}
-			})
+		start := func(i int) error {
+			return untilTaken(ctx, func(ctx context.Context) error { return w.start(ctx, customers[i]) })
 		}
-		if err := all.Wait(); err != nil {
+		if err := each(w.Clients, len(customers), start); err != nil {
 			return err
 		}
 		if (done+chunk)%(10*chunk) == 0 {
@@ -174,57 +157,39 @@ func (w *scaling) fill(ctx context.Context, open, count int) error {
 // start starts one; its reference is the customer's id without the prefix, of
 // 21 letters now and then.
 func (w *scaling) start(ctx context.Context, customer string) error {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
 	_, reference, _ := strings.Cut(customer, "_")
 	return w.begin(ctx, reference, customer)
 }
 
 // burst decides a tenth of the open cases and calls back about all of them at once.
 func (w *scaling) burst(ctx context.Context, s *step) error {
-	var applications []simulator.ApplicationEntry
-	if err := w.Control(ctx, http.MethodGet, "/sandbox/applications", nil, &applications); err != nil {
+	applications, err := undecided(ctx, w.System)
+	if err != nil {
 		return err
 	}
-	applications = slices.DeleteFunc(applications,
-		func(a simulator.ApplicationEntry) bool { return a.Status == connectfi.StatusCompleted })
 	s.Burst = s.Open / 10
 	chosen := applications[:s.Burst]
-	var deciding errgroup.Group
-	deciding.SetLimit(w.Clients)
-	for _, a := range chosen {
-		deciding.Go(func() error {
-			return w.Control(ctx, http.MethodPost, "/sandbox/applications/"+a.ApplicationID+"/review",
-				map[string]string{"outcome": "approved"}, nil)
-		})
-	}
-	if err := deciding.Wait(); err != nil {
+	if err := each(w.Clients, s.Burst, func(i int) error { return approve(ctx, w.System, chosen[i]) }); err != nil {
 		return err
 	}
-	var (
-		refused atomic.Int64
-		calling errgroup.Group
-	)
-	calling.SetLimit(w.Clients)
+	var refused atomic.Int64
 	began := time.Now()
-	for i, a := range chosen {
-		calling.Go(func() error {
-			for {
-				err := w.caller.call(ctx, a.Reference, a.ApplicationID, i)
-				if !errors.Is(err, errBusy) {
-					return err
-				}
-				refused.Add(1)
-				time.Sleep(time.Second) // what Retry-After says
+	err = each(w.Clients, s.Burst, func(i int) error {
+		for {
+			err := w.caller.call(ctx, chosen[i].Reference, chosen[i].ApplicationID, i)
+			if !errors.Is(err, errBusy) {
+				return err
 			}
-		})
-	}
-	if err := calling.Wait(); err != nil {
+			refused.Add(1)
+			time.Sleep(time.Second) // what Retry-After says
+		}
+	})
+	if err != nil {
 		return err
 	}
 	s.Accepted, s.Refused = float64(s.Burst)/time.Since(began).Seconds(), int(refused.Load())
 	w.decided += s.Burst
-	if err := w.reach(ctx, kyc.Approved, w.decided); err != nil {
+	if err := reach(ctx, kyc.Approved, w.decided, w.count); err != nil {
 		return err
 	}
 	s.Drained = time.Since(began).Seconds()
@@ -271,29 +236,6 @@ func (w *scaling) lost(ctx context.Context) (lost int, err error) {
 		}
 	}
 	return lost + max(all-len(entries), len(entries)-all), nil
-}
-
-// reach waits until so many cases are in a stage. Counting a hundred thousand
-// takes PostgreSQL a tenth of a second, so it counts a tenth of the time at most.
-func (w *scaling) reach(ctx context.Context, stage kyc.Stage, want int) error {
-	last, since := -1, time.Now()
-	for {
-		began := time.Now()
-		have, err := w.count(ctx, stage)
-		if err != nil {
-			return err
-		}
-		if have >= want {
-			return nil
-		}
-		if have != last {
-			last, since = have, time.Now()
-		}
-		if time.Since(since) > stallTimeout {
-			return fmt.Errorf("%d of %d cases are %s, and no more come", have, want, stage)
-		}
-		time.Sleep(max(500*time.Millisecond, 9*time.Since(began)))
-	}
 }
 
 // count asks visibility.
