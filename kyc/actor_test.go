@@ -40,7 +40,8 @@ func TestWhoActed(t *testing.T) {
 		who = append(who, e.What+" "+string(e.By)+" "+e.RequestID)
 	}
 	require.Equal(t, []string{"started api:1 ", "callback connectfi ", "callback operator:temporal ",
-		"refresh operator:anna ", "links_revoked operator:temporal ", "links_revoked operator:temporal ", "identified connectfi r1",
+		"refresh operator:anna ", "links_revoked operator:temporal ", "links_revoked operator:temporal ",
+		"identified connectfi r1",
 		"in_review connectfi r1", "withdrawn operator:temporal "}, who)
 	require.Equal(t, "r1", c.View().RequestID)
 	require.Equal(t, "aa", c.View().AnswerSum)
