@@ -93,7 +93,7 @@ func TestANewBuildTakesOver(t *testing.T) {
 	known(t, "2")
 	code, out, stderr = starter(t, "setup", "--promote", "3")
 	require.Equal(t, 1, code, stderr)
-	require.Contains(t, out, "NOT DONE       worker deployment kyc: no worker of build 3 has come yet\n")
+	require.Contains(t, out, "NOT DONE       worker deployment kyc: no worker of build 3 has connected yet\n")
 	code, out, stderr = starter(t, "replay", "--open")
 	require.Zero(t, code, "%s%s", out, stderr)
 	code, _, stderr = starter(t, "refresh", "held")
