@@ -112,13 +112,17 @@ func (c *Config) fillIn() {
 // ServeHTTP answers ConnectFi's endpoints, /sandbox/… and /healthz.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
+// maxConnections is how many connections the sandbox has at once: several workers keep 64 idle ones each, and others
+// want to be served beside them.
+const maxConnections = 1024
+
 // Serve answers on ln until ctx ends, then gives up callbacks that are still
 // under way and returns when all it started has ended; nil after a clean stop.
 // A Sandbox serves once.
 func (s *Sandbox) Serve(ctx context.Context, ln net.Listener) error {
 	defer s.Close()
 	defer context.AfterFunc(ctx, s.later.cancel)()
-	return httpserver.HTTP(ctx, ln, s, s.config.Logger)
+	return httpserver.Timeouts{}.ServeLimited(ctx, ln, maxConnections, nil, s, s.config.Logger)
 }
 
 // Close gives up every step and callback still to come and returns when none

@@ -125,7 +125,9 @@ func (p floorProcess) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return httpserver.HTTP(ctx, listener, floorReceiver(c), log)
+	// As many connections as the webhook takes by default: httpserver.HTTP is for admin listeners and takes 64: with
+	// the sandbox's connections, some of a lap's 64 clients would wait for a place until they time out.
+	return httpserver.Timeouts{}.ServeLimited(ctx, listener, 1024, nil, floorReceiver(c), log)
 }
 
 // floorReceiver makes a signal of a callback: to the floor, or to a case of ours.
