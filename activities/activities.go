@@ -1,5 +1,5 @@
 // Package activities is what a case does outside: every call to ConnectFi,
-// every look into the document store and every notice to whoever wants to hear. Each activity may be killed at any
+// every look into the document store and every notification to a receiver. Each activity may be killed at any
 // moment and run again; none leaves a thing done twice.
 package activities
 
@@ -22,7 +22,7 @@ type Config struct {
 	CallbackURL func(reference string) string // the capability URL ConnectFi calls back on
 
 	Hooks        *delivery.Sender                                          // sends notices
-	NotifyURL    string                                                    // hears of all cases; empty is nobody
+	NotifyURL    string                                                    // receiver of the notifications of all cases; empty for none
 	ApplicantURL func(reference string, links int, until time.Time) string // a new link to the applicant's page
 
 	// Delivered is what the notifiers of a case knew before this run of one.

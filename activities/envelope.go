@@ -39,7 +39,7 @@ func (a *Activities) event(r NotifyRequest, now time.Time) ([]byte, error) {
 
 // envelope is the body for the caller's own webhookUrl: what ConnectFi would
 // have called it with (C), and the sequence. Its request id follows from the notice's, so that a
-// repetition can be told by it as well. Which notices go there: kyc.Notice.Said.
+// repetition can be recognised by it as well. Which notices go there: kyc.Notice.Said.
 func (a *Activities) envelope(r NotifyRequest, _ time.Time) ([]byte, error) {
 	reading := r.Notice.Reading
 	application := connectfi.Application{

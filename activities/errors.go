@@ -37,7 +37,7 @@ func toApplicationError(ctx context.Context, err error, settle time.Duration) er
 	return after(activity.GetInfo(ctx).Attempt, err, settle)
 }
 
-// after is toApplicationError for whoever counts attempts by itself.
+// after is toApplicationError for callers that count attempts themselves.
 func after(attempt int32, err error, settle time.Duration) error {
 	if err == nil {
 		return nil

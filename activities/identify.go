@@ -60,7 +60,7 @@ func (a *Activities) Identify(ctx context.Context, r IdentifyRequest) (kyc.Snaps
 
 // confirm finds the application that ConnectFi says there is under a reference,
 // and none of another customer or reference: the id in the refusal is a hint
-// (A). Where neither it nor the list names one, the refusal stands.
+// (A). Where neither it nor the list names one, the refusal is final.
 func (a *Activities) confirm(ctx context.Context, r ReadRequest, refused *connectfi.Error) (connectfi.Application,
 	error) {
 	if refused.EntityID != "" {

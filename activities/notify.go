@@ -15,13 +15,13 @@ import (
 	"durablekyc.example/kyc"
 )
 
-// Receiver says who hears of a notice.
+// Receiver says who receives a notification.
 type Receiver string
 
 // The receivers.
 const (
-	ReceiverGlobal Receiver = "all"    // KYC_NOTIFY_URL, which hears of all cases
-	ReceiverCaller Receiver = "caller" // the webhookUrl of whoever asked for this case
+	ReceiverGlobal Receiver = "all"    // KYC_NOTIFY_URL: notifications of all cases
+	ReceiverCaller Receiver = "caller" // the webhookUrl of the request that started the case
 )
 
 // NotifyRequest is one notice on its way to one receiver.

@@ -36,8 +36,8 @@ const (
 // Once ConnectFi has the images, the store drops them; the receipts stay, and
 // with them nothing below needs the images any more.
 //
-// Images that are at ConnectFi already are only linked. Nothing of ours lies
-// beside them, so the attempt is their receipt: see linked.
+// Images that are at ConnectFi already are only linked. No object of ours is
+// stored for them, so the attempt is their receipt: see linked.
 func (a *Activities) SubmitDocuments(ctx context.Context, r SubmitRequest) (kyc.Snapshot, error) {
 	h := submissionRun{Activities: a, SubmitRequest: r}
 	answer, settle, err := h.run(ctx)

@@ -11,7 +11,7 @@ import (
 	"durablekyc.example/kyc"
 )
 
-// WatchRequest asks to be told when the status differs from what was seen.
+// WatchRequest asks for an answer once the status differs from the one seen before.
 type WatchRequest struct {
 	ReadRequest
 	Seen     string        `json:"seen"`              // kyc.Reading.Fingerprint of the last answer

@@ -18,7 +18,7 @@ const noCase = "kyc-no-case"
 // CheckAccess asks Temporal for what a program does with cases, before it takes
 // any: the namespace has to be there, with the search attributes, and the
 // credentials have to let it read, list and signal. The error is one sentence
-// that says what to set right. Nothing is started and no case hears of it.
+// that says what to set right. Nothing is started and no case is changed.
 func (c Client) CheckAccess(ctx context.Context) error {
 	_, err := c.Temporal.DescribeWorkflowExecution(ctx, noCase, "")
 	if err := accessProblem("read cases", err); err != nil {

@@ -29,7 +29,7 @@ func (c Client) StartAsync(ctx context.Context, o StartOptions, data converter.D
 		return found, err
 	}
 	options := startOptions(o, time.Now())
-	// What exists has to be told from what is new, running or closed alike: with
+	// An existing case has to be distinguished from a new one, running or closed alike: with
 	// USE_EXISTING the SDK answers both the same.
 	options.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL
 	options.WorkflowExecutionErrorWhenAlreadyStarted = true

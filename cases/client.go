@@ -112,8 +112,8 @@ func (o StartOptions) Matches(v kyc.View) error {
 	return nil
 }
 
-// Show tells the case, from its record if Temporal has forgotten it. A closed case is told from its result and needs no
-// worker; one that was ended in Temporal is an *EndedError, a paused one a *PausedError.
+// Show returns the case, from its record if Temporal has forgotten it. A closed case is read from its result and
+// needs no worker; one that was ended in Temporal is an *EndedError, a paused one a *PausedError.
 // The timeline of one that was reset says so, where Temporal reports it.
 func (c Client) Show(ctx context.Context, reference string) (kyc.View, error) {
 	d, err := c.Temporal.DescribeWorkflowExecution(ctx, workflows.ID(reference), "")
@@ -150,7 +150,7 @@ func (c Client) shown(ctx context.Context, reference string,
 	return view, nil
 }
 
-// Describe tells whether the case is running or closed, without a worker:
+// Describe reports whether the case is running or closed, without a worker:
 // ErrNotFound if Temporal has never heard of it or has forgotten it.
 func (c Client) Describe(ctx context.Context, reference string) (enumspb.WorkflowExecutionStatus, error) {
 	info, err := c.describe(ctx, reference)
@@ -165,7 +165,7 @@ func (c Client) describe(ctx context.Context, reference string) (*workflowpb.Wor
 	return d.GetWorkflowExecutionInfo(), nil
 }
 
-// CloseState tells whether and how the case was closed. ErrNotFound as for Describe.
+// CloseState reports whether and how the case was closed. ErrNotFound as for Describe.
 func (c Client) CloseState(ctx context.Context, reference string) (Standing, error) {
 	info, err := c.describe(ctx, reference)
 	if err != nil {
@@ -185,7 +185,7 @@ func (c Client) HasPendingUploads(ctx context.Context, reference string) (bool, 
 	return sending || view.Queued > 0, nil
 }
 
-// Revision tells whether a case has changed: it differs whenever anything has
+// Revision shows whether a case has changed: it differs whenever anything has
 // happened since. It costs no action and needs no worker.
 func (c Client) Revision(ctx context.Context, reference string) (string, error) {
 	info, err := c.describe(ctx, reference)
@@ -272,7 +272,7 @@ func (c Client) update(ctx context.Context, reference, name, id string, args ...
 	return view, c.ended(ctx, reference, err)
 }
 
-// ended tells a closed case, which takes no update, from one that never was.
+// ended distinguishes a closed case, which takes no update, from one that never existed.
 func (c Client) ended(ctx context.Context, reference string, err error) error {
 	if !errors.Is(err, ErrNotFound) {
 		return c.explain(ctx, reference, err)

@@ -12,7 +12,7 @@ import (
 	"durablekyc.example/workflows"
 )
 
-// Expedite gives an open case the priority of those that somebody waits for: an applicant of a batch would otherwise
+// Expedite gives an open case the priority of cases that a person waits for: an applicant of a batch would otherwise
 // wait behind the rest of it. The first call adds an event to the history of such a case; a case that has the priority
 // already, or is closed, is left as it is. It costs no action.
 func (c Client) Expedite(ctx context.Context, reference string) error {

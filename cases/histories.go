@@ -41,5 +41,5 @@ func (c Client) History(ctx context.Context, e workflow.Execution) (*historypb.H
 	return history, nil
 }
 
-// IsNotifier tells the workflow id of a notifier from that of a case.
+// IsNotifier reports whether a workflow id is a notifier's and not a case's.
 func IsNotifier(id string) bool { return strings.HasPrefix(id, workflows.NotifyID("")) }

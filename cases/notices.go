@@ -17,8 +17,8 @@ import (
 	"durablekyc.example/workflows"
 )
 
-// Events tells what the outside was told of a case, oldest first, and what
-// became of each event. Nothing if nobody was told anything; ErrNotFound if
+// Events returns the notifications of a case, oldest first, and what
+// became of each. Empty if there were none; ErrNotFound if
 // there is no case. A notifier that has ended needs no worker to be asked.
 func (c Client) Events(ctx context.Context, reference string) ([]workflows.Event, error) {
 	d, err := c.Temporal.DescribeWorkflowExecution(ctx, workflows.NotifyID(reference), "")

@@ -14,7 +14,7 @@ import (
 )
 
 // OpenCaseCounts is how many cases are open: at each stage, and of all of them those
-// whose deadline lies behind.
+// whose deadline has passed.
 type OpenCaseCounts struct {
 	Stages  map[kyc.Stage]int64
 	Overdue int64

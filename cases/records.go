@@ -15,7 +15,7 @@ type Records interface {
 	Find(ctx context.Context, reference string) (Recorded, error)
 }
 
-// ErrRecords is an ErrUnavailable of the records: whether a case is one of them cannot be told now.
+// ErrRecords is an ErrUnavailable of the records: it is unknown for now whether a case is one of them.
 var ErrRecords error = recordsUnavailable{}
 
 type recordsUnavailable struct{}

@@ -99,7 +99,7 @@ func pausedError(d *workflowservice.DescribeWorkflowExecutionResponse) error {
 	return e
 }
 
-// Standing is how a case stands by what Temporal knows of it without a worker.
+// Standing is the state of a case by what Temporal knows of it without a worker.
 type Standing struct {
 	Closed    time.Time // when it was closed; zero while it is open
 	Undecided bool      // it was closed as expired or withdrawn, or ended in Temporal

@@ -81,7 +81,7 @@ func input(o StartOptions) workflows.Input {
 
 // startUpdate asks the case for its first status. One id per customer and
 // webhookUrl: any number of callers share one update, since ten may be in flight
-// per case, and one who names another webhookUrl is told that it is not taken. Ids
+// per case, and one who names another webhookUrl is told that it has no effect. Ids
 // are not encrypted, so it has a hash of the customer's.
 func startUpdate(o StartOptions) client.UpdateWorkflowOptions {
 	request := o.request()

@@ -26,7 +26,7 @@ const (
 	StuckNonDeterminism StuckCause = "nondeterminism" // this build would have done something else than the history says
 	StuckNoKey          StuckCause = "no_key"         // the worker lacks the key of a payload
 	StuckPanic          StuckCause = "panic"          // workflow code panics
-	// no worker finishes the task in time: it dies over it, or never ends
+	// no worker finishes the task in time: it crashes in it, or the task never ends
 	StuckTimeout StuckCause = "timeout"
 	StuckOther   StuckCause = "other"
 )
@@ -91,7 +91,7 @@ const (
 
 // StuckOf reads from a search attribute whether visibility reports a case as
 // stuck, and why; empty if it does not. A missing key and a panic look alike
-// there: only the history tells them apart.
+// there: only the history distinguishes them.
 func StuckOf(info *workflowpb.WorkflowExecutionInfo) StuckCause {
 	payload := info.GetSearchAttributes().GetIndexedFields()[reportedProblems]
 	if payload == nil || !RunStateOf(info.GetStatus()).Open() {

@@ -24,8 +24,8 @@ type Config struct {
 	HTTP     *http.Client  // nil: one of its own. Whichever it is, no redirect is followed
 	Timeout  time.Duration // of one request, its answer included; zero is 15 s
 
-	// Observe is told of every exchange, by the path of its endpoint without any
-	// id, and what it returns is told how that ended: with Ending's word and
+	// Observe is called for every exchange with the path of its endpoint, without any
+	// id; the function that it returns is called with the outcome: Ending's word and
 	// the HTTP status, zero if there was none. Nil is nobody. The exchange is
 	// made with the context that Watch returns.
 	Observe func(ctx context.Context, op string) (within context.Context, done func(ending string, status int))
@@ -83,7 +83,7 @@ func New(config Config) (*Client, error) {
 	} else {
 		c.http.Transport = transport()
 	}
-	// A redirect would carry the token, and personal data, to somewhere else.
+	// A redirect would send the token, and personal data, to another host.
 	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return c, nil
 }
@@ -103,7 +103,7 @@ func transport() *http.Transport {
 }
 
 // SignIn fetches a token, a fresh one, whether or not there is one already: so
-// that it can be told whether ConnectFi takes the login before anything depends
+// that a caller learns whether ConnectFi accepts the login before anything depends
 // on it. POST /auth/get-token (C).
 func (c *Client) SignIn(ctx context.Context) error {
 	_, err := c.getToken(ctx)

@@ -46,7 +46,7 @@ var permanent = map[string]bool{
 }
 
 // Error is a call that ended without a usable answer. Its text holds nothing
-// of ConnectFi's body, which may carry personal data.
+// of ConnectFi's body, which may contain personal data.
 type Error struct {
 	Op         string        // the endpoint's path
 	Code       string        // ConnectFi's code; empty if ConnectFi itself did not answer

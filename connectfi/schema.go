@@ -61,7 +61,7 @@ func NewProblem(path, keyword, param string, value any, message string) Problem 
 type schemaCheck []Problem
 
 // covers reports whether something is known already of a path or of what it
-// lies in: a missing or mistyped value needs no second complaint.
+// is in: a missing or mistyped value needs no second error.
 func (c schemaCheck) covers(path string) bool {
 	return slices.ContainsFunc(c, func(p Problem) bool {
 		at := about(p)

@@ -100,7 +100,7 @@ func (c *Client) getToken(ctx context.Context) (Token, error) {
 }
 
 // tokenPattern is wider than the 66 characters base62 that were seen (C): all
-// that a header can carry.
+// that a header can contain.
 var tokenPattern = regexp.MustCompile(`^[!-~]+$`)
 
 func (t Token) missing() string {

@@ -9,7 +9,7 @@ import (
 )
 
 // Problem is one entry of a raw Ajv error list, the form in which ConnectFi
-// tells what is wrong with a request (C).
+// reports what is wrong with a request (C).
 type Problem struct {
 	InstancePath string         `json:"instancePath"`
 	SchemaPath   string         `json:"schemaPath"`
@@ -76,7 +76,7 @@ func (c *checker) add(path, keyword string, params map[string]any, message strin
 		Keyword: keyword, Params: params, Message: message})
 }
 
-// schemaPath is where Ajv says the rule of a path stands: an element of an
+// schemaPath is where Ajv says the rule of a path is: an element of an
 // array is the schema's items, whatever its number.
 func schemaPath(path string) string {
 	var at strings.Builder

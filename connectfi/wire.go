@@ -92,7 +92,7 @@ type ListRequest struct {
 }
 
 // ListPage is one page of a customer's applications. That the records are
-// called data.applications is assumed (A); that more stands beside them is C.
+// called data.applications is assumed (A); that there are other fields beside them is C.
 type ListPage struct {
 	Applications []Application `json:"applications"`
 	More         bool          `json:"more,omitempty"`
@@ -101,7 +101,7 @@ type ListPage struct {
 }
 
 // UnmarshalJSON takes a list that is null or left out for none (A). One with
-// another name is told apart: as its name is an assumption, a list that is not
+// another name is recognised: as its name is an assumption, a list that is not
 // recognised must not be taken for none.
 func (p *ListPage) UnmarshalJSON(text []byte) error {
 	type plain ListPage
@@ -184,7 +184,7 @@ type Customer struct {
 	CustomerID string `json:"customerId"`
 }
 
-// TokenHeader carries the token on every call but get-token (S).
+// TokenHeader is the header with the token on every call but get-token (S).
 const TokenHeader = "x-connectfi-token"
 
 // CodeOK is the code of every success; it is a string (S).

@@ -11,7 +11,7 @@ import (
 // Apply changes them.
 type Case struct {
 	Reference string `json:"reference"`
-	// tells this case from an earlier one under its reference: set it before the first event
+	// distinguishes this case from an earlier one under its reference: set it before the first event
 	Identity      string    `json:"identity,omitempty"`
 	CustomerID    string    `json:"customerId"`
 	Policy        Policy    `json:"policy"`
@@ -24,7 +24,7 @@ type Case struct {
 	Reading   Snapshot  `json:"reading"`            // ConnectFi's last word, entities sorted
 	ReadAt    time.Time `json:"readAt,omitzero"`    // when it was heard
 	ChangedAt time.Time `json:"changedAt"`          // when it last differed: polling starts here
-	AskedAt   time.Time `json:"askedAt,omitzero"`   // when documents were last asked for anew
+	AskedAt   time.Time `json:"askedAt,omitzero"`   // when documents were last requested again
 	Reminded  int       `json:"reminded,omitempty"` // reminders of that request already passed
 	Refusal   *Refusal  `json:"refusal,omitempty"`  // ConnectFi's last no, until something changes
 
@@ -60,7 +60,7 @@ func (c *Case) StartedBy(by Actor) {
 }
 
 // Apply lets an event happen. After a decision, an expiry or a withdrawal
-// nothing changes any more, except that late hints are told.
+// nothing changes any more, except that late hints are recorded.
 func (c *Case) Apply(e Event) {
 	if c.Stage.Final() {
 		if h, ok := e.(ChangeHinted); ok && !c.markSeen(h.ID) {
@@ -162,7 +162,7 @@ func (e RetriesExhausted) apply(c *Case) {
 	RequestRejected{At: e.At, Step: e.Step, Code: CodeNoAnswer, Covers: e.Covers, Submission: e.Submission}.apply(c)
 }
 
-// CodeNoAnswer stands in a Refusal where ConnectFi gave no code because it gave no answer.
+// CodeNoAnswer is the code of a Refusal where ConnectFi gave no code because it gave no answer.
 const CodeNoAnswer = "noAnswer"
 
 // unanswered says that ConnectFi answered none of the attempts of a step.

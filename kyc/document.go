@@ -43,7 +43,7 @@ type Image struct {
 	SHA256    string `json:"sha256,omitempty"` // of the bytes that ConnectFi gets, in hexadecimal; empty with a Document
 
 	// Document is ConnectFi's id of an image that is there already, brought by
-	// somebody who speaks ConnectFi's own API. Such an image has no key.
+	// a program that speaks ConnectFi's own API. Such an image has no key.
 	Document string `json:"document,omitempty"`
 }
 
@@ -51,7 +51,7 @@ type Image struct {
 type Submission struct {
 	ID     string       `json:"id"` // unique within the case; the same id twice is the same submission
 	Entity string       `json:"entity"`
-	Type   DocumentType `json:"type"` // empty if the images are at ConnectFi already, which was told it then
+	Type   DocumentType `json:"type"` // empty if the images are at ConnectFi already, which got the type with them
 	Images []Image      `json:"images"`
 
 	Consent *Consent `json:"consent,omitempty"` // required: see ConsentElsewhere

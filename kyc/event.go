@@ -42,7 +42,7 @@ const (
 	StepDocuments      = "documents"
 )
 
-// ChangeHinted says that something may have changed: a callback came, or somebody
+// ChangeHinted says that something may have changed: a callback came, or a person
 // asked for a look. It changes nothing by itself; the status is read.
 type ChangeHinted struct {
 	At            time.Time `json:"at"`

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Why a case may be held, for whoever counts or looks up what to do: few words
+// Why a case may be held, to count it or to look up what to do: few words
 // that never change, where Reason is a sentence with ids in it.
 const (
 	GroundRefused     = "refused"                // ConnectFi said no for good: Refusal has its code

@@ -9,7 +9,7 @@ import (
 
 // Notice is a step of a case that the outside may want to hear of, with what
 // was so when it happened. It is made by Apply alone, so that the same events
-// always make the same notices, and whoever sends one again sends the same.
+// always make the same notices, and a notice that is sent again is the same.
 type Notice struct {
 	ID      string     `json:"id"` // of this step, for ever: see Case.noticeID
 	Type    NoticeType `json:"type"`
@@ -61,13 +61,13 @@ func (n Notice) FromProvider() bool {
 	return n.Reading.Status != ""
 }
 
-// SameNews reports whether this notice tells receivers nothing that the other
-// one has not told them: the time and the deadline aside.
+// SameNews reports whether this notice has nothing for receivers that the other
+// one did not have: the time and the deadline aside.
 func (n Notice) SameNews(other Notice) bool {
 	return n.Type == other.Type && n.Stage == other.Stage && n.Links == other.Links && equal(n.Reading, other.Reading)
 }
 
-// notify adds a notice of what is so now. It waits in Notices until somebody
+// notify adds a notice of the present state. It waits in Notices until a caller
 // has taken it over.
 func (c *Case) notify(what NoticeType, at time.Time) {
 	if what == "" {
@@ -105,7 +105,7 @@ func (c *Case) noticeID(n Notice) string {
 	return "evt_" + hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// AckNotices forgets the oldest n notices: they are in somebody else's care, or
+// AckNotices forgets the oldest n notices: another workflow has them, or
 // nobody wants them.
 func (c *Case) AckNotices(n int) {
 	if c.Notices = c.Notices[n:]; len(c.Notices) == 0 {

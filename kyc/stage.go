@@ -1,6 +1,6 @@
 package kyc
 
-// Stage is where a case stands. The values are stored and searched for: they
+// Stage is the stage of a case. The values are stored and searched for: they
 // are spelled out and never renumbered.
 type Stage string
 
@@ -72,10 +72,10 @@ func (s Stage) WaitingOn() WaitingOn {
 	return OnNobody
 }
 
-// CustomerType tells a person from a business.
+// CustomerType distinguishes a person from a business.
 type CustomerType string
 
-// The customer types, told from the prefix of the customer id (D).
+// The customer types, known from the prefix of the customer id (D).
 const (
 	Individual      CustomerType = "individual" // cstap_…
 	Business        CustomerType = "business"   // cstab_…

@@ -25,8 +25,8 @@ const (
 func (o Outcome) is(other Outcome) bool { return strings.EqualFold(string(o), string(other)) }
 
 // statusClass is what a status means. The order is who goes first: the least finished
-// part of an application says where the whole stands (S), and a wish that
-// somebody here can fulfil goes before one that nobody can.
+// part of an application decides the state of the whole (S), and a request that
+// our side can fulfil goes before one that it cannot.
 type statusClass int
 
 const (
@@ -74,7 +74,7 @@ func (k statusClass) stage() Stage {
 // words. It is what drives a case.
 type Snapshot struct {
 	ApplicationID string `json:"applicationId"`
-	// of whoever has the account at ConnectFi; it decides nothing
+	// of the owner of the account at ConnectFi; it decides nothing
 	AggregatorID string           `json:"aggregatorId,omitempty"`
 	Status       Status           `json:"status"`
 	Outcome      Outcome          `json:"outcome,omitempty"`
@@ -94,7 +94,7 @@ type EntitySnapshot struct {
 	Outcome    Outcome `json:"outcome,omitempty"`
 }
 
-// stage says where a case stands that was answered like this, and why if that
+// stage is the stage of a case that was answered like this, and why if that
 // needs a reason. A decision needs the status and the outcome; an approval
 // needs every entity, the customer among them, to agree as well (C).
 func (r Snapshot) stage() (Stage, string) {

@@ -13,7 +13,7 @@ type Entry struct {
 	What   string    `json:"what"`             // one of the What values, a Stage or a hint
 	Entity string    `json:"entity,omitempty"` // whom it concerns, if not the whole case
 	Note   string    `json:"note,omitempty"`   // the reason, the code or the type of document
-	Count  int       `json:"count,omitempty"`  // how many in a row this line stands for, 0 is 1
+	Count  int       `json:"count,omitempty"`  // how many events in a row this line is for, 0 is 1
 
 	By      Actor    `json:"by"`                // who caused it
 	Consent *Consent `json:"consent,omitempty"` // EntryConsented only: what was agreed to
@@ -22,7 +22,7 @@ type Entry struct {
 	RequestID string `json:"requestId,omitempty"`
 }
 
-// What an Entry may tell, besides a stage that began (its name) and a hint.
+// What an Entry may say, besides a stage that began (its name) and a hint.
 const (
 	EntryStarted          = "started"
 	EntryIdentified       = "identified"

@@ -31,12 +31,12 @@ type View struct {
 	Timeline  []Entry      `json:"timeline"` // oldest first
 	StartedAt time.Time    `json:"startedAt"`
 	EndedAt   time.Time    `json:"endedAt,omitzero"`
-	// how often links to the applicant's page were revoked: a link carries the number it was made under
+	// how often links to the applicant's page were revoked: a link contains the number it was made under
 	Links   int    `json:"links"`
 	Hints   int    `json:"hints,omitempty"`   // how often something hinted at a change
 	Covered int    `json:"covered,omitempty"` // how many of these an answer of ConnectFi's covers
 	Version int    `json:"version"`           // rises with every change
-	Webhook string `json:"webhook,omitempty"` // a sum of the address that the caller hears at; empty for none
+	Webhook string `json:"webhook,omitempty"` // a hash of the address of the caller's receiver; empty for none
 }
 
 // ResetAt says that an operator reset the case in Temporal at this time. The case
@@ -60,7 +60,7 @@ type EntityView struct {
 }
 
 // Refusal is ConnectFi's clear no to something we asked, by its code. It
-// carries no text of ConnectFi's: that may hold personal data.
+// contains no text of ConnectFi's: that may be personal data.
 type Refusal struct {
 	Step string `json:"step"` // StepIdentification, StepStatus or StepDocuments
 	Code string `json:"code"`

@@ -3,7 +3,7 @@ package main
 // The drivers of clouds, each behind its URL: s3://, gs:// and azblob:// for
 // buckets, awskms://, gcpkms:// and azurekeyvault:// for the key that opens the
 // keyset. They are imported here and not by the packages that use them, so that
-// only a program that opens buckets carries them: those make it twice as large.
+// only a program that opens buckets includes them: they make it twice as large.
 import (
 	_ "gocloud.dev/blob/azureblob"
 	_ "gocloud.dev/blob/gcsblob"

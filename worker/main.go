@@ -1,4 +1,4 @@
-// Command worker carries the cases: it runs their workflows and activities.
+// Command worker runs the cases: their workflows and activities.
 package main
 
 import (

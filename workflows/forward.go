@@ -18,7 +18,7 @@ func (f *caseWorkflow) forwardNotices(ctx workflow.Context) {
 		count := len(c.Notices)
 		var wanted []kyc.Notice
 		for _, n := range c.Notices {
-			// The notifier ends with the final notice, even if nobody hears of that one.
+			// The notifier ends with the final notice, even if no receiver gets that one.
 			if len(receivers(f.in.WebhookURL, f.in.Notify, n)) > 0 || n.Final() && f.state.Notifier {
 				wanted = append(wanted, n)
 			}
@@ -28,7 +28,7 @@ func (f *caseWorkflow) forwardNotices(ctx workflow.Context) {
 			if f.mute = f.notifier; f.mute || !c.Stage.Final() {
 				return // the next run or turn tries again
 			}
-			// There is none after this: the case stays until somebody has its last word.
+			// There is none after this: the case stays until the notifier has its final notice.
 			rested, _ := workflow.NewDisconnectedContext(ctx)
 			_ = workflow.Sleep(rested, pause) // which nothing cancels
 			pause = min(2*pause, finalReadGrace)

@@ -59,7 +59,7 @@ func (f *caseWorkflow) webhookChanged(_ workflow.Context, url string) (kyc.View,
 }
 
 // handleStart answers once the first status is known. Callers share one update, by
-// its id: another one beside it answers with the case as it stands, so that
+// its id: another one beside it answers with the present state of the case, so that
 // however many ask, one is in flight.
 func (f *caseWorkflow) handleStart(ctx workflow.Context, _ StartRequest) (kyc.View, error) {
 	if f.starting {
@@ -127,5 +127,5 @@ func refusedAs(err error, kind string) bool {
 	return isNo && no.Type() == kind
 }
 
-// refuse is the case's no, in a form that the caller can tell apart.
+// refuse makes an error of a type that the caller can recognise.
 func refuse(kind, reason string) error { return temporal.NewApplicationError(reason, kind) }

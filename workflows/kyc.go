@@ -9,7 +9,7 @@ import (
 	"durablekyc.example/kyc"
 )
 
-// Register makes a worker able to carry cases.
+// Register makes a worker able to run cases.
 func Register(r worker.WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(KYC, workflow.RegisterOptions{Name: Type})
 	r.RegisterWorkflowWithOptions(KYCNotify, workflow.RegisterOptions{Name: NotifyType})
@@ -29,7 +29,7 @@ func RegisterObserved(r worker.WorkflowRegistry, o Observer) {
 	r.RegisterWorkflowWithOptions(KYCNotify, workflow.RegisterOptions{Name: NotifyType})
 }
 
-// KYC carries one case from its identification to its end. A decision, an
+// KYC runs one case from its identification to its end. A decision, an
 // expiry and a withdrawal are all results, not failures.
 func KYC(ctx workflow.Context, in Input) (kyc.View, error) { return runCase(ctx, in, nil) }
 
@@ -46,7 +46,7 @@ func runCase(ctx workflow.Context, in Input, o *Observer) (kyc.View, error) {
 }
 
 // uncancelled returns a context that "Request Cancellation" in the Temporal UI
-// does not reach, and whether somebody has pressed it. On a cancelled context
+// does not reach, and whether it was pressed. On a cancelled context
 // every timer and activity, also a new one, is ready at once, and Await looks at
 // its condition first: a loop that waits for one of them would spin for ever
 // (SDK v1.50.0, internal/workflow.go, Await).
@@ -93,7 +93,7 @@ func newFlow(ctx workflow.Context, in Input) *caseWorkflow {
 
 func (f *caseWorkflow) kycCase() *kyc.Case { return &f.state.Case }
 
-// run is the loop: take in what happened, tell what is so, do what is needed.
+// run is the loop: take in what happened, publish the state, do what is needed.
 func (f *caseWorkflow) run(ctx workflow.Context) (kyc.View, error) {
 	for {
 		f.applyPending(ctx)

@@ -11,7 +11,7 @@ import (
 	"durablekyc.example/kyc"
 )
 
-// NotifierState is all that a notifier knows: what it starts with, what it carries
+// NotifierState is all that a notifier knows: what it starts with, what it takes
 // over into a new run, and what it ends with. So a notifier that has ended can
 // be started again from its result.
 type NotifierState struct {
@@ -30,7 +30,7 @@ type NotifierState struct {
 	Sequence int64 `json:"sequence,omitempty"` // of the latest record
 }
 
-// Terms are who hears of a case, and until when.
+// Terms are who receives the notifications of a case, and until when.
 type Terms struct {
 	Case       string    `json:"case,omitempty"` // its identity: another one is another case under the same reference
 	CustomerID string    `json:"customerId,omitempty"`
@@ -39,7 +39,7 @@ type Terms struct {
 	Until      time.Time `json:"until,omitzero"` // no notice comes after this: the case's deadline, generously
 }
 
-// Report is what a case tells its notifier.
+// Report is what a case sends to its notifier.
 type Report struct {
 	Terms
 	After   string       `json:"after,omitempty"` // the id of the notice that it reported before these
@@ -68,7 +68,7 @@ type Delivery struct {
 	NextAt time.Time `json:"nextAt,omitzero"`
 }
 
-// Event is a notice as the outside was told of it.
+// Event is a notice as receivers got it.
 type Event struct {
 	Number   int            `json:"number"`             // a short name for the id, within the case
 	Sequence int64          `json:"sequence,omitempty"` // as receivers see it
@@ -82,7 +82,7 @@ type Event struct {
 // answerCancelled is in a receipt whose notifier was cancelled from outside.
 const answerCancelled = "cancelled"
 
-// receivers lists who hears of a notice of this case.
+// receivers lists who receives a notice of this case.
 func receivers(webhookURL string, notify bool, n kyc.Notice) (all []activities.Receiver) {
 	if notify {
 		all = append(all, activities.ReceiverGlobal)
@@ -236,7 +236,7 @@ func (r *Delivery) settle(now time.Time, delivered bool, how activities.NotifyRe
 	}
 }
 
-// unsubscribe gives up everything for a receiver that wants nothing more.
+// unsubscribe drops everything for a receiver that wants nothing more.
 func (l *NotifierState) unsubscribe(receiver activities.Receiver, now time.Time) {
 	if !slices.Contains(l.Unsubscribed, receiver) {
 		l.Unsubscribed = append(l.Unsubscribed, receiver)
@@ -313,7 +313,7 @@ func (l *NotifierState) Resend(event string) error {
 	return err
 }
 
-// Events tells the ledger without any address.
+// Events returns the ledger without any address.
 func (l *NotifierState) Events() []Event {
 	all := []Event{}
 	for _, r := range l.Records {

@@ -101,7 +101,7 @@ func (f *caseWorkflow) apply(ctx workflow.Context, e kyc.Event) {
 	}
 }
 
-// answered is apply for what the world says to a need, and tells a change that
+// answered is apply for the answer to a need, and reports a change that
 // a callback announced from one that none did. ConnectFi calls back for no
 // change that a request caused, so only reads are looked at.
 func (f *caseWorkflow) answered(ctx workflow.Context, need kyc.NextStep, e kyc.Event) {

@@ -48,7 +48,7 @@ func SearchAttributes() map[string]enums.IndexedValueType {
 func ID(reference string) string { return "kyc-" + reference }
 
 // Callback is the envelope of the callback signal: a hint that something
-// changed, never the change itself. It carries nothing a stranger wrote.
+// changed, never the change itself. It contains nothing that an outsider wrote.
 type Callback struct {
 	RequestID     string `json:"requestId"`               // ConnectFi's id of this callback; two with one id are one
 	ApplicationID string `json:"applicationId,omitempty"` // which application it speaks of
@@ -84,7 +84,7 @@ func (r StartRequest) Mismatch(v kyc.View) (refusal, reason string) {
 // OtherCustomer is the sentence of RefusedOtherCustomer.
 const OtherCustomer = "the reference belongs to another customer"
 
-// WebhookSum stands for a webhookUrl where the URL itself must not: it may hold
+// WebhookSum is a hash that replaces a webhookUrl where the URL must not be: it may contain
 // a secret of the caller's, and ids are not encrypted. Empty for none.
 func WebhookSum(url string) string {
 	if url == "" {
@@ -94,7 +94,7 @@ func WebhookSum(url string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// Error types of refused updates, for callers that must tell them apart.
+// Error types of refused updates, for callers that must distinguish them.
 const (
 	RefusedOtherCustomer = "OtherCustomer" // the reference belongs to another customer
 	RefusedOtherWebhook  = "OtherWebhook"  // the case sends its events to another webhookUrl

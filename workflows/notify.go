@@ -107,7 +107,7 @@ func (n *notifier) recall(ctx workflow.Context) {
 	n.Take(report, workflow.Now(ctx))
 }
 
-// run is the loop: take in what happened, tell what is so, send what is to be sent.
+// run is the loop: take in what happened, publish the state, send what is to be sent.
 func (n *notifier) run(ctx workflow.Context) (NotifierState, error) {
 	for {
 		n.takeIn(ctx)
@@ -239,7 +239,7 @@ func cancelRequested(stopped bool, err error) bool {
 
 // pursue starts the next delivery on every free lane. A history that has grown
 // long is left behind first: deliveries are called off and begin their
-// schedule anew in the next run, under the same ids.
+// schedule again in the next run, under the same ids.
 func (n *notifier) pursue(ctx workflow.Context, full bool) {
 	for _, l := range n.lanes {
 		switch next := n.next(l); {

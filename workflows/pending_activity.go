@@ -96,7 +96,7 @@ func readStatusLocally(ctx workflow.Context, read activities.ReadRequest) workfl
 	return answer
 }
 
-// finalReadGrace is what a call may last beyond the stage's end: the server gives up
+// finalReadGrace is what a call may last beyond the stage's end: the server cancels it
 // as soon as the NEXT attempt would overrun ScheduleToClose, and the last look
 // at the end is worth a day of trying.
 const finalReadGrace = 24 * time.Hour
@@ -131,7 +131,7 @@ func (f *caseWorkflow) options(ctx workflow.Context, need kyc.NextStep) workflow
 	case kyc.ActionSubmit:
 		o.StartToCloseTimeout = time.Minute // an attempt that is cut off has its receipts
 		o.ScheduleToCloseTimeout = max(left, finalReadGrace)
-		o.Priority = PriorityInteractive.Options() // of a case of a batch, too: somebody has sent them
+		o.Priority = PriorityInteractive.Options() // of a case of a batch, too: an applicant has sent them
 		o.Summary = fmt.Sprintf("Submit the %s of %s", need.Submission.Label(), need.Submission.Entity)
 	case kyc.ActionPollStatus:
 		o.TaskQueue = ReadsQueue
@@ -145,7 +145,7 @@ func (f *caseWorkflow) options(ctx workflow.Context, need kyc.NextStep) workflow
 	return o
 }
 
-// steps names the needs as a refusal tells them.
+// steps names the needs as a refusal lists them.
 var steps = map[kyc.Action]string{kyc.ActionIdentify: kyc.StepIdentification, kyc.ActionSubmit: kyc.StepDocuments,
 	kyc.ActionReadStatus: kyc.StepStatus, kyc.ActionPollStatus: kyc.StepStatus}
 

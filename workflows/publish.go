@@ -13,17 +13,17 @@ import (
 	"durablekyc.example/kyc"
 )
 
-// published is what the outside was last told, so that it is told changes only.
+// published is what was published last, so that only changes are published.
 type published struct {
 	stage    kyc.Stage
 	deadline time.Time
 	version  int
 }
 
-// initialPublished is what the start options have told already.
+// initialPublished is what the start options have published already.
 func initialPublished(c kyc.Case) published { return published{stage: c.Stage, deadline: c.Until()} }
 
-// publish tells the Temporal UI where the case stands: current details, which
+// publish shows the state of the case in the Temporal UI: current details, which
 // cost nothing, at every change; the search attributes all in one upsert,
 // which is one action, where one of them differs.
 func (f *caseWorkflow) publish(ctx workflow.Context) error {

@@ -64,7 +64,7 @@ func (r Replayer) firstDivergence(events []*historypb.HistoryEvent, whole error)
 	return &NonDeterminismError{Event: task, Reason: summarize(whole.Error())}
 }
 
-// attributeName is what tells an event or a command from others of its type.
+// attributeName is the attribute that identifies an event or a command among others of its type.
 var attributeName = regexp.MustCompile(
 	`\b(?:(?:ActivityType|WorkflowType):\(Name:|TimerId:|MarkerName:|SignalName:)([^,()]+)`)
 

@@ -17,8 +17,8 @@ import (
 	"durablekyc.example/workflows"
 )
 
-// Replayer runs this build's workflows against histories that any build wrote:
-// whoever deploys asks it first. The converters are the ones that the histories
+// Replayer runs this build's workflows against histories that any build wrote, before
+// the build is deployed. The converters are the ones that the histories
 // were written with. Any number of replays may run at once.
 type Replayer struct {
 	Data     converter.DataConverter

@@ -1,4 +1,4 @@
-// Command client starts a case and prints where it stands. TEMPORAL_* and
+// Command client starts a case and prints its stage. TEMPORAL_* and
 // KYC_KEYSET are the worker's own.
 package main
 

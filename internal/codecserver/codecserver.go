@@ -31,7 +31,7 @@ const (
 	// maxBody bounds a request: Temporal takes payloads of 2 MB, which are
 	// 2.7 MB as text, and the UI asks for an event or two at a time.
 	maxBody = 4 << 20
-	// maxConcurrent bounds the memory: what waits for more is told to come back.
+	// maxConcurrent bounds the memory: further requests are told to retry later.
 	maxConcurrent = 8
 )
 
@@ -55,7 +55,7 @@ type endpoint struct {
 
 // Handler serves POST /decode and POST /<token>/decode below the prefix. The
 // token is a Bearer token or a step of the path, because a Temporal UI without
-// a login of its own can carry nothing else. The error says what is wrong with
+// a login of its own can send nothing else. The error says what is wrong with
 // the configuration and repeats no token.
 func Handler(prefix string, c Config) (http.Handler, error) {
 	e := &endpoint{Config: c, slots: make(chan struct{}, maxConcurrent)}
@@ -132,7 +132,7 @@ func (e *endpoint) preflight(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Namespace")
 	w.Header().Set("Access-Control-Max-Age", "600")
 	// A Temporal UI on a public address may read a codec inside a private network
-	// (Private Network Access): the origin was named by whoever runs both.
+	// (Private Network Access): the origin was named by the operator of both.
 	if r.Header.Get("Access-Control-Request-Private-Network") == "true" {
 		w.Header().Set("Access-Control-Allow-Private-Network", "true")
 	}
@@ -187,7 +187,7 @@ func (e *endpoint) known(r *http.Request) bool {
 	return known == 1
 }
 
-// sum has one length for all tokens, so that comparing tells nothing about theirs.
+// sum has one length for all tokens, so that a comparison reveals nothing about theirs.
 func sum(token string) [sha256.Size]byte { return sha256.Sum256([]byte(token)) }
 
 // auditCodec is the codec of one request, and what is written down of it.

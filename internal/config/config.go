@@ -49,7 +49,7 @@ func (l Lookup) Value(name string) (value string, ok bool, err error) {
 }
 
 // Reread returns a function that reads the variable again, where current came
-// from the file that NAME_FILE names: whoever renews the file need not restart
+// from the file that NAME_FILE names: a renewed file is read without a restart of
 // the program. A value of another source stays as it is for ever.
 func (l Lookup) Reread(name, current string) func() (string, error) {
 	if _, fromFile := l.present(name + fileSuffix); fromFile {
@@ -81,7 +81,7 @@ func NonEmpty(lookup func(string) (string, bool)) func(string) (string, bool) {
 	return Lookup(lookup).present
 }
 
-// cause is the reason without the path, which may be anything that somebody
+// cause is the reason without the path, which may be anything that a person
 // put into a variable by mistake.
 func cause(err error) error {
 	if reason := errors.Unwrap(err); reason != nil {

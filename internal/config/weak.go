@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// printed are values that somebody prints as an example, in small letters: what
+// printed are values that documents print as examples, in small letters: what
 // people type for want of a better one, and the vector of Standard Webhooks.
 var printed = []string{"password", "passw0rd", "secret", "s3cret", "hunter2", "changeme", "change-me", "example",
 	"string", "test", "temporal",
@@ -24,7 +24,7 @@ const example = "is a published example value"
 // as many, and aaaa…, abab… and 123456… a few.
 const minVaried = 6
 
-// shortSecret is where a text is too short to tell whether it was drawn.
+// shortSecret is where a text is too short to judge whether it was drawn at random.
 const shortSecret = 12
 
 // ourKeys are of the keysets that our tests pin the form of stored images and
@@ -44,7 +44,7 @@ func CheckNotPublished(variable, secret string) error {
 }
 
 // Weak says why a secret is none, in words to follow it; nothing if it may have
-// been drawn. How long it must be is said by whoever reads it.
+// been drawn. How long it must be is the reader's decision.
 func Weak(secret string) string {
 	low := strings.ToLower(secret)
 	if slices.Contains(printed, low) || slices.ContainsFunc(placeholderWords,

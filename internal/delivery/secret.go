@@ -1,4 +1,4 @@
-// Package delivery posts signed messages to addresses that somebody else chose:
+// Package delivery posts signed messages to addresses that callers chose:
 // signed as Standard Webhooks says (www.standardwebhooks.com), and never to
 // where only this machine could go.
 package delivery

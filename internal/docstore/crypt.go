@@ -11,7 +11,7 @@ import (
 	"durablekyc.example/internal/encryption"
 )
 
-// What an object was encrypted for. %q tells where a name ends, whatever is in it.
+// What an object was encrypted for. %q marks where a name ends, whatever is in it.
 func imageContext(owner, key string) string { return fmt.Sprintf("image of %q as %q", owner, key) }
 func ownerContext(folder string) string     { return fmt.Sprintf("owner of %q", folder) }
 func receiptContext(at string) string       { return fmt.Sprintf("receipt at %q", at) }
@@ -35,7 +35,7 @@ func (s *Store) writeOwner(ctx context.Context, owner string) error {
 	})
 }
 
-// readOwner is the owner's name that lies in a folder.
+// readOwner reads the owner's name from a folder.
 func (s *Store) readOwner(ctx context.Context, folder string) (string, error) {
 	r, err := s.readSealed(ctx, folder+ownerFile, ownerContext(folder))
 	if err != nil {

@@ -1,6 +1,6 @@
 // Package docstore keeps the images of documents, encrypted, and small receipts
 // beside them, in a bucket: a directory, memory, or a cloud's object store,
-// told apart by the URL alone. A bucket holds, in a folder for each owner:
+// distinguished by the URL alone. A bucket holds, in a folder for each owner:
 //
 //	<folder>/<key>               an image: only this owner's, and only under this key, it opens
 //	<folder>/<key>.<name>.txt    a receipt, an id or a "done": only beside this image, and only by this name, it opens
@@ -35,7 +35,7 @@ import (
 
 // DefaultMaxImages is how many images an owner may have at once unless
 // WithMaxImages says otherwise: a business with many representatives has forty,
-// and whoever goes on sending fills a gigabyte and no bucket.
+// so an applicant who keeps sending fills a gigabyte and not the bucket.
 const DefaultMaxImages = 100
 
 var (
@@ -114,7 +114,7 @@ func withPrivateDefaults(u *url.URL) error {
 // Close gives the bucket back.
 func (s *Store) Close() error { return s.bucket.Close() }
 
-// Put keeps an image and answers with its key, which tells nothing about owner
+// Put keeps an image and returns its key, which reveals nothing about owner
 // or content. Only a jpg or png by its first bytes is taken, and contentType,
 // unless empty, must say the same: otherwise a *RefusedError. More bytes than
 // the store takes are imagecheck.ErrTooLarge, more images of one owner ErrFull. Whatever
@@ -138,7 +138,7 @@ func (s *Store) Put(ctx context.Context, owner string, r io.Reader, contentType 
 	if err := s.checkQuota(ctx, owner); err != nil {
 		return "", err
 	}
-	// Before the image, so that none lies where nobody can tell whose it is;
+	// Before the image, so that no image is ever without an owner;
 	// and with every image, so that it is as new as the newest of them.
 	if err := s.writeOwner(ctx, owner); err != nil {
 		return "", err
@@ -219,7 +219,7 @@ var (
 	validFolder = regexp.MustCompile(`^[0-9a-f]{32}/`)
 )
 
-// folder is where everything of an owner lies: a hash, because the owner's
+// folder has everything of an owner: a hash, because the owner's
 // name is nobody's business who can list a bucket.
 func folder(owner string) string {
 	sum := sha256.Sum256([]byte("durablekyc documents " + owner))

@@ -13,7 +13,7 @@ const maxReceipt = 4 << 10
 // PutMarker leaves a receipt beside an image: how far something got with it. A
 // second one of the same name replaces the first. ErrNotFound if the image is
 // not there: none is begun for what is gone. It is sealed for this image and
-// this name: whoever can write to the bucket could otherwise have another
+// this name: who can write to the bucket could otherwise have another
 // person's document linked, whose id anybody can guess.
 func (s *Store) PutMarker(ctx context.Context, key, name, value string) error {
 	if !validName.MatchString(name) {
@@ -38,7 +38,7 @@ func (s *Store) PutMarker(ctx context.Context, key, name, value string) error {
 }
 
 // Marker reads a receipt; ok is false if there is none. encryption.ErrSealed if one
-// lies there that was not left by Note with these keys.
+// is there that Note did not write with these keys.
 func (s *Store) Marker(ctx context.Context, key, name string) (value string, ok bool, err error) {
 	if !validKey.MatchString(key) || !validName.MatchString(name) {
 		return "", false, nil

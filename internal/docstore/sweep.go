@@ -22,17 +22,17 @@ type Owner struct {
 	Newest time.Time // when the newest thing was stored, images or not
 }
 
-// ErrNoOwner: a folder does not tell whose it is, or not with these keys.
+// ErrNoOwner: a folder does not name its owner, or not with these keys.
 var ErrNoOwner = errors.New("document folder has no owner record")
 
-// Owners tells what there is of each owner, in no order that means anything.
-// What is stored or deleted meanwhile may or may not be told. ErrNoOwner comes
+// Owners lists what there is of each owner, in no particular order.
+// What is stored or deleted meanwhile may or may not be listed. ErrNoOwner comes
 // in place of an owner, and the next one follows; any other error is the end.
 func (s *Store) Owners(ctx context.Context) iter.Seq2[Owner, error] {
 	return func(yield func(Owner, error) bool) {
 		var at string
 		var owner Owner
-		// tell ends a folder: false if that was the end of everything.
+		// tell reports a finished folder: false if the caller wants no more.
 		tell := func() bool {
 			if at == "" {
 				return true
@@ -92,7 +92,7 @@ func (s *Store) DropImage(ctx context.Context, key string) error {
 }
 
 // DropOlder drops every image of an owner's that was stored before a time, as
-// DropImage does, and tells how many.
+// DropImage does, and returns how many.
 func (s *Store) DropOlder(ctx context.Context, owner string, before time.Time) (dropped int, err error) {
 	for object, err := range s.objects(ctx, folder(owner)) {
 		if err != nil {

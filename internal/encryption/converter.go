@@ -47,7 +47,7 @@ func converters(c codec) Converters { return Converters{newData(c), newFailures(
 // everywhere: neither for the arguments of updates, nor for markers (versions,
 // side effects), nor for failures (v1.50.0, internal_workflow.go:1841,
 // internal_event_handlers.go:1722 and :1628). And clients get their results
-// through a converter that nobody told anything either
+// through a converter without a context as well
 // (internal_workflow_client.go:294, :2832, :3133), which is why a worker's
 // client is made with converters of its own.
 type refusal int
@@ -73,7 +73,7 @@ func (r refusal) refuse(workflow string, err error) error {
 	panic(fmt.Errorf("cannot read a payload of %q: %w", workflow, err))
 }
 
-// data is a CodecDataConverter whose codec is told where it works.
+// data is a CodecDataConverter whose codec knows its serialization context.
 type data struct {
 	converter.DataConverter
 	codec codec
@@ -89,7 +89,7 @@ const MetadataPlaintext = "plaintext"
 
 // FromPayloads opens payloads. Who asks for a converter.RawValue decodes by
 // itself, and takes what was never sealed, too, marked so: a signal that
-// somebody typed must not stop a workflow. What is sealed with a key that is not
+// an operator typed must not stop a workflow. What is sealed with a key that is not
 // there stops it all the same.
 func (d data) FromPayloads(payloads *commonpb.Payloads, to ...any) error {
 	if len(to) == 0 {

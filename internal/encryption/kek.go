@@ -29,7 +29,7 @@ var (
 
 // OpenKeyset is ParseKeyset for a keyset that may be encrypted: it has to be if
 // kek is the URL of a key, and must not be if kek is empty. No error repeats the
-// text, or a key that a URL carries.
+// text, or a key that is in a URL.
 func OpenKeyset(ctx context.Context, text, kek string) (Keyset, error) {
 	if kek == "" {
 		if wrapped(text) {
@@ -121,7 +121,7 @@ func openMaster(ctx context.Context, kek string) (*master, error) {
 	return m, nil
 }
 
-// explain gives the KMS' own reason, unless the URL carries the key: then
+// explain gives the KMS' own reason, unless the URL contains the key: then
 // nothing is worth the risk.
 func (m *master) explain(what string) error {
 	if m.scheme == localsecrets.Scheme || m.err == nil {

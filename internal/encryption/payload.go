@@ -29,7 +29,7 @@ import (
 // a history is paid for by the byte does not repeat it.
 // So nothing of it can be changed, and it opens in no other workflow. The id of
 // the workflow is beside the data because a browser that shows a history sends
-// payloads without a word about where they are from; whoever knows better says
+// payloads without their origin; a caller that knows it says
 // so, and then the two have to agree. The namespace is left out: a replay
 // elsewhere, which is how a history is tested, has another one.
 const (
@@ -70,7 +70,7 @@ var (
 func (k Keyset) Codec() converter.PayloadCodec { return codec{keys: k.opened} }
 
 // Workflow is the id of the workflow that a payload was sealed for, which
-// stands beside it in clear; empty if it does not.
+// is beside it in clear; empty if it is not.
 func Workflow(p *commonpb.Payload) string { return string(p.GetMetadata()[payloadWorkflow]) }
 
 type codec struct {

@@ -62,7 +62,7 @@ func (k Keyset) Encrypt(w io.Writer, context string) (io.WriteCloser, error) {
 }
 
 // Decrypt gives a reader of what was encrypted for this context. ErrSealed, at
-// once or from a later read, if there is no such thing in r: whoever has seen
+// once or from a later read, if there is no such thing in r: a reader that has seen
 // io.EOF, and only they, has all of it as it was. An error of r's own is passed on.
 func (k Keyset) Decrypt(r io.Reader, context string) (io.Reader, error) {
 	if k.opened == nil {
@@ -102,7 +102,7 @@ func streamCipher(key []byte) (*subtle.AESGCMHKDF, error) {
 }
 
 // source remembers why its reader failed, so that a bucket that cannot be
-// reached is told apart from bytes that cannot be opened.
+// reached is distinguished from bytes that cannot be opened.
 type source struct {
 	r   io.Reader
 	err error

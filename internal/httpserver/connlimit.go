@@ -15,11 +15,11 @@ import (
 // nil, and with so many connections at once, or half as many as the process may
 // have file descriptors. More of them wait in the kernel's
 // queue, not in our memory, until one has ended. So that nobody waits for
-// somebody who only might ask again, a connection is not kept for that while
+// a client that only might ask again, a connection is not kept for that while
 // three quarters of the places are taken.
 func (t Timeouts) ServeLimited(ctx context.Context, ln net.Listener, most int, config *tls.Config, h http.Handler,
 	log *slog.Logger) error {
-	// The bound is below TLS: whoever is shaking hands counts, and Go's server
+	// The bound is below TLS: a connection in its handshake counts, and Go's server
 	// must see a TLS connection to speak HTTP/2 over it.
 	most = descriptors(most)
 	ln = SecureListener(slowListener{netutil.LimitListener(ln, most)}, config)

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/net/netutil"
 )
 
-// Grace is how long requests under way may take once the service is told to stop.
+// Grace is how long requests under way may take once the service has to stop.
 const Grace = 20 * time.Second
 
 // Timeouts are how long a client may take with each part of a request. A field
@@ -27,7 +27,7 @@ type Timeouts struct {
 	Read   time.Duration // until its body has; 30 s
 	Write  time.Duration // until it has taken the answer; 60 s
 	Idle   time.Duration // until it asks again; 2 min
-	Grace  time.Duration // once the service is told to stop
+	Grace  time.Duration // once the service has to stop
 
 	// Slow is the JSON that a client is told with status 408 whose headers do not
 	// come in time, as the path is not known then; empty is a problem (RFC 9457).

@@ -11,9 +11,8 @@ import (
 	"time"
 )
 
-// slowListener makes connections that know whether a client took too long, which
-// net/http tells nobody: it closes a connection whose headers do not come in time
-// without a word.
+// slowListener makes connections that know whether a client took too long. net/http
+// does not answer such a client: it closes the connection.
 type slowListener struct{ net.Listener }
 
 func (l slowListener) Accept() (net.Conn, error) {
@@ -28,8 +27,8 @@ type slowConn struct {
 	net.Conn
 	phase atomic.Int32
 	late  atomic.Bool // the last read ended with its deadline
-	told  atomic.Bool // the client was told so, and is told nothing more
-	tell  func()      // tells it; set before phase leaves inRequest
+	told  atomic.Bool // the answer was written; nothing more is
+	tell  func()      // writes it; set before phase leaves inRequest
 }
 
 // Phases of a connection. After an answer the server sets two deadlines: one for the
@@ -65,11 +64,11 @@ func (c *slowConn) Write(b []byte) (int, error) {
 }
 
 // tellSlow is part of http.Server.ConnState. A connection is active once a request's
-// headers have been read or could not be, and the last read tells which; between
+// headers have been read or could not be, which the last read shows; between
 // two requests the server ends reads of its own accord. Where the server had all
 // that came of a later request in its buffer before it read the headers, it calls
 // nobody, and closes or answers 400 by where the headers broke off: such a client is
-// told when the read ends, in Read.
+// known when the read ends, in Read.
 func tellSlow(conn net.Conn, state http.ConnState, body string) {
 	raw := conn
 	if secured, ok := conn.(*tls.Conn); ok {

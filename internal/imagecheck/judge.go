@@ -22,7 +22,7 @@ type Limits struct {
 	MaxPixels        int   // width times height; see frugal for what counts more
 	MinEdge, MaxEdge int   // pixels of the shorter and of the longer side
 
-	// KeepKind lets every png leave as one, for whoever announced it as such;
+	// KeepKind lets every png leave as one, for senders that announced it as such;
 	// it may then have twice MaxBytes, because a photo's png is large.
 	KeepKind bool
 }
@@ -43,10 +43,10 @@ func DefaultLimits() Limits {
 const maxEdgeOut = 3000
 
 // qualities of a jpg, best first. 90 shows no rings around letters; the others
-// are for pictures of pure noise, which alone exceed Limits.MaxBytes anew.
+// are for pictures of pure noise, which alone exceed Limits.MaxBytes again.
 var qualities = []int{90, 75, 50}
 
-// Picture is an image that passed: upright, decoded in full and encoded anew,
+// Picture is an image that passed: upright, decoded in full and encoded again,
 // so that nothing but its pixels came along, neither place nor time nor
 // whatever else was in the file. Equal files make equal Pictures under one
 // version of Go (which may change its encoders with the next).
@@ -58,7 +58,7 @@ type Picture struct {
 	Print         PerceptualHash
 }
 
-// Check reads an image and tells whether it can be sent on: a *RefusedError if
+// Check reads an image and reports whether it can be sent on: a *RefusedError if
 // not, any other error if it could not be read. What it warns of may still be
 // good enough for ConnectFi, so that is the sender's choice.
 //
@@ -136,7 +136,7 @@ func unreadable(err error) error {
 	return refuse(CodeBroken, "the picture is damaged or incomplete; send it again, or take it again")
 }
 
-// check tells from a file's first bytes whether its pixels may be decoded.
+// check decides from a file's first bytes whether its pixels may be decoded.
 func (l Limits) check(width, height int, parts layout, size int) error {
 	if width < 1 || height < 1 {
 		return unreadable(nil)

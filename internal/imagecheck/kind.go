@@ -10,7 +10,7 @@ import (
 	"github.com/gabriel-vasile/mimetype"
 )
 
-// SniffBytes is how many bytes at its start tell what a file is; mimetype looks
+// SniffBytes is how many bytes at its start show what a file is; mimetype looks
 // at as many.
 const SniffBytes = 3072
 
@@ -52,7 +52,7 @@ type RefusedError struct{ Code, Reason string }
 
 func (e *RefusedError) Error() string { return e.Reason }
 
-// Is lets errors.Is find ErrTooLarge, whoever counted the bytes.
+// Is lets errors.Is find ErrTooLarge, whichever layer counted the bytes.
 func (e *RefusedError) Is(target error) bool {
 	return target == ErrTooLarge && e.Code == CodeTooLarge
 }
@@ -61,7 +61,7 @@ func refuse(code, format string, args ...any) error {
 	return &RefusedError{code, fmt.Sprintf(format, args...)}
 }
 
-// Sniff tells what an image is by its first bytes, "jpg" or "png", whatever its
+// Sniff returns what an image is by its first bytes, "jpg" or "png", whatever its
 // name says. Anything else is a *RefusedError with a sentence that helps.
 func Sniff(head []byte) (string, error) {
 	starts := func(magic string) bool { return bytes.HasPrefix(head, []byte(magic)) }

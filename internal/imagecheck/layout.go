@@ -194,7 +194,7 @@ func pngLayout(b []byte) layout {
 // appends to a photo.
 var foreign = regexp.MustCompile(`%PDF-[0-9]|<(?i:\?php\s|html[\s>]|script[\s>/]|!doctype html|iframe\s)`)
 
-// isPolyglot tells whether a picture is something else as well. The something
+// isPolyglot reports whether a picture is something else as well. The something
 // else would not survive, since only pixels do; but nobody makes such a file by
 // accident, and what its sender wants is no licence's business.
 func (l layout) isPolyglot(b []byte) bool {

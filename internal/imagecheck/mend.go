@@ -78,8 +78,8 @@ func pixels(b []byte) (kept []chunk) {
 	return kept
 }
 
-// file is a png of these chunks. The sums of pixels are made anew: a sum over
-// all of them lies within, which the decoder checks. An end is added.
+// file is a png of these chunks. The checksums of pixels are computed again: a checksum over
+// all of them is within, which the decoder checks. An end is added.
 func file(kept []chunk) io.Reader {
 	parts := []io.Reader{bytes.NewReader([]byte("\x89PNG\r\n\x1a\n"))}
 	for _, c := range append(slices.Clip(kept), chunk{name: "IEND"}) {
@@ -94,7 +94,7 @@ func file(kept []chunk) io.Reader {
 
 func pngConfig(b []byte, _ layout) (image.Config, error) { return png.DecodeConfig(file(pixels(b))) }
 
-// decodePNG believes pixels whose chunks have the right sums or that have it
+// decodePNG accepts pixels whose chunks have the right checksums or that have it
 // together: one of the two says that they are as they were written.
 func decodePNG(b []byte, _ layout) (image.Image, error) {
 	kept := pixels(b)

@@ -5,10 +5,10 @@ import (
 	"math/bits"
 )
 
-// PerceptualHash tells whether two pictures show the same, also if one was compressed
-// anew or resized. It is a "difference hash" of 16 by 16 places: for each,
+// PerceptualHash shows whether two pictures show the same, also if one was compressed
+// again or resized. It is a "difference hash" of 16 by 16 places: for each,
 // whether the picture gets lighter or darker to the right, or neither, in
-// hexadecimal. It tells too little to see anything of the picture.
+// hexadecimal. It is too short to show anything of the picture.
 type PerceptualHash string
 
 const (
@@ -39,7 +39,7 @@ func fingerprint(y plane) PerceptualHash {
 	return PerceptualHash(hex.EncodeToString(append(up[:], down[:]...)))
 }
 
-// Similar tells whether two pictures are the same one. Anything that is no print
+// Similar reports whether two pictures are the same one. Anything that is no print
 // is like nothing.
 func (p PerceptualHash) Similar(q PerceptualHash) bool {
 	a, errA := hex.DecodeString(string(p))

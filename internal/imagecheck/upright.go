@@ -7,7 +7,7 @@ import "encoding/binary"
 // wrong with the block, the answer is 1, "upright", and the picture is taken.
 //
 // It is our own because one number is wanted and nothing else may matter. A
-// library that reads every tag (bep/imagemeta 1.0.1 was tried) gives up at the
+// library that reads every tag (bep/imagemeta 1.0.1 was tried) stops at the
 // first one of a type it does not know, and at a fill byte before the block,
 // and the picture would lie on its side.
 func orientation(tiff []byte) int {
@@ -59,7 +59,7 @@ func (p plane) turn(orientation int) plane {
 		q.w, q.h = p.h, p.w
 	}
 	q.pix = make([]byte, len(p.pix))
-	// Where the pixel x, y of what is seen lies in what was stored, as start,
+	// Where the pixel x, y of what is seen is in what was stored, as start,
 	// step to the right and step down.
 	right, down := p.w-1, (p.h-1)*p.w
 	way := [...][3]int{

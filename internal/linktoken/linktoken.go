@@ -1,5 +1,5 @@
 // Package linktoken mints and checks the tokens in callback URLs and applicants'
-// links: short texts which prove that whoever holds the URL was given it by us.
+// links: short texts which prove that we issued the URL to its holder.
 //
 // A capability is an HMAC over its subject, with a key of its own for every
 // purpose, so that what opens one door opens no other. It holds no secret, no
@@ -28,7 +28,7 @@ const Callback = "callback"
 const version = "v1-"
 
 // shortest is the fewest characters a secret may have. 32 characters of
-// hexadecimal carry 128 bits; anything shorter was typed, not drawn.
+// hexadecimal have 128 bits; anything shorter was typed, not drawn at random.
 const shortest = 32
 
 // Keys are the secrets behind capabilities, newest first: the first one mints,

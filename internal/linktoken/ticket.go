@@ -20,14 +20,14 @@ const (
 	API     = "api"     // in the header of a program that has logged in
 )
 
-// Ticket is a capability that tells what it is for and ends by itself. Whoever
+// Ticket is a capability that states its purpose and expires. Who
 // holds it can read it; nobody can make or change one without the keys.
 type Ticket struct {
 	Subject string    // whose case
 	Part    string    // which part of it; empty is all
 	Epoch   int       // how often tickets of the subject had been revoked when this one was made
 	Expires time.Time // to the second
-	Nonce   string    // tells two tickets apart that are otherwise the same; may be empty
+	Nonce   string    // distinguishes two tickets that are otherwise the same; may be empty
 }
 
 // Why a ticket is not taken.
@@ -81,7 +81,7 @@ func (k Keys) Address(base string, t Ticket) string {
 	return strings.TrimRight(base, "/") + LinkPath + "/link/" + k.Issue(Link, t)
 }
 
-// stampSize is how many bytes of the HMAC a ticket carries: 128 bits cannot be
+// stampSize is how many bytes of the HMAC a ticket contains: 128 bits cannot be
 // guessed, and a shorter address makes a coarser QR code.
 const stampSize = 16
 

@@ -10,7 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Watch is told of a call to somebody else when it begins, by an operation that
+// Watch is called when a call to another service begins, with an operation that
 // names no id, and of its end by one word of a few and the HTTP status.
 type Watch func(ctx context.Context, operation string) (within context.Context, done func(ending string, status int))
 
@@ -36,7 +36,7 @@ func (t *Telemetry) ObserveCalls(peer string) Watch {
 	}
 }
 
-// call is the span of a call. The peer hears nothing of it: how we trace is not
+// call is the span of a call. The peer learns nothing of it: how we trace is not
 // its business.
 func (t *Telemetry) call(ctx context.Context, peer, operation string) (context.Context, func(string, int)) {
 	ctx, span := t.tracer.Start(ctx, peer+" "+operation, trace.WithSpanKind(trace.SpanKindClient),

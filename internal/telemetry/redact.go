@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// hidden is what stands where something was taken out.
+// hidden replaces what was taken out.
 const hidden = "[hidden]"
 
 // secretKeys are words in names of attributes whose values are never written,
@@ -42,7 +42,7 @@ var patterns = []struct {
 var long = regexp.MustCompile(`[A-Za-z0-9_+-]{40,}`)
 
 // redactor keeps secrets and persons out of the log, should a line once be
-// about to tell them. It is the last net and not the first: what is logged
+// about to write them. It is the last defence and not the first: what is logged
 // is chosen where it is logged.
 type redactor struct{ next slog.Handler }
 

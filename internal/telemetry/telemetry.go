@@ -1,6 +1,6 @@
 // Package telemetry is how a service is watched: its metrics, its traces,
 // its log, and which build it is. Nothing in here is global, so several services can live
-// in one process and be told apart.
+// in one process and be distinguished.
 package telemetry
 
 import (

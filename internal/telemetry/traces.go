@@ -101,15 +101,15 @@ func (o *loggingExporter) ExportSpans(ctx context.Context, spans []tracing.ReadO
 	return nil // or the library would write it to standard error, unformatted
 }
 
-// Interceptors carry a trace through Temporal: for the options of a client, and
+// Interceptors pass a trace through Temporal: for the options of a client, and
 // so of the workers made with it. None, where there are no traces: the trace
 // travels in headers, which histories keep.
 //
 // A case has no span of its own. It would be months long, nobody would see it
 // before its end, and every worker that takes the case over would begin another
 // one: what a case does belongs to the request that started it, by the header of
-// its first event, whoever carries it. The same goes for updates, which a replay
-// would tell again.
+// its first event, whichever worker runs it. The same goes for updates, which a replay
+// would report again.
 func (t *Telemetry) Interceptors() []interceptor.ClientInterceptor {
 	if t.traces == nil {
 		return nil

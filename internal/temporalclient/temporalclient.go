@@ -22,7 +22,7 @@ import (
 // DialTimeout is how long Dial waits for Temporal, and Ready at the most.
 const DialTimeout = 5 * time.Second
 
-// Options say which Temporal, and whom to tell about it.
+// Options say which Temporal to dial, and where logs and metrics go.
 type Options struct {
 	Address   string // host:port; when set it goes before TEMPORAL_ADDRESS and the profile
 	Namespace string // when set it goes before TEMPORAL_NAMESPACE and the profile

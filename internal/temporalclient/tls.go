@@ -18,7 +18,7 @@ import (
 )
 
 // renewTLS makes a connection read the client certificate and the authorities
-// again at each handshake, where the configuration names files: whoever renews
+// again at each handshake, where the configuration names files: who renews
 // them (cert-manager, Vault, an operator) need not restart anything. A file
 // that cannot be used leaves the one before in force. It returns when each
 // certificate ends, by the names that the metric has.

@@ -23,7 +23,7 @@ func unauthorized() error {
 	return &refusal{http.StatusUnauthorized, connectfi.CodeUnauthorized, nil, "Authentication error"}
 }
 
-// invalid carries the raw Ajv error list (C).
+// invalid contains the raw Ajv error list (C).
 func invalid(problems []connectfi.Problem) error {
 	return &refusal{http.StatusBadRequest, connectfi.CodeRequestValidateError, problems, "Request validation error."}
 }
@@ -99,5 +99,5 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.WriteHeader(status)
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(body) // a client that went away is told by nothing
+	_ = encoder.Encode(body) // nothing can be said to a client that has disconnected
 }

@@ -17,7 +17,7 @@ type application struct {
 	before                                *connectfi.Application // as it was before the last change that had a callback
 }
 
-// status derives where the application stands from its entities: as the
+// status derives the application's status from its entities: as the
 // least finished one (S); decided only when all are, and approved only when
 // all are (C).
 func (a *application) status() (connectfi.Status, connectfi.Outcome) {
@@ -80,7 +80,7 @@ func (a *application) scenarioEntities() []*entity {
 	return slices.DeleteFunc(slices.Clone(a.entities), func(e *entity) bool { return e.isCustomer })
 }
 
-// changeWithCallback carries out a change that no request to ConnectFi's own endpoints
+// changeWithCallback makes a change that no request to ConnectFi's own endpoints
 // caused: the only kind that has a callback (C). The caller holds s.mu.
 func (s *Sandbox) changeWithCallback(a *application, change func()) {
 	before := a.body(s.config.AggregatorID)

@@ -147,7 +147,7 @@ func (m *callbackSender) send(l callback) {
 	m.log.Info("callback", "reference", l.from, "answer", response.StatusCode)
 }
 
-// withoutURL keeps the URL out of the log: it carries the receiver's secret.
+// withoutURL keeps the URL out of the log: it contains the receiver's secret.
 func withoutURL(err error) error {
 	if outer, ok := errors.AsType[*url.Error](err); ok {
 		return outer.Err

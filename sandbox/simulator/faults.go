@@ -16,8 +16,8 @@ import (
 type Faults struct {
 	DropCallbacks      float64 `json:"drop_callbacks"`      // the callback is never sent
 	DuplicateCallbacks float64 `json:"duplicate_callbacks"` // the callback is sent twice
-	StaleCallbacks     float64 `json:"stale_callbacks"`     // it tells what was true before the change
-	ForeignCallbacks   float64 `json:"foreign_callbacks"`   // it tells of another application
+	StaleCallbacks     float64 `json:"stale_callbacks"`     // it reports what was true before the change
+	ForeignCallbacks   float64 `json:"foreign_callbacks"`   // it reports another application
 	ErrorBefore        float64 `json:"error_before"`        // nothing is done; a 500 page, or the connection is cut
 	ErrorAfter         float64 `json:"error_after"`         // the work is done and the answer lost, likewise
 	ExtAkepa           float64 `json:"ext_akepa"`           // the documented back-office failure (C); nothing is done

@@ -12,7 +12,7 @@ import (
 // identify is POST /akepa/identification (S). It makes an application every
 // time: what ConnectFi does with a reference it knows is not documented, and
 // this stand-in must not hide a caller's second post (A). syncMode changes
-// nothing, its meaning being unclear (S): the answer tells what is known at
+// nothing, its meaning being unclear (S): the answer says what is known at
 // once, and what comes later comes by callback.
 func (s *Sandbox) identify(r *http.Request) (any, error) {
 	request, err := decode[connectfi.IdentificationRequest](r)

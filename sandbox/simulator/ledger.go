@@ -1,6 +1,6 @@
 package simulator
 
-// LedgerEntry tells what the stand-in did under one reference. It judges
+// LedgerEntry says what the simulator did under one reference. It judges
 // "exactly once".
 type LedgerEntry struct {
 	Reference    string `json:"reference"`

@@ -116,7 +116,7 @@ func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.Serv
 // want to be served beside them.
 const maxConnections = 1024
 
-// Serve answers on ln until ctx ends, then gives up callbacks that are still
+// Serve answers on ln until ctx ends, then cancels callbacks that are still
 // under way and returns when all it started has ended; nil after a clean stop.
 // A Sandbox serves once.
 func (s *Sandbox) Serve(ctx context.Context, ln net.Listener) error {
@@ -125,7 +125,7 @@ func (s *Sandbox) Serve(ctx context.Context, ln net.Listener) error {
 	return httpserver.Timeouts{}.ServeLimited(ctx, ln, maxConnections, nil, s, s.config.Logger)
 }
 
-// Close gives up every step and callback still to come and returns when none
+// Close cancels every step and callback still to come and returns when none
 // is under way. Serve does it by itself. What is asked afterwards is answered
 // still, but nothing happens by itself any more.
 func (s *Sandbox) Close() {

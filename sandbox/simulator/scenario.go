@@ -7,7 +7,7 @@ import (
 )
 
 // Scenario is what becomes of a customer. For an individual it is the
-// customer's own; for a business its representatives carry it, and the
+// customer's own; for a business its representatives' ids decide, and the
 // business itself is approved from the start, as on the page (S).
 type Scenario string
 
@@ -29,7 +29,7 @@ const (
 // statusUnlisted is one of Alloy's that ConnectFi's cut table does not show (A).
 const statusUnlisted connectfi.Status = "pending_action"
 
-// state is where an entity stands.
+// state is the state of an entity.
 type state struct {
 	status  connectfi.Status
 	outcome connectfi.Outcome

@@ -72,7 +72,7 @@ func (c batchCommand) Run(ctx context.Context, a *app) error {
 		return usage("batch", "cannot write %s: %w", c.Results, err)
 	}
 	w := &batchRunner{begin: begin, common: common, rate: c.Rate, parallel: c.Parallel, results: told, out: a.out,
-		// Not with the command's context: a failure is told as one while the run is being stopped, too.
+		// Not with the command's context: a failure is reported as one while the run is being stopped, too.
 		explain: func(err error) error { return a.explain(context.WithoutCancel(ctx), err) }}
 	err = w.run(ctx, lines(c.Format, file), p)
 	w.tally.Results = c.Results
@@ -214,7 +214,7 @@ func (c batchCommand) earlier(file *os.File, p *batchIndex) (whole int64, err er
 	return whole, nil
 }
 
-// verdict tells what became of a batch, and makes an error of what is not done.
+// verdict reports how a batch ended, and makes an error of what is not done.
 func (c batchCommand) verdict(out printer, t summary, err error) error {
 	if err := out.tally(t); err != nil {
 		return err

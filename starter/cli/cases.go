@@ -97,7 +97,7 @@ func (a *app) startAsync(ctx context.Context) (func(context.Context, cases.Start
 	}, err
 }
 
-// start starts a case, or finds it, and tells where it stands. The answer to a
+// start starts a case, or finds it, and prints its state. The answer to a
 // start is the first status, however long ago that was: a case that was found
 // is asked again.
 func (a *app) start(ctx context.Context, order cases.StartOptions) (kyc.View, error) {
@@ -119,7 +119,7 @@ func (a *app) start(ctx context.Context, order cases.StartOptions) (kyc.View, er
 	return now, nil
 }
 
-// reportNoAnswer finds out what became of a start without an answer: whoever
+// reportNoAnswer finds out how a start without an answer ended: who
 // waits goes on waiting, for anybody else it is an error that says what is so.
 func (a *app) reportNoAnswer(ctx context.Context, c startCommand, why error) error {
 	caseClient, err := a.cases(ctx)

@@ -92,7 +92,7 @@ type app struct {
 
 // Run runs one command and returns the exit code. lookup is the environment;
 // DevFile in the working directory comes after it. Only batch reads stdin, and
-// only if it is told to.
+// only if a flag says so.
 func Run(ctx context.Context, args []string, stdin io.Reader, to, stderr io.Writer, lookup func(string) (string,
 	bool)) int {
 	out := newPrinter(to, stderr, lookup, slices.Contains(args, "--json"))

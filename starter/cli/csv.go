@@ -80,7 +80,7 @@ func (f *csvFile) next() (record []string, number int, err error) {
 	}
 }
 
-// separatorOf is what stands between the cells of a file: what a first line such
+// separatorOf is what separates the cells of a file: what a first line such
 // as sep=; says, which Excel reads and some programs write, or what there is
 // most of in the first line that has any.
 func separatorOf(text *bufio.Reader) (separator rune, skipped int, err error) {

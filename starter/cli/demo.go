@@ -21,7 +21,7 @@ var pageCustomers = []struct{ reference, customer, who string }{
 const demoWithin = 2 * time.Minute
 
 // maxUploads is how many pictures the demo's applicant sends for one entity
-// before it gives up.
+// before it stops.
 const maxUploads = 3
 
 type demoCommand struct{}
@@ -32,7 +32,7 @@ func (demoCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	// What is missing is told before anything is started.
+	// What is missing is reported before anything is started.
 	if _, err := a.cases(ctx); err != nil {
 		return err
 	}
@@ -85,11 +85,11 @@ type demoRun struct {
 	app   *app
 	order cases.StartOptions
 	begun time.Time
-	told  int            // entries of the timeline that the story has told
+	told  int            // entries of the timeline that were printed
 	sent  map[string]int // how often the applicant sent documents, by entity
 }
 
-// step tells what happened, and when since the walk began.
+// step prints what happened, and when since the walk began.
 func (w *demoRun) step(at time.Time, format string, args ...any) {
 	if !w.app.out.json {
 		w.app.out.printf("%6.1f s  %-13s  %s", max(0, at.Sub(w.begun).Seconds()), w.order.Reference,
@@ -135,7 +135,7 @@ func (w *demoRun) run(ctx context.Context, who string) (view kyc.View, err error
 	}
 }
 
-// tell tells what is new in the timeline.
+// tell prints what is new in the timeline.
 func (w *demoRun) tell(v kyc.View) (news bool) {
 	for ; w.told < len(v.Timeline); w.told++ {
 		news = true

@@ -8,9 +8,9 @@ import (
 	"durablekyc.example/workflows"
 )
 
-// details is the page of the Temporal UI that shows how a case stands and what
+// details is the page of the Temporal UI that shows the state of a case and what
 // happened to it: empty where KYC_TEMPORAL_UI is not set or Temporal does not
-// answer, since a case is told without it as well.
+// answer, since a case is printed without it as well.
 func (a *app) details(ctx context.Context, reference string) string {
 	ui, namespace, err := a.temporalUI()
 	if err != nil {

@@ -26,7 +26,7 @@ const (
 	statusOK state = "ok"
 	warning  state = "warning"
 	wrong    state = "WRONG"
-	skipped  state = "skipped" // it could not be looked at, for a reason that is told
+	skipped  state = "skipped" // it could not be checked, for a reason that is printed
 )
 
 // doctorRun is one run of doctor.

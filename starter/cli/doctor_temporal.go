@@ -20,7 +20,7 @@ import (
 
 const (
 	recommendedRetention = 30 * 24 * time.Hour // what setup creates
-	seenLately           = 2 * time.Minute     // a worker asks anew every minute at the latest
+	seenLately           = 2 * time.Minute     // a worker polls again every minute at the latest
 )
 
 func (x *doctorRun) checkTemporal(ctx context.Context) {

@@ -183,7 +183,7 @@ func (x *doctorRun) okOverTLS(check, base, says string) {
 	x.ok(check, says)
 }
 
-// checkClock holds this machine's clock against that of somebody who answered.
+// checkClock compares this machine's clock with that of a server that answered.
 func (x *doctorRun) checkClock(whose string, w *clockTransport) {
 	check := "clock, against " + whose
 	off, ok := w.measured()

@@ -14,7 +14,7 @@ import (
 
 type eventsCommand struct{ reference }
 
-// Run tells what the outside was told of a case.
+// Run prints the notifications of a case.
 func (c eventsCommand) Run(ctx context.Context, a *app) error {
 	if err := c.check("events"); err != nil {
 		return err
@@ -93,7 +93,7 @@ func (a *app) events(ctx context.Context, reference string, call func(context.Co
 	return events, of(reference, err)
 }
 
-// notify says whether cases that this program starts tell KYC_NOTIFY_URL of
+// notify says whether cases that this program starts notify KYC_NOTIFY_URL of
 // themselves. Its value is the worker's concern.
 func (a *app) notify() (bool, error) {
 	lookup, err := a.lookup()
@@ -107,7 +107,7 @@ func (a *app) notify() (bool, error) {
 	return address != "", nil
 }
 
-// events are told one receiver a line; then the next command, unless all of
+// events are printed one receiver a line; then the next command, unless all of
 // them have arrived.
 func (p printer) events(reference string, events []workflows.Event, next string) error {
 	if p.json {

@@ -1,6 +1,6 @@
 package cli
 
-// checkResult is what came of one step of setup or one check of doctor: a line for
+// checkResult is the result of one step of setup or one check of doctor: a line for
 // a person, with the way out below it where something is wrong.
 type checkResult struct {
 	Check string `json:"check"`
@@ -19,7 +19,7 @@ const (
 	notDone      state = "NOT DONE"
 )
 
-// findings are told as they come, and together to machines.
+// findings are printed as they come, and as one JSON document with --json.
 type findings struct {
 	out printer
 	all []checkResult
@@ -36,8 +36,8 @@ func (f *findings) add(one checkResult) {
 	}
 }
 
-// end tells machines all, and gives the command its end: an error that has
-// told everything already if one of the findings is in this state.
+// end prints the JSON document, and returns the command's error: one that has
+// printed everything already if one of the findings is in this state.
 func (f *findings) end(bad state) error {
 	if f.out.json {
 		if err := f.out.value(f.all); err != nil {

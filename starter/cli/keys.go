@@ -55,7 +55,7 @@ func always(draw func() string) func() (string, error) {
 }
 
 // Run writes what is missing. Any number of runs, also at once, end with the
-// secrets of whoever came first.
+// secrets of the run that came first.
 func (c keysInitCommand) Run(a *app) error {
 	made := map[string]string{}
 	err := os.MkdirAll(c.Directory, 0o700)

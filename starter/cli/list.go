@@ -24,7 +24,7 @@ type listCommand struct {
 	Limit  int    `default:"50" help:"Maximum number of cases."`
 }
 
-// row is one case in a list, as Temporal's visibility tells it: no case is
+// row is one case in a list, as Temporal's visibility has it: no case is
 // asked, so a list needs no worker and costs nothing.
 type row struct {
 	Reference    string           `json:"reference"`

@@ -44,7 +44,7 @@ func heldCommand(v kyc.View) string {
 	return "starter refresh " + v.Reference
 }
 
-// nextCommand is what somebody at this terminal can do for the case.
+// nextCommand is the command that this operator can run for the case.
 func nextCommand(v kyc.View) string {
 	switch {
 	case v.Stage.Final():

@@ -18,7 +18,7 @@ import (
 //
 //   - What was asked for goes to standard output, everything else to standard
 //     error, so that a pipe gets the answer and nothing but it.
-//   - A case is told like a file: where it stands, who must act, until when
+//   - A case is printed like a file: its stage, who must act, until when
 //     (this machine's time, and how far off), what happens then, what is
 //     missing of whom, what happened. Then the next command, if there is one.
 //   - An error is one sentence that names the cause, and the next command to
@@ -28,7 +28,7 @@ import (
 //     kyc.View has it; errors as {"error","next"}, with "details" where there
 //     are several, on standard error. The exit codes are the same. Asides are left out.
 //   - Colour and a line that moves only on a terminal; NO_COLOR or TERM=dumb
-//     turn them off. Nothing is told by colour alone.
+//     turn them off. Nothing is shown by colour alone.
 //   - Words that came from elsewhere may hold anything: no character that
 //     moves a terminal gets through.
 type printer struct {
@@ -128,7 +128,7 @@ func redraw(w io.Writer, line string) {
 	fmt.Fprint(w, "\r\x1b[K"+sanitize(line))
 }
 
-// view tells a case.
+// view prints a case.
 func (p printer) view(v kyc.View) error {
 	if p.json {
 		return p.value(v)
@@ -154,8 +154,8 @@ func (p printer) view(v kyc.View) error {
 	return nil
 }
 
-// begun tells a case that was just started or found. Its last line says where it
-// stands and who must act: that it was started says nothing of either.
+// begun prints a case that was just started or found. Its last line says its stage
+// and who must act: that it was started says nothing of either.
 func (p printer) begun(v kyc.View) error {
 	if err := p.view(v); err != nil || p.json || v.Stage.Final() {
 		return err
@@ -164,7 +164,7 @@ func (p printer) begun(v kyc.View) error {
 	return nil
 }
 
-// printCase tells a case as it is filed.
+// printCase prints a case as a file.
 func (p printer) printCase(v kyc.View) error {
 	p.printf("%s · %s %s", v.Reference, v.CustomerType, v.CustomerID)
 	p.printf("")

@@ -41,7 +41,7 @@ func (w *clockTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// measured is by how much this machine is ahead; false if nobody told the time.
+// measured is by how much this machine is ahead; false if no server told the time.
 func (w *clockTransport) measured() (time.Duration, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -31,7 +31,7 @@ type cliError struct {
 	err     error
 	next    string
 	code    int
-	details []error // each a sentence of its own, told before
+	details []error // each a sentence of its own, printed before
 }
 
 func (p *cliError) Error() string { return p.err.Error() }
@@ -54,8 +54,8 @@ func wrongUsage(err error) error {
 	return p
 }
 
-// decided carries the exit code of a case that was followed to its end; it
-// has told everything already.
+// decided has the exit code of a case that was followed to its end; it
+// has printed everything already.
 type decided struct{ stage kyc.Stage }
 
 func (d decided) Error() string { return "the case is " + string(d.stage) }

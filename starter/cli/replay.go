@@ -121,7 +121,7 @@ type replayRun struct {
 
 	mu     sync.Mutex
 	report report
-	told   time.Time // when somebody was last told how far it is
+	told   time.Time // when progress was last printed
 }
 
 func (g *replayRun) file(name string) error {
@@ -254,7 +254,7 @@ func (g *replayRun) undecryptable(h *history.History, v *failure) (first error) 
 	return nil
 }
 
-// progress tells from time to time how far it is.
+// progress prints from time to time how far it is.
 func (g *replayRun) progress() {
 	line := fmt.Sprintf("%d histories read, %d replay", g.report.Histories, g.report.Replayed)
 	g.out.footer(line)

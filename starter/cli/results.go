@@ -33,8 +33,8 @@ type result struct {
 // done is whether nothing is left to do for the line.
 func (r result) done() bool { return r.Result == resultStarted || r.Result == resultFound }
 
-// everyResult begins like this; it is how a torn line is told from a file of
-// somebody else's.
+// everyResult begins like this; it distinguishes a torn line from a file of
+// another program.
 const everyResult = `{"line":`
 
 // loadResults marks what earlier runs have brought through, by reference and

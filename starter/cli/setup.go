@@ -27,7 +27,7 @@ type setupCommand struct {
 
 const (
 	minRetention = 24 * time.Hour // Temporal's own least
-	// what was written is known to all of Temporal: its slowest cache is read anew every minute
+	// what was written is known to all of Temporal: its slowest cache is refreshed every minute
 	propagationTimeout = 2 * time.Minute
 	pause              = time.Second
 )
@@ -204,7 +204,7 @@ func (p *setupRun) byHand(selfHosted, cloud string, args ...any) string {
 	return fmt.Sprintf(map[bool]string{false: selfHosted, true: cloud}[p.cloud], args...)
 }
 
-// onCloud tells Temporal Cloud by its addresses: what prepares a namespace
+// onCloud recognises Temporal Cloud by its addresses: what prepares a namespace
 // there is another API, with credentials of its own.
 func onCloud(address string) bool {
 	host, _, _ := strings.Cut(address, ":")

@@ -6,14 +6,14 @@ import (
 	"durablekyc.example/kyc"
 )
 
-// watchPrinter is what a watch has told of a case.
+// watchPrinter is what a watch has printed of a case.
 type watchPrinter struct {
 	view kyc.View
 	told []string // the timeline's sentences
 }
 
-// follow tells what is new: the whole case first, then the lines that came,
-// and where it stands now if that changed.
+// follow prints what is new: the whole case first, then the lines that came,
+// and its stage if that changed.
 func (p printer) follow(v kyc.View, s *watchPrinter) error {
 	before := s.view
 	first := s.told == nil
@@ -32,7 +32,7 @@ func (p printer) follow(v kyc.View, s *watchPrinter) error {
 	}
 	now := sentences(v)
 	for i, sentence := range now {
-		// The last line told may have changed: hints in a row share one.
+		// The last line printed may have changed: hints in a row share one.
 		if i >= len(s.told) || s.told[i] != sentence {
 			p.printf("  %s  %s", p.local(v.Timeline[i].At), sentence)
 		}

@@ -24,7 +24,7 @@ type verifyCommand struct {
 	Files    []string `arg:"" name:"file" help:"Evidence: REF.kyc, or an examiner's pack: pack.zip."`
 }
 
-// verified is what came of one file.
+// verified is the result of one file.
 type verified struct {
 	File string `json:"file"`
 	*verify.Report
@@ -33,7 +33,7 @@ type verified struct {
 	Error   string         `json:"error,omitempty"` // why the file could not be read
 }
 
-// Run verifies every file and says what came of each level.
+// Run verifies every file and prints the result of each level.
 func (c verifyCommand) Run(a *app) error {
 	key, err := c.key()
 	if err != nil {
@@ -137,7 +137,7 @@ func readBundle(name string) ([]byte, error) {
 	return os.ReadFile(name)
 }
 
-// verified prints what came of one file.
+// verified prints the result of one file.
 func (p printer) verified(v verified) error {
 	if p.json {
 		return p.value(v)
@@ -164,7 +164,7 @@ func (p printer) verified(v verified) error {
 	return nil
 }
 
-// pack prints what came of a pack. Of the sample, it prints every level that does not verify.
+// pack prints the result of a pack. Of the sample, it prints every level that does not verify.
 func (p printer) pack(r exam.Report) {
 	p.printf("  population   %s", r.Population)
 	if r.Population.Verdict == verify.Verified {

@@ -16,7 +16,7 @@ const (
 	lookLate = 3 * time.Second
 )
 
-// outage is how long Temporal may be away before a watch gives up.
+// outage is how long Temporal may not answer before a watch ends.
 const outage = 2 * time.Minute
 
 type watchCommand struct{ reference }
@@ -28,7 +28,7 @@ func (c watchCommand) Run(ctx context.Context, a *app) error {
 	return a.follow(ctx, c.Reference, "")
 }
 
-// follow tells a case as it goes on, and ends with it. It asks Temporal for a
+// follow prints a case as it proceeds, and ends with it. It asks Temporal for a
 // description, which costs nothing and needs no worker, and the case itself
 // only after a change. It ends with that stage, too: a script that waits for a
 // decision must learn that an operator is needed.
@@ -39,7 +39,7 @@ func (a *app) follow(ctx context.Context, reference string, until kyc.Stage) err
 	}
 	defer a.out.footer("")
 	var (
-		seen   string // the state of the history that was told
+		seen   string // the state of the history that was printed
 		told   watchPrinter
 		pause  = minPoll
 		heard  = time.Now()
@@ -54,7 +54,7 @@ func (a *app) follow(ctx context.Context, reference string, until kyc.Stage) err
 				warned = why
 			}
 			if errors.Is(err, cases.ErrPaused) {
-				heard = time.Now() // Temporal answers, and somebody has a reason
+				heard = time.Now() // Temporal answers, so there is a reason
 			}
 		case errors.Is(err, cases.ErrEnded):
 			return undecided(a.explain(ctx, of(reference, err)))

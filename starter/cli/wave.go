@@ -25,7 +25,7 @@ var pauses = []time.Duration{time.Second, 3 * time.Second}
 // taken for everybody's.
 const maxConsecutiveFailures = 20
 
-// How often somebody is told how far it is.
+// How often progress is printed.
 const (
 	redrawEvery = 250 * time.Millisecond
 	reportEvery = 10 * time.Second

@@ -89,7 +89,7 @@ func refusal(err error, result string) response {
 	return response{status, result, detail}
 }
 
-// finish ends a callback, counts it, and tells the log what an operator can
+// finish ends a callback, counts it, and logs what an operator can
 // act on. An error of Temporal's names ids and addresses, never a body.
 func (h *Handler) finish(c *gin.Context, err error) {
 	r := responseFor(err)

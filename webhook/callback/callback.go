@@ -19,7 +19,7 @@ import (
 
 // Config bounds what is done at once. All of it is required.
 type Config struct {
-	MaxCallbacks  int           // that come in at once; more are told to come back
+	MaxCallbacks  int           // that come in at once; more are told to retry later
 	MaxSignals    int           // of them that are on their way to Temporal
 	SignalTimeout time.Duration // for one signal
 }
@@ -137,7 +137,7 @@ func (h *Handler) signal(ctx context.Context, reference string, hint workflows.C
 // documentedID is the form of ConnectFi's ids, with some room (D).
 var documentedID = regexp.MustCompile(`^[0-9a-zA-Z_]{1,64}$`)
 
-// sanitizeID lets an id pass, and nothing that merely stands where an id should.
+// sanitizeID returns an id, and nothing else that is where an id should be.
 func sanitizeID(text string) string {
 	if documentedID.MatchString(text) {
 		return text

@@ -84,7 +84,7 @@ func OpenForm(c *gin.Context, maxFiles int64, read, write time.Duration) (*Form,
 	return &Form{parts, body}, nil
 }
 
-// Cause tells a body that is too large, too slow or cut off from one that is not
+// Cause distinguishes a body that is too large, too slow or cut off from one that is not
 // a form: ErrTooLarge, ErrSlow, ErrCut or ErrForm.
 func (f *Form) Cause() error {
 	err := f.body.err

@@ -17,7 +17,7 @@ type Cases interface {
 
 	// Show returns a case, closed or not.
 	Show(ctx context.Context, reference string) (kyc.View, error)
-	// Expedite lets the tasks of an open case go before those of batches: somebody waits for it.
+	// Expedite lets the tasks of an open case go before those of batches: a person waits for it.
 	Expedite(ctx context.Context, reference string) error
 	// Revision differs whenever something has happened to a case.
 	Revision(ctx context.Context, reference string) (string, error)

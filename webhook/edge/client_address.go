@@ -53,7 +53,7 @@ func hourly() map[string]*rate.Sometimes {
 
 // clientAddress is the address of the nearest host that is not a trusted proxy.
 // Each proxy appends the address it was called from, so the header is read from
-// its end and only as far as trusted proxies wrote it; what stands before that
+// its end and only as far as trusted proxies wrote it; what comes before that
 // anybody may have made up. A reason says why the address is a proxy's after all.
 func clientAddress(r *http.Request, proxies []netip.Prefix) (ip netip.Addr, why string) {
 	ip, ok := parseAddress(r.RemoteAddr)

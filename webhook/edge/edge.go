@@ -77,10 +77,10 @@ func New(c Config) (*Edge, error) {
 // to a proxy in front.
 func (e *Edge) Secure() bool { return e.tls || e.PublicURL.Secure() }
 
-// securityHeaders is for every answer, whoever reads it.
+// securityHeaders is for every answer.
 func (e *Edge) securityHeaders(c *gin.Context) {
 	if e.Secure() {
-		// Of this host alone: what else lies on its domain is not ours to bind.
+		// Of this host alone: other hosts of its domain are not ours to bind.
 		c.Header("Strict-Transport-Security", "max-age=31536000")
 	}
 	c.Header("X-Content-Type-Options", "nosniff")

@@ -53,7 +53,7 @@ func (e *Edge) WriteError(c *gin.Context, err error) {
 	WriteProblem(c, err)
 }
 
-// ProblemOf is the status of an error, and what a person is told of it. Nothing
+// ProblemOf is the status of an error, and what the answer says of it. Nothing
 // in it depends on a text of the caller's.
 func ProblemOf(err error) (status int, detail string) {
 	_, tooFast := errors.AsType[TooFastError](err)

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Limiter slows down whoever sends too much: each of them gets a burst, and
+// Limiter slows down clients that send too much: each of them gets a burst, and
 // then one more every so often.
 type Limiter struct {
 	rate Rate
@@ -25,7 +25,7 @@ func NewLimiter(r Rate) *Limiter {
 	return &Limiter{rate: r, all: map[string]*rate.Limiter{}}
 }
 
-// Wait is how long somebody must wait before the next one is taken; zero takes
+// Wait is how long a client must wait before its next request is taken; zero takes
 // this one.
 func (l *Limiter) Wait(who string) time.Duration {
 	l.mu.Lock()

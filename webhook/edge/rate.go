@@ -18,7 +18,7 @@ type Rate struct {
 }
 
 // RateLimit holds up an address that asks more often than any crowd of applicants.
-// It stands before every route but the callback's, which ConnectFi calls once
+// It applies to every route but the callback's, which ConnectFi calls once
 // and never again (its own slots bound that one), and the API's, which looks for
 // a token first.
 func (e *Edge) RateLimit(c *gin.Context) {

@@ -15,7 +15,7 @@ const (
 	sampleEvery = 10 * time.Second
 )
 
-// sampler bounds what refused requests write to the log: whoever is refused
+// sampler bounds what refused requests write to the log: a client that is refused
 // could otherwise fill a disk. Its kinds are routes, statuses and texts of ours,
 // so there are few.
 type sampler struct {

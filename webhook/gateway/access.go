@@ -27,7 +27,7 @@ func (a *API) getToken(c *gin.Context) (any, error) {
 	}
 	if !a.config.Credentials.matchLogin(asked.User) {
 		// Only wrong passwords count, and by address as well: nobody keeps the
-		// login's owner out. Whoever is told to wait has still been compared, so a
+		// login's owner out. The token of a caller who has to wait has still been compared, so a
 		// guesser gets as many tries as the address has requests, 50 a second;
 		// passwords of logins have 12 characters at least (config.CheckStrength).
 		if wait := a.logins.Wait(a.edge.Address(c) + " " + asked.User.Login); wait > 0 {

@@ -25,7 +25,7 @@ type lookup struct {
 }
 
 // find leads from a customer and an application to the case. Nothing of ours
-// says which reference an application has: ConnectFi does, and whoever started
+// says which reference an application has: ConnectFi does, and who started
 // the case here remembers it, so that a ConnectFi that is away hides no case.
 func (a *API) find(ctx context.Context, customerID, applicationID string) (s lookup, err error) {
 	var (
@@ -68,7 +68,7 @@ func (s lookup) caseIsAuthoritative() bool {
 	return s.ours && (s.live.ApplicationID == "" || s.view.Stage != kyc.Expired && s.view.Stage != kyc.Withdrawn)
 }
 
-// status is POST /akepa/status (C), told by the case. Where ConnectFi says
+// status is POST /akepa/status (C), answered by the case. Where ConnectFi says
 // something else, that is a hint like a callback: the case reads it itself.
 func (a *API) status(c *gin.Context) (any, error) {
 	asked, err := decode[connectfi.StatusRequest](a, c)
@@ -105,7 +105,7 @@ const maxShown = 8
 
 // list is POST /akepa/list (C): ConnectFi's list, in which each application that
 // is a case says what the case says. What cannot be asked in time stays as
-// ConnectFi told it.
+// ConnectFi said it.
 func (a *API) list(c *gin.Context) (any, error) {
 	asked, err := decode[connectfi.ListRequest](a, c)
 	if err != nil {

@@ -40,7 +40,7 @@ func (a *API) generate(c *gin.Context) (any, error) {
 }
 
 // upload is POST /akepa/document/upload/:documentId (C), through the gate that
-// applicants' images pass: what leaves is the picture encoded anew, in the kind
+// applicants' images pass: what leaves is the picture encoded again, in the kind
 // it was announced as, so nothing but its pixels goes on; and what is no picture
 // does not.
 func (a *API) upload(c *gin.Context) (any, error) {
@@ -179,7 +179,7 @@ func (a *API) update(c *gin.Context) (any, error) {
 	return toResponse(v)
 }
 
-// ended is how an entity of a closed case may be told: as ConnectFi does where
+// ended is the status of an entity of a closed case: as ConnectFi has it where
 // it decided (C), and by the stage where nobody did.
 func ended(v kyc.View) string {
 	if v.Outcome != "" {

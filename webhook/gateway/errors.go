@@ -36,7 +36,7 @@ type refusedBody struct {
 	Message   string `json:"message,omitempty"`
 }
 
-// WriteError answers with what is wrong, and tells the log what an operator can act on.
+// WriteError answers with what is wrong, and logs what an operator can act on.
 func (a *API) WriteError(c *gin.Context, err error) {
 	r := refusalOf(err)
 	if r.status == http.StatusServiceUnavailable {
@@ -49,7 +49,7 @@ func (a *API) WriteError(c *gin.Context, err error) {
 		Message: r.message})
 }
 
-// SlowHeaders is what a caller is told whose headers do not come in time. Which
+// SlowHeaders is the answer to a caller whose headers do not come in time. Which
 // route they are for is not known: it is ConnectFi's envelope, for programs.
 func SlowHeaders() string {
 	text, _ := json.Marshal(refusedBody{RequestID: connectfi.NewRequestID(time.Now()), Code: "requestTimeout",
@@ -118,7 +118,7 @@ func unavailable(err error) string {
 // tryLater is the answer while Temporal or ConnectFi cannot be asked. The code is
 // the documented one for "worth another try". ConnectFi sends it with 400, which
 // a generic HTTP client never repeats: 503 and Retry-After say the same to
-// whoever looks at the status, and codes are what ConnectFi's clients judge by (C).
+// callers that look at the status, and codes are what ConnectFi's clients judge by (C).
 func tryLater(retry time.Duration) *refusal {
 	return &refusal{status: http.StatusServiceUnavailable, code: connectfi.CodeExtAkepa,
 		message: "Temporarily unavailable. Try again later.", retry: max(retry, edge.RetryAfter)}
@@ -128,7 +128,7 @@ func unauthorized() error {
 	return &refusal{status: http.StatusUnauthorized, code: connectfi.CodeUnauthorized, message: "Authentication error"}
 }
 
-// invalid carries the raw Ajv error list (C).
+// invalid contains the raw Ajv error list (C).
 func invalid(problems []connectfi.Problem) error {
 	return &refusal{status: http.StatusBadRequest, code: connectfi.CodeRequestValidateError, context: problems,
 		message: "Request validation error."}

@@ -58,13 +58,13 @@ const (
 
 // How many bytes a body may have: that of a call, and that of a login, which has
 // 100 at most and comes from a stranger. Logins are not counted while they come
-// in: whoever sent some slowly would keep all others out.
+// in: a client that sent some slowly would keep all others out.
 const (
 	maxBodyBytes = 64 << 10
 	maxLogin     = 4 << 10
 )
 
-// maxProblems is how many things that are wrong with a body are told. 64 KB can
+// maxProblems is how many problems of a body an answer lists. 64 KB can
 // have thousands, which are megabytes until the caller has taken the answer.
 const maxProblems = 100
 
@@ -98,7 +98,7 @@ func (a *API) AddRoutes(engine *gin.Engine) {
 	// In this order, so that unknown clients take up no room.
 	calls := engine.Group("/akepa", a.authenticate, a.limitConcurrency(maxCalls), a.plain)
 	calls.POST("/identification", a.serve(a.identify)) // starts a case, or finds it
-	calls.POST("/status", a.serve(a.status))           // where the case of an application stands
+	calls.POST("/status", a.serve(a.status))           // the state of an application's case
 	calls.POST("/list", a.serve(a.list))               // a customer's applications, cases or not
 	calls.POST("/document/generate", a.serve(a.generate))
 	calls.POST("/document/upload/:documentId", a.serve(a.upload))
@@ -111,7 +111,7 @@ func (a *API) Owns(path string) bool {
 		strings.HasPrefix(path, "/akepa/") || strings.HasPrefix(path, "/auth/")
 }
 
-// limitConcurrency lets so many calls in at once, and tells more to come back.
+// limitConcurrency lets so many calls in at once, and tells more to retry later.
 func (a *API) limitConcurrency(n int) gin.HandlerFunc {
 	under := make(chan struct{}, n)
 	return func(c *gin.Context) {
@@ -158,10 +158,10 @@ func write(c *gin.Context, status int, body any) {
 	c.Status(status)
 	encoder := json.NewEncoder(c.Writer)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(body) // a client that went away is told by nothing
+	_ = encoder.Encode(body) // nothing can be said to a client that has disconnected
 }
 
-// withTimeout bounds what somebody else may take for us. A caller that hangs up does
+// withTimeout bounds what another service may take for us. A caller that hangs up does
 // not take its call along: it may be half done, and will be asked for again.
 func (a *API) withTimeout(c *gin.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(c.Request.Context()), a.config.Timeout)

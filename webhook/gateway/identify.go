@@ -104,7 +104,7 @@ func (a *API) identify(c *gin.Context) (any, error) {
 	return toResponse(v)
 }
 
-// startOrFind starts the case or finds it, and tells it as it stands now. The answer to
+// startOrFind starts the case or finds it, and returns its present state. The answer to
 // a start is the first status, however long ago that was: a case that was found
 // is asked again.
 func (a *API) startOrFind(c *gin.Context, o cases.StartOptions) (kyc.View, error) {
@@ -126,7 +126,7 @@ func (a *API) startOrFind(c *gin.Context, o cases.StartOptions) (kyc.View, error
 	if err := o.Matches(v); err != nil { // its webhookUrl was changed since the first status
 		return kyc.View{}, err
 	}
-	// ConnectFi refused, and whoever asks again has mended the cause since. Not
+	// ConnectFi refused, and a caller that asks again has mended the cause since. Not
 	// in the same breath: this may be the very call that was refused.
 	if v.ApplicationID == "" && v.Refusal != nil && time.Since(lastRefused(v)) > a.config.Timeout {
 		if now, err := a.edge.Cases.Refresh(ctx, o.Reference, o.By); err == nil {
@@ -137,7 +137,7 @@ func (a *API) startOrFind(c *gin.Context, o cases.StartOptions) (kyc.View, error
 }
 
 // stillRunning is the answer when no status came in time: the case exists and goes
-// on, which Temporal knows without a worker. If even that cannot be told, the
+// on, which Temporal knows without a worker. If even that is unknown, the
 // caller must ask again.
 func (a *API) stillRunning(c *gin.Context, o cases.StartOptions, why error) (kyc.View, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), 2*time.Second)

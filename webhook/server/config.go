@@ -36,7 +36,7 @@ type Config struct {
 	MaxConnections int
 	// MaxCallbacks is how many callbacks may come in at once, and MaxSignals
 	// how many of them may be on their way to Temporal then; zero is 256 and 64.
-	// More are told to come back.
+	// More are told to retry later.
 	MaxCallbacks, MaxSignals int
 	// SignalTimeout is how long Temporal may take for one; zero is 5 s.
 	SignalTimeout time.Duration

@@ -13,7 +13,7 @@ import (
 const maxBaseURL = 400
 
 // callbackURL makes the URLs that ConnectFi calls back on, one per reference:
-// whoever knows one can say "look again" about that reference and no more.
+// who knows one can say "look again" about that reference and no more.
 // The same reference gets the same URL for as long as the newest key stays, so
 // that a repeated identification asks for nothing new.
 func callbackURL(base string, keys linktoken.Keys) (func(reference string) string, error) {

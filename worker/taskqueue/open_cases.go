@@ -17,7 +17,7 @@ import (
 // second that a namespace of Temporal Cloud has, a worker takes an eighth of one.
 const DefaultCountEvery = time.Minute
 
-// openCaseGauges tells how many cases are open at each stage. Every worker counts, so
+// openCaseGauges reports how many cases are open at each stage. Every worker counts, so
 // nobody has to be elected and nothing is missing when one goes: dashboards take
 // the largest of what they say.
 type openCaseGauges struct {
@@ -60,7 +60,7 @@ func (c *openCaseGauges) run(ctx context.Context) {
 	})
 }
 
-// collect counts once. What cannot be counted is not told: a number of an hour ago
+// collect counts once. What cannot be counted is not reported: a number of an hour ago
 // would look like one of now.
 func (c *openCaseGauges) collect(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)

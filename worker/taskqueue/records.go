@@ -140,7 +140,7 @@ func sender(hooks *delivery.Sender, address string) func(ctx context.Context, id
 	}
 }
 
-// keep sets how long Temporal keeps cases. What cannot be asked is not told.
+// keep sets how long Temporal keeps cases. What cannot be read is not reported.
 func (s *recordSweep) keep(ctx context.Context) {
 	if s.retention == nil {
 		return

@@ -21,7 +21,7 @@ const (
 	DefaultSweepEvery = time.Hour
 
 	// orphanAge is how old an image of a running case must be to be
-	// nobody's: it is stored minutes before the case is told of it, and is
+	// nobody's: it is stored minutes before the case learns of it, and is
 	// dropped once ConnectFi has it.
 	orphanAge = 48 * time.Hour
 	// queryTimeout bounds every question to Temporal or to a case.
@@ -47,7 +47,7 @@ type caseStates interface {
 //	runs and is sending           nothing
 //	runs otherwise                images older than orphanAge
 //
-// A folder that does not tell its owner stays: without a name there is no case
+// A folder that does not name its owner stays: without a name there is no case
 // to ask, and a wrong keyset must not empty a bucket. It is counted and said.
 type sweep struct {
 	cases     caseStates
@@ -146,7 +146,7 @@ func (s *sweep) pass(ctx context.Context) (done tally, first error) {
 	return done, first
 }
 
-// errUnavailable ends a pass: whoever is next would hear the same.
+// errUnavailable ends a pass: the next request would fail the same way.
 var errUnavailable = errors.New("Temporal is unavailable")
 
 func (s *sweep) owner(ctx context.Context, owner docstore.Owner, done *tally) error {
@@ -190,7 +190,7 @@ func (s *sweep) clean(ctx context.Context, owner docstore.Owner) (deleted bool, 
 	return true, 0, s.documents.DeleteOwner(ctx, owner.Name)
 }
 
-// unclaimed drops old images of a running case. They are not told apart by
+// unclaimed drops old images of a running case. They are not distinguished by
 // key: while anything of the case is on its way, all of them stay.
 func (s *sweep) unclaimed(ctx context.Context, owner docstore.Owner, before time.Time) (int, error) {
 	if owner.Images == 0 || !owner.Oldest.Before(before) {

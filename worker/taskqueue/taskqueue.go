@@ -1,4 +1,4 @@
-// Package taskqueue runs what carries the cases: two workers of Temporal's,
+// Package taskqueue runs the cases: two workers of Temporal's,
 // one for workflows and activities, one for the slow status reads alone, which
 // have a rate of their own so that a crowd of waiting cases never keeps a new
 // one from its identification.
@@ -50,7 +50,7 @@ type Config struct {
 	// begin with it.
 	PublicURL string
 
-	// NotifyURL hears of all cases; empty is nobody. NotifySecrets sign what
+	// NotifyURL receives the notifications of all cases; empty for none. NotifySecrets sign what
 	// goes there and to the callers' own addresses; NotifyPrivate lets both be
 	// private ones.
 	NotifyURL     string
@@ -87,7 +87,7 @@ type Config struct {
 
 	// Deployment turns on Temporal's worker versioning under this name, with
 	// BuildID for a version (empty is telemetry.Version). Empty leaves it off:
-	// a versioned worker gets no task until somebody makes its version current.
+	// a versioned worker gets no task until an operator makes its version current.
 	Deployment string
 	BuildID    string
 
@@ -99,11 +99,11 @@ type Config struct {
 // of the default policy, six hours.
 const DefaultReadsPerSecond = 20
 
-// stopTimeout is how long tasks under way may take once the worker is told to
+// stopTimeout is how long tasks under way may take once the worker has to
 // stop: longer than a call to ConnectFi, shorter than what a container gets.
 const stopTimeout = 25 * time.Second
 
-// Worker carries cases. See New.
+// Worker runs cases. See New.
 type Worker struct {
 	config     Config
 	activities *activities.Activities
@@ -206,7 +206,7 @@ func New(c Config) (*Worker, error) {
 		})}, nil
 }
 
-// Serve carries cases until ctx ends, then takes no more tasks and finishes
+// Serve runs cases until ctx ends, then takes no more tasks and finishes
 // those under way: nil after a clean stop, within 30 seconds. What could not
 // be finished is repeated by another worker. Meanwhile it sweeps the document
 // store, counts the open cases, and puts closed ones on record.
@@ -225,7 +225,7 @@ func (w *Worker) Serve(ctx context.Context) error {
 	return group.Wait()
 }
 
-// workers are made anew for every Serve: Temporal's cannot be started twice.
+// Every Serve makes new workers: Temporal's cannot be started twice.
 func (w *Worker) workers() []worker.Worker {
 	// Ten events of a short history name the build: its version says more than
 	// the SDK's checksum of the binary, and is shorter.
@@ -255,7 +255,7 @@ func (w *Worker) options() worker.Options {
 			UseVersioning: true,
 			Version:       worker.WorkerDeploymentVersion{DeploymentName: w.config.Deployment, BuildID: w.config.BuildID},
 			// A case lives for months, and golden histories and the gate
-			// (starter replay --open) keep the code able to carry cases of older
+			// (starter replay --open) keep the code able to run cases of older
 			// versions: they and their notifiers move on with the deployment
 			// instead of keeping every old build running. docs/operations.md
 			DefaultVersioningBehavior: workflow.VersioningBehaviorAutoUpgrade,
