@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -25,14 +24,12 @@ import (
 	"github.com/stretchr/testify/require"
 	namespacepb "go.temporal.io/api/namespace/v1"
 	"go.temporal.io/api/workflowservice/v1"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/health"
-	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
 	"durablekyc.example/internal/config"
 	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/frontendtest"
 	"durablekyc.example/internal/httpserver"
 	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/workflows"
@@ -83,20 +80,7 @@ func (f *temporal) SignalWorkflowExecution(_ context.Context, r *workflowservice
 func serving(t *testing.T, f *temporal) (public, admin string, keys linktoken.Keys) {
 	t.Helper()
 	f.hinted = make(chan string, 10)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	server, healthy := grpc.NewServer(), health.NewServer()
-	healthy.SetServingStatus("temporal.api.workflowservice.v1.WorkflowService", healthpb.HealthCheckResponse_SERVING)
-	healthpb.RegisterHealthServer(server, healthy)
-	workflowservice.RegisterWorkflowServiceServer(server, f)
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(ln) }()
-	t.Cleanup(func() {
-		server.Stop()
-		if err := <-ended; !errors.Is(err, grpc.ErrServerStopped) { // before it began, where nothing was asked
-			require.NoError(t, err)
-		}
-	})
+	address := frontendtest.Serve(t, f).Address
 
 	keyset, err := encryption.NewKeyset()
 	require.NoError(t, err)
@@ -105,7 +89,7 @@ func serving(t *testing.T, f *temporal) (public, admin string, keys linktoken.Ke
 	require.NoError(t, err)
 	public, admin = free(t), free(t)
 	for name, value := range map[string]string{
-		"TEMPORAL_CONFIG_FILE": os.DevNull, "TEMPORAL_ADDRESS": ln.Addr().String(), "TEMPORAL_NAMESPACE": "cases",
+		"TEMPORAL_CONFIG_FILE": os.DevNull, "TEMPORAL_ADDRESS": address, "TEMPORAL_NAMESPACE": "cases",
 		"KYC_PUBLIC_URL": "https://kyc.example.com", "KYC_LINK_KEYS": secret, "KYC_KEYSET": keyset,
 		"KYC_DOCUMENTS": "file://" + filepath.ToSlash(t.TempDir()), "KYC_LISTEN": public, "KYC_ADMIN_LISTEN": admin,
 	} {

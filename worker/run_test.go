@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -22,15 +21,13 @@ import (
 	namespacepb "go.temporal.io/api/namespace/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/health"
-	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
 	"durablekyc.example/internal/config"
 	"durablekyc.example/internal/delivery"
 	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/frontendtest"
 	"durablekyc.example/internal/httpserver"
 	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/workflows"
@@ -108,26 +105,13 @@ func (f *temporal) polls(queue string) bool {
 // started serves this Temporal, and gives the process the variables of a worker in front of it.
 func started(t *testing.T, f *temporal) (admin string) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	server, healthy := grpc.NewServer(), health.NewServer()
-	healthy.SetServingStatus("temporal.api.workflowservice.v1.WorkflowService", healthpb.HealthCheckResponse_SERVING)
-	healthpb.RegisterHealthServer(server, healthy)
-	workflowservice.RegisterWorkflowServiceServer(server, f)
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(ln) }()
-	t.Cleanup(func() {
-		server.Stop()
-		if err := <-ended; !errors.Is(err, grpc.ErrServerStopped) { // before it began, where nothing was asked
-			require.NoError(t, err)
-		}
-	})
+	address := frontendtest.Serve(t, f).Address
 
 	keyset, err := encryption.NewKeyset()
 	require.NoError(t, err)
 	admin = free(t)
 	for name, value := range map[string]string{
-		"TEMPORAL_CONFIG_FILE": os.DevNull, "TEMPORAL_ADDRESS": ln.Addr().String(), "TEMPORAL_NAMESPACE": "cases",
+		"TEMPORAL_CONFIG_FILE": os.DevNull, "TEMPORAL_ADDRESS": address, "TEMPORAL_NAMESPACE": "cases",
 		"CONNECTFI_BASE_URL": "http://127.0.0.1:1", "CONNECTFI_LOGIN": "l", "CONNECTFI_PASSWORD": linktoken.NewKey(),
 		"KYC_PUBLIC_URL": "http://127.0.0.1:8080", "KYC_LINK_KEYS": linktoken.NewKey(), "KYC_KEYSET": keyset,
 		"KYC_DOCUMENTS": "file://" + filepath.ToSlash(t.TempDir()), "KYC_NOTIFY_SECRET": delivery.NewSecret(),

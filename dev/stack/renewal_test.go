@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"io"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"durablekyc.example/internal/certtest"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
@@ -26,10 +28,10 @@ import (
 func TestWhatIsRenewedOnDiskIsTaken(t *testing.T) {
 	bin, link := t.TempDir(), filepath.Join(t.TempDir(), "data")
 	build(t, bin, "worker", "webhook")
-	first, second := newIssuer(t), newIssuer(t)
+	first, second := certtest.Authority(t, rand.Text()), certtest.Authority(t, rand.Text())
 	secure := newSecureFront(t, one.temporal.Address, first)
 	const lasts = 25 * time.Second
-	first.renew(t, link, lasts, "the-first-token-of-the-api")
+	mountWith(t, link, first, lasts, "the-first-token-of-the-api")
 	ended := time.Now().Add(lasts)
 
 	require.NoError(t, one.stopWorker())
@@ -47,13 +49,13 @@ func TestWhatIsRenewedOnDiskIsTaken(t *testing.T) {
 	}
 	webhook := startProcessWith(t, filepath.Join(bin, "webhook"), edge)
 	customer := customers(t, "individual", "review", 1)[0]
-	list := func(by issuer, token string) int { return listWith(t, by, "https://"+public, token, customer) }
+	list := func(by certtest.Pair, token string) int { return listWith(t, by, "https://"+public, token, customer) }
 	require.Equal(t, http.StatusOK, list(first, "the-first-token-of-the-api"))
 	require.Equal(t, http.StatusUnauthorized, list(first, "the-second-token-of-the-api"))
 
 	secure.trust(first, second)
 	secure.present(t, second)
-	second.renew(t, link, time.Hour, "the-second-token-of-the-api")
+	mountWith(t, link, second, time.Hour, "the-second-token-of-the-api")
 	require.Eventually(t, func() bool { return list(second, "the-second-token-of-the-api") == http.StatusOK },
 		10*time.Second, 100*time.Millisecond)
 	require.Eventually(t, func() bool { return list(second, "the-first-token-of-the-api") == http.StatusUnauthorized },
@@ -75,16 +77,16 @@ func TestWhatIsRenewedOnDiskIsTaken(t *testing.T) {
 }
 
 // listWith calls the API over TLS, trusting one authority alone.
-func listWith(t *testing.T, by issuer, base, token, customer string) int {
+func listWith(t *testing.T, by certtest.Pair, base, token, customer string) int {
 	t.Helper()
 	return callWith(t, by, base+"/akepa/list", token, `{"customerId":"`+customer+`"}`)
 }
 
 // callWith posts to the API over TLS and returns the status, 0 where there is no answer.
-func callWith(t *testing.T, by issuer, url, token, body string) int {
+func callWith(t *testing.T, by certtest.Pair, url, token, body string) int {
 	t.Helper()
 	pool := x509.NewCertPool()
-	pool.AddCert(by.certificate)
+	pool.AddCert(by.Certificate)
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool},
 		DisableKeepAlives: true}, Timeout: 10 * time.Second}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
@@ -130,4 +132,10 @@ func TestABrokenConfigurationDoesNotStart(t *testing.T) {
 			})
 		}
 	}
+}
+
+// mountWith puts a renewed pair of an authority and a token where services read them.
+func mountWith(t *testing.T, link string, by certtest.Pair, lasts time.Duration, token string) {
+	t.Helper()
+	certtest.Mount(t, link, by.Issue(t, rand.Text(), lasts), by, map[string]string{"token": token + "\n"})
 }

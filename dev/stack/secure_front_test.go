@@ -1,82 +1,18 @@
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"io"
-	"math/big"
 	"net"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"durablekyc.example/internal/certtest"
 )
-
-// issuer signs certificates for 127.0.0.1.
-type issuer struct {
-	certificate *x509.Certificate
-	key         *ecdsa.PrivateKey
-}
-
-func newIssuer(t *testing.T) issuer {
-	t.Helper()
-	return issuer{}.issue(t, time.Hour)
-}
-
-func (i issuer) issue(t *testing.T, lasts time.Duration) issuer {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
-	require.NoError(t, err)
-	template := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: serial.String()},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(lasts),
-		IsCA: i.certificate == nil, BasicConstraintsValid: true,
-		KeyUsage:    x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
-	parent, signer := i.certificate, i.key
-	if parent == nil {
-		parent, signer = template, key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
-	require.NoError(t, err)
-	certificate, err := x509.ParseCertificate(der)
-	require.NoError(t, err)
-	return issuer{certificate, key}
-}
-
-func (i issuer) pair(t *testing.T) tls.Certificate {
-	t.Helper()
-	leaf := i.issue(t, time.Hour)
-	return tls.Certificate{Certificate: [][]byte{leaf.certificate.Raw}, PrivateKey: leaf.key}
-}
-
-// renew makes link lead to a new folder with a pair, its authority and a token.
-func (i issuer) renew(t *testing.T, link string, lasts time.Duration, token string) {
-	t.Helper()
-	leaf, folder := i.issue(t, lasts), t.TempDir()
-	key, err := x509.MarshalPKCS8PrivateKey(leaf.key)
-	require.NoError(t, err)
-	for name, content := range map[string][]byte{
-		"tls.crt": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.certificate.Raw}),
-		"tls.key": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}),
-		"ca.crt":  pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: i.certificate.Raw}),
-		"token":   []byte(token + "\n"),
-	} {
-		require.NoError(t, os.WriteFile(filepath.Join(folder, name), content, 0o600))
-	}
-	require.NoError(t, os.Symlink(folder, link+".new"))
-	require.NoError(t, os.Rename(link+".new", link))
-}
 
 // secureFront is Temporal behind TLS that asks for client certificates: what
 // comes is passed on as it is.
@@ -89,7 +25,7 @@ type secureFront struct {
 	peers   []*x509.Certificate
 }
 
-func newSecureFront(t *testing.T, behind string, by issuer) *secureFront {
+func newSecureFront(t *testing.T, behind string, by certtest.Pair) *secureFront {
 	t.Helper()
 	f := &secureFront{}
 	f.present(t, by)
@@ -140,29 +76,29 @@ func (f *secureFront) config(*tls.ClientHelloInfo) (*tls.Config, error) {
 		}}, nil
 }
 
-func (f *secureFront) present(t *testing.T, by issuer) {
+func (f *secureFront) present(t *testing.T, by certtest.Pair) {
 	t.Helper()
-	pair := by.pair(t)
+	pair := by.Issue(t, "temporal", time.Hour).TLS()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.own = pair
 }
 
-func (f *secureFront) trust(issuers ...issuer) {
+func (f *secureFront) trust(issuers ...certtest.Pair) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.trusted = x509.NewCertPool()
 	for _, i := range issuers {
-		f.trusted.AddCert(i.certificate)
+		f.trusted.AddCert(i.Certificate)
 	}
 }
 
 // seen counts the handshakes of clients that this issuer vouches for.
-func (f *secureFront) seen(by issuer) (count int) {
+func (f *secureFront) seen(by certtest.Pair) (count int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, peer := range f.peers {
-		if peer.CheckSignatureFrom(by.certificate) == nil {
+		if peer.CheckSignatureFrom(by.Certificate) == nil {
 			count++
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"flag"
 	"fmt"
 	"maps"
@@ -20,6 +21,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"durablekyc.example/dev/stack/fleet"
+	"durablekyc.example/internal/certtest"
 	"durablekyc.example/kyc"
 )
 
@@ -66,7 +68,7 @@ type soak struct {
 	stopped              chan struct{}
 	running              sync.WaitGroup
 	mu                   sync.Mutex
-	issuer               issuer // whose certificates are presented
+	issuer               certtest.Pair // whose certificates are presented
 	token                string
 	calls                map[string]int64 // of ConnectFi, by path
 }
@@ -74,7 +76,7 @@ type soak struct {
 func newSoak(t *testing.T) *soak {
 	s := &soak{t: t, end: time.Now().Add(*soakFor), turn: min(*soakFor/10, time.Minute), fullFor: *soakFor / 6,
 		pause: min(*soakFor/20, 3*time.Second), link: filepath.Join(t.TempDir(), "data"), images: t.TempDir(),
-		stopped: make(chan struct{}), issuer: newIssuer(t), calls: map[string]int64{}}
+		stopped: make(chan struct{}), issuer: certtest.Authority(t, rand.Text()), calls: map[string]int64{}}
 	bin := t.TempDir()
 	build(t, bin, "worker", "webhook")
 	size := "64m"
@@ -142,11 +144,11 @@ func (s *soak) renew() {
 	turn := s.turns.Add(1)
 	before := s.issuer
 	if turn%5 == 0 {
-		s.issuer = newIssuer(s.t)
+		s.issuer = certtest.Authority(s.t, rand.Text())
 		s.front.trust(before, s.issuer)
 	}
 	s.token = fmt.Sprintf("a-token-of-the-api-number-%d", turn)
-	s.issuer.renew(s.t, s.link, 2*s.turn, s.token)
+	mountWith(s.t, s.link, s.issuer, 2*s.turn, s.token)
 	s.front.present(s.t, s.issuer)
 	s.front.breakAll()
 }

@@ -3,7 +3,6 @@ package encryption_test
 import (
 	"context"
 	"log/slog"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -20,12 +19,12 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/frontendtest"
 )
 
 const (
@@ -153,14 +152,7 @@ func dial(t *testing.T, c encryption.Converters) (*frontend, client.Client) {
 	t.Helper()
 	f := &frontend{workflows: make(chan *workflowservice.PollWorkflowTaskQueueResponse, 1),
 		activities: make(chan *workflowservice.PollActivityTaskQueueResponse, 1), answers: make(chan proto.Message, 10)}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	server := grpc.NewServer()
-	workflowservice.RegisterWorkflowServiceServer(server, f)
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(ln) }()
-	t.Cleanup(func() { server.Stop(); require.NoError(t, <-ended) })
-	temporal, err := client.DialContext(t.Context(), client.Options{HostPort: ln.Addr().String(), Namespace: "kyc",
+	temporal, err := client.DialContext(t.Context(), client.Options{HostPort: frontendtest.Serve(t, f).Address, Namespace: "kyc",
 		Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler)), DataConverter: c.Data, FailureConverter: c.Failures})
 	require.NoError(t, err)
 	t.Cleanup(temporal.Close)

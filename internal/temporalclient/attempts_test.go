@@ -12,10 +12,10 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"durablekyc.example/internal/frontendtest"
 	"durablekyc.example/internal/temporalclient"
 )
 
@@ -44,13 +44,8 @@ func (s *stubborn) SignalWorkflowExecution(ctx context.Context,
 
 func signalled(t *testing.T, s *stubborn) error {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	server := grpc.NewServer()
-	workflowservice.RegisterWorkflowServiceServer(server, s)
-	go func() { _ = server.Serve(ln) }()
-	defer server.Stop()
-	c, err := temporalclient.Dial(t.Context(), options(map[string]string{"TEMPORAL_ADDRESS": ln.Addr().String()}))
+	server := frontendtest.Serve(t, s)
+	c, err := temporalclient.Dial(t.Context(), options(map[string]string{"TEMPORAL_ADDRESS": server.Address}))
 	require.NoError(t, err)
 	defer c.Close()
 	if s.err == nil && !s.hangs {

@@ -16,14 +16,12 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/health"
-	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/frontendtest"
 	"durablekyc.example/internal/temporalclient"
 )
 
@@ -61,21 +59,6 @@ func (f *frontend) SignalWorkflowExecution(_ context.Context,
 	return &workflowservice.SignalWorkflowExecutionResponse{}, nil
 }
 
-func (f *frontend) serve(t *testing.T) (address string, healthy *health.Server) {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	server := grpc.NewServer()
-	healthy = health.NewServer()
-	healthy.SetServingStatus("temporal.api.workflowservice.v1.WorkflowService", healthpb.HealthCheckResponse_SERVING)
-	healthpb.RegisterHealthServer(server, healthy)
-	workflowservice.RegisterWorkflowServiceServer(server, f)
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(ln) }()
-	t.Cleanup(func() { server.Stop(); require.NoError(t, <-ended) })
-	return ln.Addr().String(), healthy
-}
-
 func lookup(variables map[string]string) func(string) (string, bool) {
 	return func(name string) (string, bool) { value, ok := variables[name]; return value, ok }
 }
@@ -89,7 +72,7 @@ func options(variables map[string]string) temporalclient.Options {
 
 func TestDialByVariables(t *testing.T) {
 	f := &frontend{}
-	address, _ := f.serve(t)
+	address := frontendtest.Serve(t, f).Address
 	o := options(map[string]string{"TEMPORAL_ADDRESS": address, "TEMPORAL_API_KEY": "the-key", "TEMPORAL_TLS": "false"})
 	o.Environ = func() []string { return []string{"TEMPORAL_GRPC_META_X_TEAM=kyc"} }
 	c, err := temporalclient.Dial(t.Context(), o)
@@ -101,7 +84,7 @@ func TestDialByVariables(t *testing.T) {
 
 func TestDialByProfileAndByOption(t *testing.T) {
 	f := &frontend{}
-	address, _ := f.serve(t)
+	address := frontendtest.Serve(t, f).Address
 	file := filepath.Join(t.TempDir(), "temporal.toml")
 	require.NoError(t, os.WriteFile(file, []byte("[profile.blue]\naddress = \""+address+"\"\n"), 0o600))
 	for name, test := range map[string]struct {
@@ -129,8 +112,8 @@ func TestDialRefuses(t *testing.T) {
 	require.NoError(t, err)
 	nobody := closed.Addr().String()
 	require.NoError(t, closed.Close())
-	outsider, _ := (&frontend{refuse: codes.Unauthenticated}).serve(t)
-	denied, _ := (&frontend{refuse: codes.PermissionDenied}).serve(t)
+	outsider := frontendtest.Serve(t, &frontend{refuse: codes.Unauthenticated}).Address
+	denied := frontendtest.Serve(t, &frontend{refuse: codes.PermissionDenied}).Address
 
 	profile := func(line string) string {
 		file := filepath.Join(t.TempDir(), "temporal.toml")
@@ -197,7 +180,7 @@ func TestDialRefuses(t *testing.T) {
 // What is set to nothing is not set.
 func TestEmptyVariablesAreNotSet(t *testing.T) {
 	f := &frontend{}
-	address, _ := f.serve(t)
+	address := frontendtest.Serve(t, f).Address
 	c, err := temporalclient.Dial(t.Context(), options(map[string]string{"TEMPORAL_ADDRESS": address,
 		"TEMPORAL_NAMESPACE": "", "TEMPORAL_API_KEY": "",
 		"TEMPORAL_TLS": "", "TEMPORAL_TLS_CLIENT_CERT_PATH": "", "TEMPORAL_TLS_CLIENT_KEY_DATA": "",
@@ -227,12 +210,12 @@ func TestDialGivesUpWithItsContext(t *testing.T) {
 }
 
 func TestReady(t *testing.T) {
-	address, healthy := (&frontend{}).serve(t)
-	c, err := temporalclient.Dial(t.Context(), options(map[string]string{"TEMPORAL_ADDRESS": address}))
+	server := frontendtest.Serve(t, &frontend{})
+	c, err := temporalclient.Dial(t.Context(), options(map[string]string{"TEMPORAL_ADDRESS": server.Address}))
 	require.NoError(t, err)
 	defer c.Close()
 	require.NoError(t, temporalclient.Ready(t.Context(), c))
-	healthy.SetServingStatus("temporal.api.workflowservice.v1.WorkflowService", healthpb.HealthCheckResponse_NOT_SERVING)
+	server.SetServing(false)
 	require.ErrorContains(t, temporalclient.Ready(t.Context(), c), "Temporal does not answer")
 }
 
@@ -245,7 +228,7 @@ func TestNotReady(t *testing.T) {
 	} {
 		t.Run(says, func(t *testing.T) {
 			f := &frontend{described: refusal}
-			address, _ := f.serve(t)
+			address := frontendtest.Serve(t, f).Address
 			c, err := temporalclient.Dial(t.Context(), options(map[string]string{"TEMPORAL_ADDRESS": address}))
 			require.NoError(t, err)
 			defer c.Close()
@@ -259,7 +242,7 @@ func TestNotReady(t *testing.T) {
 // What a client sends is sealed by its own converters, also where two share a connection.
 func TestEveryClientHasItsConverters(t *testing.T) {
 	f := &frontend{}
-	address, _ := f.serve(t)
+	address := frontendtest.Serve(t, f).Address
 	o := options(map[string]string{"TEMPORAL_ADDRESS": address})
 	dialed, err := temporalclient.Dial(t.Context(), o)
 	require.NoError(t, err)

@@ -2,15 +2,9 @@ package temporalclient_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -23,73 +17,12 @@ import (
 	"go.temporal.io/sdk/client"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/health"
-	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
+	"durablekyc.example/internal/certtest"
+	"durablekyc.example/internal/frontendtest"
 	"durablekyc.example/internal/renewal"
 	"durablekyc.example/internal/temporalclient"
 )
-
-// authority signs certificates for 127.0.0.1.
-type authority struct {
-	certificate *x509.Certificate
-	key         *ecdsa.PrivateKey
-}
-
-func newAuthority(t *testing.T, name string) authority {
-	t.Helper()
-	a := authority{}
-	a.certificate, a.key = a.sign(t, name, time.Hour, true)
-	return a
-}
-
-// sign makes a certificate that ends after some time; the zero authority signs itself.
-func (a authority) sign(t *testing.T, name string, lasts time.Duration, isCA bool) (*x509.Certificate,
-	*ecdsa.PrivateKey) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
-	require.NoError(t, err)
-	template := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(lasts),
-		IsCA: isCA, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
-	parent, signer := a.certificate, a.key
-	if parent == nil {
-		parent, signer = template, key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
-	require.NoError(t, err)
-	certificate, err := x509.ParseCertificate(der)
-	require.NoError(t, err)
-	return certificate, key
-}
-
-// write puts a certificate, its key and its authority into a new folder, and
-// makes link point to it in one step, as Kubernetes does.
-func (a authority) write(t *testing.T, link, name string, lasts time.Duration) {
-	t.Helper()
-	certificate, key := a.sign(t, name, lasts, false)
-	folder := t.TempDir()
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
-	require.NoError(t, err)
-	for file, block := range map[string]*pem.Block{
-		"tls.crt": {Type: "CERTIFICATE", Bytes: certificate.Raw}, "tls.key": {Type: "PRIVATE KEY", Bytes: pkcs8},
-		"ca.crt": {Type: "CERTIFICATE", Bytes: a.certificate.Raw},
-	} {
-		require.NoError(t, os.WriteFile(filepath.Join(folder, file), pem.EncodeToMemory(block), 0o600))
-	}
-	require.NoError(t, os.Symlink(folder, link+".new"))
-	require.NoError(t, os.Rename(link+".new", link))
-}
-
-func (a authority) pair(t *testing.T, name string) tls.Certificate {
-	t.Helper()
-	certificate, key := a.sign(t, name, time.Hour, false)
-	return tls.Certificate{Certificate: [][]byte{certificate.Raw}, PrivateKey: key}
-}
 
 // secured is a frontend behind TLS that asks for client certificates, and knows
 // who shook hands with it.
@@ -128,28 +61,20 @@ func (s *secured) last() string {
 	return s.seenAs[len(s.seenAs)-1]
 }
 
-func (s *secured) set(own tls.Certificate, trusted authority) {
+func (s *secured) set(own tls.Certificate, trusted certtest.Pair) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.own, s.trusts = own, x509.NewCertPool()
-	s.trusts.AddCert(trusted.certificate)
+	s.trusts.AddCert(trusted.Certificate)
 }
 
 // serve also returns a function that breaks every connection.
 func (s *secured) serve(t *testing.T) (address string, breakAll func()) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	broken := &breakable{Listener: ln}
-	server := grpc.NewServer(grpc.Creds(credentials.NewTLS(&tls.Config{GetConfigForClient: s.config})))
-	healthy := health.NewServer()
-	healthy.SetServingStatus("temporal.api.workflowservice.v1.WorkflowService", healthpb.HealthCheckResponse_SERVING)
-	healthpb.RegisterHealthServer(server, healthy)
-	workflowservice.RegisterWorkflowServiceServer(server, s)
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(broken) }()
-	t.Cleanup(func() { server.Stop(); require.NoError(t, <-ended) })
-	return ln.Addr().String(), broken.breakAll
+	broken := &breakable{Listener: frontendtest.Listen(t)}
+	server := frontendtest.ServeOn(t, broken, s,
+		grpc.Creds(credentials.NewTLS(&tls.Config{GetConfigForClient: s.config})))
+	return server.Address, broken.breakAll
 }
 
 // breakable is a listener whose connections can be broken.
@@ -187,11 +112,11 @@ func mutual(address, link string) map[string]string {
 // A client certificate and an authority that are renewed on disk are taken at
 // the next handshake, and a half-written file leaves the old ones in force.
 func TestRenewedCertificatesAreTaken(t *testing.T) {
-	first, second := newAuthority(t, "first"), newAuthority(t, "second")
+	first, second := certtest.Authority(t, "first"), certtest.Authority(t, "second")
 	temporal, link := &secured{}, filepath.Join(t.TempDir(), "data")
-	temporal.set(first.pair(t, "temporal"), first)
+	temporal.set(first.Issue(t, "temporal", time.Hour).TLS(), first)
 	address, breakAll := temporal.serve(t)
-	first.write(t, link, "client one", time.Hour)
+	certtest.Mount(t, link, first.Issue(t, "client one", time.Hour), first, nil)
 	o := options(mutual(address, link))
 	ends := map[string]func() time.Time{}
 	o.Certificate = func(name string, end func() time.Time) { ends[name] = end }
@@ -208,7 +133,7 @@ func TestRenewedCertificatesAreTaken(t *testing.T) {
 		}, 10*time.Second, 100*time.Millisecond)
 	}
 
-	first.write(t, link, "client two", 2*time.Hour)
+	certtest.Mount(t, link, first.Issue(t, "client two", 2*time.Hour), first, nil)
 	again("client two")
 	require.WithinDuration(t, time.Now().Add(2*time.Hour), ends["temporal_client"](), time.Minute)
 
@@ -218,25 +143,25 @@ func TestRenewedCertificatesAreTaken(t *testing.T) {
 	require.Eventually(t, func() bool { again("client two"); return time.Since(read) > 2*renewal.Every }, 10*time.Second,
 		100*time.Millisecond)
 
-	temporal.set(second.pair(t, "temporal"), second)
-	second.write(t, link, "client three", 3*time.Hour)
+	temporal.set(second.Issue(t, "temporal", time.Hour).TLS(), second)
+	certtest.Mount(t, link, second.Issue(t, "client three", 3*time.Hour), second, nil)
 	again("client three")
-	require.WithinDuration(t, second.certificate.NotAfter, ends["temporal_ca"](), time.Minute)
+	require.WithinDuration(t, second.Certificate.NotAfter, ends["temporal_ca"](), time.Minute)
 }
 
 // A server whose certificate the authorities on disk do not vouch for, or that
 // is for another name, is refused as it is without renewal.
 func TestAnotherAuthorityIsRefused(t *testing.T) {
-	known, other := newAuthority(t, "known"), newAuthority(t, "other")
+	known, other := certtest.Authority(t, "known"), certtest.Authority(t, "other")
 	for name, test := range map[string]struct {
-		signs authority
+		signs certtest.Pair
 		as    string
 	}{"another authority": {other, ""}, "another name": {known, "temporal.example"}} {
 		t.Run(name, func(t *testing.T) {
 			temporal, link := &secured{}, filepath.Join(t.TempDir(), "data")
-			temporal.set(test.signs.pair(t, "temporal"), known)
+			temporal.set(test.signs.Issue(t, "temporal", time.Hour).TLS(), known)
 			address, _ := temporal.serve(t)
-			known.write(t, link, "client", time.Hour)
+			certtest.Mount(t, link, known.Issue(t, "client", time.Hour), known, nil)
 			variables := mutual(address, link)
 			if test.as != "" {
 				variables["TEMPORAL_TLS_SERVER_NAME"] = test.as
@@ -249,12 +174,12 @@ func TestAnotherAuthorityIsRefused(t *testing.T) {
 
 // What a client certificate is refused for is told as that.
 func TestARefusedClientCertificateIsToldAsThat(t *testing.T) {
-	a := newAuthority(t, "a")
+	a := certtest.Authority(t, "a")
 	temporal, link := &secured{}, filepath.Join(t.TempDir(), "data")
-	temporal.set(a.pair(t, "temporal"), a)
+	temporal.set(a.Issue(t, "temporal", time.Hour).TLS(), a)
 	address, _ := temporal.serve(t)
 	with := func(lasts time.Duration) map[string]string {
-		a.write(t, link, "client", lasts)
+		certtest.Mount(t, link, a.Issue(t, "client", lasts), a, nil)
 		return mutual(address, link)
 	}
 	none := with(time.Hour)

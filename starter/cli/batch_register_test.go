@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"durablekyc.example/internal/frontendtest"
 	"durablekyc.example/starter/cli"
 )
 
@@ -42,7 +43,7 @@ type register struct {
 func registered(t *testing.T) *register {
 	t.Helper()
 	r := &register{dir: t.TempDir(), cases: map[string]*common.Payloads{}, broken: map[string]codes.Code{}}
-	r.address = listen(t, r)
+	r.address = frontendtest.Serve(t, r).Address
 	return r
 }
 

@@ -23,6 +23,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"durablekyc.example/internal/frontendtest"
 	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/kyc"
 	"durablekyc.example/starter/cli"
@@ -58,7 +59,7 @@ type desk struct {
 func opened(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{cases: map[string]*kyc.Case{}, says: wantsALicence}
-	d.variables = map[string]string{"TEMPORAL_ADDRESS": listen(t, d), "TEMPORAL_CONFIG_FILE": os.DevNull,
+	d.variables = map[string]string{"TEMPORAL_ADDRESS": frontendtest.Serve(t, d).Address, "TEMPORAL_CONFIG_FILE": os.DevNull,
 		"KYC_KEYSET":    keyset(),
 		"KYC_DOCUMENTS": "file://" + filepath.ToSlash(t.TempDir()), "KYC_PUBLIC_URL": "https://kyc.example.com/kyc",
 		"KYC_LINK_KEYS": linktoken.NewKey()}

@@ -2,15 +2,12 @@ package cli_test
 
 import (
 	"context"
-	"errors"
-	"net"
 	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
 	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/history/v1"
@@ -19,12 +16,12 @@ import (
 	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/converter"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/frontendtest"
 	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
@@ -67,26 +64,8 @@ const (
 
 func serve(t *testing.T, f *frontend) *frontend {
 	t.Helper()
-	f.address = listen(t, f)
+	f.address = frontendtest.Serve(t, f).Address
 	return f
-}
-
-// listen serves a frontend and answers with its address.
-func listen(t *testing.T, f workflowservice.WorkflowServiceServer) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	server := grpc.NewServer()
-	workflowservice.RegisterWorkflowServiceServer(server, f)
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(ln) }()
-	t.Cleanup(func() {
-		server.Stop()
-		if err := <-ended; !errors.Is(err, grpc.ErrServerStopped) { // before it began, by a test that asks nothing
-			require.NoError(t, err)
-		}
-	})
-	return ln.Addr().String()
 }
 
 // keyset is the one that worker and starter share here.

@@ -3,16 +3,13 @@ package cli_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"maps"
-	"net"
 	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
 	deploymentpb "go.temporal.io/api/deployment/v1"
 	"go.temporal.io/api/enums/v1"
@@ -22,12 +19,12 @@ import (
 	"go.temporal.io/api/taskqueue/v1"
 	"go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"durablekyc.example/internal/frontendtest"
 	"durablekyc.example/starter/cli"
 	"durablekyc.example/workflows"
 )
@@ -56,20 +53,7 @@ func installed(t *testing.T) *installation {
 	t.Helper()
 	i := &installation{retention: 30 * day, attributes: maps.Clone(workflows.SearchAttributes()),
 		builds: map[string][]string{}, cases: map[string][]*commonpb.Payload{}}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	server := grpc.NewServer()
-	workflowservice.RegisterWorkflowServiceServer(server, i)
-	operatorservice.RegisterOperatorServiceServer(server, i)
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(ln) }()
-	t.Cleanup(func() {
-		server.Stop()
-		if err := <-ended; !errors.Is(err, grpc.ErrServerStopped) {
-			require.NoError(t, err)
-		}
-	})
-	i.variables = map[string]string{"TEMPORAL_ADDRESS": ln.Addr().String(), "TEMPORAL_CONFIG_FILE": os.DevNull,
+	i.variables = map[string]string{"TEMPORAL_ADDRESS": frontendtest.Serve(t, i).Address, "TEMPORAL_CONFIG_FILE": os.DevNull,
 		"TEMPORAL_NAMESPACE": "cases"}
 	return i
 }

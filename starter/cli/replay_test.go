@@ -25,6 +25,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/frontendtest"
 	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/starter/cli"
 )
@@ -60,7 +61,7 @@ func archived(t *testing.T) *archive {
 			RunId: run}})
 	}
 	require.Greater(t, len(a.all), 25)
-	a.address = listen(t, a)
+	a.address = frontendtest.Serve(t, a).Address
 	return a
 }
 

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
 	"os"
@@ -14,12 +13,12 @@ import (
 	"go.temporal.io/api/namespace/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/workflowservice/v1"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"durablekyc.example/internal/config"
+	"durablekyc.example/internal/frontendtest"
 	"durablekyc.example/internal/temporalclient"
 )
 
@@ -76,29 +75,6 @@ func (g *guarded) CountWorkflowExecutions(_ context.Context,
 	return nil, status.Error(codes.InvalidArgument, "invalid query")
 }
 
-// serve answers at an address, from some moment on.
-func (g *guarded) serve(t *testing.T, ln net.Listener) {
-	t.Helper()
-	server := grpc.NewServer()
-	workflowservice.RegisterWorkflowServiceServer(server, g)
-	operatorservice.RegisterOperatorServiceServer(server, g)
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(ln) }()
-	t.Cleanup(func() {
-		server.Stop()
-		if err := <-ended; !errors.Is(err, grpc.ErrServerStopped) {
-			require.NoError(t, err)
-		}
-	})
-}
-
-func listening(t *testing.T) net.Listener {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	return ln
-}
-
 // What credentials do not allow is said with who may do it and how, and what
 // can be done is done.
 func TestSetupSaysWhatItMayNotDo(t *testing.T) {
@@ -153,8 +129,8 @@ NOT DONE       search attribute KycWaitingOn: these credentials have no permissi
 `},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ln := listening(t)
-			test.temporal.serve(t, ln)
+			ln := frontendtest.Listen(t)
+			frontendtest.ServeOn(t, ln, &test.temporal)
 			c, err := temporalclient.Dial(t.Context(), temporalclient.Options{Address: ln.Addr().String(),
 				Namespace: "kyc.a1b2c", Logger: slog.New(slog.DiscardHandler),
 				Lookup: config.Map(map[string]string{"TEMPORAL_CONFIG_FILE": os.DevNull})})
@@ -177,7 +153,7 @@ NOT DONE       search attribute KycWaitingOn: these credentials have no permissi
 }
 
 func TestSetupWaitsForATemporalThatIsStarting(t *testing.T) {
-	ln := listening(t)
+	ln := frontendtest.Listen(t)
 	address := ln.Addr().String()
 	require.NoError(t, ln.Close())
 	setup := func(args ...string) (code int, out, stderr string) {
@@ -209,7 +185,7 @@ func TestSetupWaitsForATemporalThatIsStarting(t *testing.T) {
 	}()
 	again := <-later
 	require.NotNil(t, again)
-	up.serve(t, again)
+	frontendtest.ServeOn(t, again, up)
 	<-done
 	require.Zero(t, code, "%s%s", out, stderr)
 	require.Equal(t, "starter: waiting for Temporal at "+address+"\n", stderr, "once")
@@ -255,8 +231,8 @@ func TestDoctorTellsCredentialsFromANamespace(t *testing.T) {
 				"the worker"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ln := listening(t)
-			test.temporal.serve(t, ln)
+			ln := frontendtest.Listen(t)
+			frontendtest.ServeOn(t, ln, &test.temporal)
 			x := &doctorRun{findings: findings{out: printer{stdout: &strings.Builder{}}},
 				lookup: config.Map(map[string]string{"TEMPORAL_ADDRESS": ln.Addr().String(), "TEMPORAL_CONFIG_FILE": os.DevNull})}
 			defer x.close()

@@ -3,7 +3,6 @@ package taskqueue
 import (
 	"context"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,14 +15,12 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/health"
-	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"durablekyc.example/connectfi"
 	"durablekyc.example/internal/delivery"
 	"durablekyc.example/internal/docstore"
 	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/frontendtest"
 	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/internal/temporalclient"
@@ -88,18 +85,7 @@ func dialled(t *testing.T, f *frontend) client.Client {
 	f.workflows = make(chan *workflowservice.PollWorkflowTaskQueueRequest, 100)
 	f.activities = make(chan *workflowservice.PollActivityTaskQueueRequest, 100)
 	f.described = make(chan string, 100)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	server := grpc.NewServer()
-	healthy := health.NewServer()
-	healthy.SetServingStatus("temporal.api.workflowservice.v1.WorkflowService", healthpb.HealthCheckResponse_SERVING)
-	healthpb.RegisterHealthServer(server, healthy)
-	workflowservice.RegisterWorkflowServiceServer(server, f)
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(ln) }()
-	t.Cleanup(func() { server.Stop(); require.NoError(t, <-ended) })
-
-	c, err := temporalclient.Dial(t.Context(), temporalclient.Options{Address: ln.Addr().String(), Namespace: "cases",
+	c, err := temporalclient.Dial(t.Context(), temporalclient.Options{Address: frontendtest.Serve(t, f).Address, Namespace: "cases",
 		Lookup: func(name string) (string, bool) {
 			if name == "TEMPORAL_CONFIG_FILE" {
 				return os.DevNull, true // not the developer's own profiles
