@@ -28,6 +28,11 @@ require (
 	filippo.io/age v1.2.1 // indirect
 	filippo.io/torchwood v0.9.0 // indirect
 	github.com/gowebpki/jcs v1.0.2 // indirect
+	github.com/hashicorp/errwrap v1.1.0 // indirect
+	github.com/hashicorp/go-multierror v1.1.1 // indirect
+	github.com/posener/complete v1.2.3 // indirect
+	github.com/riywo/loginshell v0.0.0-20200815045211-7d26008be1ab // indirect
+	github.com/willabides/kongplete v0.4.0 // indirect
 	golang.org/x/mod v0.42.0 // indirect
 )
 

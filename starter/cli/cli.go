@@ -76,6 +76,8 @@ type commands struct {
 	Setup    setupCommand    `cmd:"" help:"Set up Temporal: namespace, search attributes, current worker version."`
 	Doctor   doctorCommand   `cmd:"" help:"Check the configuration and every dependency, and suggest fixes."`
 	Keys     keysCommand     `cmd:"" help:"Generate, rotate and wrap secrets."`
+
+	Completion completionCommand `cmd:"" help:"Print the script that completes commands in a shell."`
 }
 
 // app is what the commands share.
@@ -125,6 +127,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, out printer, looku
 		kong.Bind(a), kong.BindTo(ctx, (*context.Context)(nil)))
 	if err != nil {
 		return exitError, err
+	}
+	if complete(parser) {
+		return exitOK, nil
 	}
 	command, err := parser.Parse(httpserver.NormalizeFlags(args))
 	if asked { // for help or the version, which is printed
