@@ -4,43 +4,19 @@ RACE := $(if $(CGO),-race,)
 
 # What a machine may not have is behind a build tag: tests in a browser, on PostgreSQL, with Prometheus, and of ConnectFi's example for node.
 BROWSER = $(if $(shell command -v chromium chromium-browser google-chrome 2>/dev/null),browser,)
-NODE = $(if $(shell test -d .dev/axios/node_modules/axios && command -v node),node,)
+NODE = $(if $(shell test -d .dev/npm/node_modules/axios && command -v node),node,)
 POSTGRES = $(if $(shell ls /usr/lib/postgresql/*/bin/postgres 2>/dev/null || command -v postgres),postgres,)
 PROMETHEUS = $(if $(wildcard .dev/prometheus/usr/bin/promtool)$(shell command -v promtool),prometheus,)
 TAGS = -tags "$(BROWSER) $(NODE) $(POSTGRES) $(PROMETHEUS)"
-AXIOS = 1.21.1
+NPM = axios@1.21.1
 
 .PHONY: test tools lint quick check root stack operators soak chaos bench scale fuzz audit mutate pictures build release reproducible dev compose
 
 test: tools check root stack
 
-# What is missing is installed where that may be done, and told where not.
+# Missing tools are installed where that is allowed, and named where it is not.
 tools:
-	@command -v chromium chromium-browser google-chrome >/dev/null || { \
-	  test -f /etc/debian_version && test "$$(id -u)" = 0 && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || { \
-	  echo "no Chromium: the tests in a browser are left out"; test -z "$$CI" || { echo "CI must not leave them out"; exit 1; }; }
-	@test -d .dev/axios/node_modules/axios || { \
-	  command -v npm >/dev/null || { test -f /etc/debian_version && test "$$(id -u)" = 0 && apt-get update -qq && \
-	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends npm >/dev/null; }; } && \
-	  mkdir -p .dev/axios && npm install --prefix .dev/axios --no-save --no-package-lock --no-audit --no-fund --silent axios@$(AXIOS) || \
-	  test -d .dev/axios/node_modules/axios || { \
-	  echo "no npm: ConnectFi's example for node is left out"; test -z "$$CI" || { echo "CI must not leave it out"; exit 1; }; }
-	@# Debian would start a cluster of its own with the package: the tests start theirs.
-	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null || { \
-	  test -f /etc/debian_version && test "$$(id -u)" = 0 && apt-get update -qq && export DEBIAN_FRONTEND=noninteractive && \
-	    apt-get install -y -qq --no-install-recommends postgresql-common >/dev/null && \
-	    sed -i 's/^#*create_main_cluster .*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf && \
-	    apt-get install -y -qq --no-install-recommends postgresql >/dev/null; } || { \
-	  echo "no PostgreSQL: the tests on it are left out"; test -z "$$CI" || { echo "CI must not leave them out"; exit 1; }; }
-	@# Unpacked and not installed: Debian would start a Prometheus of its own with the package.
-	@test -x .dev/prometheus/usr/bin/promtool || command -v promtool >/dev/null || { \
-	  test -f /etc/debian_version && mkdir -p .dev/prometheus && cd .dev/prometheus && \
-	    { test "$$(id -u)" != 0 || apt-get update -qq; } && apt-get download -qq prometheus && dpkg -x prometheus_*.deb . && rm prometheus_*.deb; } || { \
-	  echo "no Prometheus: its tests of the alert rules are left out"; test -z "$$CI" || { echo "CI must not leave them out"; exit 1; }; }
-	@command -v shellcheck >/dev/null || { \
-	  test -f /etc/debian_version && test "$$(id -u)" = 0 && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq shellcheck >/dev/null; } || { \
-	  echo "no shellcheck: scripts are not checked"; test -z "$$CI" || { echo "CI must not leave it out"; exit 1; }; }
-	@command -v curl >/dev/null || { echo "curl is missing: a test runs ConnectFi's own example with it"; exit 1; }
+	@dev/tools.sh $(NPM)
 
 # Findings of the linters that .golangci.yml enables, and of shellcheck in every script.
 GOLANGCI = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
@@ -133,7 +109,7 @@ compose:
 build:
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./worker ./webhook ./starter ./sandbox
 
-# What is given away, in dist: docs/operations.md, "Cutting a release". VERSION=1.4.0
+# The files of a release, in dist: docs/operations.md, "Cutting a release". VERSION=1.4.0
 release:
 	cd dev/release && go run . -version "$(VERSION)"
 

@@ -49,7 +49,7 @@ func TestThePagesAxiosWorksHereAsThere(t *testing.T) { worksHereAsThere(t, "axio
 // require in a module nor await outside of one.
 func axios(t *testing.T, replaced *strings.Replacer) []byte {
 	t.Helper()
-	modules, err := filepath.Abs("../../.dev/axios/node_modules") // make tools
+	modules, err := filepath.Abs("../../.dev/npm/node_modules") // make tools
 	require.NoError(t, err)
 	node := exec.CommandContext(t.Context(), "node", "-e", "(async () => {\n"+replaced.Replace(snippetAxios)+"\n})()")
 	node.Env = append(os.Environ(), "NODE_PATH="+modules)
