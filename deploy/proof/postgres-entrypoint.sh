@@ -1,7 +1,7 @@
 #!/bin/sh
 # What the official image's entrypoint is documented to do, as far as docker-compose.yml leans on it: an empty volume becomes a
 # cluster whose superuser is POSTGRES_USER, with POSTGRES_PASSWORD and a database of the user's name; then the server starts.
-# It runs as whoever it is started as, and prepares on the socket only.
+# It runs as the user that starts it, and prepares on the socket only.
 set -eu
 
 prepare() {

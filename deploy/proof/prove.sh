@@ -4,7 +4,7 @@
 # cases still there; and everything gone at the end.
 #
 # Takes docker compose where it is there and docker-compose 1.29 otherwise; COMPOSE names another. Images that cannot be pulled are
-# stood in for (standins.sh says which), and are taken away again with everything else: KEEP=1 leaves the images.
+# stood in for (standins.sh says which), and are removed with everything else: KEEP=1 leaves the images.
 # A project and a tag of its own, so it touches no volume and no image of yours; the ports are those of the stack.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)

@@ -3,11 +3,11 @@
 # those here already, those that can be pulled, and for the rest stand-ins under the very same names, labelled "simulator".
 #
 #   deploy/proof/standins.sh          prints a line for each image
-#   deploy/proof/standins.sh remove   takes the stand-ins away again: nothing else should ever run on them
+#   deploy/proof/standins.sh remove   removes the stand-ins: nothing else should ever run on them
 #
 # A stand-in is made of what the image is made of, so it needs Go, and Debian's packages postgresql and busybox-static. It imitates
 # what the image documents: files, user, entrypoint, variables. What it is made in stays in .dev/proof, for the next time. One that was
-# made of other modules or by another recipe than lie here now is made anew.
+# made of other modules or by another recipe than the present ones is built again.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)

@@ -48,7 +48,7 @@ securityContext:
 
 {{/*
 /healthz says that the process lives; /readyz that Temporal answers it, too. A program that cannot reach Temporal at its start ends by itself, so
-a broken configuration never replaces one that works. Once it is up, Temporal may be away for a minute before the pod is taken out: until
+a broken configuration never replaces one that works. Once it is up, Temporal may be unavailable for a minute before the pod is taken out: until
 then the webhook answers for itself, by 503 and Retry-After, where a Service without pods answers nothing.
 */}}
 {{- define "kyc.probes" -}}

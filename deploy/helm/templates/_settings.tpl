@@ -1,4 +1,4 @@
-{{/* What the programs are told, by variables; secrets only as the names of files. Where a value is not set, neither is its variable. */}}
+{{/* The programs' settings, as variables; secrets only as the names of files. Where a value is not set, neither is its variable. */}}
 
 {{/* How Temporal is found. */}}
 {{- define "kyc.env.temporal" -}}
@@ -78,7 +78,7 @@
     {{- end }}
 {{- end -}}
 
-{{/* What worker and webhook are both told. */}}
+{{/* The settings that worker and webhook share. */}}
 {{- define "kyc.env.shared" -}}
 {{- with .Values.config }}
 - {name: KYC_PUBLIC_URL, value: {{ .publicURL | quote }}}
