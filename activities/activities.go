@@ -22,7 +22,7 @@ type Config struct {
 	CallbackURL func(reference string) string // the capability URL ConnectFi calls back on
 
 	Hooks        *delivery.Sender                                          // sends notices
-	NotifyURL    string                                                    // receiver of the notifications of all cases; empty for none
+	NotifyURL    string                                                    // receives notifications of all cases
 	ApplicantURL func(reference string, links int, until time.Time) string // a new link to the applicant's page
 
 	// Delivered is what the notifiers of a case knew before this run of one.

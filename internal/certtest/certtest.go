@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"maps"
 	"math/big"
 	"net"
 	"os"
@@ -86,9 +87,7 @@ func Mount(t testing.TB, link string, pair, authority Pair, more map[string]stri
 	certificate, key := pair.PEM(t)
 	ca, _ := authority.PEM(t)
 	files := map[string]string{"tls.crt": certificate, "tls.key": key, "ca.crt": ca}
-	for name, content := range more {
-		files[name] = content
-	}
+	maps.Copy(files, more)
 	for name, content := range files {
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600))
 	}

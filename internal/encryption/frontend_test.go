@@ -152,7 +152,8 @@ func dial(t *testing.T, c encryption.Converters) (*frontend, client.Client) {
 	t.Helper()
 	f := &frontend{workflows: make(chan *workflowservice.PollWorkflowTaskQueueResponse, 1),
 		activities: make(chan *workflowservice.PollActivityTaskQueueResponse, 1), answers: make(chan proto.Message, 10)}
-	temporal, err := client.DialContext(t.Context(), client.Options{HostPort: frontendtest.Serve(t, f).Address, Namespace: "kyc",
+	temporal, err := client.DialContext(t.Context(), client.Options{
+		HostPort: frontendtest.Serve(t, f).Address, Namespace: "kyc",
 		Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler)), DataConverter: c.Data, FailureConverter: c.Failures})
 	require.NoError(t, err)
 	t.Cleanup(temporal.Close)

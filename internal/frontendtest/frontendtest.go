@@ -70,7 +70,7 @@ func (s Server) Stop() { s.server.Stop() }
 // Listen takes a free port of 127.0.0.1. The end of the test closes it.
 func Listen(t testing.TB) net.Listener {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = ln.Close() })
 	return ln

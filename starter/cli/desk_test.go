@@ -59,8 +59,8 @@ type desk struct {
 func opened(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{cases: map[string]*kyc.Case{}, says: wantsALicence}
-	d.variables = map[string]string{"TEMPORAL_ADDRESS": frontendtest.Serve(t, d).Address, "TEMPORAL_CONFIG_FILE": os.DevNull,
-		"KYC_KEYSET":    keyset(),
+	d.variables = map[string]string{"TEMPORAL_ADDRESS": frontendtest.Serve(t, d).Address,
+		"TEMPORAL_CONFIG_FILE": os.DevNull, "KYC_KEYSET": keyset(),
 		"KYC_DOCUMENTS": "file://" + filepath.ToSlash(t.TempDir()), "KYC_PUBLIC_URL": "https://kyc.example.com/kyc",
 		"KYC_LINK_KEYS": linktoken.NewKey()}
 	return d

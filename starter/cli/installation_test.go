@@ -53,8 +53,8 @@ func installed(t *testing.T) *installation {
 	t.Helper()
 	i := &installation{retention: 30 * day, attributes: maps.Clone(workflows.SearchAttributes()),
 		builds: map[string][]string{}, cases: map[string][]*commonpb.Payload{}}
-	i.variables = map[string]string{"TEMPORAL_ADDRESS": frontendtest.Serve(t, i).Address, "TEMPORAL_CONFIG_FILE": os.DevNull,
-		"TEMPORAL_NAMESPACE": "cases"}
+	i.variables = map[string]string{"TEMPORAL_ADDRESS": frontendtest.Serve(t, i).Address,
+		"TEMPORAL_CONFIG_FILE": os.DevNull, "TEMPORAL_NAMESPACE": "cases"}
 	return i
 }
 

@@ -85,7 +85,8 @@ func dialled(t *testing.T, f *frontend) client.Client {
 	f.workflows = make(chan *workflowservice.PollWorkflowTaskQueueRequest, 100)
 	f.activities = make(chan *workflowservice.PollActivityTaskQueueRequest, 100)
 	f.described = make(chan string, 100)
-	c, err := temporalclient.Dial(t.Context(), temporalclient.Options{Address: frontendtest.Serve(t, f).Address, Namespace: "cases",
+	c, err := temporalclient.Dial(t.Context(), temporalclient.Options{
+		Address: frontendtest.Serve(t, f).Address, Namespace: "cases",
 		Lookup: func(name string) (string, bool) {
 			if name == "TEMPORAL_CONFIG_FILE" {
 				return os.DevNull, true // not the developer's own profiles
