@@ -44,16 +44,18 @@ func (c Client) ListClosed(ctx context.Context, each func(ClosedRun) error) erro
 }
 
 // Runs returns the runs of a case up to the one that closed it, and all runs of its notifier, oldest first: those that
-// Temporal still has. ErrOpen while the case or its notifier is open.
+// Temporal still has. ErrOpen while the case or its notifier is open. The notifier of a case that was ended in Temporal
+// is taken as it is: it waits for a case that says nothing more, until long after Temporal has forgotten that one.
 func (c Client) Runs(ctx context.Context, reference, run string) (ofCase, ofNotifier []RunHistory, err error) {
 	info, err := c.describe(ctx, reference)
 	if err != nil {
 		return nil, nil, err
 	}
-	if RunStateOf(info.GetStatus()).Open() {
+	state := RunStateOf(info.GetStatus())
+	if state.Open() {
 		return nil, nil, ErrOpen
 	}
-	if ofNotifier, err = c.notifierRuns(ctx, reference); err != nil {
+	if ofNotifier, err = c.notifierRuns(ctx, reference, state.Broken()); err != nil {
 		return nil, nil, err
 	}
 	for id := run; id != ""; {
@@ -72,8 +74,8 @@ func (c Client) Runs(ctx context.Context, reference, run string) (ofCase, ofNoti
 }
 
 // notifierRuns finds the runs of a notifier by visibility. While that does not have the latest one yet, the notifier
-// counts as open.
-func (c Client) notifierRuns(ctx context.Context, reference string) (runs []RunHistory, err error) {
+// counts as open. An open one is ErrOpen, unless even that is wanted.
+func (c Client) notifierRuns(ctx context.Context, reference string, open bool) (runs []RunHistory, err error) {
 	id := workflows.NotifyID(reference)
 	latest, err := c.Temporal.DescribeWorkflowExecution(ctx, id, "")
 	if err = translate(ctx, err); errors.Is(err, ErrNotFound) {
@@ -94,7 +96,7 @@ func (c Client) notifierRuns(ctx context.Context, reference string) (runs []RunH
 	known := slices.ContainsFunc(listed, func(e *workflowpb.WorkflowExecutionInfo) bool {
 		return e.GetExecution().GetRunId() == info.GetExecution().GetRunId()
 	})
-	if !known || RunStateOf(info.GetStatus()).Open() {
+	if !known || RunStateOf(info.GetStatus()).Open() && !open {
 		return nil, ErrOpen
 	}
 	slices.SortStableFunc(listed, func(a, b *workflowpb.WorkflowExecutionInfo) int {
