@@ -42,4 +42,4 @@ func Runs(list []*historypb.History) (all []recorder.Run) {
 	return all
 }
 
-func runID(h *historypb.History) string { return histories.Started(h).GetOriginalExecutionRunId() }
+func runID(h *historypb.History) string { return histories.RunID(h) }

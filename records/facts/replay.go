@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"durablekyc.example/kyc"
+	"durablekyc.example/records/histories"
 	"durablekyc.example/workflows"
 )
 
@@ -64,7 +65,7 @@ func (a *Account) replay(run int, h *historypb.History) error {
 		},
 		Applies: func(ctx workflow.Context, e kyc.Event) { add(ctx, nameOf(e), e) },
 	}
-	return errors.Join(Replay(h, worker.WorkflowReplayerOptions{},
+	return errors.Join(Replay(h, histories.RunID(h), worker.WorkflowReplayerOptions{},
 		func(r worker.WorkflowRegistry) { workflows.RegisterObserved(r, observer) }), failed)
 }
 
@@ -81,8 +82,10 @@ func (a *Account) began(ctx workflow.Context, in workflows.Input, c kyc.Case) (w
 	return ctx, WhatCarried, Carried{sum}
 }
 
-// Replay runs this build's workflows against a history in plaintext. The error is the SDK's, and names no event.
-func Replay(h *historypb.History, o worker.WorkflowReplayerOptions, register func(worker.WorkflowRegistry)) error {
+// Replay runs this build's workflows against a history in plaintext, under the id of a run: workflow code knows by it
+// whether it was reset. The error is the SDK's, and names no event.
+func Replay(h *historypb.History, run string, o worker.WorkflowReplayerOptions,
+	register func(worker.WorkflowRegistry)) error {
 	o.DisableDeadlockDetection = true // a busy machine is no deadlock
 	replayer, err := worker.NewWorkflowReplayerWithOptions(o)
 	if err != nil {
@@ -93,7 +96,7 @@ func Replay(h *historypb.History, o worker.WorkflowReplayerOptions, register fun
 	started := events[0].GetWorkflowExecutionStartedEventAttributes()
 	return replayer.ReplayWorkflowHistoryWithOptions(log.NewStructuredLogger(slog.New(slog.DiscardHandler)),
 		&historypb.History{Events: events}, worker.ReplayWorkflowHistoryOptions{OriginalExecution: workflow.Execution{
-			ID: started.GetWorkflowId(), RunID: started.GetOriginalExecutionRunId()}})
+			ID: started.GetWorkflowId(), RunID: run}})
 }
 
 // decided leaves out a last workflow task that was started and never completed, and all that follows: it decided

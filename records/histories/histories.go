@@ -145,10 +145,37 @@ func Builds(all []*historypb.History) []string {
 	return builds
 }
 
+// RunID is the id of the run that a history is of. An operator who resets a run makes another one, whose history begins
+// with that of the run before, and names the new one where it does.
+func RunID(h *historypb.History) string {
+	id := Started(h).GetOriginalExecutionRunId()
+	for _, e := range h.GetEvents() {
+		if a := e.GetWorkflowTaskFailedEventAttributes(); isReset(e) && a.GetNewRunId() != "" {
+			id = a.GetNewRunId()
+		}
+	}
+	return id
+}
+
+// FirstReset is the history event at which an operator reset a run first; 0 if none did. What is before it, a run of
+// the original id did.
+func FirstReset(h *historypb.History) int64 {
+	for _, e := range h.GetEvents() {
+		if isReset(e) {
+			return e.GetEventId()
+		}
+	}
+	return 0
+}
+
+func isReset(e *historypb.HistoryEvent) bool {
+	return e.GetWorkflowTaskFailedEventAttributes().GetCause() == enumspb.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW
+}
+
 // ResetAt is when an operator reset a run last; zero if none did. The run goes on with the history of the one before.
 func ResetAt(h *historypb.History) (at time.Time) {
 	for _, e := range h.GetEvents() {
-		if e.GetWorkflowTaskFailedEventAttributes().GetCause() == enumspb.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW {
+		if isReset(e) {
 			at = e.GetEventTime().AsTime()
 		}
 	}

@@ -3,6 +3,7 @@ package histories_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
@@ -11,6 +12,7 @@ import (
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/converter"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"durablekyc.example/internal/encryption"
 	"durablekyc.example/internal/goldens"
@@ -110,4 +112,23 @@ func TestWhatIsNoExport(t *testing.T) {
 			WorkflowExecutionSignaledEventAttributes: &historypb.WorkflowExecutionSignaledEventAttributes{
 				Input: &commonpb.Payloads{Payloads: []*commonpb.Payload{nil}}}}}}}, nil)
 	require.NoError(t, err, "what is empty is left so")
+}
+
+// A run that was reset goes by the id that the last reset gave it, and was another one in front of the first.
+func TestTheRunOfAHistoryThatWasReset(t *testing.T) {
+	c, _ := read(t, "notified")
+	h := proto.CloneOf(c.Runs[0])
+	original := histories.Started(h).GetOriginalExecutionRunId()
+	require.Equal(t, original, histories.RunID(h))
+	require.Zero(t, histories.FirstReset(h))
+	require.Zero(t, histories.ResetAt(h))
+	for i, run := range []string{"second", "third"} {
+		h.Events[6+i] = &historypb.HistoryEvent{EventId: int64(7 + i), EventTime: timestamppb.New(time.Unix(int64(i), 0)),
+			Attributes: &historypb.HistoryEvent_WorkflowTaskFailedEventAttributes{
+				WorkflowTaskFailedEventAttributes: &historypb.WorkflowTaskFailedEventAttributes{
+					Cause: enumspb.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW, BaseRunId: original, NewRunId: run}}}
+	}
+	require.Equal(t, "third", histories.RunID(h))
+	require.EqualValues(t, 7, histories.FirstReset(h))
+	require.Equal(t, time.Unix(1, 0).UTC(), histories.ResetAt(h))
 }

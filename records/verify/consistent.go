@@ -150,8 +150,7 @@ func (c *checker) describes(o bundle.Outcome, replayed bool) *fault {
 			reason: fmt.Sprintf("it lists %d runs, but there are %d histories", len(ids), len(c.all))}
 	}
 	for i, h := range c.all {
-		// A run that was reset has another id than its history.
-		if id := histories.Started(h).GetOriginalExecutionRunId(); id != ids[i] && !account.WasReset(h) {
+		if histories.RunID(h) != ids[i] {
 			return &fault{part: bundle.ManifestName,
 				reason: fmt.Sprintf("run %s is not the one of history %d", ids[i], i+1)}
 		}

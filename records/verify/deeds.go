@@ -90,6 +90,13 @@ func (d *deeds) of(task int64) (done []command) {
 	return done
 }
 
+// until replaces the deeds in front of a history event by those of another replay.
+func (d *deeds) until(event int64, before *deeds) {
+	d.commands = slices.DeleteFunc(d.commands, func(c command) bool { return c.task < event })
+	earlier := slices.DeleteFunc(before.commands, func(c command) bool { return c.task >= event })
+	d.commands = slices.Concat(earlier, d.commands)
+}
+
 func (d *deeds) note(ctx workflow.Context, kind, name string, after time.Duration, args ...any) {
 	d.commands = append(d.commands, command{task: int64(workflow.GetInfo(ctx).GetCurrentHistoryLength()),
 		kind: kind, name: name, after: after, input: payloads(args...)})

@@ -12,6 +12,7 @@ import (
 
 	"durablekyc.example/records/bundle"
 	"durablekyc.example/records/facts"
+	"durablekyc.example/records/histories"
 	"durablekyc.example/workflows"
 )
 
@@ -19,12 +20,15 @@ import (
 // input of activities, children and signals, the time of timers, the answers of updates, and the result.
 func (c *checker) reexecuted() *fault {
 	for i, h := range c.all {
-		did := &deeds{}
 		if !taken(h) {
 			continue // no worker ever took it up, and the SDK replays no such history
 		}
-		options := worker.WorkflowReplayerOptions{Interceptors: []interceptor.WorkerInterceptor{did}}
-		err := facts.Replay(h, options, workflows.Register)
+		did, err := replayed(h, histories.RunID(h))
+		if reset := histories.FirstReset(h); reset > 0 && err == nil {
+			var before *deeds
+			before, err = replayed(h, histories.Started(h).GetOriginalExecutionRunId())
+			did.until(reset, before)
+		}
 		found := did.compare(h)
 		if found == nil && err != nil {
 			found = &difference{reason: "this build diverges: " + firstLine(err)}
@@ -38,6 +42,13 @@ func (c *checker) reexecuted() *fault {
 		}
 	}
 	return nil
+}
+
+// replayed returns what the workflows of this build do in a replay, under the id of a run.
+func replayed(h *historypb.History, run string) (*deeds, error) {
+	did := &deeds{}
+	options := worker.WorkflowReplayerOptions{Interceptors: []interceptor.WorkerInterceptor{did}}
+	return did, facts.Replay(h, run, options, workflows.Register)
 }
 
 func taken(h *historypb.History) bool {
