@@ -33,6 +33,7 @@ type Program struct {
 	mu      sync.Mutex
 	command *exec.Cmd
 	ended   chan struct{}
+	ready   bool // since its last start
 }
 
 // Start starts it, unless it runs, and returns once it is ready.
@@ -52,13 +53,16 @@ func (p *Program) Start(ctx context.Context) error {
 		p.mu.Unlock()
 		return err
 	}
-	p.command, p.ended = command, ended
+	p.command, p.ended, p.ready = command, ended, false
 	p.mu.Unlock()
 	go func() { _ = command.Wait(); close(ended) }()
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for {
 		if p.Ready(ctx) == nil {
+			p.mu.Lock()
+			p.ready = true
+			p.mu.Unlock()
 			return nil
 		}
 		select {
@@ -142,11 +146,11 @@ func (p *Program) Running() bool {
 	return p.command != nil && !p.gone()
 }
 
-// Died reports whether it has ended by itself after its start.
+// Died reports whether it has ended by itself after it was ready. One that ends before is for who starts it.
 func (p *Program) Died() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.command != nil && p.gone()
+	return p.command != nil && p.ready && p.gone()
 }
 
 func (p *Program) gone() bool {

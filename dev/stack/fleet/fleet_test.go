@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"os"
 	"testing"
 	"time"
@@ -26,4 +27,12 @@ func TestAProgramThatDiedIsStartedAgain(t *testing.T) {
 	require.True(t, p.Running())
 	require.NoError(t, p.End(os.Kill))
 	require.False(t, p.Died(), "it was ended")
+
+	p.Args[1] = "exit 1"
+	p.Ready = func(context.Context) error {
+		time.Sleep(200 * time.Millisecond) // it has ended by now, and who starts it does not know yet
+		require.False(t, p.Died(), "it has never been ready")
+		return errors.New("not yet")
+	}
+	require.ErrorContains(t, p.Start(t.Context()), "ended by itself")
 }

@@ -33,6 +33,7 @@ type Options struct {
 	Webhooks int               // how many
 	Vars     map[string]string // of all programs
 	Delay    time.Duration     // of a step that ConnectFi takes by itself; zero is the sandbox's own
+	Records  time.Duration     // between two sweeps of each worker's recorder; zero keeps no records
 	// Front makes the address in front of the webhooks, given theirs; nil is the first of them.
 	Front func(webhooks ...string) (address string, err error)
 }
@@ -45,6 +46,7 @@ type System struct {
 	Public    string            // base URL of what is in front of the webhooks
 	Work      string            // directory of everything
 	Documents string            // directory of the bucket
+	Records   string            // directory of the bucket of records
 	Temporary string            // directory for what is not finished
 	Keys      string            // directory of the secrets
 	Bin       string            // directory of the programs
@@ -69,7 +71,7 @@ func Up(ctx context.Context, o Options) (*System, error) {
 	}
 	in := func(name string) string { return filepath.Join(o.Work, name) }
 	s := &System{Work: o.Work, Keys: in("keys"), Bin: in("bin"), data: in("data"), log: in("log"),
-		Documents: filepath.Join(in("data"), "documents"),
+		Documents: filepath.Join(in("data"), "documents"), Records: filepath.Join(in("data"), "records"),
 		Temporary: filepath.Join(in("data"), "temporary"), Admins: map[string]string{}, removed: removed,
 		HTTP: &http.Client{Timeout: 10 * time.Second}}
 	if err := s.prepare(ctx); err != nil {
@@ -105,6 +107,10 @@ func Up(ctx context.Context, o Options) (*System, error) {
 		"KYC_API_TOKENS_FILE":    secret("api_tokens"),
 		"KYC_NOTIFY_SECRET_FILE": secret("notify_secret"), "KYC_DOCUMENTS": "file://" + filepath.ToSlash(s.Documents),
 		"HOME": o.Work, "TMPDIR": s.Temporary}
+	if o.Records > 0 {
+		s.Vars["KYC_RECORDS"], s.Vars["KYC_RECORDS_SWEEP"] = "file://"+filepath.ToSlash(s.Records), o.Records.String()
+		s.Vars["KYC_RECORDS_KEY_FILE"] = secret("records_key")
+	}
 	for name, value := range o.Vars {
 		s.Vars[name] = value
 	}
