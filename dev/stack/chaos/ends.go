@@ -34,8 +34,6 @@ func mayEnd(decision string, all []press) []string {
 			if cancelled {
 				add(string(kyc.Withdrawn))
 			}
-		case pressDelete: // the next case of the reference knows nothing of this one
-			ends, cancelled = []string{decision}, false
 		}
 		if !p.sure {
 			for _, end := range before {

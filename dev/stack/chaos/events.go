@@ -66,15 +66,13 @@ func reported(timeline []kyc.Entry) (kinds []string) {
 
 // examineEvents is the checker of how the end of a case was reported. ConnectFi's
 // decision and a withdrawal that an operator asked for are the only ones, and each
-// has one id. A case that was deleted, or withdrawn in between, reports its
-// decision as news.
+// has one id. A case that was withdrawn in between reports its decision as news.
 func examineEvents(e evidence) (wrong []string) {
 	decision, most, cancelled := kyc.Stage(strings.ToLower(string(e.truth.Outcome))), 1, false
 	for _, p := range e.subject.pressed {
-		if p.button == pressDelete || p.button == pressCancel {
-			most++
+		if p.button == pressCancel {
+			most, cancelled = most+1, true
 		}
-		cancelled = cancelled || p.button == pressCancel
 	}
 	ids := map[kyc.Stage][]string{} // by the end that they report
 	for id, kind := range e.events {

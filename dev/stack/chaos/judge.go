@@ -21,6 +21,7 @@ import (
 	"durablekyc.example/cases"
 	"durablekyc.example/cases/replay"
 	"durablekyc.example/kyc"
+	"durablekyc.example/records/archive"
 	"durablekyc.example/sandbox/simulator"
 	"durablekyc.example/workflows"
 )
@@ -40,6 +41,7 @@ type result struct {
 	Slowest    float64        `json:"decisionSlowestSeconds"`
 	Histories  int            `json:"historiesReplayed"`
 	Resent     int            `json:"casesWhoseEventsWereResent"`
+	Records    recordCounts   `json:"records"`
 	Violations []violation    `json:"violations"`
 }
 
@@ -76,7 +78,8 @@ func (w *world) awaitQuiescence(ctx context.Context, within time.Duration, out *
 type evidence struct {
 	subject *caseRecord
 	view    *kyc.View                  // nil if it cannot be shown
-	closed  bool                       // Temporal says that it was terminated
+	closed  bool                       // Temporal, or the record, says that it was terminated
+	deleted bool                       // Temporal does not know it any more, as an operator has deleted it
 	open    bool                       // Temporal says that it runs
 	truth   simulator.ApplicationEntry // ConnectFi's word
 	ledger  simulator.LedgerEntry      // and what it was made to do
@@ -113,7 +116,12 @@ func (w *world) check(ctx context.Context, n *nemesis, took time.Duration) (*res
 		return nil, err
 	}
 	defer temporal.Close()
-	caseClient := cases.Client{Temporal: temporal}
+	closed, err := archive.Open(ctx, w.Vars["KYC_RECORDS"], keyset)
+	if err != nil {
+		return nil, err
+	}
+	defer closed.Close()
+	caseClient := cases.Client{Temporal: temporal, Records: closed}
 	var latencies []float64
 	for _, s := range w.all() {
 		e := w.gather(ctx, caseClient, s, applications, entries)
@@ -158,11 +166,14 @@ func (w *world) gather(ctx context.Context, caseClient cases.Client, s *caseReco
 	entries []simulator.LedgerEntry) evidence {
 	e := evidence{subject: s, events: w.receiver.heard(s.reference)}
 	status, err := caseClient.Describe(ctx, s.reference)
-	e.closed = err == nil && status == enums.WORKFLOW_EXECUTION_STATUS_TERMINATED
 	e.open = err == nil && status == enums.WORKFLOW_EXECUTION_STATUS_RUNNING
-	if v, err := caseClient.Show(ctx, s.reference); err == nil {
+	e.deleted = errors.Is(err, cases.ErrNotFound) && s.deleted != ""
+	v, err := caseClient.Show(ctx, s.reference)
+	if err == nil {
 		e.view = &v
 	}
+	ended, isEnded := errors.AsType[*cases.EndedError](err)
+	e.closed = isEnded && ended.State == cases.RunTerminated
 	for _, a := range applications {
 		if a.Reference == s.reference {
 			e.truth = a
@@ -179,7 +190,9 @@ func (w *world) gather(ctx context.Context, caseClient cases.Client, s *caseReco
 		case err == nil:
 			e.runs = append(e.runs, h)
 		case errors.Is(err, cases.ErrNotFound) && len(s.pressed) > 0 && cases.IsNotifier(id):
-			// It was ended before there was anything to report.
+			// It was ended before there was anything to report, or deleted.
+		case errors.Is(err, cases.ErrNotFound) && e.deleted:
+			// Its histories are on record, and replayed from there.
 		default:
 			e.unread = append(e.unread, err)
 		}
@@ -311,6 +324,9 @@ func (r *result) print(out io.Writer) {
 	fmt.Fprintf(out, "from ConnectFi's decision to ours: median %.2f s, p99 %.2f s, slowest %.2f s\n", r.Median, r.P99,
 		r.Slowest)
 	fmt.Fprintf(out, "histories replayed %d, cases whose events were asked for again %d\n", r.Histories, r.Resent)
+	fmt.Fprintf(out, "closed cases %d, leaves %d; records whole %d, consistent %d, re-executed %d; files that killed "+
+		"recorders left %d\n", r.Records.Closed, r.Records.Leaves, r.Records.Whole, r.Records.Consistent,
+		r.Records.Reexecuted, r.Records.Torn)
 	for _, v := range r.Violations {
 		fmt.Fprintf(out, "  %s: %s\n", v.Case, v.What)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -70,19 +71,13 @@ func (w *world) begin(ctx context.Context, s *caseRecord, i int) {
 }
 
 // takenAway reports whether an operator has ended the case: who asks for it is told
-// so, and asks no more.
-func (w *world) takenAway(s *caseRecord) (ended bool) {
+// so, also from its record, and asks no more.
+func (w *world) takenAway(s *caseRecord) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, p := range s.pressed {
-		switch p.button {
-		case pressTerminate, pressCancel:
-			ended = true
-		case pressDelete:
-			ended = false
-		}
-	}
-	return ended
+	return slices.ContainsFunc(s.pressed, func(p press) bool {
+		return p.button == pressTerminate || p.button == pressCancel
+	})
 }
 
 // askAgain has the callers of deleted cases ask for them again.

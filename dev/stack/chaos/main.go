@@ -21,6 +21,7 @@ import (
 type settings struct {
 	Cases     int           `default:"2000" help:"How many cases."`
 	Kills     int           `default:"100" help:"How many processes are killed at the least."`
+	Victims   []string      `default:"worker,webhook,temporal" enum:"worker,webhook,temporal" help:"What is killed."`
 	Operators int           `default:"200" help:"How many buttons operators press in Temporal."`
 	Over      time.Duration `default:"3m" help:"How long the load and the faults go on."`
 	Within    time.Duration `default:"5m" help:"How long after the faults a case may take to end: the bound that is promised."`
@@ -89,6 +90,9 @@ func run(ctx context.Context, s settings, out *os.File) (r *result, err error) {
 	}
 	background.Wait()
 	if r, err = w.check(ctx, n, time.Since(began)); err != nil {
+		return nil, err
+	}
+	if err := w.checkRecords(ctx, r, out); err != nil {
 		return nil, err
 	}
 	left, err := w.leftovers(ctx)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -107,13 +108,22 @@ var victims = []string{"worker-1", "worker-2", "worker-1", "worker-2", "webhook-
 	"webhook-2", "temporal"}
 
 func (n *nemesis) kill(ctx context.Context) {
-	p := n.Named(victims[n.dice.IntN(len(victims))])
+	of := slices.DeleteFunc(slices.Clone(victims), func(name string) bool {
+		return !slices.Contains(n.Victims, strings.TrimRight(name, "-12"))
+	})
+	p := n.Named(of[n.dice.IntN(len(of))])
 	after := time.Duration(n.dice.IntN(1500)) * time.Millisecond
+	moment := time.Duration(n.dice.IntN(20_000)) * time.Microsecond
 	if !p.Running() {
 		return
 	}
+	kind := "kill " + strings.TrimRight(p.Name, "-12")
+	if kind == "kill worker" && n.awaitRecord(recordEvery) {
+		time.Sleep(moment)
+		kind += " that records"
+	}
 	n.note(p.End(os.Kill))
-	n.count("kill " + strings.TrimRight(p.Name, "-12"))
+	n.count(kind)
 	n.restarts.Go(func() {
 		time.Sleep(after)
 		n.note(n.again(ctx, p))

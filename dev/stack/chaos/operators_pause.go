@@ -11,6 +11,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 
 	"durablekyc.example/dev/stack/embedded"
+	"durablekyc.example/records/recorder"
 	"durablekyc.example/workflows"
 )
 
@@ -77,20 +78,24 @@ func (o *operator) unpause(ctx context.Context, reference string) (err error) {
 // a deleted case again. Temporal is quicker to delete what is as old, too.
 const settled = time.Minute
 
-// remove deletes a closed case and its notifier, as the end of retention does.
-// Its caller asks for it again afterwards.
+// remove deletes a closed case and its notifier, as the end of retention does:
+// once all its runs are on record. Its caller asks for it again afterwards.
 func (o *operator) remove(ctx context.Context, s *caseRecord) error {
 	d, err := o.describe(ctx, workflows.ID(s.reference))
 	if err != nil {
 		return err
 	}
 	closed := d.GetWorkflowExecutionInfo().GetCloseTime()
+	record := recorder.Name(s.reference, d.GetWorkflowExecutionInfo().GetExecution().GetRunId())
+	if recorded, err := o.onRecord(ctx, s.reference, record); err != nil || !recorded {
+		return errNotNow
+	}
 	o.world.mu.Lock()
 	defer o.world.mu.Unlock()
 	if closed == nil || time.Since(closed.AsTime()) < settled || !s.accepted {
 		return errNotNow
 	}
-	s.accepted, s.absent = false, true
+	s.accepted, s.absent, s.deleted = false, true, record
 	o.deletions.Go(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Minute)
 		defer cancel()

@@ -12,6 +12,7 @@ import (
 
 	"durablekyc.example/dev/stack/fleet"
 	"durablekyc.example/kyc"
+	"durablekyc.example/records/log"
 )
 
 // policy has the waits of days made seconds, but for the deadlines, which
@@ -27,6 +28,7 @@ type world struct {
 	receiver *receiver
 	image    [2]string
 	dice     *rng
+	log      *log.Log                 // of records
 	counter  chan struct{}            // who is asking for a case right now
 	idle     map[string]resourceUsage // what the processes hold before there is anything to do
 
@@ -45,6 +47,7 @@ type caseRecord struct {
 	pressed                       []press   // by operators, in this order
 	absent                        bool      // an operator has deleted it, and nobody has asked for it since
 	forgotten                     bool      // and Temporal has no trace of it any more
+	deleted                       string    // the record of the run that was deleted
 }
 
 // rng are thrown from several goroutines.
@@ -68,6 +71,7 @@ func newWorld(ctx context.Context, s settings) (w *world, err error) {
 		return w, err
 	}
 	w.System, err = fleet.Up(ctx, fleet.Options{Work: s.Work, Postgres: s.Postgres, Workers: 2, Webhooks: 2,
+		Records: recordEvery,
 		Vars: map[string]string{"KYC_NOTIFY_URL": w.receiver.URL, "KYC_NOTIFY_ALLOW_PRIVATE": "true", "KYC_POLICY": policy,
 			"KYC_READS_PER_SECOND": "500"},
 		Front: func(webhooks ...string) (string, error) {
@@ -87,6 +91,9 @@ func newWorld(ctx context.Context, s settings) (w *world, err error) {
 		return w, err
 	}
 	if err := w.receiver.trust(secrets); err != nil {
+		return w, err
+	}
+	if err := w.openRecords(ctx); err != nil {
 		return w, err
 	}
 	if err := w.customers(ctx); err != nil {
