@@ -31,22 +31,24 @@ func evidenceName(index int64) string { return evidencePrefix + strconv.FormatIn
 // maxEntry is the size in bytes beyond which no entry is read: a million manifests have less.
 const maxEntry = 4 << 30
 
-// Write writes the pack as a zip. The same pack is always the same bytes.
+// Write writes the pack as a zip. The same pack is always the same bytes: nothing in it is compressed, as one content
+// has many compressed forms.
 func (p *Pack) Write(to io.Writer) error {
 	entries, err := p.texts()
 	if err != nil {
 		return err
 	}
+	return p.write(to, entries)
+}
+
+// write writes these entries, and the evidence behind them.
+func (p *Pack) write(to io.Writer, entries []entry) error {
 	for _, index := range slices.Sorted(maps.Keys(p.Evidence)) {
 		entries = append(entries, entry{evidenceName(index), p.Evidence[index]})
 	}
 	archive := zip.NewWriter(to)
 	for _, e := range entries {
-		method := zip.Deflate
-		if strings.HasPrefix(e.name, evidencePrefix) {
-			method = zip.Store // it is encrypted
-		}
-		w, err := archive.CreateHeader(&zip.FileHeader{Name: e.name, Method: method})
+		w, err := archive.CreateHeader(&zip.FileHeader{Name: e.name, Method: zip.Store})
 		if err == nil {
 			_, err = w.Write(e.data)
 		}
@@ -127,9 +129,10 @@ func Read(data []byte) (*Pack, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range again {
+	for i, e := range again {
 		if e.name == PageName {
 			p.shown = files[PageName]
+			again[i].data = p.shown
 		} else if !bytes.Equal(e.data, files[e.name]) {
 			return nil, fault(e.name, "it is not what this pack has there")
 		}
@@ -138,8 +141,42 @@ func Read(data []byte) (*Pack, error) {
 	if stray := len(files) - len(p.Evidence); stray > 0 {
 		return nil, fault("the pack", "it has %d entries that do not belong here", stray)
 	}
-	return p, nil
+	return p, p.exactly(data, again)
 }
+
+// exactly refuses a file that has the same contents in other bytes than Write's.
+func (p *Pack) exactly(data []byte, entries []entry) error {
+	var again bytes.Buffer
+	if err := p.write(&again, entries); err != nil {
+		return err
+	}
+	if bytes.Equal(again.Bytes(), data) {
+		return nil
+	}
+	at, part := 0, "the pack"
+	for at < min(again.Len(), len(data)) && again.Bytes()[at] == data[at] {
+		at++
+	}
+	from, err := zip.NewReader(bytes.NewReader(again.Bytes()), int64(again.Len()))
+	if err != nil {
+		return err
+	}
+	for _, f := range from.File {
+		begins, err := f.DataOffset()
+		ends := begins + int64(f.UncompressedSize64) + descriptorSize
+		if err == nil && int64(at) >= begins-int64(headerSize+len(f.Name)) && int64(at) < ends {
+			part = f.Name
+		}
+	}
+	return fault(part, "byte %d of the file is not what this pack has there", at)
+}
+
+// Sizes of what is around the data of an entry in a zip: the header in front of it, without its name, and the
+// descriptor behind it.
+const (
+	headerSize     = 30
+	descriptorSize = 16
+)
 
 // unzip returns the entries of a zip that has each of them once, and at least those in front of the evidence.
 func unzip(data []byte) (map[string][]byte, error) {
