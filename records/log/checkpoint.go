@@ -1,6 +1,7 @@
 package log
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -118,11 +119,23 @@ func (l *Log) Checkpoint(ctx context.Context) ([]byte, error) {
 	if signed, err = note.Sign(&note.Note{Text: text}, l.signer); err != nil {
 		return nil, fmt.Errorf("cannot sign the checkpoint: %w", err)
 	}
-	err = l.store.Create(ctx, checkpointName(size), signed)
-	if err != nil && !errors.Is(err, store.ErrExists) {
+	if err := l.keep(ctx, size, signed); err != nil {
 		return nil, err
 	}
 	return signed, l.store.Replace(ctx, latestName, signed)
+}
+
+// keep keeps the checkpoint of the first size leaves. ErrChanged if the log has signed another one before.
+func (l *Log) keep(ctx context.Context, size int64, signed []byte) error {
+	err := l.store.Create(ctx, checkpointName(size), signed)
+	if !errors.Is(err, store.ErrExists) {
+		return err
+	}
+	before, err := l.store.Read(ctx, checkpointName(size))
+	if err == nil && !bytes.Equal(before, signed) { // a signature of Ed25519 is always the same
+		err = ErrChanged
+	}
+	return err
 }
 
 // Prove returns the proof that the log has a leaf at an index: a c2sp.org/tlog-proof with the latest checkpoint, which

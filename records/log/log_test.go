@@ -290,3 +290,25 @@ func TestThePublicPartOfAKey(t *testing.T) {
 		require.Equal(t, public, open(t, bucket(t), public).PublicKey())
 	}
 }
+
+// Where the latest checkpoint is lost, the log is not signed again with other leaves than before.
+func TestALostCheckpoint(t *testing.T) {
+	b := bucket(t)
+	private, _ := keys(t)
+	signed := func(s log.Store) ([]byte, error) { return open(t, s, private).Checkpoint(t.Context()) }
+	for i := range 3 {
+		record := fmt.Sprintf("R%d/run", i)
+		_, err := open(t, b, private).Append(t.Context(), record, hashOf(record))
+		require.NoError(t, err)
+	}
+	before, err := signed(b)
+	require.NoError(t, err)
+	after, err := signed(lossy{b, "log/checkpoint"})
+	require.NoError(t, err)
+	require.Equal(t, before, after)
+
+	other := fmt.Appendf(nil, "%s R1/run\n", hashOf("another"))
+	require.NoError(t, b.Replace(t.Context(), "log/leaf/00000000000000000001", other))
+	_, err = signed(lossy{b, "log/checkpoint"})
+	require.ErrorIs(t, err, log.ErrChanged)
+}

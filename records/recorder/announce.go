@@ -33,7 +33,8 @@ type Checkpoint struct {
 func (r *Recorder) Announce(ctx context.Context, now time.Time, send func(ctx context.Context, id string,
 	body []byte) error) error {
 	size, at, err := r.Log.Announced(ctx)
-	if err != nil || now.Sub(at) < announceEvery {
+	// A time ahead of the clock is one that the clock has jumped back from.
+	if since := now.Sub(at); err != nil || since >= 0 && since < announceEvery {
 		return err
 	}
 	signed, err := r.Log.Checkpoint(ctx)

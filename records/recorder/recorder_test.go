@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -66,6 +67,7 @@ func (s temporal) Runs(ctx context.Context, closed recorder.Closed) (all recorde
 // lab has a bucket, and what a recorder and an auditor need.
 type lab struct {
 	t               *testing.T
+	dir             string
 	bucket          *store.Bucket
 	maker           recorder.Maker
 	source          temporal
@@ -75,9 +77,11 @@ type lab struct {
 func newLab(t *testing.T) *lab {
 	t.Helper()
 	cases, keyset := goldens.Cases(t, "../../workflows/testdata/histories")
-	b, err := store.Open(t.Context(), "file://"+t.TempDir())
+	dir := filepath.Join(t.TempDir(), "records")
+	b, err := store.Open(t.Context(), "file://"+dir)
 	require.NoError(t, err)
-	l := &lab{t: t, bucket: b, source: temporal{cases: cases}, maker: recorder.Maker{Keyset: keyset, Release: release}}
+	l := &lab{t: t, dir: dir, bucket: b, source: temporal{cases: cases},
+		maker: recorder.Maker{Keyset: keyset, Release: release}}
 	l.private, l.public, err = log.NewKey("kyc.example.com/records")
 	require.NoError(t, err)
 	return l

@@ -42,6 +42,16 @@ func ended(h *historypb.History, events int) *historypb.History {
 	return cut
 }
 
+// timedOut is a history that ended by a timeout after so many events.
+func timedOut(h *historypb.History, events int) *historypb.History {
+	cut := ended(h, events)
+	last := cut.Events[events]
+	last.EventType = enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT
+	last.Attributes = &historypb.HistoryEvent_WorkflowExecutionTimedOutEventAttributes{
+		WorkflowExecutionTimedOutEventAttributes: &historypb.WorkflowExecutionTimedOutEventAttributes{}}
+	return cut
+}
+
 // Whatever became of a case, it has a record, and the manifest says what became of it.
 func TestRecordsOfUnusualCases(t *testing.T) {
 	full := newLab(t).find("carriedover")
@@ -69,6 +79,9 @@ func TestRecordsOfUnusualCases(t *testing.T) {
 		"all but the last forgotten": {goldens.Case{Reference: full.Reference, Runs: full.Runs[len(full.Runs)-1:]}, "denied",
 			[]string{bundle.FlagRunsMissing}, verify.Verified},
 		"terminated": {goldens.Case{Reference: review.Reference, Runs: []*historypb.History{ended(review.Runs[0], signal+1)}},
+			"in_review", []string{bundle.FlagUndecided}, verify.Verified},
+		"timed out": {goldens.Case{Reference: review.Reference,
+			Runs: []*historypb.History{timedOut(review.Runs[0], signal+1)}},
 			"in_review", []string{bundle.FlagUndecided}, verify.Verified},
 		"terminated within a task": {goldens.Case{Reference: review.Reference,
 			Runs: []*historypb.History{ended(review.Runs[0], signal+3)}},

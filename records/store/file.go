@@ -15,6 +15,9 @@ func (b *Bucket) createFile(ctx context.Context, name string, data []byte) (err 
 	if err := ctx.Err(); err != nil {
 		return wrap("written", err)
 	}
+	if err := b.there(); err != nil {
+		return wrap("written", err)
+	}
 	path := filepath.Join(b.dir, filepath.FromSlash(name))
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return wrap("written", err)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -32,7 +33,14 @@ type Bucket struct {
 
 // Open opens the bucket at a URL: file://, mem://, or a cloud's whose driver the program links. A directory is made if
 // there is none. The caller closes the bucket.
-func Open(ctx context.Context, address string) (*Bucket, error) {
+func Open(ctx context.Context, address string) (*Bucket, error) { return open(ctx, address, true) }
+
+// OpenExisting is Open for those who only read: a directory that is not there is an error.
+func OpenExisting(ctx context.Context, address string) (*Bucket, error) {
+	return open(ctx, address, false)
+}
+
+func open(ctx context.Context, address string, create bool) (*Bucket, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme == "" {
 		return nil, errors.New("a bucket must be a URL such as s3://records?region=eu-central-1 or file:///var/lib/records")
@@ -41,7 +49,9 @@ func Open(ctx context.Context, address string) (*Bucket, error) {
 	if u.Scheme == "file" {
 		b.dir = filepath.FromSlash(u.Path)
 		query := u.Query()
-		query.Set("create_dir", "true")
+		if create {
+			query.Set("create_dir", "true")
+		}
 		query.Set("no_tmp_dir", "true") // a rename works within one file system
 		query.Set("metadata", "skip")   // one object is one file
 		u.RawQuery = query.Encode()
@@ -70,6 +80,9 @@ func (b *Bucket) Create(ctx context.Context, name string, data []byte) error {
 
 // Replace writes an object, whether or not there is one of this name.
 func (b *Bucket) Replace(ctx context.Context, name string, data []byte) error {
+	if err := b.there(); err != nil {
+		return wrap("written", err)
+	}
 	return wrap("written", b.bucket.WriteAll(ctx, name, data, nil))
 }
 
@@ -77,6 +90,9 @@ func (b *Bucket) Replace(ctx context.Context, name string, data []byte) error {
 func (b *Bucket) Read(ctx context.Context, name string) ([]byte, error) {
 	data, err := b.bucket.ReadAll(ctx, name)
 	if gcerrors.Code(err) == gcerrors.NotFound {
+		if err := b.there(); err != nil {
+			return nil, wrap("read", err)
+		}
 		return nil, ErrNotFound
 	}
 	return data, wrap("read", err)
@@ -85,12 +101,18 @@ func (b *Bucket) Read(ctx context.Context, name string) ([]byte, error) {
 // Exists reports whether there is an object of this name.
 func (b *Bucket) Exists(ctx context.Context, name string) (bool, error) {
 	exists, err := b.bucket.Exists(ctx, name)
+	if err == nil && !exists {
+		err = b.there()
+	}
 	return exists, wrap("read", err)
 }
 
 // List calls each with the name of every object that begins with prefix, in alphabetical order, until it returns an
 // error.
 func (b *Bucket) List(ctx context.Context, prefix string, each func(name string) error) error {
+	if err := b.there(); err != nil {
+		return wrap("listed", err)
+	}
 	for objects := b.bucket.List(&blob.ListOptions{Prefix: prefix}); ; {
 		object, err := objects.Next(ctx)
 		switch {
@@ -110,6 +132,18 @@ func (b *Bucket) List(ctx context.Context, prefix string, each func(name string)
 
 // hidden reports whether an object is what a program left that died while it wrote to a directory.
 func hidden(name string) bool { return strings.HasSuffix(name, ".tmp") }
+
+// there is an error for a bucket whose directory has gone away, as with a volume that is not mounted: without it
+// every object would seem never to have been written, and a log would begin again.
+func (b *Bucket) there() error {
+	if b.dir == "" {
+		return nil
+	}
+	if _, err := os.Stat(b.dir); err != nil {
+		return fmt.Errorf("the directory %s is not there", b.dir)
+	}
+	return nil
+}
 
 func wrap(done string, err error) error {
 	if err == nil {

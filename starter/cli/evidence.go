@@ -129,7 +129,7 @@ func (a *app) records(ctx context.Context) (*recorder.Recorder, func(), error) {
 // openRecorder opens the bucket of records and its log.
 func openRecorder(ctx context.Context, address, key string, keyset encryption.Keyset,
 ) (*recorder.Recorder, func(), error) {
-	bucket, err := store.Open(ctx, address)
+	bucket, err := store.OpenExisting(ctx, address)
 	if err != nil {
 		return nil, nil, err
 	}
