@@ -3,6 +3,7 @@ package cli_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -24,6 +25,12 @@ import (
 // onRecord puts golden cases on record and returns the variables of an operator, and the log's public key.
 func onRecord(t *testing.T, references ...string) (variables map[string]string, public string) {
 	t.Helper()
+	return onRecordFrom(t, 0, references...)
+}
+
+// onRecordFrom puts cases on record whose first runs Temporal had forgotten, so many.
+func onRecordFrom(t *testing.T, first int, references ...string) (variables map[string]string, public string) {
+	t.Helper()
 	const dir = "../../workflows/testdata/histories"
 	cases, keyset := recorded.Cases(t, dir)
 	text, err := os.ReadFile(filepath.Join(dir, "keyset.json"))
@@ -38,6 +45,7 @@ func onRecord(t *testing.T, references ...string) (variables map[string]string, 
 	for _, reference := range references {
 		i := slices.IndexFunc(cases, func(c recorded.Case) bool { return c.Reference == reference })
 		require.GreaterOrEqual(t, i, 0)
+		cases[i].Runs = cases[i].Runs[first:]
 		r := recorder.Recorder{Maker: recorder.Maker{Keyset: keyset, Release: telemetry.Version},
 			Source: recorded.Source{cases[i]}, Bucket: bucket, Log: entries}
 		_, err = r.Sweep(t.Context())
@@ -97,6 +105,21 @@ $`, stdout)
 		require.Equal(t, "verified", v.Verdict)
 	}
 	require.Equal(t, 2, strings.Count(stdout, "\n"))
+}
+
+// What is missing of a case is said beside what is verified.
+func TestEvidenceOfACaseWhoseFirstRunsAreMissing(t *testing.T) {
+	dir := t.TempDir()
+	for _, first := range []int{0, 2} {
+		variables, public := onRecordFrom(t, first, "carriedover")
+		name := filepath.Join(dir, fmt.Sprintf("%d.kyc", first))
+		code, _, stderr := starterWith(t, variables, "evidence", "carriedover", "--out", name)
+		require.Zero(t, code, stderr)
+		code, stdout, stderr := starterWith(t, nil, "verify", "--key", public, name)
+		require.Zero(t, code, stderr)
+		const says = "Temporal had forgotten its first runs: what is verified begins with run "
+		require.Equal(t, first > 0, strings.Contains(stdout, says), stdout)
+	}
 }
 
 // Exit code 3 is for evidence that does not verify, and 1 for what could not be checked.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -157,6 +158,9 @@ func (p printer) verified(v verified) error {
 			line += " at " + m.Outcome.EndedAt.UTC().Format(time.RFC3339)
 		}
 		p.printf("%s", line)
+		if slices.Contains(m.Flags, bundle.FlagRunsMissing) {
+			p.printf("               Temporal had forgotten its first runs: what is verified begins with run %s", m.Runs[0].Run)
+		}
 	}
 	p.printf("  whole        %s", v.Whole)
 	p.printf("  consistent   %s", v.Consistent)
