@@ -1,5 +1,6 @@
-// Command dev builds the dev stack, which lives in a module of its own because
-// it brings a whole Temporal server, and runs it with the same arguments.
+// Command dev builds the development stack and runs it with the same arguments.
+// The stack lives in a module of its own because it brings a whole Temporal
+// server. With --temporal a Temporal runs already, and the services alone are built.
 package main
 
 import (
@@ -10,6 +11,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -26,12 +29,18 @@ func run() (int, error) {
 	if _, err := os.Stat(filepath.Join("dev", "stack", "go.mod")); err != nil {
 		return 1, errors.New("run it from the root of the project: go run ./dev")
 	}
-	binary, err := filepath.Abs(filepath.Join(".dev", "stack"))
+	program := full
+	if slices.ContainsFunc(os.Args[1:], func(arg string) bool {
+		return arg == "--temporal" || strings.HasPrefix(arg, "--temporal=")
+	}) {
+		program = attached
+	}
+	binary, err := filepath.Abs(filepath.Join(".dev", program.name))
 	if err != nil {
 		return 1, err
 	}
-	if err := build(binary); err != nil {
-		return 1, fmt.Errorf("the dev stack does not build: %w", err)
+	if err := program.build(binary); err != nil {
+		return 1, fmt.Errorf("the development stack does not build: %w", err)
 	}
 	signal.Ignore(os.Interrupt) // the terminal gives it to the stack, which stops cleanly
 	stack := exec.Command(binary, os.Args[1:]...)
@@ -57,10 +66,26 @@ func run() (int, error) {
 	return 0, err
 }
 
-// build compiles the stack. The first time that takes minutes, and says so.
-func build(binary string) error {
-	command := exec.Command("go", "build", "-v", "-o", binary, ".")
-	command.Dir = filepath.Join("dev", "stack")
+// program is what the launcher builds and runs.
+type program struct {
+	name  string
+	dir   string // of its module
+	path  string // of its package, in there
+	first string // what is compiled the first time
+}
+
+var (
+	full = program{name: "stack", dir: filepath.Join("dev", "stack"), path: ".",
+		first: "Temporal and its UI into the development stack; the first time takes some minutes"}
+	attached = program{name: "attach", dir: ".", path: "./dev/attach",
+		first: "the services; the first time takes a minute or two"}
+)
+
+// build compiles the program. Where that takes long, it prints how far it is. Nobody debugs the result: without
+// symbols the linker is done sooner.
+func (p program) build(binary string) error {
+	command := exec.Command("go", "build", "-v", "-ldflags=-s -w", "-o", binary, p.path)
+	command.Dir = p.dir
 	lines, err := command.StderrPipe()
 	if err != nil {
 		return err
@@ -73,7 +98,7 @@ func build(binary string) error {
 		packages, last = packages+1, scan.Text()
 		if since := time.Since(told); packages == 30 || packages > 30 && since > 10*time.Second {
 			if packages == 30 {
-				fmt.Fprintln(os.Stderr, "dev: compiling Temporal and its UI into the dev stack; the first time takes some minutes")
+				fmt.Fprintln(os.Stderr, "dev: compiling "+p.first)
 			}
 			fmt.Fprintf(os.Stderr, "dev: %4d packages compiled after %s\n", packages, time.Since(begin).Round(time.Second))
 			told = time.Now()

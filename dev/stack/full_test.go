@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/cases"
+	"durablekyc.example/dev/services"
 	"durablekyc.example/dev/stack/embedded"
 	"durablekyc.example/kyc"
 )
@@ -68,7 +69,7 @@ func TestAFullDiskIsSaid(t *testing.T) {
 	}
 	empty := fill(t, dir)
 	refused("filler")
-	_, err := secrets(dir)
+	_, err := services.NewSecrets(dir)
 	require.ErrorIs(t, err, syscall.ENOSPC)
 	require.Equal(t, []string{"filler"}, names(t, dir), "half a secret is not kept")
 	require.NoError(t, os.Truncate(filepath.Join(dir, "filler"), 8<<20-200<<10)) // room for some of the tables

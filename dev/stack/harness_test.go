@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/workflow"
 
+	"durablekyc.example/dev/services"
 	"durablekyc.example/dev/stack/fleet"
 	"durablekyc.example/internal/config"
 	"durablekyc.example/kyc"
@@ -242,6 +243,8 @@ func writeLicence(t *testing.T, dir, seed string) (front, back string) {
 	require.NoError(t, err)
 	return sides[0], sides[1]
 }
+
+func named(vars services.Variables) map[string]string { return vars.Map() }
 
 // letters keeps what a reference may hold.
 func letters(s string) string { return strings.NewReplacer("_", "", " ", "").Replace(s) }

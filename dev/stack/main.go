@@ -12,11 +12,11 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/gin-gonic/gin"
 
+	"durablekyc.example/dev/services"
 	"durablekyc.example/dev/stack/embedded"
 	"durablekyc.example/internal/config"
 	"durablekyc.example/internal/httpserver"
@@ -24,6 +24,7 @@ import (
 )
 
 type flags struct {
+	Temporal     string `help:"Use the Temporal that runs here already: nothing of Temporal is compiled then." placeholder:"HOST:PORT"`
 	Once         bool   `help:"End after the demo, with its exit code."`
 	NoWalk       bool   `help:"Leave the demo out."`
 	Data         string `help:"Keep everything in this directory across runs." type:"path"`
@@ -51,12 +52,11 @@ func main() {
 	os.Exit(code)
 }
 
-// recordEvery is the time between two sweeps of the recorder: a case of the demo is on record some seconds after its
-// end, where production takes up to an hour.
-const recordEvery = 2 * time.Second
-
 // run brings the system up, walks the demo and stays until ctx ends.
 func run(ctx context.Context, f flags) (code int, err error) {
+	if f.Temporal != "" { // the launcher builds another program then
+		return 1, errors.New("this program brings its own Temporal: go run ./dev --temporal " + f.Temporal)
+	}
 	work, err := os.MkdirTemp("", "durablekyc-")
 	if err != nil {
 		return 1, err
@@ -72,7 +72,7 @@ func run(ctx context.Context, f flags) (code int, err error) {
 		}
 	}
 	s, err := startSystem(ctx, options{data: data, postgres: f.Postgres, work: work, withUI: true, lookup: os.LookupEnv,
-		notify: os.Getenv("KYC_NOTIFY_URL"), recordEvery: recordEvery,
+		notify: os.Getenv("KYC_NOTIFY_URL"), recordEvery: services.RecordEvery,
 		ports: ports{f.TemporalPort, f.UIPort, f.WebhookPort, f.AdminPort, f.SandboxPort}})
 	if err != nil {
 		return 1, err
@@ -82,7 +82,7 @@ func run(ctx context.Context, f flags) (code int, err error) {
 	var looked sync.WaitGroup
 	defer func() { stop(); looked.Wait() }()
 	looked.Go(func() { sayFull(looking, s.temporal.Full, s.temporal.Place, os.Stderr) })
-	forget, err := writeEnv(cli.DevFile, s.vars)
+	forget, err := s.vars.Write(cli.DevFile)
 	if err != nil {
 		return 1, err
 	}
@@ -95,7 +95,7 @@ func run(ctx context.Context, f flags) (code int, err error) {
 		s.temporal.Address, s.ui.URL, s.webhook, s.admin, s.sandbox, cli.DevFile)
 	if !f.NoWalk {
 		code = cli.Run(ctx, []string{"demo"}, os.Stdin, os.Stdout, os.Stderr, config.Chain(os.LookupEnv,
-			config.Map(named(s.vars))))
+			config.Map(s.vars.Map())))
 	}
 	if f.Once {
 		return code, nil
@@ -105,7 +105,7 @@ func run(ctx context.Context, f flags) (code int, err error) {
 	select {
 	case <-ctx.Done():
 		return 0, nil
-	case err := <-s.failed:
+	case err := <-s.services.Failed:
 		return 1, err
 	}
 }
@@ -122,35 +122,4 @@ func (f flags) keeps() (dir string, err error) {
 	}
 	return filepath.Abs(filepath.Join(filepath.Dir(cli.DevFile), "postgres", strings.ReplaceAll(p.Address, ":", "-"),
 		p.Name))
-}
-
-// writeEnv writes the variables for the other commands, all or nothing, for
-// this user alone.
-func writeEnv(path string, vars [][2]string) (forget func(), err error) {
-	text := ""
-	for _, v := range vars {
-		text += config.DevLine(v[0], v[1])
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
-	}
-	return func() { os.Remove(path) }, writeWhole(path, text)
-}
-
-// writeWhole writes a file for this user alone, all or nothing.
-func writeWhole(path, text string) error {
-	unfinished := path + ".new"
-	if err := os.WriteFile(unfinished, []byte(text), 0o600); err != nil {
-		_ = os.Remove(unfinished)
-		return err
-	}
-	return os.Rename(unfinished, path)
-}
-
-func named(vars [][2]string) map[string]string {
-	all := map[string]string{}
-	for _, v := range vars {
-		all[v[0]] = v[1]
-	}
-	return all
 }

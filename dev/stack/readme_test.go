@@ -17,7 +17,7 @@ import (
 func TestTheReadmesCommandsWork(t *testing.T) {
 	dir, bin := t.TempDir(), t.TempDir()
 	build(t, bin, "starter", "examples/client")
-	_, err := writeEnv(filepath.Join(dir, ".dev", "env"), one.vars)
+	_, err := one.vars.Write(filepath.Join(dir, ".dev", "env"))
 	require.NoError(t, err)
 	examples, err := filepath.Abs(filepath.Join(root, "examples"))
 	require.NoError(t, err)
