@@ -16,11 +16,12 @@ import (
 // openPage is how many executions are asked for at once.
 const openPage = 500
 
-// ListOpen calls each with every case and every notifier that is open, as visibility
+// ListOpen calls each with every case, notifier and Nexus check that is open, as visibility
 // knows them, and ends with its first error. It costs no action and needs no
 // worker.
 func (c Client) ListOpen(ctx context.Context, each func(workflow.Execution) error) error {
-	query := fmt.Sprintf("WorkflowType IN ('%s', '%s') AND %s", workflows.Type, workflows.NotifyType, isOpen)
+	query := fmt.Sprintf("WorkflowType IN ('%s', '%s', '%s') AND %s", workflows.Type, workflows.NotifyType,
+		workflows.CheckType, isOpen)
 	return c.list(ctx, query, func(e *workflowpb.WorkflowExecutionInfo) error {
 		return each(workflow.Execution{ID: e.GetExecution().GetWorkflowId(), RunID: e.GetExecution().GetRunId()})
 	})

@@ -11,6 +11,7 @@ import (
 	"durablekyc.example/internal/config"
 	"durablekyc.example/internal/httpserver"
 	"durablekyc.example/internal/weburl"
+	"durablekyc.example/kyc"
 )
 
 // description heads the help.
@@ -33,6 +34,7 @@ type settings struct {
 	Records     string        `env:"KYC_RECORDS" placeholder:"URL" help:"Bucket of the records of closed cases, such as s3://records (default: none are kept)."`
 	RecordEvery time.Duration `name:"records-sweep" env:"KYC_RECORDS_SWEEP" default:"1h" help:"Interval at which closed cases are put on record (min 1s)."`
 	RecordsKey  string        `env:"KYC_RECORDS_KEY" placeholder:"SECRET" help:"Private key of the log of records; see starter keys log."`
+	Policy      string        `env:"KYC_POLICY" placeholder:"JSON" help:"Deadlines and intervals for cases started by the API and by Nexus (JSON, any subset)."`
 	NotifyURL   string        `env:"KYC_NOTIFY_URL" placeholder:"URL" help:"URL that receives the notifications of all cases started with it (default: none)."`
 	Secrets     string        `name:"notify-secret" env:"KYC_NOTIFY_SECRET" placeholder:"SECRETS" help:"Secrets that sign notifications (whsec_ and base64, comma-separated, newest first); see starter keys init."`
 	Private     bool          `name:"notify-allow-private" env:"KYC_NOTIFY_ALLOW_PRIVATE" help:"Allow delivery of notifications to private addresses and any port."`
@@ -65,6 +67,9 @@ func (s *settings) Validate() error {
 	}
 	if (s.Records == "") != (s.RecordsKey == "") {
 		return errors.New("KYC_RECORDS and KYC_RECORDS_KEY must be set together")
+	}
+	if _, err := kyc.ParsePolicy(s.Policy); err != nil {
+		return fmt.Errorf("KYC_POLICY: %w", err)
 	}
 	if s.Cached < 0 {
 		return errors.New("KYC_CACHED_CASES must be more than 0")

@@ -13,6 +13,7 @@ import (
 func Register(r worker.WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(KYC, workflow.RegisterOptions{Name: Type})
 	r.RegisterWorkflowWithOptions(KYCNotify, workflow.RegisterOptions{Name: NotifyType})
+	r.RegisterWorkflowWithOptions(KYCCheck, workflow.RegisterOptions{Name: CheckType})
 }
 
 // Observer sees what happens to a case while its workflow is replayed: where a
@@ -27,6 +28,7 @@ func RegisterObserved(r worker.WorkflowRegistry, o Observer) {
 	observed := func(ctx workflow.Context, in Input) (kyc.View, error) { return runCase(ctx, in, &o) }
 	r.RegisterWorkflowWithOptions(observed, workflow.RegisterOptions{Name: Type})
 	r.RegisterWorkflowWithOptions(KYCNotify, workflow.RegisterOptions{Name: NotifyType})
+	r.RegisterWorkflowWithOptions(KYCCheck, workflow.RegisterOptions{Name: CheckType})
 }
 
 // KYC runs one case from its identification to its end. A decision, an

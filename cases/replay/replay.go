@@ -40,7 +40,7 @@ func (r Replayer) Replay(history *historypb.History) error {
 		events = events[:last]
 	}
 	name := events[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowType().GetName()
-	if name != workflows.Type && name != workflows.NotifyType {
+	if name != workflows.Type && name != workflows.NotifyType && name != workflows.CheckType {
 		return &NonDeterminismError{Event: events[0], Reason: "this build has no workflow type " + name}
 	}
 	if !decided(events) {

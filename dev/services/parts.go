@@ -7,6 +7,7 @@ import (
 
 	"go.temporal.io/sdk/client"
 
+	"durablekyc.example/cases"
 	"durablekyc.example/internal/codecserver"
 	"durablekyc.example/internal/delivery"
 	"durablekyc.example/internal/docstore"
@@ -82,9 +83,11 @@ func (p *parts) worker(s *Services, records *recorder.Recorder) (*taskqueue.Work
 	if err != nil {
 		return nil, err
 	}
-	return taskqueue.New(taskqueue.Config{Temporal: s.Client, WorkerClient: s.WorkerClient, ConnectFi: provider,
-		Documents: p.documents, Keys: p.keys, CallbackURL: s.Webhook, PublicURL: s.Webhook, NotifyURL: p.Notify,
-		NotifySecrets: signers, NotifyPrivate: true, Deployment: s.Deployment,
+	nexus := &cases.Nexus{Client: s.Cases, Data: p.keyset.Converters().Data, Policy: kyc.DefaultPolicy(),
+		Notify: p.Notify != ""}
+	return taskqueue.New(taskqueue.Config{Nexus: nexus, Temporal: s.Client, WorkerClient: s.WorkerClient,
+		ConnectFi: provider, Documents: p.documents, Keys: p.keys, CallbackURL: s.Webhook, PublicURL: s.Webhook,
+		NotifyURL: p.Notify, NotifySecrets: signers, NotifyPrivate: true, Deployment: s.Deployment,
 		BuildID: s.BuildID, Records: records, RecordEvery: p.RecordEvery, Namespace: p.Temporal.Namespace,
 		ReadsPerSecond: p.ReadsPerSecond, Logger: p.Log, Telemetry: p.metrics})
 }

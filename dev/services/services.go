@@ -38,7 +38,7 @@ type Options struct {
 	Seed           uint64                      // of the sandbox's faults
 	Log            *slog.Logger                // of the services; nil writes nothing
 	Lookup         func(string) (string, bool) // of OpenTelemetry's variables; nil is none of them
-	UI             string                      // base URL of the Temporal UI, which may ask the codec server; empty is none
+	UI             string                      // base URL of the Temporal UI, for the codec server; empty is none
 	CodecToken     string                      // the last step of the codec server's path; empty serves none
 	ReadsPerSecond float64                     // of the slow status reads; 0 is the worker's own number
 	Plaintext      bool                        // nothing is encrypted, for tests of what encryption hides

@@ -4,6 +4,7 @@ go 1.26.8
 
 require (
 	durablekyc.example v0.0.0
+	durablekyc.example/examples/nexus v0.0.0
 	github.com/alecthomas/kong v1.17.0
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
@@ -287,3 +288,5 @@ require (
 )
 
 replace durablekyc.example => ../..
+
+replace durablekyc.example/examples/nexus => ../../examples/nexus

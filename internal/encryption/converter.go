@@ -118,6 +118,28 @@ func (d data) FromPayloads(payloads *commonpb.Payloads, to ...any) error {
 	}
 }
 
+// ToPayloads encrypts values. A converter.RawValue that is marked as plaintext stays so: it is what a workflow hands
+// to somebody who has no key, such as the result of a Nexus operation.
+func (d data) ToPayloads(values ...any) (*commonpb.Payloads, error) {
+	if len(values) == 1 {
+		if plain, ok := plaintextOf(values[0]); ok {
+			return &commonpb.Payloads{Payloads: []*commonpb.Payload{plain}}, nil
+		}
+	}
+	return d.DataConverter.ToPayloads(values...)
+}
+
+// plaintextOf is the payload of a RawValue that is marked as plaintext, without the mark.
+func plaintextOf(value any) (*commonpb.Payload, bool) {
+	raw, ok := value.(converter.RawValue)
+	if _, marked := raw.Payload().GetMetadata()[MetadataPlaintext]; !ok || !marked {
+		return nil, false
+	}
+	plain := proto.CloneOf(raw.Payload())
+	delete(plain.Metadata, MetadataPlaintext)
+	return plain, true
+}
+
 // WithSerializationContext is how the SDK says whose payloads come.
 func (d data) WithSerializationContext(sc converter.SerializationContext) converter.DataConverter {
 	return newData(d.codec.in(sc))
@@ -151,7 +173,7 @@ func newFailures(c codec) failures {
 		c.refusal = panicAlways
 	}
 	return failures{temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{
-		DataConverter: newData(c), EncodeCommonAttributes: true}), c}
+		DataConverter: newData(c), EncodeCommonAttributes: !c.plain}), c}
 }
 
 // WithSerializationContext is how the SDK says whose failures come. Temporal's

@@ -155,7 +155,7 @@ func TestOpenCasesReplay(t *testing.T) {
 		len(a.all), telemetry.Version, len(a.all)-3), out)
 	require.Empty(t, errs)
 	require.Greater(t, len(a.listed), 4, "page after page")
-	require.Equal(t, "WorkflowType IN ('KYC', 'KYCNotify') AND CloseTime IS NULL", a.listed[0])
+	require.Equal(t, "WorkflowType IN ('KYC', 'KYCNotify', 'KYCCheck') AND CloseTime IS NULL", a.listed[0])
 	require.LessOrEqual(t, a.most, 9)
 }
 

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/nexus-rpc/sdk-go/nexus"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
@@ -80,6 +81,9 @@ type Config struct {
 	// DefaultCensusEvery.
 	CountEvery time.Duration
 
+	// Nexus handles the Nexus operations of cases; nil handles none.
+	Nexus *cases.Nexus
+
 	// CachedCases is how many cases stay in memory between their events, of all
 	// workers in this process: the first one that starts decides. Zero is
 	// MaxCachedCases.
@@ -110,6 +114,7 @@ type Worker struct {
 	sweep      *sweep
 	openCases  *openCaseGauges
 	records    *recordSweep
+	nexus      []*nexus.Service
 }
 
 // New checks the configuration, all of it at once, and starts nothing.
@@ -190,9 +195,15 @@ func New(c Config) (*Worker, error) {
 	if c.Records != nil {
 		c.Records.Source = closedCases{cases.Client{Temporal: c.Temporal}}
 	}
+	var services []*nexus.Service
+	if c.Nexus != nil {
+		if services, err = c.Nexus.Services(); err != nil {
+			return nil, err
+		}
+	}
 	metrics := c.Telemetry.Temporal()
 	workflows.InitMetrics(func(name string, tags map[string]string) { metrics.WithTags(tags).Counter(name).Inc(0) })
-	return &Worker{config: c, sweep: cleaner, openCases: counter, records: records,
+	return &Worker{config: c, sweep: cleaner, openCases: counter, records: records, nexus: services,
 		activities: activities.New(activities.Config{
 			ConnectFi: c.ConnectFi, Documents: c.Documents, CallbackURL: callback,
 			Hooks: hooks, NotifyURL: c.NotifyURL, ApplicantURL: link,
@@ -234,6 +245,9 @@ func (w *Worker) workers() []worker.Worker {
 	cases := worker.New(w.config.WorkerClient, workflows.TaskQueue, w.options())
 	workflows.Register(cases)
 	cases.RegisterActivity(w.activities)
+	for _, service := range w.nexus {
+		cases.RegisterNexusService(service)
+	}
 
 	limited := w.options()
 	limited.DisableWorkflowWorker = true

@@ -55,7 +55,7 @@ type Server struct {
 // Start brings a server up and returns once its namespace can be used. Where the
 // database has no room the error is a FullError.
 func Start(ctx context.Context, o Options) (s *Server, err error) {
-	ports, err := FreePorts(9)
+	ports, err := FreePorts(10)
 	if err != nil {
 		return nil, err
 	}
@@ -158,6 +158,9 @@ func configuration(s *store, o Options, ports []int) *config.Config {
 			"frontend": service(port, ports[0]), "history": service(ports[1], ports[2]),
 			"matching": service(ports[3], ports[4]), "worker": service(ports[5], ports[6])},
 	}
+	frontend := c.Services["frontend"]
+	frontend.RPC.HTTPPort = ports[9] // results of Nexus operations are delivered there
+	c.Services["frontend"] = frontend
 	c.Global.Membership = config.Membership{MaxJoinDuration: 30 * time.Second, BroadcastAddress: "127.0.0.1"}
 	c.Archival.History.State, c.Archival.Visibility.State = "disabled", "disabled"
 	c.NamespaceDefaults.Archival.History.State, c.NamespaceDefaults.Archival.Visibility.State = "disabled", "disabled"
