@@ -44,3 +44,6 @@ func (c Client) History(ctx context.Context, e workflow.Execution) (*historypb.H
 
 // IsNotifier reports whether a workflow id is a notifier's and not a case's.
 func IsNotifier(id string) bool { return strings.HasPrefix(id, workflows.NotifyID("")) }
+
+// IsCheck tells the workflow id of a KYCCheck from that of a case.
+func IsCheck(id string) bool { return strings.HasPrefix(id, workflows.CheckPrefix) }

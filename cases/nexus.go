@@ -16,10 +16,14 @@ import (
 	"durablekyc.example/workflows"
 )
 
+// actorNexus starts the cases that a Nexus operation starts: Temporal does not say which caller it was.
+var actorNexus = kyc.APIClient("nexus")
+
 // DefaultEndpoint is the name of the Nexus endpoint that `starter setup --nexus` makes.
 const DefaultEndpoint = "kyc"
 
-// Nexus handles the Nexus operations of cases, in the worker.
+// Nexus handles the Nexus operations of cases, in the worker. With Client.Records, cases that Temporal has forgotten
+// are answered from there.
 type Nexus struct {
 	Client
 	Data   converter.DataConverter // that Client's Temporal was dialled with
@@ -73,42 +77,66 @@ func (n Nexus) check(ctx context.Context, nc temporalnexus.NexusClient, in workf
 		ID: in.ID(), TaskQueue: workflows.TaskQueue,
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		Priority:                 workflows.PriorityInteractive.Options(),
 	}, workflows.CheckType, workflows.CheckInput{Check: in, Endpoint: endpoint})
 	return result, handlerError(ctx, translate(ctx, err))
 }
 
-// attach starts the case of a KYCCheck or finds it, and has Temporal call back when it ends.
+// attach starts the case of a KYCCheck or finds it, and has Temporal call back when it ends. A case that has ended is
+// the answer itself, also once Temporal has forgotten it: its reference is not started again.
 func (n Nexus) attach(ctx context.Context, nc temporalnexus.NexusClient, in workflows.Check,
 	_ temporalnexus.StartTemporalOperationOptions) (attaching, error) {
 	order := n.order(in)
 	if err := order.Validate(); err != nil {
 		return attaching{}, &nexus.HandlerError{Type: nexus.HandlerErrorTypeBadRequest, Message: err.Error()}
 	}
+	view, ended, err := n.standing(ctx, in)
+	switch {
+	case err != nil && !errors.Is(err, ErrNotFound):
+		return attaching{}, handlerError(ctx, err)
+	case ended:
+		return temporalnexus.NewSyncResult(view), nil
+	}
 	result, err := temporalnexus.StartUntypedWorkflow[kyc.View](ctx, nc, startOptions(order, time.Now()), workflows.Type,
 		input(order))
-	_, isThere := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err)
-	if err != nil && !isThere {
+	if _, isThere := errors.AsType[*serviceerror.WorkflowExecutionAlreadyStarted](err); isThere {
+		return attaching{}, handlerError(ctx, ErrUnavailable) // it has just ended: the next attempt answers
+	}
+	if err != nil {
 		return attaching{}, handlerError(ctx, translate(ctx, err))
 	}
-	view, ended, err := n.standing(ctx, in) // whose it is, too
-	switch {
-	case err != nil:
+	// Between the two calls, somebody else may have started a case of another customer.
+	if _, _, err = n.standing(ctx, in); err != nil {
 		return attaching{}, handlerError(ctx, err)
-	case isThere && ended:
-		return temporalnexus.NewSyncResult(view), nil
-	case isThere:
-		return attaching{}, handlerError(ctx, ErrUnavailable) // it is just ending
 	}
 	return result, nil
 }
 
 func (n Nexus) order(in workflows.Check) StartOptions {
-	return StartOptions{Reference: in.Reference, CustomerID: in.CustomerID, Policy: n.Policy, Notify: n.Notify}
+	return StartOptions{Reference: in.Reference, CustomerID: in.CustomerID, Policy: n.Policy, Notify: n.Notify,
+		By: actorNexus, Priority: workflows.PriorityInteractive}
 }
 
-// standing reports how the case of a check has ended, if it has: ErrNotFound if there is none, a *RefusedError if the
-// reference belongs to another customer, an *EndedError if it was ended in Temporal. It costs no action.
+// standing reports how the case of a check has ended, if it has: from Temporal, or from its record once Temporal has
+// forgotten it. ErrNotFound if there is none, a *RefusedError if the reference belongs to another customer, an
+// *EndedError if it was ended in Temporal. It costs no action.
 func (n Nexus) standing(ctx context.Context, in workflows.Check) (view kyc.View, ended bool, err error) {
+	view, ended, err = n.inTemporal(ctx, in)
+	if !errors.Is(err, ErrNotFound) {
+		return view, ended, err
+	}
+	r, err := n.recorded(ctx, in.Reference, err)
+	if err != nil {
+		return kyc.View{}, false, err
+	}
+	if err := n.order(in).Matches(r.View); err != nil {
+		return kyc.View{}, false, err
+	}
+	view, err = r.view()
+	return view, err == nil, err
+}
+
+func (n Nexus) inTemporal(ctx context.Context, in workflows.Check) (view kyc.View, ended bool, err error) {
 	info, err := n.describe(ctx, in.Reference)
 	if err != nil {
 		return kyc.View{}, false, err

@@ -52,15 +52,20 @@ func (c Client) recorded(ctx context.Context, reference string, unknown error) (
 	return r, err
 }
 
-// closedBefore answers a start of a case that is closed: from Temporal for as long as that has it, and then from its
-// record. Without records there is nothing to ask: Temporal refuses the start of a case that it has.
-//
-// Temporal is asked first. A record is written while Temporal has the case, so a case that is in neither, in this
-// order, was never there; in the other order both could just have missed it.
+// closedBefore answers a start of a case that is closed, as closedCase does. Without records there is nothing to ask:
+// Temporal refuses the start of a case that it has.
 func (c Client) closedBefore(ctx context.Context, o StartOptions) (v kyc.View, found bool, err error) {
 	if c.Records == nil {
 		return v, false, nil
 	}
+	return c.closedCase(ctx, o)
+}
+
+// closedCase answers an order whose case is closed: from Temporal for as long as that has it, and then from its record.
+//
+// Temporal is asked first. A record is written while Temporal has the case, so a case that is in neither, in this
+// order, was never there; in the other order both could just have missed it.
+func (c Client) closedCase(ctx context.Context, o StartOptions) (v kyc.View, found bool, err error) {
 	info, err := c.describe(ctx, o.Reference)
 	if err == nil && RunStateOf(info.GetStatus()).Open() {
 		return v, false, nil

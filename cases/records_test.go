@@ -1,6 +1,7 @@
 package cases_test
 
 import (
+	"cmp"
 	"context"
 	"testing"
 
@@ -78,11 +79,13 @@ type shelf struct {
 	one   cases.Recorded
 	err   error
 	asked *int
+
+	reference string // of the record; A1 if empty
 }
 
 func (s shelf) Find(_ context.Context, reference string) (cases.Recorded, error) {
 	*s.asked++
-	if s.err == nil && reference != "A1" {
+	if s.err == nil && reference != cmp.Or(s.reference, "A1") {
 		return cases.Recorded{}, cases.ErrNotFound
 	}
 	return s.one, s.err

@@ -77,10 +77,15 @@ func run(s settings) (err error) {
 	}
 	defer temporal.Close()
 	defer workerClient.Close()
+	nexus, err := nexusOf(ctx, s, temporal, keyset)
+	if err != nil {
+		return err
+	}
 	worker, err := taskqueue.New(taskqueue.Config{Temporal: temporal, WorkerClient: workerClient, ConnectFi: provider,
-		Nexus: nexusOf(s, temporal, keyset), Documents: documents, Records: records, RecordEvery: s.RecordEvery,
+		Nexus: nexus, Documents: documents, Records: records, RecordEvery: s.RecordEvery,
 		Namespace: namespace, Keys: keys, CallbackURL: s.CallbackURL, PublicURL: s.PublicURL, NotifyURL: s.NotifyURL,
-		NotifySecrets: secrets, NotifyPrivate: s.Private, Grace: s.Grace, SweepEvery: s.Sweep, Deployment: s.Deployment, ReadsPerSecond: s.Reads,
+		NotifySecrets: secrets, NotifyPrivate: s.Private, Grace: s.Grace, SweepEvery: s.Sweep,
+		Deployment: s.Deployment, ReadsPerSecond: s.Reads,
 		CachedCases: cmp.Or(s.Cached, taskqueue.CacheSize(debug.SetMemoryLimit(-1))), Logger: log, Telemetry: metrics})
 	if err != nil {
 		return err

@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"time"
 
@@ -31,8 +33,14 @@ type Check struct {
 }
 
 // ID is the workflow id of the KYCCheck of this check. Those of two customers under one reference differ, so that
-// none gets the other's result.
-func (c Check) ID() string { return "kyc-check-" + c.Reference + "-" + c.CustomerID }
+// none gets the other's result. Ids are not encrypted, so it has a hash of the customer's.
+func (c Check) ID() string {
+	sum := sha256.Sum256([]byte(c.CustomerID))
+	return CheckPrefix + c.Reference + "-" + hex.EncodeToString(sum[:12])
+}
+
+// CheckPrefix begins the workflow id of every KYCCheck. No case has an id that does: a reference has no hyphen.
+const CheckPrefix = "kyc-check-"
 
 // CheckResult is what a caller of OperationCheck gets: how the case ended, as the API would answer, and nothing about
 // its persons.

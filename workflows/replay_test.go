@@ -44,6 +44,9 @@ func TestAnIncompatibleChangeIsCaught(t *testing.T) {
 			workflows.NotifierState, error) {
 			return ledger, nil // which delivers nothing
 		}, workflow.RegisterOptions{Name: workflows.NotifyType})
+		replayer.RegisterWorkflowWithOptions(func(workflow.Context, workflows.CheckInput) (*kyc.View, error) {
+			return nil, nil // which waits for no case
+		}, workflow.RegisterOptions{Name: workflows.CheckType})
 		started := history.Events[0].GetWorkflowExecutionStartedEventAttributes()
 		require.Error(t, replayer.ReplayWorkflowHistoryWithOptions(nil, history, worker.ReplayWorkflowHistoryOptions{
 			OriginalExecution: workflow.Execution{ID: started.GetWorkflowId(), RunID: started.GetOriginalExecutionRunId()}}),
@@ -69,7 +72,8 @@ func TestGoldenHistoriesCoverThePaths(t *testing.T) {
 		enumspb.EVENT_TYPE_TIMER_FIRED, enumspb.EVENT_TYPE_TIMER_CANCELED, enumspb.EVENT_TYPE_ACTIVITY_TASK_FAILED,
 		enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW, enumspb.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED,
 		enumspb.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED, enumspb.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
-		enumspb.EVENT_TYPE_MARKER_RECORDED} {
+		enumspb.EVENT_TYPE_MARKER_RECORDED, enumspb.EVENT_TYPE_NEXUS_OPERATION_COMPLETED,
+		enumspb.EVENT_TYPE_NEXUS_OPERATION_CANCEL_REQUESTED} {
 		require.True(t, seen[e], "%s", e)
 	}
 	for _, name := range []string{"Identify", "WatchStatus", "SubmitDocuments", "Notify"} {

@@ -59,12 +59,15 @@ type Services struct {
 	Deployment   string // of workers that are started from now on; empty is no versioning
 	BuildID      string // theirs
 
-	newWorker  func() (*taskqueue.Worker, error)
-	stopWorker func() error
-	stopped    bool
-	cancel     context.CancelFunc
-	all        sync.WaitGroup
-	closers    []func() error
+	// StopWorker stops the worker that was started last, however often it is called.
+	StopWorker func() error
+
+	newWorker func() (*taskqueue.Worker, error)
+	workers   []func() error // stop them
+	stopped   bool
+	cancel    context.CancelFunc
+	all       sync.WaitGroup
+	closers   []func() error
 }
 
 // Start starts everything and returns once it can be used. On an error nothing is left running. Failed gets the error
@@ -163,7 +166,7 @@ func (s *Services) serve(ctx context.Context, run func(context.Context) error) {
 	})
 }
 
-// StartWorker starts the worker, at first or again after StopWorker.
+// StartWorker starts the worker: at first, again after StopWorker, or another one beside it.
 func (s *Services) StartWorker() error {
 	w, err := s.newWorker()
 	if err != nil {
@@ -172,20 +175,9 @@ func (s *Services) StartWorker() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- w.Serve(ctx) }()
-	s.stopWorker = func() error {
-		cancel()
-		s.stopWorker = nil
-		return <-done
-	}
+	s.StopWorker = sync.OnceValue(func() error { cancel(); return <-done })
+	s.workers = append(s.workers, s.StopWorker)
 	return nil
-}
-
-// StopWorker stops the worker; one that was stopped stays so.
-func (s *Services) StopWorker() error {
-	if s.stopWorker == nil {
-		return nil
-	}
-	return s.stopWorker()
 }
 
 // Stop ends everything in the order that lets what is in progress finish.
@@ -194,7 +186,10 @@ func (s *Services) Stop() error {
 		return nil
 	}
 	s.stopped = true
-	errs := []error{s.StopWorker()}
+	var errs []error
+	for _, stop := range s.workers {
+		errs = append(errs, stop())
+	}
 	s.cancel()
 	s.all.Wait()
 	for _, c := range []client.Client{s.Client, s.WorkerClient} {

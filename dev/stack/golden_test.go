@@ -22,6 +22,7 @@ import (
 
 	"durablekyc.example/cases"
 	"durablekyc.example/cases/replay"
+	"durablekyc.example/examples/nexus/onboarding"
 	"durablekyc.example/internal/encryption"
 	"durablekyc.example/kyc"
 )
@@ -44,6 +45,9 @@ func TestEveryPathReplays(t *testing.T) {
 		longHistory: 40})
 	keyset, err := encryption.ParseKeyset(named(own.vars)["KYC_KEYSET"])
 	require.NoError(t, err)
+	code, out, stderr := starter(t, "setup", "--nexus")
+	require.Zero(t, code, "%s%s", out, stderr)
+	callers := callerTeam(t)
 	t.Run("paths", func(t *testing.T) {
 		path := func(name string, walk func(t *testing.T, reference string)) {
 			t.Run(name, func(t *testing.T) {
@@ -95,6 +99,19 @@ func TestEveryPathReplays(t *testing.T) {
 			}
 			decide(t, v, "denied")
 			until(t, reference, final)
+		})
+		path("checked", func(t *testing.T, reference string) {
+			customer := onboarding.Customer{ID: customers(t, "individual", "review", 1)[0], Reference: reference}
+			run := onboard(t, callers, customer)
+			decide(t, until(t, reference, inStage(kyc.InReview)), "approved")
+			require.NoError(t, run.Get(t.Context(), nil))
+		})
+		path("check_cancelled", func(t *testing.T, reference string) {
+			customer := onboarding.Customer{ID: customers(t, "individual", "review", 1)[0], Reference: reference}
+			run := onboard(t, callers, customer)
+			until(t, reference, inStage(kyc.InReview))
+			require.NoError(t, callers.CancelWorkflow(t.Context(), run.GetID(), ""))
+			require.NoError(t, run.Get(t.Context(), nil))
 		})
 		path("refused", func(t *testing.T, reference string) {
 			_, err := one.cases.Start(t.Context(), cases.StartOptions{Reference: reference, CustomerID: "unknownCustomerId",

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -131,6 +132,32 @@ func TestACaseEndedInTemporalFailsTheOperation(t *testing.T) {
 	err := run.Get(t.Context(), nil)
 	require.ErrorContains(t, err, workflows.CheckEnded)
 	require.ErrorContains(t, onboard(t, c, customer).Get(t.Context(), nil), "the case was terminated in Temporal")
+}
+
+// A case that Temporal has forgotten answers the operation from its record, and is not started again.
+func TestACaseOnRecordAnswersTheOperation(t *testing.T) {
+	own := beside(t, options{work: t.TempDir(), recordEvery: time.Second})
+	code, out, stderr := starter(t, "setup", "--nexus")
+	require.Zero(t, code, "%s%s", out, stderr)
+	c := callerTeam(t)
+	customer := onboarding.Customer{ID: customers(t, "individual", "approve", 1)[0], Reference: "nexus4"}
+	begin(t, customer.Reference, customer.ID, patient())
+	until(t, customer.Reference, final)
+	require.Eventually(t, func() bool {
+		code, _, _ := starter(t, "evidence", customer.Reference, "--out", filepath.Join(t.TempDir(), "nexus4.kyc"))
+		return code == 0
+	}, time.Minute, 500*time.Millisecond, "it is on record")
+	forget(t, workflows.ID(customer.Reference))
+	before := ledger(t, customer.Reference)
+
+	var welcome string
+	require.NoError(t, onboard(t, c, customer).Get(t.Context(), &welcome))
+	require.Equal(t, "customer "+customer.ID+" is approved", welcome)
+	err := onboard(t, c, onboarding.Customer{ID: "cstap_another", Reference: customer.Reference}).Get(t.Context(), nil)
+	require.ErrorContains(t, err, "the reference belongs to another customer")
+	require.Equal(t, before, ledger(t, customer.Reference), "ConnectFi was told of nothing")
+	_, err = own.client.DescribeWorkflowExecution(t.Context(), workflows.ID(customer.Reference), "")
+	require.Error(t, err, "nothing was started")
 }
 
 // callbacksOf are the operations of these runs that were started.

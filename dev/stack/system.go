@@ -50,6 +50,7 @@ type system struct {
 	webhook      string             // base URL
 	admin        string             // base URL
 	recordsKey   string             // public, of the log of records
+	stopWorker   func() error       // stops the worker that was started last
 	stopped      bool
 
 	deployment string // of workers that are started from now on; empty is no versioning
@@ -123,16 +124,17 @@ func (s *system) startServices(ctx context.Context, o options, l services.Listen
 	s.client, s.workerClient, s.cases = s.services.Client, s.services.WorkerClient, s.services.Cases
 	s.vars, s.recordsKey = s.services.Vars, s.services.RecordsKey
 	s.sandbox, s.webhook, s.admin = s.services.Sandbox, s.services.Webhook, s.services.Admin
+	s.stopWorker = s.services.StopWorker
 	return nil
 }
 
 // startWorker starts the worker again after stopWorker.
 func (s *system) startWorker() error {
 	s.services.WorkerClient, s.services.Deployment, s.services.BuildID = s.workerClient, s.deployment, s.build
-	return s.services.StartWorker()
+	err := s.services.StartWorker()
+	s.stopWorker = s.services.StopWorker
+	return err
 }
-
-func (s *system) stopWorker() error { return s.services.StopWorker() }
 
 // stop ends everything in the order that lets what is in progress finish.
 func (s *system) stop() error {

@@ -32,7 +32,9 @@ func Cases(t testing.TB, dir string) (cases []Case, keyset encryption.Keyset) {
 	all, keyset := Read(t, dir, 0)
 	var paths []string
 	for path := range all {
-		paths = append(paths, path)
+		if !strings.HasPrefix(filepath.Base(path), "kyc-check-") { // it waits for a case, and is no part of it
+			paths = append(paths, path)
+		}
 	}
 	slices.Sort(paths) // no case has ten runs
 	for _, path := range paths {

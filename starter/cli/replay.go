@@ -59,7 +59,8 @@ type failure struct {
 type report struct {
 	Build     string    `json:"build"` // whose workflows were run
 	Histories int       `json:"histories"`
-	Cases     int       `json:"cases"`    // so many of them are of cases, the others of notifiers
+	Cases     int       `json:"cases"`    // so many of them are of cases
+	Checks    int       `json:"checks"`   // so many of Nexus checks, and the others of notifiers
 	Replayed  int       `json:"replayed"` // so many of them to their end
 	Breaks    []failure `json:"breaks"`   // a worker of this build would be stuck there
 	Unopened  []failure `json:"unopened"` // nobody knows
@@ -216,7 +217,10 @@ func (g *replayRun) replayOne(e workflow.Execution, h *history.History) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.report.Histories++
-	if !cases.IsNotifier(e.ID) {
+	switch {
+	case cases.IsCheck(e.ID):
+		g.report.Checks++
+	case !cases.IsNotifier(e.ID):
 		g.report.Cases++
 	}
 	_, isEndless := errors.AsType[*replay.EndlessError](err)
@@ -291,8 +295,12 @@ func (p printer) report(r report) error {
 		}
 		p.printf("")
 	}
-	p.printf("%d of %d histories replay on build %s (%d of cases, %d of notifiers)", r.Replayed, r.Histories, r.Build,
-		r.Cases, r.Histories-r.Cases)
+	checks := ""
+	if r.Checks > 0 {
+		checks = fmt.Sprintf(", %d of Nexus checks", r.Checks)
+	}
+	p.printf("%d of %d histories replay on build %s (%d of cases, %d of notifiers%s)", r.Replayed, r.Histories, r.Build,
+		r.Cases, r.Histories-r.Cases-r.Checks, checks)
 	return nil
 }
 

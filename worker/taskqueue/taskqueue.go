@@ -81,7 +81,7 @@ type Config struct {
 	// DefaultCensusEvery.
 	CountEvery time.Duration
 
-	// Nexus handles the Nexus operations of cases; nil handles none.
+	// Nexus handles the Nexus operations of cases, and what cases.RunChild asks; nil handles neither.
 	Nexus *cases.Nexus
 
 	// CachedCases is how many cases stay in memory between their events, of all
@@ -245,6 +245,9 @@ func (w *Worker) workers() []worker.Worker {
 	cases := worker.New(w.config.WorkerClient, workflows.TaskQueue, w.options())
 	workflows.Register(cases)
 	cases.RegisterActivity(w.activities)
+	if w.config.Nexus != nil {
+		w.config.Nexus.RegisterActivities(cases)
+	}
 	for _, service := range w.nexus {
 		cases.RegisterNexusService(service)
 	}
