@@ -261,5 +261,5 @@ func TestNotesSayWhatIsLeftToDo(t *testing.T) {
 	require.Contains(t, made(t, plain, with(t, "worker: {deployment: kyc}")).notes, "starter setup --promote 0.1.0")
 	require.Contains(t, made(t, plain, with(t, "config: {documents: 'file:///documents'}")).notes,
 		"WARNING: config.documents")
-	require.Contains(t, made(t, sets["trial"]...).notes, "nobody's identity is checked")
+	require.Contains(t, made(t, sets["trial"]...).notes, "no identity is checked")
 }
