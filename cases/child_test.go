@@ -52,8 +52,10 @@ func TestAChildOnRecordIsNotStarted(t *testing.T) {
 		answer   string
 		err      string
 	}{
-		"decided":          {cases.Recorded{View: decided, State: cases.RunCompleted}, "cstap_1", "account opened for cstap_1", ""},
-		"another customer": {cases.Recorded{View: decided, State: cases.RunCompleted}, "cstap_2", "", workflows.OtherCustomer},
+		"decided": {cases.Recorded{View: decided, State: cases.RunCompleted}, "cstap_1",
+			"account opened for cstap_1", ""},
+		"another customer": {cases.Recorded{View: decided, State: cases.RunCompleted}, "cstap_2", "",
+			workflows.OtherCustomer},
 		"terminated": {cases.Recorded{View: decided, State: cases.RunTerminated}, "cstap_1", "",
 			"the case was terminated in Temporal"},
 	} {

@@ -94,8 +94,8 @@ func TestWhatCannotWorkIsSaidInOneSentence(t *testing.T) {
 
 	denying := (&guarded{}).serve(t)
 	out, err = ran(t, flags{Temporal: denying, Once: true})
-	require.EqualError(t, err, "the namespace theirs of the Temporal at "+denying+" could not be prepared: the lines above "+
-		"say who can")
+	require.EqualError(t, err, "the namespace theirs of the Temporal at "+denying+" could not be prepared: the lines "+
+		"above say who can")
 	require.Contains(t, out, "NOT DONE       namespace theirs: these credentials have no permission to describe it\n")
 
 	_, err = ran(t, flags{Temporal: (&guarded{workers: 1}).serve(t), Once: true})
