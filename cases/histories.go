@@ -8,8 +8,10 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/workflow"
 
+	"durablekyc.example/kyc"
 	"durablekyc.example/workflows"
 )
 
@@ -25,6 +27,30 @@ func (c Client) ListOpen(ctx context.Context, each func(workflow.Execution) erro
 	return c.list(ctx, query, func(e *workflowpb.WorkflowExecutionInfo) error {
 		return each(workflow.Execution{ID: e.GetExecution().GetWorkflowId(), RunID: e.GetExecution().GetRunId()})
 	})
+}
+
+// SampleOpen returns open executions: of the cases at each stage, of the notifiers and of the Nexus checks, the latest
+// ones, up to this many of each. It costs no action and needs no worker.
+func (c Client) SampleOpen(ctx context.Context, ofEach int) (all []workflow.Execution, err error) {
+	kinds := []string{fmt.Sprintf("WorkflowType = '%s'", workflows.NotifyType),
+		fmt.Sprintf("WorkflowType = '%s'", workflows.CheckType)}
+	for _, stage := range kyc.Stages {
+		if !stage.Final() {
+			kinds = append(kinds, fmt.Sprintf("WorkflowType = '%s' AND %s = '%s'", workflows.Type,
+				workflows.AttributeStage.GetName(), stage))
+		}
+	}
+	for _, kind := range kinds {
+		answer, err := c.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+			Query: kind + " AND " + isOpen, PageSize: int32(ofEach)})
+		if err != nil {
+			return nil, translate(ctx, err)
+		}
+		for _, e := range answer.GetExecutions() {
+			all = append(all, workflow.Execution{ID: e.GetExecution().GetWorkflowId(), RunID: e.GetExecution().GetRunId()})
+		}
+	}
+	return all, nil
 }
 
 // History reads all that a run has lived through so far; without a run id the

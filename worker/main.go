@@ -13,6 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 	"golang.org/x/sync/errgroup"
 
+	"durablekyc.example/cases/replay"
 	"durablekyc.example/connectfi"
 	"durablekyc.example/internal/config"
 	"durablekyc.example/internal/delivery"
@@ -82,7 +83,7 @@ func run(s settings) (err error) {
 		return err
 	}
 	worker, err := taskqueue.New(taskqueue.Config{Temporal: temporal, WorkerClient: workerClient, ConnectFi: provider,
-		Nexus: nexus, Documents: documents, Records: records, RecordEvery: s.RecordEvery,
+		Nexus: nexus, Replayer: replay.Replayer(keyset.WorkerConverters()), Documents: documents, Records: records, RecordEvery: s.RecordEvery,
 		Namespace: namespace, Keys: keys, CallbackURL: s.CallbackURL, PublicURL: s.PublicURL, NotifyURL: s.NotifyURL,
 		NotifySecrets: secrets, NotifyPrivate: s.Private, Grace: s.Grace, SweepEvery: s.Sweep,
 		Deployment: s.Deployment, ReadsPerSecond: s.Reads,

@@ -24,6 +24,7 @@ import (
 
 	"durablekyc.example/activities"
 	"durablekyc.example/cases"
+	"durablekyc.example/cases/replay"
 	"durablekyc.example/connectfi"
 	"durablekyc.example/internal/delivery"
 	"durablekyc.example/internal/docstore"
@@ -94,6 +95,9 @@ type Config struct {
 	// a versioned worker gets no task until an operator makes its version current.
 	Deployment string
 	BuildID    string
+
+	// Replayer runs the replay check of a new build, with the converters of WorkerClient.
+	Replayer replay.Replayer
 
 	Logger    *slog.Logger
 	Telemetry *telemetry.Telemetry
@@ -242,14 +246,16 @@ func (w *Worker) workers() []worker.Worker {
 	// the SDK's checksum of the binary, and is shorter.
 	worker.SetBinaryChecksum(w.config.BuildID)
 	worker.SetStickyWorkflowCacheSize(w.config.CachedCases)
-	cases := worker.New(w.config.WorkerClient, workflows.TaskQueue, w.options())
-	workflows.Register(cases)
-	cases.RegisterActivity(w.activities)
+	carrying := worker.New(w.config.WorkerClient, workflows.TaskQueue, w.options())
+	workflows.Register(carrying)
+	carrying.RegisterActivity(w.activities)
+	replayCheck{cases.Client{Temporal: w.config.Temporal}, w.config.Replayer, w.config.BuildID,
+		w.config.Logger}.register(carrying)
 	if w.config.Nexus != nil {
-		w.config.Nexus.RegisterActivities(cases)
+		w.config.Nexus.RegisterActivities(carrying)
 	}
 	for _, service := range w.nexus {
-		cases.RegisterNexusService(service)
+		carrying.RegisterNexusService(service)
 	}
 
 	limited := w.options()
@@ -257,7 +263,7 @@ func (w *Worker) workers() []worker.Worker {
 	limited.TaskQueueActivitiesPerSecond = w.config.ReadsPerSecond
 	reads := worker.New(w.config.WorkerClient, workflows.ReadsQueue, limited)
 	reads.RegisterActivity(w.activities)
-	return []worker.Worker{cases, reads}
+	return []worker.Worker{carrying, reads}
 }
 
 func (w *Worker) options() worker.Options {
