@@ -86,7 +86,7 @@ func run(s settings) (err error) {
 		Nexus: nexus, Replayer: replay.Replayer(keyset.WorkerConverters()), Documents: documents, Records: records, RecordEvery: s.RecordEvery,
 		Namespace: namespace, Keys: keys, CallbackURL: s.CallbackURL, PublicURL: s.PublicURL, NotifyURL: s.NotifyURL,
 		NotifySecrets: secrets, NotifyPrivate: s.Private, Grace: s.Grace, SweepEvery: s.Sweep,
-		Deployment: s.Deployment, ReadsPerSecond: s.Reads,
+		Deployment: cmp.Or(s.Deployment, s.Controlled), BuildID: s.BuildID, ReadsPerSecond: s.Reads,
 		CachedCases: cmp.Or(s.Cached, taskqueue.CacheSize(debug.SetMemoryLimit(-1))), Logger: log, Telemetry: metrics})
 	if err != nil {
 		return err

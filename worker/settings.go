@@ -40,6 +40,8 @@ type settings struct {
 	Private     bool          `name:"notify-allow-private" env:"KYC_NOTIFY_ALLOW_PRIVATE" help:"Allow delivery of notifications to private addresses and any port."`
 	AdminListen string        `env:"KYC_ADMIN_LISTEN" default:"127.0.0.1:8082" help:"Address of /healthz, /readyz and /metrics."`
 	Deployment  string        `env:"KYC_DEPLOYMENT" placeholder:"NAME" help:"Worker deployment name; enables worker versioning."`
+	Controlled  string        `name:"temporal-deployment-name" env:"TEMPORAL_DEPLOYMENT_NAME" placeholder:"NAME" help:"What Temporal's Worker Controller sets in place of KYC_DEPLOYMENT."`
+	BuildID     string        `name:"temporal-worker-build-id" env:"TEMPORAL_WORKER_BUILD_ID" placeholder:"BUILD" help:"What Temporal's Worker Controller sets as the build id (default: the program's version)."`
 	Reads       float64       `name:"reads-per-second" env:"KYC_READS_PER_SECOND" default:"20" help:"Status reads per second, across all workers."`
 	Cached      int           `name:"cached-cases" env:"KYC_CACHED_CASES" placeholder:"N" help:"Workflow cache size (default: derived from GOMEMLIMIT, max 10,000)."`
 	Log         string        `env:"KYC_LOG" enum:"text,json" default:"text" help:"text or json."`

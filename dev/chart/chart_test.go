@@ -32,6 +32,8 @@ var sets = map[string][]string{
 	"mtls":   {plain, "testdata/values/mtls.yaml"},
 	"trial":  {plain, "testdata/values/trial.yaml"},
 	"shared": {plain, "testdata/values/shared.yaml"},
+
+	"controller": {plain, "testdata/values/controller.yaml"},
 }
 
 // eachSet runs a test on what the chart makes of each of them.
@@ -80,6 +82,9 @@ func pods(t *testing.T, r *release) map[string]corev1.PodTemplateSpec {
 	for _, j := range typed[batchv1.Job](t, r) {
 		all[j.Name] = j.Spec.Template
 	}
+	for _, d := range typed[WorkerDeployment](t, r) {
+		all[d.Name] = d.completed(r)
+	}
 	require.NotEmpty(t, all)
 	return all
 }
@@ -104,7 +109,7 @@ func TestAClusterTakesEveryObject(t *testing.T) {
 			kinds[o.kind()] = true
 		}
 	})
-	require.Len(t, kinds, 12, "each kind that the chart can make is in one of the sets: %v", kinds)
+	require.Len(t, kinds, 14, "each kind that the chart can make is in one of the sets: %v", kinds)
 }
 
 // What is checked is nothing if nothing is refused.

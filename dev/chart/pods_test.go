@@ -98,7 +98,7 @@ func TestVariablesAreKnownAndNoSecrets(t *testing.T) {
 				if strings.HasPrefix(variable.Name, "TEMPORAL_") {
 					base, byFile = variable.Name, false
 					require.NotEqual(t, "sandbox", c.Name)
-					require.Contains(t, temporal, base, name)
+					require.Contains(t, append(known, temporal...), base, name)
 					require.NotContains(t, base, "KEY_DATA")
 					require.NotEqual(t, "TEMPORAL_API_KEY", base)
 				} else {
@@ -125,7 +125,7 @@ func TestVariablesAreKnownAndNoSecrets(t *testing.T) {
 // variables are those that a program reads, and which of them are secrets.
 func variables(t *testing.T, program string) (known []string, secret map[string]bool) {
 	t.Helper()
-	ours := regexp.MustCompile(`^(KYC|CONNECTFI)_[A-Z_]+$`)
+	ours := regexp.MustCompile(`^(KYC|CONNECTFI|TEMPORAL)_[A-Z_]+$`)
 	// Where no placeholder says so: a login is half of a password, and the starter's flags are no variables.
 	secret = map[string]bool{"CONNECTFI_LOGIN": true, "KYC_KEYSET": true, "KYC_TLS_CERT": true}
 	require.NoError(t, filepath.WalkDir(filepath.Join(root, program), func(file string, entry fs.DirEntry,

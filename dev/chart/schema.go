@@ -23,6 +23,7 @@ const (
 	kubernetesModule = "k8s.io/kubernetes@v1.35.4" // of the release whose types go.mod has
 	kedaModule       = "github.com/kedacore/keda/v2@v2.21.0"
 	prometheusModule = "github.com/prometheus-operator/prometheus-operator@v0.90.1"
+	controllerModule = "github.com/temporalio/temporal-worker-controller@v1.8.1"
 )
 
 // schemas are those of all kinds that the chart may make, by apiVersion and kind.
@@ -53,9 +54,16 @@ func loadSchemas(ctx context.Context) (*schemas, error) {
 	if err != nil {
 		return nil, err
 	}
+	controller, err := module(ctx, controllerModule)
+	if err != nil {
+		return nil, err
+	}
+	const controllerCRDs = "helm/temporal-worker-controller-crds/templates/temporal.io_"
 	const operator = "example/prometheus-operator-crd/monitoring.coreos.com_"
 	for _, file := range []string{filepath.Join(s.keda, "config/crd/bases/keda.sh_scaledobjects.yaml"),
 		filepath.Join(s.keda, "config/crd/bases/keda.sh_triggerauthentications.yaml"),
+		filepath.Join(controller, controllerCRDs+"connections.yaml"),
+		filepath.Join(controller, controllerCRDs+"workerdeployments.yaml"),
 		filepath.Join(prometheus, operator+"servicemonitors.yaml"), filepath.Join(prometheus, operator+
 			"prometheusrules.yaml")} {
 		if err := s.definition(file); err != nil {
@@ -184,7 +192,7 @@ func (s *schemas) check(o object) error {
 		return fmt.Errorf("%s: %s %s: %w", o.template, kind, o.name(), err)
 	}
 	// Kubernetes' own types know what a schema cannot say: quantities, say.
-	if strings.Contains(o.apiVersion(), ".sh/") || strings.Contains(o.apiVersion(), "coreos.com/") {
+	if !strings.HasSuffix(strings.Split(o.apiVersion(), "/")[0], ".k8s.io") && strings.Contains(o.apiVersion(), ".") {
 		return nil
 	}
 	if _, _, err := s.typed.Decode(text, nil, nil); err != nil {

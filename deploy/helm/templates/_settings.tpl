@@ -5,8 +5,6 @@
 {{- with .Values.temporal -}}
 - {name: TEMPORAL_ADDRESS, value: {{ .address | quote }}}
 - {name: TEMPORAL_NAMESPACE, value: {{ .namespace | quote }}}
-# Or gRPC asks the name servers for a TXT record, too, whenever it connects.
-- {name: GRPC_ENABLE_TXT_SERVICE_CONFIG, value: "false"}
 {{- if or .tls .clientCertSecret .serverCASecret .serverName }}
 - {name: TEMPORAL_TLS, value: "true"}
 {{- end }}
@@ -17,6 +15,15 @@
 - {name: TEMPORAL_TLS_CLIENT_CERT_PATH, value: /temporal/client/tls.crt}
 - {name: TEMPORAL_TLS_CLIENT_KEY_PATH, value: /temporal/client/tls.key}
 {{- end }}
+{{- end }}
+{{ include "kyc.env.temporal.more" . }}
+{{- end -}}
+
+{{/* What the Worker Controller does not set of it in the pods that it makes. */}}
+{{- define "kyc.env.temporal.more" -}}
+{{- with .Values.temporal -}}
+# Or gRPC asks the name servers for a TXT record, too, whenever it connects.
+- {name: GRPC_ENABLE_TXT_SERVICE_CONFIG, value: "false"}
 {{- if .serverCASecret }}
 - {name: TEMPORAL_TLS_SERVER_CA_CERT_PATH, value: /temporal/ca/ca.crt}
 {{- end }}
