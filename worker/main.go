@@ -16,10 +16,7 @@ import (
 	"durablekyc.example/cases/replay"
 	"durablekyc.example/connectfi"
 	"durablekyc.example/internal/config"
-	"durablekyc.example/internal/delivery"
-	"durablekyc.example/internal/encryption"
 	"durablekyc.example/internal/httpserver"
-	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/internal/temporalclient"
 	"durablekyc.example/worker/taskqueue"
@@ -42,17 +39,9 @@ func run(s settings) (err error) {
 	if s.Check {
 		return httpserver.Check(ctx, httpserver.LocalURL(s.AdminListen, "/readyz"))
 	}
-	keys, err := linktoken.ParseKeys(s.LinkKeys)
+	keys, keyset, secrets, err := openSecrets(ctx, s)
 	if err != nil {
-		return fmt.Errorf("KYC_LINK_KEYS: %w", err)
-	}
-	keyset, err := encryption.OpenKeyset(ctx, s.Keyset, s.KEK)
-	if err != nil {
-		return fmt.Errorf("KYC_KEYSET, KYC_KEYSET_KEK: %w", err)
-	}
-	secrets, err := delivery.ParseSecrets(s.Secrets)
-	if err != nil {
-		return fmt.Errorf("KYC_NOTIFY_SECRET: %w", err)
+		return err
 	}
 	log := telemetry.Logger(os.Stderr, s.Log)
 	metrics, err := telemetry.Start("worker", os.LookupEnv, log)
@@ -83,8 +72,9 @@ func run(s settings) (err error) {
 		return err
 	}
 	worker, err := taskqueue.New(taskqueue.Config{Temporal: temporal, WorkerClient: workerClient, ConnectFi: provider,
-		Nexus: nexus, Replayer: replay.Replayer(keyset.WorkerConverters()), Documents: documents, Records: records, RecordEvery: s.RecordEvery,
-		Namespace: namespace, Keys: keys, CallbackURL: s.CallbackURL, PublicURL: s.PublicURL, NotifyURL: s.NotifyURL,
+		Nexus: nexus, Replayer: replay.Replayer(keyset.WorkerConverters()), Documents: documents,
+		Records: records, RecordEvery: s.RecordEvery, Namespace: namespace, Keys: keys, CallbackURL: s.CallbackURL,
+		PublicURL: s.PublicURL, NotifyURL: s.NotifyURL,
 		NotifySecrets: secrets, NotifyPrivate: s.Private, Grace: s.Grace, SweepEvery: s.Sweep,
 		Deployment: cmp.Or(s.Deployment, s.Controlled), BuildID: s.BuildID, ReadsPerSecond: s.Reads,
 		CachedCases: cmp.Or(s.Cached, taskqueue.CacheSize(debug.SetMemoryLimit(-1))), Logger: log, Telemetry: metrics})

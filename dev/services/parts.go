@@ -86,7 +86,8 @@ func (p *parts) worker(s *Services, records *recorder.Recorder) (*taskqueue.Work
 	}
 	nexus := &cases.Nexus{Client: s.Cases, Data: p.keyset.Converters().Data, Policy: kyc.DefaultPolicy(),
 		Notify: p.Notify != ""}
-	return taskqueue.New(taskqueue.Config{Nexus: nexus, Replayer: replay.Replayer(p.keyset.WorkerConverters()), Temporal: s.Client, WorkerClient: s.WorkerClient,
+	return taskqueue.New(taskqueue.Config{Nexus: nexus, Replayer: replay.Replayer(p.keyset.WorkerConverters()),
+		Temporal: s.Client, WorkerClient: s.WorkerClient,
 		ConnectFi: provider, Documents: p.documents, Keys: p.keys, CallbackURL: s.Webhook, PublicURL: s.Webhook,
 		NotifyURL: p.Notify, NotifySecrets: signers, NotifyPrivate: true, Deployment: s.Deployment,
 		BuildID: s.BuildID, Records: records, RecordEvery: p.RecordEvery, Namespace: p.Temporal.Namespace,
