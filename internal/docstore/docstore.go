@@ -4,6 +4,7 @@
 //
 //	<folder>/<key>               an image: only this owner's, and only under this key, it opens
 //	<folder>/<key>.<name>.txt    a receipt, an id or a "done": only beside this image, and only by this name, it opens
+//	<folder>/<name>.note         a short text, such as a draft: only for this owner, and only by this name, it opens
 //	<folder>/owner               the owner's name, encrypted, so that a sweep can ask whether it is still needed
 //
 // Whoever can list the bucket sees how many images of how many owners there
@@ -215,6 +216,7 @@ func (s *Store) write(ctx context.Context, key, contentType string, fill func(io
 
 var (
 	validKey    = regexp.MustCompile(`^[0-9a-f]{32}/[0-9a-z]{26}$`)
+	validNote   = regexp.MustCompile(`^[0-9a-f]{32}/[a-z][a-z0-9-]{0,31}\.note$`)
 	validName   = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
 	validFolder = regexp.MustCompile(`^[0-9a-f]{32}/`)
 )

@@ -18,8 +18,8 @@ import (
 type Owner struct {
 	Name   string
 	Images int
-	Oldest time.Time // when the oldest image was stored; zero without images
-	Newest time.Time // when the newest thing was stored, images or not
+	Oldest time.Time // when the oldest image or note was stored; zero without any
+	Newest time.Time // when the newest thing was stored, of whatever kind
 }
 
 // ErrNoOwner: a folder does not name its owner, or not with these keys.
@@ -73,10 +73,13 @@ func (o *Owner) add(object *blob.ListObject) {
 	if object.ModTime.After(o.Newest) {
 		o.Newest = object.ModTime
 	}
-	if !validKey.MatchString(object.Key) {
+	image := validKey.MatchString(object.Key)
+	if !image && !validNote.MatchString(object.Key) {
 		return
 	}
-	o.Images++
+	if image {
+		o.Images++
+	}
 	if o.Oldest.IsZero() || object.ModTime.Before(o.Oldest) {
 		o.Oldest = object.ModTime
 	}
@@ -91,20 +94,23 @@ func (s *Store) DropImage(ctx context.Context, key string) error {
 	return s.delete(ctx, key)
 }
 
-// DropOlder drops every image of an owner's that was stored before a time, as
-// DropImage does, and returns how many.
+// DropOlder drops every image and note of an owner that was stored before a
+// time, as DropImage and DropNote do, and reports how many images.
 func (s *Store) DropOlder(ctx context.Context, owner string, before time.Time) (dropped int, err error) {
 	for object, err := range s.objects(ctx, folder(owner)) {
 		if err != nil {
 			return dropped, err
 		}
-		if !validKey.MatchString(object.Key) || !object.ModTime.Before(before) {
+		image := validKey.MatchString(object.Key)
+		if !image && !validNote.MatchString(object.Key) || !object.ModTime.Before(before) {
 			continue
 		}
 		if err := s.delete(ctx, object.Key); err != nil {
 			return dropped, err
 		}
-		dropped++
+		if image {
+			dropped++
+		}
 	}
 	return dropped, nil
 }

@@ -190,10 +190,10 @@ func (s *sweep) clean(ctx context.Context, owner docstore.Owner) (deleted bool, 
 	return true, 0, s.documents.DeleteOwner(ctx, owner.Name)
 }
 
-// unclaimed drops old images of a running case. They are not distinguished by
+// unclaimed drops old images and drafts of a running case. They are not distinguished by
 // key: while anything of the case is on its way, all of them stay.
 func (s *sweep) unclaimed(ctx context.Context, owner docstore.Owner, before time.Time) (int, error) {
-	if owner.Images == 0 || !owner.Oldest.Before(before) {
+	if owner.Oldest.IsZero() || !owner.Oldest.Before(before) {
 		return 0, nil
 	}
 	asking, cancel := context.WithTimeout(ctx, queryTimeout)
