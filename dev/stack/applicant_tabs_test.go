@@ -54,20 +54,20 @@ func TestTwoPersonsInTwoTabs(t *testing.T) {
 	v, people := twoWanted(t, "tabsOfTwo")
 	ctx := browser(t, 390, 844)
 	a := visits(t, ctx, v, people[0])
-	a.chooses("license", a.licence("A"))
+	a.prepares(a.licence("A"))
 	a.agrees()
 	b := visits(t, tab(t, ctx), v, people[1])
-	b.sees("Reference: " + v.Reference + " · Person 2")
+	b.sees("Reference: " + v.Reference + " · Representative 2 of 2")
 	a.looks()
-	a.sees("Reference: " + v.Reference + " · Person 1")
+	a.sees("Reference: " + v.Reference + " · Representative 1 of 2")
 	a.sends()
-	a.sees("Your part is done")
+	a.sees("Your part is complete")
 	v = until(t, v.Reference, func(v kyc.View) bool { return len(wantingAll(v)) == 1 })
 	require.Equal(t, people[1:], wantingAll(v), "A's photos are A's")
 	a.does(chromedp.Reload())
-	a.sees("Your part is done") // and A's page stays A's
+	a.sees("Your part is complete") // and A's page stays A's
 	b.looks()
-	b.chooses("license", b.licence("B"))
+	b.prepares(b.licence("B"))
 	b.agrees()
 	b.sends()
 	b.sees("complete")
@@ -75,25 +75,23 @@ func TestTwoPersonsInTwoTabs(t *testing.T) {
 	require.Equal(t, 4, ledger(t, v.Reference).Attachments)
 }
 
-// Each tap in a mail opens a new tab: either of them can send, once. Worker and
-// webhook are processes of their own.
+// Each tap in a mail opens a new tab: what one has is in the other, and either of
+// them can send, once. Worker and webhook are processes of their own.
 func TestTheSameLinkInTwoTabs(t *testing.T) {
 	apart(t)
 	for sender, name := range []string{"tabsFirst", "tabsSecond"} {
 		v := individual(t, name, "step_up_review")
 		ctx := browser(t, 390, 844)
 		tabs := []applicant{visits(t, ctx, v, "")}
-		tabs[0].chooses("license", tabs[0].licence(name))
+		tabs[0].prepares(tabs[0].licence(name))
 		tabs[0].agrees()
 		tabs = append(tabs, visits(t, tab(t, ctx), v, ""))
-		tabs[1].chooses("license", tabs[1].licence(name+"2"))
 		tabs[1].agrees()
 		tabs[sender].looks()
 		tabs[sender].sends()
-		tabs[sender].sees("People are looking at it")
-		tabs[1-sender].looks()
-		tabs[1-sender].sends()
-		tabs[1-sender].sees("People are looking at it")
+		tabs[sender].sees("Your documents are being reviewed")
+		tabs[1-sender].looks() // and has nothing to send any more
+		tabs[1-sender].sees("Your documents are being reviewed")
 		until(t, v.Reference, inStage(kyc.InReview))
 		require.Equal(t, 2, ledger(t, v.Reference).Attachments)
 	}
@@ -125,7 +123,7 @@ func TestMangledAddresses(t *testing.T) {
 	for _, address := range []string{link + ".", link + ")/", link + "%E2%80%8B", link[:len(link)-20] + "=\r\n" +
 		link[len(link)-20:], link + "=3D"} {
 		a.does(chromedp.Navigate(address))
-		a.sees("Show who you are")
+		a.sees("Confirm your identity")
 		a.does(chromedp.Click(chromedp.CSS("form.start button")), chromedp.WaitVisible(chromedp.CSS("form.upload")))
 	}
 	for address, says := range map[string]string{"/verify": "There is no such page",

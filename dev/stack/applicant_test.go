@@ -55,17 +55,48 @@ func (a applicant) does(steps ...chromedp.Action[chromedp.Void]) {
 // sees waits for words on the page.
 func (a applicant) sees(text string) { a.t.Helper(); shows(a.t, a.ctx, text) }
 
-// chooses a type of document, and photos for it, by side.
-func (a applicant) chooses(document string, photos map[string]string) {
+// on waits until a step is shown.
+func (a applicant) on(step string) {
 	a.t.Helper()
-	a.does(chromedp.Click(chromedp.CSS(`input[name=type][value=` + document + `]`)))
-	for side, path := range photos {
-		a.does(chromedp.SetUploadFiles(chromedp.CSS(`input[type=file][name=`+side+`]`), []string{path}))
+	a.does(chromedp.WaitReady(chromedp.CSS("main[data-page=step][data-stage=" + step + "]")))
+}
+
+// chooses a type of document.
+func (a applicant) chooses(document string) {
+	a.t.Helper()
+	a.on("document")
+	a.does(chromedp.Click(chromedp.CSS(`button[name=type][value=` + document + `]`)))
+	a.on("front")
+}
+
+// photographs a side, looks at the photo, and goes on.
+func (a applicant) photographs(side, path string) {
+	a.t.Helper()
+	a.on(side)
+	a.picks(side, path)
+	a.goesOn()
+}
+
+// goesOn presses the button that appears once a photo has arrived.
+func (a applicant) goesOn() {
+	a.t.Helper()
+	a.waitsFor(`!!document.querySelector("figure.preview img[src]") && !document.querySelector("button.go").hidden`)
+	a.does(chromedp.Click(chromedp.CSS("button.go")))
+}
+
+// prepares a licence with these photos, by side, up to the last step.
+func (a applicant) prepares(photos map[string]string) {
+	a.t.Helper()
+	a.chooses("license")
+	for _, side := range []string{"front", "back"} {
+		a.photographs(side, photos[side])
 	}
+	a.on("review")
 }
 
 func (a applicant) agrees() {
 	a.t.Helper()
+	a.on("review")
 	a.does(chromedp.Click(chromedp.CSS("input[name=consent]")))
 }
 func (a applicant) sends() { a.t.Helper(); a.does(chromedp.Click(chromedp.CSS("button.send"))) }
@@ -101,7 +132,7 @@ func (a applicant) accessible() {
 	require.NoError(a.t, err)
 	require.False(a.t, wide, "it must be scrolled sideways")
 	small, err := chromedp.Run(a.ctx,
-		chromedp.Evaluate[[]string](`[...document.querySelectorAll("button, .choice label, .agree label")]
+		chromedp.Evaluate[[]string](`[...document.querySelectorAll("button, a.primary, a.second, summary, .agree label")]
 		.filter(e => e.checkVisibility()).filter(e => e.getBoundingClientRect().height < 44).map(e => e.outerHTML)`))
 	require.NoError(a.t, err)
 	require.Empty(a.t, small, "too small for a thumb")
@@ -120,23 +151,36 @@ func TestShowsAnApplicantTheWayToTheEnd(t *testing.T) {
 			a.accessible()
 			picture(t, ctx, "applicant-link-"+screen.name+".png")
 			a.does(chromedp.Click(chromedp.CSS("form.start button")))
-			a.does(chromedp.WaitVisible(chromedp.CSS("form.upload")))
+			a.on("document")
 			address, err := chromedp.Run(ctx, chromedp.Location())
 			require.NoError(t, err)
-			require.Regexp(t, "^"+one.webhook+`/verify/case/\w+$`, address, "no secret stays in the address")
+			require.Regexp(t, "^"+one.webhook+`/verify/case/\w+\?step=document$`, address, "no secret stays in the address")
 			a.accessible()
-			a.chooses("license", a.licence(screen.name))
+			picture(t, ctx, "applicant-document-"+screen.name+".png")
+			a.chooses("license")
+			photos := a.licence(screen.name)
+			for _, side := range []string{"front", "back"} {
+				a.accessible()
+				picture(t, ctx, "applicant-"+side+"-"+screen.name+".png")
+				a.picks(side, photos[side])
+				a.waitsFor(`!!document.querySelector("button.go:not([hidden])")`)
+				a.accessible()
+				picture(t, ctx, "applicant-"+side+"-chosen-"+screen.name+".png")
+				a.goesOn()
+			}
 			a.agrees()
-			picture(t, ctx, "applicant-form-"+screen.name+".png")
-			a.sends()
-			a.sees("People are looking at it") // live, without another press
+			a.accessible()
 			picture(t, ctx, "applicant-review-"+screen.name+".png")
+			a.sends()
+			a.sees("Your documents are being reviewed") // live, without another press
+			a.accessible()
+			picture(t, ctx, "applicant-status-"+screen.name+".png")
 			v = until(t, v.Reference, inStage(kyc.InReview))
 			require.Contains(t, whats(v), kyc.EntryConsented)
 			decide(t, v, "denied")
 			require.Equal(t, kyc.Denied, until(t, v.Reference, final).Stage)
-			a.does(chromedp.Navigate(one.webhook + "/verify/case"))
-			a.sees("complete")
+			a.sees("The check is complete") // it was left open
+			picture(t, ctx, "applicant-complete-"+screen.name+".png")
 			all, err := chromedp.Run(ctx, chromedp.Evaluate[string](said))
 			require.NoError(t, err)
 			require.NotContains(t, strings.ToLower(all), "denied")
@@ -164,11 +208,11 @@ func TestTwoRepresentatives(t *testing.T) {
 	require.Len(t, people, 2)
 	for i, id := range people {
 		a := visits(t, browser(t, 390, 844), v, id)
-		a.chooses("license", a.licence(id))
+		a.prepares(a.licence(id))
 		a.agrees()
 		a.sends()
 		if i == 0 {
-			a.sees("Your part is done")
+			a.sees("Your part is complete")
 			v = until(t, v.Reference, func(v kyc.View) bool { return len(wantingAll(v)) == 1 })
 			require.Equal(t, kyc.AwaitingDocuments, v.Stage)
 			continue
@@ -201,36 +245,19 @@ func TestRefusalAndRetry(t *testing.T) {
 	middle := len(whole) / 2
 	copy(whole[middle:], make([]byte, 200))
 	require.NoError(t, os.WriteFile(damaged, whole, 0o600))
-	a.chooses("license", map[string]string{"front": photos["front"], "back": damaged})
-	a.agrees()
-	a.sends()
+	a.chooses("license")
+	a.photographs("front", photos["front"])
+	a.picks("back", damaged)
 	a.sees("may be damaged")
 	require.Contains(t, a.focused(), "alert", "the error is announced")
 	a.accessible()
 	picture(t, a.ctx, "applicant-refused-phone.png")
-	kept, err := chromedp.Run(a.ctx,
-		chromedp.Evaluate[bool](`!!document.querySelector("input[name=draft]") && `+
-			`document.querySelector(".side.front").hasAttribute("data-kept")`))
-	require.NoError(t, err)
-	require.True(t, kept, "the front is there already")
-	a.does(chromedp.SetUploadFiles(chromedp.CSS("input[type=file][name=back]"), []string{photos["back"]}))
+	a.photographs("back", photos["back"])
+	a.agrees() // the front is there already
 	a.sends()
 	a.sees("complete")
 	require.Equal(t, kyc.Approved, until(t, v.Reference, final).Stage)
-}
-
-func TestOneSideMissing(t *testing.T) {
-	v := individual(t, "browseroneside", "step_up")
-	a := visits(t, browser(t, 390, 844), v, "")
-	photos := a.licence("oneside")
-	a.chooses("license", map[string]string{"front": photos["front"]})
-	a.agrees()
-	a.sends()
-	a.sees("No photo was chosen here")
-	require.Empty(t, until(t, v.Reference, inStage(kyc.AwaitingDocuments)).Queued)
-	a.does(chromedp.SetUploadFiles(chromedp.CSS("input[type=file][name=back]"), []string{photos["back"]}))
-	a.sends()
-	a.sees("complete")
+	require.Equal(t, 2, ledger(t, v.Reference).Attachments)
 }
 
 // A case that goes back from review to documents opens the same page again.
@@ -238,17 +265,12 @@ func TestBackFromReviewTheSamePageAsksAgain(t *testing.T) {
 	v := individual(t, "browserback", "back_and_forth")
 	a := visits(t, browser(t, 390, 844), v, "")
 	for round := range 2 {
-		a.chooses("license", a.licence(strconv.Itoa(round)))
+		if round == 1 {
+			a.sees("More is needed.") // live, and without the photos of the first request
+		}
+		a.prepares(a.licence(strconv.Itoa(round)))
 		a.agrees()
 		a.sends()
-		if round == 0 {
-			until(t, v.Reference, func(v kyc.View) bool {
-				return strings.Count(strings.Join(whats(v), " "),
-					"documents_wanted") == 2
-			})
-			a.does(chromedp.Navigate(one.webhook+"/verify/case"), chromedp.WaitVisible(chromedp.CSS("form.upload")))
-			a.sees("Please send photos again")
-		}
 	}
 	a.sees("complete")
 	require.Equal(t, kyc.Approved, until(t, v.Reference, final).Stage)
@@ -264,16 +286,21 @@ func TestWithoutAScriptInSpanish(t *testing.T) {
 	require.NoError(t, err)
 	a := applicant{t, ctx, t.TempDir()}
 	a.does(chromedp.Navigate(linkTo(t, v, "") + "?lang=es"))
-	a.does(chromedp.Click(chromedp.CSS("form.start button")), chromedp.WaitVisible(chromedp.CSS("form.upload")))
+	a.does(chromedp.Click(chromedp.CSS("form.start button")))
 	a.says("Licencia")
-	a.chooses("license", a.licence("plain"))
+	a.chooses("license")
+	for _, side := range []string{"front", "back"} {
+		a.on(side)
+		a.does(chromedp.SetUploadFiles(chromedp.CSS(`input[type=file][name=`+side+`]`), []string{a.licence("plain")[side]}),
+			chromedp.Click(chromedp.CSS("button.go")))
+	}
 	a.agrees()
 	a.sends()
 	require.Equal(t, kyc.Approved, until(t, v.Reference, final).Stage)
 	a.does(chromedp.Navigate(one.webhook + "/verify/case"))
 	a.says("completa")
 
-	pages, err := page.New("/verify")
+	pages, err := page.New("/verify", nil)
 	require.NoError(t, err)
 	spanish := sha256.Sum256([]byte(pages.ConsentText("es")))
 	v, err = one.cases.Show(t.Context(), v.Reference)
@@ -297,13 +324,19 @@ func TestKeyboardOnly(t *testing.T) {
 	a := applicant{t, ctx, t.TempDir()}
 	a.does(chromedp.Navigate(linkTo(t, v, "")))
 	a.tabs("button")
-	a.does(chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(chromedp.CSS("form.upload")))
-	a.tabs("input[name=type]")
-	a.does(chromedp.KeyEvent(" ")) // the first one is the licence
-	photos := a.licence("keys")
-	for side, path := range photos { // what the dialog of the system would do
-		a.does(chromedp.SetUploadFiles(chromedp.CSS(`input[type=file][name=`+side+`]`), []string{path}))
+	a.does(chromedp.KeyEvent(kb.Enter))
+	a.on("document")
+	a.tabs("button[value=license]")
+	a.does(chromedp.KeyEvent(kb.Enter))
+	for _, side := range []string{"front", "back"} {
+		a.on(side)
+		a.tabs("input.file")
+		a.picks(side, a.licence("keys")[side]) // what the dialog of the system would do
+		a.waitsFor(`!!document.querySelector("button.go:not([hidden])")`)
+		a.tabs("button.go")
+		a.does(chromedp.KeyEvent(kb.Enter))
 	}
+	a.on("review")
 	a.tabs("input[name=consent]")
 	a.does(chromedp.KeyEvent(" "))
 	a.tabs("button.send")

@@ -24,6 +24,7 @@ var contentTypes = map[string]string{
 	".css": "text/css; charset=utf-8",
 	".js":  "text/javascript; charset=utf-8",
 	".svg": "image/svg+xml; charset=utf-8",
+	".png": "image/png",
 }
 
 // loadAssets names each file after its content: it may be cached for ever.
@@ -38,16 +39,28 @@ func (p *Pages) loadAssets() error {
 		if err != nil {
 			return err
 		}
-		extension := path.Ext(file.Name())
-		contentType, ok := contentTypes[extension]
-		if !ok {
-			return fmt.Errorf("assets/%s has no content type", file.Name())
+		if err := p.addAsset(file.Name(), body); err != nil {
+			return err
 		}
-		sum := sha256.Sum256(body)
-		name := strings.TrimSuffix(file.Name(), extension) + "-" + hex.EncodeToString(sum[:8]) + extension
-		p.assets[name] = asset{body, contentType}
-		p.urls[file.Name()] = p.root + "/assets/" + name
 	}
+	if p.brand.logo != "" {
+		if err := p.addAsset(p.brand.logo, p.brand.image); err != nil {
+			return err
+		}
+	}
+	return p.addAsset("brand.css", p.brand.style())
+}
+
+func (p *Pages) addAsset(file string, body []byte) error {
+	extension := path.Ext(file)
+	contentType, ok := contentTypes[extension]
+	if !ok {
+		return fmt.Errorf("assets/%s has no content type", file)
+	}
+	sum := sha256.Sum256(body)
+	name := strings.TrimSuffix(file, extension) + "-" + hex.EncodeToString(sum[:8]) + extension
+	p.assets[name] = asset{body, contentType}
+	p.urls[file] = p.root + "/assets/" + name
 	return nil
 }
 

@@ -15,11 +15,11 @@ import (
 	"durablekyc.example/webhook/page"
 )
 
-// asked is a case with one form for these types.
-func asked(types ...page.Type) page.Case {
-	return page.Case{Lang: "en", CSRF: "c", Action: "/verify/documents", News: "/verify/state", Revision: "7",
-		Status: "wanted",
-		People: []page.Person{{ID: "e1", Kind: "you", State: "wanted", Form: &page.Form{Entity: "e1", Types: types}}}}
+// asked is a step of an individual's document of the first of these types.
+func asked(name string, types ...page.Type) page.Step {
+	return page.Step{Lang: "en", CSRF: "c", URL: "/verify/case/ID?step=" + name, News: "/verify/state/ID?rev=7",
+		Every: 4 * time.Second, Name: name, Number: 2, Of: 4, Entity: "e1", Who: page.Person{Kind: "you"}, Alone: true,
+		Types: types, Chosen: types[0].Value}
 }
 
 var (
@@ -28,56 +28,103 @@ var (
 	utility  = page.Type{Value: "utility", Sides: page.Sides[:1]}
 )
 
-func TestCaseTells(t *testing.T) {
-	// One row for each promise of the models; what is not in has is in hasNot.
+func TestStepTells(t *testing.T) {
+	// One row for each promise of the model; what is not in has is in hasNot.
 	for name, test := range map[string]struct {
-		c      page.Case
-		change func(*page.Case)
+		step   page.Step
+		change func(*page.Step)
 		has    []string
 		hasNot []string
 	}{
-		"every field the server reads": {c: asked(license, passport), change: func(c *page.Case) {
-			c.People[0].Form.Draft = "signed"
-			c.People[0].Form.Sides = map[string]page.Side{"front": {Kept: true, Warnings: []string{"dark"}}}
-		}, has: []string{`name="csrf" value="c"`, `name="lang" value="en"`, `name="entity" value="e1"`,
-			`name="draft" value="signed"`,
-			`name="type" id="p1-type-license" value="license"`, `name="front"`, `name="back"`,
-			`name="anyway" id="p1-anyway" value="yes"`,
-			`name="consent" id="p1-consent" value="yes"`, `action="/verify/documents" enctype="multipart/form-data"`}},
-		"a document with one side asks for one photo": {c: asked(passport, utility),
-			has: []string{"Photo of the document"}, hasNot: []string{`name="back"`, "Front side", "one photo</span>"}},
-		"one with two asks for both": {c: asked(license),
-			has:    []string{"Front side", "Back side", "(front and back)", `type="hidden" name="type" value="license"`},
-			hasNot: []string{"Only needed for", "Photo of the document", `type="radio"`}},
-		"where it depends, it says on what": {c: asked(license, passport),
-			has: []string{"Only needed for: Driving licence.", "Photo of the document", `value="license" data-two`}},
-		"neither doubt nor consent without a reason": {c: asked(passport),
-			change: func(c *page.Case) { c.Consent.Given = true },
-			has:    []string{"I agree that my photos", "You have agreed to this."}, hasNot: []string{"anyway\"",
-				`name="consent"`}},
-		"the consent's own text": {c: asked(passport), change: func(c *page.Case) { c.Consent.Text = "All <of> it" },
-			has: []string{"All &lt;of&gt; it"}, hasNot: []string{"I agree that my photos"}},
-		"nothing has happened: it does not ask for news": {c: asked(passport),
-			hasNot: []string{"data-news-url", "<noscript>"}},
-		"live with a form: never loads again by itself": {c: asked(passport), change: func(c *page.Case) { c.Live = true },
-			has:    []string{`data-news-url="/verify/state?rev=7"`, `<noscript><p><a href="/verify/documents">`},
-			hasNot: []string{"http-equiv"}},
-		"live without a form: loads again by itself": {c: page.Case{Status: "sending", News: "/verify/state", Revision: "a&b",
-			Live: true},
-			has: []string{`<noscript><meta http-equiv="refresh" content="10"></noscript>`,
-				`data-news-url="/verify/state?rev=a%26b"`}},
-		"a date binds who has something to do": {c: asked(passport), change: func(c *page.Case) { c.Until = time.Unix(0, 0) },
-			has: []string{"Please do this by 1\u00a0January\u00a01970."}},
-		"and nobody else": {c: page.Case{Status: "review", Until: time.Unix(0, 0)}, hasNot: []string{"Please do this"}},
-		"people without names": {c: page.Case{Status: "review", People: []page.Person{{Kind: "you", State: "done"},
-			{Kind: "business", State: "sending"}, {Kind: "representative", Number: 3, State: "review"}}},
-			has: []string{">You<", ">The business<", ">Person 3<", ">Being sent<"}},
-		"a language it does not speak": {c: page.Case{Lang: "fr", Status: "review"}, has: []string{`<html lang="en">`}},
+		"every field the server reads": {step: asked("front", license),
+			has: []string{`name="csrf" value="c"`, `name="lang" value="en"`, `name="entity" value="e1"`,
+				`name="step" value="front"`, `name="type" value="license"`, `type="file" name="front"`,
+				`action="/verify/case/ID?step=front" enctype="multipart/form-data"`}},
+		"one thing: the photo of one side": {step: asked("back", license),
+			has:    []string{"<h1 tabindex=\"-1\">Driving licence: back</h1>", `type="file" name="back"`},
+			hasNot: []string{`name="front"`, `name="consent"`, `<button class="choice`}},
+		"a document with one side has no front": {step: asked("front", passport),
+			has: []string{"Passport: photo page"}, hasNot: []string{"Passport: front"}},
+		"each type is a button that sends": {step: asked("document", license, passport),
+			has:    []string{`name="type" value="license"`, `name="type" value="passport"`, "front and back", "one photo"},
+			hasNot: []string{`type="file"`, `type="hidden" name="type"`}},
+		"where one is, and the way back": {step: asked("front", license),
+			change: func(s *page.Step) { s.Back = "/verify/case/ID?step=document" },
+			has:    []string{"Step 2 of 4", `class="return" href="/verify/case/ID?step=document"`}},
+		"no way back from the first": {step: asked("document", license), hasNot: []string{`class="return"`}},
+		"a photo that is there": {step: asked("front", license), change: func(s *page.Step) { s.Side.Kept = true },
+			has: []string{"We have this photo.", "data-kept"}, hasNot: []string{`class="example"`}},
+		"a doubt to overrule": {step: asked("front", license),
+			change: func(s *page.Step) { s.Side = page.Side{Kept: true, Warnings: []string{"dark"}} },
+			has:    []string{`name="anyway" value="yes"`, "looks dark"}, hasNot: []string{"We have this photo."}},
+		"the review lists what is sent": {step: asked("review", license), change: func(s *page.Step) {
+			s.Sides = []page.Kept{{Side: "front", Change: "/f"}, {Side: "back", Change: "/b"}}
+		}, has: []string{"Driving licence", `href="/f"`, `href="/b"`, "I agree that my photos",
+			`name="consent" id="consent" value="yes"`, "To help the government fight"}},
+		"no tick is set before": {step: asked("review", license), hasNot: []string{"checked"}},
+		"the consent's own text": {step: asked("review", passport),
+			change: func(s *page.Step) { s.Consent.Text = "All <of> it" },
+			has:    []string{"All &lt;of&gt; it"}, hasNot: []string{"I agree that my photos"}},
+		"it asks for news, and never loads again by itself": {step: asked("front", passport),
+			has: []string{`data-news-url="/verify/state/ID?rev=7" data-every="4"`}, hasNot: []string{"http-equiv"}},
+		"whose document it is": {step: asked("front", passport), change: func(s *page.Step) {
+			s.Alone, s.Who = false, page.Person{Kind: "representative", Number: 2, Of: 3}
+		}, has: []string{"Representative 2 of 3"}},
+		"of one person nobody has to be told apart": {step: asked("front", passport),
+			hasNot: []string{`class="whose"`}},
+		"a second request says so": {step: asked("document", passport), change: func(s *page.Step) { s.Again = true },
+			has: []string{"More is needed."}},
+		"until a day that is whole": {step: asked("document", passport), change: func(s *page.Step) {
+			s.Deadline.Day = time.Date(2026, 12, 27, 0, 0, 0, 0, time.UTC)
+		}, has: []string{"by the end of 27\u00a0December\u00a02026."}},
+		"or the hours that are left": {step: asked("document", passport),
+			change: func(s *page.Step) { s.Deadline.Left = 90 * time.Minute }, has: []string{"1 h"}},
+		"a language it does not speak": {step: asked("front", passport), change: func(s *page.Step) { s.Lang = "xx" },
+			has: []string{`<html lang="en">`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if test.change != nil {
-				test.change(&test.c)
+				test.change(&test.step)
 			}
+			html := draw(t, test.step)
+			for _, has := range test.has {
+				require.Contains(t, html, has)
+			}
+			for _, not := range test.hasNot {
+				require.NotContains(t, html, not)
+			}
+		})
+	}
+}
+
+func TestCaseTells(t *testing.T) {
+	came := time.Date(2026, 11, 28, 14, 5, 0, 0, time.UTC)
+	for name, test := range map[string]struct {
+		c      page.Case
+		has    []string
+		hasNot []string
+	}{
+		"people without names": {c: page.Case{Status: "review", People: []page.Person{{Kind: "you", State: "done"},
+			{Kind: "business", State: "sending"}, {Kind: "representative", Number: 2, Of: 3, State: "review"}}},
+			has: []string{">You<", ">The business<", ">Representative 2 of 3<", ">Being sent<"}},
+		"one person is not listed": {c: page.Case{Status: "review", People: []page.Person{{Kind: "you"}}},
+			hasNot: []string{`class="people`}},
+		"every open status is live, also without a script": {c: page.Case{Status: "held", URL: "/verify/case/ID",
+			News: "/verify/state/ID?rev=7", Every: 20 * time.Second},
+			has: []string{`data-news-url="/verify/state/ID?rev=7" data-every="20"`,
+				`<noscript><meta http-equiv="refresh" content="20"></noscript>`}},
+		"what was received": {c: page.Case{Status: "review", Received: []page.Received{{Type: "license", At: came}}},
+			has: []string{"What we received", "Driving licence", `<time datetime="2026-11-28T14:05:00Z">`}},
+		"when it was checked": {c: page.Case{Status: "review", Checked: came, Next: came.Add(time.Hour)},
+			has: []string{"Last checked:", "Next check:", `<time datetime="2026-11-28T15:05:00Z">`}},
+		"what happens next": {c: page.Case{Status: "review"}, has: []string{"What happens next"}},
+		"a date binds who has something to do": {c: page.Case{Status: "wanted",
+			Deadline: page.Deadline{Day: came}, People: []page.Person{{Kind: "you", State: "wanted", URL: "/x"}}},
+			has: []string{"by the end of 28\u00a0November\u00a02026."}},
+		"and nobody else": {c: page.Case{Status: "review", Deadline: page.Deadline{Day: came}},
+			has: []string{"This check ends on 28\u00a0November\u00a02026 at the latest."}, hasNot: []string{"by the end of"}},
+	} {
+		t.Run(name, func(t *testing.T) {
 			html := draw(t, test.c)
 			for _, has := range test.has {
 				require.Contains(t, html, has)
@@ -89,52 +136,41 @@ func TestCaseTells(t *testing.T) {
 	}
 }
 
-func TestTheMissingAgreementIsMarkedOnce(t *testing.T) {
-	two := func(first, second string) page.Case {
-		c := asked(passport)
-		c.Consent.Problem = true
-		c.People = append(c.People, page.Person{ID: "e2", Kind: "business", State: "wanted", Form: &page.Form{Entity: "e2",
-			Types: []page.Type{utility}}})
-		c.People[0].Form.Problem, c.People[1].Form.Problem = first, second
-		return c
-	}
-	for name, test := range map[string]struct {
-		c  page.Case
-		at string
-	}{
-		"of the whole case: in the first form": {two("", ""), "p1"},
-		"of the first form":                    {two("consent_missing", ""), "p1"},
-		"of the second form":                   {two("", "consent_missing"), "p2"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			html := draw(t, test.c)
-			require.Equal(t, 1, strings.Count(html, `-consent-problem">`), "said once")
-			require.Contains(t, html, `id="`+test.at+`-consent-problem"`)
-			require.Contains(t, html, `href="#`+test.at+`-consent"`)
-		})
-	}
+func TestTheMissingAgreementIsMarked(t *testing.T) {
+	step := asked("review", passport)
+	step.Problem = "consent_missing"
+	html := draw(t, step)
+	require.Equal(t, 1, strings.Count(html, `id="consent-problem"`))
+	require.Contains(t, html, `aria-describedby="consent-text consent-problem" aria-invalid="true"`)
+	require.Contains(t, html, "<title>Error: ")
 }
 
 // Doubts are the applicant's to judge: the page asks, and does not call it an error.
 func TestADoubtIsNoError(t *testing.T) {
-	c := asked(passport)
-	c.People[0].Form.Sides = map[string]page.Side{"front": {Kept: true, Warnings: []string{"blurred"}}}
-	html := draw(t, c)
+	step := asked("front", passport)
+	step.Side = page.Side{Kept: true, Warnings: []string{"blurred"}}
+	html := draw(t, step)
 	require.Contains(t, html, `class="summary mild"`)
 	require.NotContains(t, html, "<title>Error")
-	require.NotContains(t, html, "We already have this photo", "it says to take it again")
-	c.People[0].Form.Sides["front"] = page.Side{Problem: "broken"}
-	html = draw(t, c)
+	step.Side = page.Side{Problem: "broken"}
+	html = draw(t, step)
 	require.Contains(t, html, `class="summary"`)
 	require.Contains(t, html, "<title>Error: ")
 }
 
 func TestLandingSaysWhoAsksAndSpendsNothing(t *testing.T) {
-	html := draw(t, page.Landing{Lang: "en", Action: "/verify/x", By: "A & B <Bank>"})
-	require.Contains(t, html, "A &amp; B &lt;Bank&gt; asked for this")
-	require.Contains(t, html, `<form class="start" method="post" action="/verify/x">`)
+	html := draw(t, page.Landing{Lang: "en", Action: "/verify/x"})
+	for _, has := range []string{"A company you deal with asks", "Why am I asked?", "Who sees it?", "How long is it kept?",
+		"What if I say no?", "To help the government fight",
+		`<form class="start actions" method="post" action="/verify/x">`} {
+		require.Contains(t, html, has)
+	}
 	require.NotContains(t, html, "csrf")
-	require.NotContains(t, html, "<a href=", "a link would be followed by a preview")
+	for _, n := range nodes(t, html) {
+		if n.Data == "a" { // which a preview would follow
+			require.Contains(t, []string{"#main", "/verify/accessibility"}, attr(n, "href"))
+		}
+	}
 }
 
 func TestMessagesSayWhatToDo(t *testing.T) {
@@ -159,13 +195,15 @@ func TestTheScriptFindsItsWords(t *testing.T) {
 	for _, m := range regexp.MustCompile(`word\('([a-z_.]+)'\)`).FindAllStringSubmatch(string(script), -1) {
 		asked = append(asked, m[1])
 	}
-	for _, code := range page.Refusals { // built from a code: word('refusal.' + code)
-		if strings.Contains(string(script), "'"+code+"'") {
-			asked = append(asked, "refusal."+code)
+	for group, codes := range map[string][]string{"refusal.": page.Refusals, "warning.": page.Warnings} {
+		for _, code := range codes { // built from a code: word('refusal.' + code)
+			if strings.Contains(string(script), "'"+code+"'") {
+				asked = append(asked, group+code)
+			}
 		}
 	}
-	c, _ := story(t, "wanted").(page.Case)
-	for _, m := range regexp.MustCompile(`data-word="([a-z_.]+)"`).FindAllStringSubmatch(draw(t, c), -1) {
+	asked = append(asked, "again", "choose") // word(kept ? 'again' : 'choose')
+	for _, m := range regexp.MustCompile(`data-word="([a-z_.]+)"`).FindAllStringSubmatch(draw(t, story(t, "front")), -1) {
 		given = append(given, m[1])
 	}
 	slices.Sort(asked)
@@ -176,7 +214,7 @@ func TestTheScriptFindsItsWords(t *testing.T) {
 
 func story(t *testing.T, name string) page.Model {
 	t.Helper()
-	for _, s := range page.Storybook("en") {
+	for _, s := range pages(t).Storybook("en") {
 		if s.Name == name {
 			return s.Model
 		}
@@ -188,7 +226,7 @@ func story(t *testing.T, name string) page.Model {
 // A reviewer sees every code there is in some story.
 func TestStoriesCoverEveryStatusStateAndMessage(t *testing.T) {
 	seen := map[string]bool{}
-	for _, s := range page.Storybook("en") {
+	for _, s := range pages(t).Storybook("en") {
 		switch m := s.Model.(type) {
 		case page.Message:
 			seen[m.Code] = true
@@ -197,9 +235,11 @@ func TestStoriesCoverEveryStatusStateAndMessage(t *testing.T) {
 			for _, p := range m.People {
 				seen[p.State], seen[p.Kind] = true, true
 			}
+		case page.Step:
+			seen[m.Name] = true
 		}
 	}
-	for _, code := range slices.Concat(page.Statuses, page.States, page.Kinds, page.Messages) {
+	for _, code := range slices.Concat(page.Statuses, page.States, page.Kinds, page.Messages, page.Steps) {
 		require.True(t, seen[code], code)
 	}
 }
@@ -211,17 +251,17 @@ var errShut = errors.New("shut")
 func (shut) Write([]byte) (int, error) { return 0, errShut }
 
 func TestDrawReportsWhoCannotListen(t *testing.T) {
-	require.ErrorIs(t, pages(t).Message(shut{}, page.Message{Code: "finished"}), errShut)
+	require.ErrorIs(t, pages(t).Render(shut{}, page.Message{Code: "finished"}), errShut)
 }
 
 func TestPagesServeManyAtOnce(t *testing.T) {
 	p := pages(t)
-	want := draw(t, story(t, "business"))
+	want := draw(t, story(t, "document_business"))
 	for range 8 {
 		t.Run("one of many", func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
-			require.NoError(t, p.Render(&out, story(t, "business")))
+			require.NoError(t, p.Render(&out, story(t, "document_business")))
 			require.Equal(t, want, out.String())
 		})
 	}

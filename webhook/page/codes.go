@@ -17,6 +17,8 @@ var (
 		"held",         // somebody of ours has to look
 		"finished",     // decided; which way is not told here
 	}
+	// Steps are the screens of sending a document.
+	Steps = []string{"document", "front", "back", "review"}
 	// States say where one person stands.
 	States = []string{"wanted", "sending", "still_wanted", "review", "done", "waiting"}
 	// Kinds say who a person of the check is.
@@ -37,12 +39,12 @@ var (
 	// Messages are whole pages.
 	Messages = []string{"link_expired", "link_unknown", "link_revoked", "withdrawn", "expired_case", "finished",
 		"session_over", "cookies_blocked", "which_check", "form_stale", "other_site", "too_large", "too_fast", "unavailable",
-		"not_found"}
+		"not_found", "elsewhere"}
 )
 
 // clientSideChecks are the refusals that the script can find before anything is sent.
 var clientSideChecks = []string{"empty", "too_large", "pdf", "heic", "other_kind", "not_image", "broken", "too_small",
-	"too_many_pixels", "same_twice", "missing", "changed"}
+	"too_many_pixels", "changed"}
 
 // redrawn are the refusals of a file, and not of what it shows: where a browser
 // can show it, the script draws it anew and sends that.
@@ -53,7 +55,7 @@ const unknown = "unknown"
 
 // groups maps each group of codes in the catalogue to what is said of a code.
 var groups = map[string]struct{ codes, parts []string }{
-	"status":  {Statuses, []string{"title", "text"}},
+	"status":  {Statuses, []string{"title", "text", "next"}},
 	"state":   {States, []string{"label"}},
 	"person":  {[]string{"you", "business"}, []string{"title"}}, // a representative has a number
 	"side":    {Sides, []string{"label"}},

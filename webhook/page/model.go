@@ -8,27 +8,28 @@ type Landing struct {
 	Lang   string
 	CSRF   string // left out of the form when empty
 	Action string // what the button posts to
-	By     string // the name of who asks for the check; may be empty
+	News   string // where the page asks whether the check has moved on elsewhere
 	For    Whom
+	Limits Limits
 	QR     *QR
 	Others []Other
 }
 
-// Case is one check as the applicant may see it.
+// Case is where one check stands, as far as the applicant may see it.
 type Case struct {
 	Lang     string
 	For      Whom
-	CSRF     string
-	Action   string // the page's own address, and what the forms post to, as multipart/form-data
-	News     string // where the page asks whether anything is new
-	Revision string // named when it asks
-	Live     bool   // something is under way: the page keeps asking
-	Status   string // one of Statuses
-	Until    time.Time
-	People   []Person
-	Consent  Consent
+	URL      string        // the page's own address
+	News     string        // where the page asks whether anything is new, and since when
+	Every    time.Duration // how often it asks; zero is never
+	Status   string        // one of Statuses
+	Problem  string        // with a form that was sent: one of Problems, or empty
+	Deadline Deadline      // of what is wanted
+	People   []Person      // one is not listed: the status says it all
+	Received []Received
+	Checked  time.Time // when the checking service was last asked; zero is not told
+	Next     time.Time // when it is asked next
 	QR       *QR
-	Limits   Limits
 	Others   []Other
 }
 
@@ -39,29 +40,60 @@ type Whom struct {
 	Reference string
 	Kind      string // one of Kinds; empty is the whole check
 	Number    int    // of a representative
+	Of        int    // representatives there are
 }
 
 // Person is one person or business of the check. It has no name here: the page
 // shows nothing that a look over a shoulder could learn.
 type Person struct {
-	ID     string // for whoever made the model; not shown
 	Kind   string // one of Kinds
 	Number int    // tells representatives apart, counted from 1
+	Of     int    // representatives there are
 	State  string // one of States
-	Form   *Form  // nil when nothing is wanted
+	URL    string // where documents are sent; empty when nothing is wanted
 }
 
-// Form asks one person for a document.
+// Received is a document that has come in.
+type Received struct {
+	Type string // one of Types
+	At   time.Time
+}
+
+// Deadline is until when something is wanted. The zero Deadline says nothing.
+type Deadline struct {
+	Day  time.Time     // a day that ends before the deadline wherever the applicant is
+	Left time.Duration // told in place of Day where there is no such day any more
+}
+
+// Step is one screen of sending a document.
 //
-// Its fields: csrf, lang, entity, draft, type, front, back (files), anyway and
-// consent (both "yes").
-type Form struct {
-	Entity  string
-	Types   []Type
-	Chosen  string // the type's value, empty before a choice
-	Draft   string // goes back as it came; opaque
-	Sides   map[string]Side
-	Problem string // one of Problems, or empty
+// The fields of its form: csrf, lang, entity, step, type, front or back (a
+// file), anyway and consent (both "yes").
+type Step struct {
+	Lang     string
+	For      Whom
+	Name     string // one of Steps
+	Number   int    // of the step, counted from 1
+	Of       int    // steps there are
+	URL      string // the page's own address, and what the form posts to, as multipart/form-data
+	Back     string // the step before; empty at the first
+	News     string
+	Every    time.Duration
+	CSRF     string
+	Entity   string
+	Who      Person
+	Alone    bool // the check is about nobody else
+	Again    bool // something was sent before, and more is wanted
+	Deadline Deadline
+	Types    []Type // that would do
+	Chosen   string // of Types; empty before a choice
+	Side     Side   // of the steps front and back
+	Sides    []Kept // of the step review
+	Consent  Consent
+	Problem  string // one of Problems, or empty
+	Limits   Limits
+	QR       *QR
+	Others   []Other
 }
 
 // Type is a kind of document that would do.
@@ -70,18 +102,24 @@ type Type struct {
 	Sides []string // of Sides
 }
 
-// Side is what became of one image of the last attempt.
+// Side is what became of an image.
 type Side struct {
-	Kept     bool     // already with us under the form's draft; need not be chosen again
+	Kept     bool     // already with us; need not be chosen again
 	Problem  string   // one of Refusals, or empty
-	Warnings []string // of Warnings
+	Warnings []string // of Warnings: the applicant has yet to say that it can be read
+}
+
+// Kept is an image that is sent with the rest.
+type Kept struct {
+	Side   string // one of Sides
+	At     time.Time
+	Change string // the address of its step
 }
 
 // Consent is what the applicant agrees to by sending.
 type Consent struct {
 	Text    string // shown in full; empty for Pages.ConsentText
-	Given   bool
-	Problem bool // sent without it
+	Problem bool   // sent without it
 }
 
 // Limits are the rules for an image, told before anything is chosen. What is
@@ -106,6 +144,12 @@ type Message struct {
 	Limits Limits        // told with too_large
 	For    Whom
 	Back   string // the way back, empty when there is none
+	Others []Other
+}
+
+// Statement is the accessibility statement.
+type Statement struct {
+	Lang   string
 	Others []Other
 }
 

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"io/fs"
 	"strings"
 )
 
@@ -20,9 +21,9 @@ import (
 var templates embed.FS
 
 // kinds are the pages; each is a template of its name inside of layout.html.
-var kinds = []string{"landing", "case", "message"}
+var kinds = []string{"landing", "step", "case", "message", "statement"}
 
-// Model is one of Landing, Case and Message.
+// Model is one of Landing, Step, Case, Message and Statement.
 type Model interface {
 	kind() string
 	lang() string
@@ -31,41 +32,42 @@ type Model interface {
 
 // Pages draws models. It may be used from many goroutines.
 type Pages struct {
-	root   string
-	assets map[string]asset
-	urls   map[string]string // from the name in assets/ to where it is served
-	words  map[string]catalog
-	drawn  map[string]*template.Template // by kind and language
+	root      string
+	brand     brand
+	assets    map[string]asset
+	urls      map[string]string // from the name in assets/ to where it is served
+	languages []string
+	words     map[string]catalog
+	drawn     map[string]*template.Template // by kind and language
 }
 
 // New reads the catalogue and the templates for pages under root, such as
 // "/verify", and draws every story once: what is broken is found here and not
-// by an applicant.
-func New(root string) (*Pages, error) {
+// by an applicant. The folder says whose pages they are: see docs/portal.md. A
+// file that it does not have is that of the embedded folder, which nil stands for.
+func New(root string, folder fs.FS) (*Pages, error) {
 	p := &Pages{root: strings.TrimSuffix(root, "/"), words: map[string]catalog{}, drawn: map[string]*template.Template{}}
+	if err := p.loadBrand(folder); err != nil {
+		return nil, err
+	}
 	if err := p.loadAssets(); err != nil {
 		return nil, err
 	}
-	for _, lang := range Languages {
-		w, err := loadWords(lang)
-		if err != nil {
-			return nil, err
-		}
-		p.words[lang] = w
+	if err := p.loadTexts(folder); err != nil {
+		return nil, err
+	}
+	for lang, w := range p.words {
 		for _, kind := range kinds {
 			t, err := template.New("layout.html").Funcs(p.functions(w)).ParseFS(templates,
-				"templates/layout.html", "templates/parts.html", "templates/form.html", "templates/"+kind+".html")
+				"templates/layout.html", "templates/parts.html", "templates/"+kind+".html")
 			if err != nil {
 				return nil, err
 			}
 			p.drawn[kind+lang] = t
 		}
 	}
-	if err := checkComplete(p.words); err != nil {
-		return nil, err
-	}
-	for _, lang := range Languages {
-		for _, story := range Storybook(lang) {
+	for _, lang := range p.languages {
+		for _, story := range p.Storybook(lang) {
 			if err := p.Render(io.Discard, story.Model); err != nil {
 				return nil, fmt.Errorf("story %s in %s: %w", story.Name, lang, err)
 			}
@@ -73,29 +75,6 @@ func New(root string) (*Pages, error) {
 	}
 	return p, nil
 }
-
-func (p *Pages) functions(w catalog) template.FuncMap {
-	return template.FuncMap{
-		"t":      w.say,
-		"of":     w.of,
-		"url":    p.url,
-		"lang":   func() string { return w.lang },
-		"add":    func(a, b int) int { return a + b },
-		"tongue": func(lang string) string { return p.in(lang).text["language"] },
-		"fill": func(group, code, part string, l Limits) string {
-			return w.fill(w.of(group, code, part), l)
-		},
-	}
-}
-
-// Landing writes the page behind a link.
-func (p *Pages) Landing(w io.Writer, l Landing) error { return p.Render(w, l) }
-
-// Case writes the page of a check.
-func (p *Pages) Case(w io.Writer, c Case) error { return p.Render(w, c) }
-
-// Message writes a page of one thing to say.
-func (p *Pages) Message(w io.Writer, m Message) error { return p.Render(w, m) }
 
 // Render writes any of the models. Nothing is written when it ends in an error.
 func (p *Pages) Render(w io.Writer, m Model) error {
@@ -117,10 +96,17 @@ func (p *Pages) ConsentText(lang string) string { return p.in(lang).text["consen
 // changes with the text.
 func (p *Pages) ConsentVersion(lang string) string { return p.in(lang).text["consent.version"] }
 
+// NoticeText is the notice that goes before identification, for the record of it.
+func (p *Pages) NoticeText(lang string) string { return p.in(lang).text["notice.text"] }
+
+// NoticeVersion is the version of NoticeText, the same in every language. It
+// changes with the text.
+func (p *Pages) NoticeVersion(lang string) string { return p.in(lang).text["notice.version"] }
+
 // in is the catalogue in a language, or in the first one.
 func (p *Pages) in(lang string) catalog {
 	if w, ok := p.words[lang]; ok {
 		return w
 	}
-	return p.words[Languages[0]]
+	return p.words[p.languages[0]]
 }

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -22,9 +23,12 @@ var update = flag.Bool("update", false, "write the golden pages anew")
 // hash is what an asset's content adds to its name.
 var hash = regexp.MustCompile(`-[0-9a-f]{16}\.`)
 
+// made draws every story once, which takes a moment.
+var made = sync.OnceValues(func() (*page.Pages, error) { return page.New("/verify", nil) })
+
 func pages(t testing.TB) *page.Pages {
 	t.Helper()
-	p, err := page.New("/verify")
+	p, err := made()
 	require.NoError(t, err)
 	return p
 }
@@ -39,8 +43,8 @@ func draw(t testing.TB, m page.Model) string {
 // each runs a test for every story in every language.
 func each(t *testing.T, test func(t *testing.T, story page.Story, lang, html string)) {
 	p := pages(t)
-	for _, lang := range page.Languages {
-		for _, story := range page.Storybook(lang) {
+	for _, lang := range p.Languages() {
+		for _, story := range p.Storybook(lang) {
 			t.Run(story.Name+"."+lang, func(t *testing.T) {
 				var out bytes.Buffer
 				require.NoError(t, p.Render(&out, story.Model))
@@ -55,7 +59,7 @@ func each(t *testing.T, test func(t *testing.T, story page.Story, lang, html str
 func TestEveryStoryLooksAsItDid(t *testing.T) {
 	kept := map[string]bool{}
 	p := pages(t)
-	for _, story := range page.Storybook(page.Languages[0]) {
+	for _, story := range p.Storybook(p.Languages()[0]) {
 		t.Run(story.Name, func(t *testing.T) {
 			file := filepath.Join("testdata", story.Name+".html")
 			kept[file] = true
@@ -80,7 +84,7 @@ func TestEveryStoryLooksAsItDid(t *testing.T) {
 // A page has the same elements in every language, and each sentence on it is in
 // its language: a word that a template has instead of the catalogue is in all.
 func TestLanguagesDifferInWordsAlone(t *testing.T) {
-	first := page.Languages[0]
+	first := page.DefaultLanguages[0]
 	markup, words := map[string][]string{}, map[string][]string{}
 	each(t, func(t *testing.T, story page.Story, lang, text string) {
 		m, w := apart(t, text)
@@ -116,7 +120,7 @@ func apart(t *testing.T, text string) (markup, words []string) {
 				case a.Key == "aria-label":
 					words = append(words, a.Val)
 					a.Val = ""
-				case slices.Contains(page.Languages, strings.TrimPrefix(a.Val, "?lang=")):
+				case slices.Contains(page.DefaultLanguages, strings.TrimPrefix(a.Val, "?lang=")):
 					a.Val = "LANG"
 				}
 				element += fmt.Sprintf(" %s=%q", a.Key, a.Val)

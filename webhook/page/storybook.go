@@ -1,6 +1,7 @@
 package page
 
 import (
+	"slices"
 	"time"
 )
 
@@ -12,96 +13,22 @@ type Story struct {
 
 // Storybook is every state in one language: what New tries, what the tests hold
 // on to, and what a developer looks through.
-func Storybook(lang string) []Story {
+func (p *Pages) Storybook(lang string) []Story {
 	others := []Other{}
-	for _, other := range Languages {
+	for _, other := range p.languages {
 		if other != lang {
 			others = append(others, Other{other, "?lang=" + other})
 		}
 	}
 	limits := Limits{MaxBytes: 10 << 20, MinEdge: 600, MaxPixels: 50_000_000}
-	whole, part := Whom{Reference: "A1"}, Whom{Reference: "A1", Kind: "representative", Number: 2}
-	base := Case{Lang: lang, For: whole, CSRF: "csrf-token", Action: "/verify/case/ID", News: "/verify/state/ID",
-		Revision: "7", Limits: limits, Others: others}
-	// with is a case of this status, changed by what the story is about.
-	with := func(status string, change func(*Case)) Case {
-		c := base
-		c.Status = status
-		change(&c)
-		return c
-	}
-	you := func(state string, form *Form) []Person {
-		return []Person{{ID: "e1", Kind: "you", State: state, Form: form}}
-	}
-	// asked is a person's form after an attempt that told us so much.
-	asked := func(chosen, problem string, sides map[string]Side) *Form {
-		f := identity("e1")
-		f.Chosen, f.Problem, f.Sides, f.Draft = chosen, problem, sides, "draft"
-		return f
-	}
-	until := time.Date(2026, 12, 24, 12, 0, 0, 0, time.UTC)
-
 	stories := []Story{
-		{"landing", Landing{Lang: lang, CSRF: "csrf-token", Action: "/verify/start", By: "Acme Lending", For: part,
-			Others: others, QR: square()}},
+		{"landing", Landing{Lang: lang, CSRF: "csrf-token", Action: "/verify/start", News: "/verify/link/X?rev=1",
+			For: Whom{Reference: "A1", Kind: "representative", Number: 2, Of: 2}, Others: others, QR: square()}},
 		{"landing_plain", Landing{Lang: lang, Action: "/verify/start", Others: others}},
-		{"working", with("working", func(c *Case) { c.Live, c.People = true, you("waiting", nil) })},
-		{"wanted", with("wanted", func(c *Case) {
-			c.Until, c.QR, c.People = until, square(),
-				you("wanted", identity("e1"))
-		})},
-		{"wanted_one_type", with("wanted", func(c *Case) {
-			c.People = you("wanted", &Form{Entity: "e1", Types: []Type{{"license", Sides}}})
-		})},
-		{"business", with("wanted", func(c *Case) {
-			c.Live, c.Until, c.People = true, until, []Person{
-				{ID: "e2", Kind: "business", State: "wanted", Form: company("e2")},
-				{ID: "e1", Kind: "you", State: "review"},
-				{ID: "e3", Kind: "representative", Number: 2, State: "still_wanted", Form: identity("e3")},
-			}
-		})},
-		{"partly", with("partly", func(c *Case) {
-			c.Consent.Given, c.People = true, []Person{
-				{ID: "e1", Kind: "you", State: "done"},
-				{ID: "e2", Kind: "business", State: "sending"},
-				{ID: "e3", Kind: "representative", Number: 2, State: "wanted", Form: identity("e3")},
-			}
-		})},
-		{"yours_done", with("yours_done", func(c *Case) { c.For, c.People = part, you("done", nil) })},
-		{"sending", with("sending", func(c *Case) { c.Live, c.People = true, you("sending", nil) })},
-		{"still_wanted", with("still_wanted", func(c *Case) {
-			c.Until, c.Consent.Given, c.People = until, true, you("still_wanted", asked("license", "", nil))
-		})},
-		{"review", with("review", func(c *Case) { c.Live, c.People = true, you("review", nil) })},
-		{"data", with("data", func(c *Case) { c.People = you("waiting", nil) })},
-		{"held", with("held", func(c *Case) { c.People = you("waiting", nil) })},
-		{"finished", with("finished", func(c *Case) { c.People = you("done", nil) })},
-		{"refused", with("wanted", func(c *Case) {
-			c.People = you("wanted", asked("license", "", map[string]Side{"front": {Problem: "heic"},
-				"back": {Problem: "too_small"}}))
-		})},
-		{"one_kept", with("wanted", func(c *Case) {
-			c.People = you("wanted", asked("license", "", map[string]Side{"front": {Kept: true}, "back": {Problem: "missing"}}))
-		})},
-		{"warned", with("wanted", func(c *Case) {
-			c.Consent.Given = true
-			c.People = you("wanted", asked("license", "", map[string]Side{
-				"front": {Kept: true, Warnings: []string{"blurred", "dark"}}, "back": {Kept: true}}))
-		})},
-		{"no_consent", with("wanted", func(c *Case) {
-			c.Consent.Problem = true
-			c.People = you("wanted", asked("passport", "consent_missing", map[string]Side{"front": {Kept: true}}))
-		})},
-		{"no_type", with("wanted", func(c *Case) { c.People = you("wanted", asked("", "type_unknown", nil)) })},
-		{"already_sending", with("sending", func(c *Case) {
-			c.Live, c.People = true, you("sending", asked("license", "already_sending", nil))
-		})},
-		{"codes_of_tomorrow", with("new", func(c *Case) {
-			c.People = []Person{{ID: "e1", Kind: "new", State: "new", Form: &Form{Entity: "e1",
-				Types:   []Type{{"new", Sides[:1]}},
-				Problem: "new", Sides: map[string]Side{"front": {Problem: "new", Warnings: []string{"new"}}}}}}
-		})},
+		{"accessibility", Statement{Lang: lang, Others: others}},
 	}
+	stories = append(stories, steps(lang, others, limits)...)
+	stories = append(stories, statuses(lang, others)...)
 	for _, code := range Messages {
 		m := Message{Lang: lang, Code: code, Limits: limits, Others: others}
 		switch code {
@@ -117,16 +44,91 @@ func Storybook(lang string) []Story {
 	return stories
 }
 
-// identity is a form for the documents of a person.
-func identity(entity string) *Form {
-	return &Form{Entity: entity, Types: []Type{{"license", Sides}, {"passport", Sides[:1]},
-		{"identification_card", Sides[:1]}, {"residence_permit", Sides[:1]}}}
+// steps are the stories of sending a document.
+func steps(lang string, others []Other, limits Limits) (all []Story) {
+	add := func(story, name string, change func(*Step)) {
+		s := Step{Lang: lang, For: Whom{Reference: "A1"}, Name: name, Of: 4, URL: "/verify/case/ID?step=" + name,
+			Back: "/verify/case/ID?step=document", News: "/verify/state/ID?rev=7", Every: 4 * time.Second, CSRF: "csrf-token",
+			Entity: "e1", Who: Person{Kind: "you"}, Alone: true, Types: identity, Chosen: "license", Limits: limits,
+			Others: others}
+		s.Number = slices.Index(Steps, name) + 1
+		change(&s)
+		all = append(all, Story{story, s})
+	}
+	until := Deadline{Day: time.Date(2026, 12, 24, 0, 0, 0, 0, time.UTC)}
+	add("document", "document", func(s *Step) { s.Chosen, s.Back, s.Deadline, s.QR = "", "", until, square() })
+	add("document_chosen", "document", func(s *Step) { s.Deadline = Deadline{Left: 10 * time.Hour} })
+	add("document_again", "document", func(s *Step) { s.Chosen, s.Again, s.Deadline = "", true, until })
+	add("document_unknown", "document", func(s *Step) { s.Chosen, s.Problem = "", "type_unknown" })
+	add("document_business", "document", func(s *Step) {
+		s.Types, s.Chosen, s.Alone, s.Who = company, "", false, Person{Kind: "business"}
+	})
+	add("front", "front", func(s *Step) { s.QR = square() })
+	add("front_passport", "front", func(s *Step) { s.Chosen, s.Of = "passport", 3 })
+	add("front_paper", "front", func(s *Step) {
+		s.Types, s.Chosen, s.Of, s.Alone, s.Who = company, "contract", 3, false, Person{Kind: "business"}
+	})
+	add("front_refused", "front", func(s *Step) { s.Side.Problem = "heic" })
+	add("front_doubtful", "front", func(s *Step) { s.Side = Side{Kept: true, Warnings: []string{"blurred", "dark"}} })
+	add("front_kept", "front", func(s *Step) { s.Side.Kept = true })
+	add("back", "back", func(s *Step) {
+		s.Alone, s.Who = false, Person{Kind: "representative", Number: 2, Of: 3}
+	})
+	kept := []Kept{{"front", until.Day, "/verify/case/ID?step=front"}, {"back", until.Day, "/verify/case/ID?step=back"}}
+	add("review", "review", func(s *Step) { s.Sides = kept })
+	add("review_no_consent", "review", func(s *Step) { s.Sides, s.Problem = kept, "consent_missing" })
+	add("codes_of_tomorrow", "front", func(s *Step) {
+		s.Types, s.Chosen, s.Of, s.Problem = []Type{{"new", Sides[:1]}}, "new", 3, "new"
+		s.Side = Side{Problem: "new", Warnings: []string{"new"}}
+	})
+	return all
 }
 
-// company is a form for the documents of a business.
-func company(entity string) *Form {
-	return &Form{Entity: entity, Types: []Type{{"contract", Sides[:1]}, {"utility", Sides[:1]}, {"other", Sides[:1]}}}
+// statuses are the stories of where a check stands.
+func statuses(lang string, others []Other) (all []Story) {
+	until := Deadline{Day: time.Date(2026, 12, 24, 0, 0, 0, 0, time.UTC)}
+	came := time.Date(2026, 11, 28, 14, 5, 0, 0, time.UTC)
+	add := func(status string, change func(*Case)) {
+		c := Case{Lang: lang, For: Whom{Reference: "A1"}, URL: "/verify/case/ID", News: "/verify/state/ID?rev=7",
+			Every: 20 * time.Second, Status: status, People: []Person{{Kind: "you", State: "waiting"}}, Others: others}
+		change(&c)
+		all = append(all, Story{"status_" + status, c})
+	}
+	second := Person{Kind: "representative", Number: 2, Of: 2, State: "wanted", URL: "/verify/case/ID?for=3"}
+	add("working", func(c *Case) { c.Every = 4 * time.Second })
+	add("wanted", func(c *Case) {
+		c.Deadline, c.QR = until, square()
+		c.People = []Person{{Kind: "business", State: "wanted", URL: "/verify/case/ID?for=1"},
+			{Kind: "representative", Number: 1, Of: 2, State: "review"}, second}
+	})
+	add("partly", func(c *Case) {
+		c.People = []Person{{Kind: "you", State: "done"}, {Kind: "business", State: "sending"}, second}
+	})
+	add("still_wanted", func(c *Case) {
+		c.Deadline, c.Received = until, []Received{{"license", came}}
+		second.State = "still_wanted"
+		c.People = []Person{{Kind: "representative", Number: 1, Of: 2, State: "review"}, second}
+	})
+	add("yours_done", func(c *Case) { c.For = Whom{Reference: "A1", Kind: "representative", Number: 2, Of: 2} })
+	add("sending", func(c *Case) { c.Received, c.Every = []Received{{"license", came}}, 4*time.Second })
+	add("review", func(c *Case) {
+		c.Received, c.Checked, c.Next = []Received{{"license", came}, {"passport", came.Add(time.Hour)}},
+			came.Add(2*time.Hour), came.Add(8*time.Hour)
+		c.Deadline = until
+	})
+	add("data", func(*Case) {})
+	add("held", func(c *Case) { c.Problem = "already_sending" })
+	add("finished", func(c *Case) { c.Every = 0 })
+	add("new", func(c *Case) { c.People = []Person{{Kind: "new", State: "new"}, {Kind: "new", State: "new"}} })
+	return all
 }
+
+// identity are documents of a person, and company those of a business.
+var (
+	identity = []Type{{"license", Sides}, {"passport", Sides[:1]}, {"identification_card", Sides[:1]},
+		{"residence_permit", Sides[:1]}}
+	company = []Type{{"contract", Sides[:1]}, {"utility", Sides[:1]}, {"bank_statement", Sides[:1]}, {"other", Sides[:1]}}
+)
 
 // square looks like a QR code and leads nowhere.
 func square() *QR {

@@ -1,10 +1,14 @@
 package page
 
 import (
+	"cmp"
 	"embed"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"maps"
+	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,22 +20,28 @@ import (
 //go:embed text/*.json
 var catalogue embed.FS
 
-// Languages are the languages of the page, the first for everybody whose own
-// is not among them.
-var Languages = []string{"en", "es"}
+// DefaultLanguages are the languages of the embedded texts, the first for
+// everybody whose own is not among them.
+var DefaultLanguages = []string{"en", "es"}
 
-var matcher = language.NewMatcher([]language.Tag{language.English, language.Spanish})
+// Languages are those of the pages, the first for everybody whose own is not
+// among them.
+func (p *Pages) Languages() []string { return p.languages }
 
 // Language picks one of Languages: the one chosen if it is one, else the best
 // for an Accept-Language header.
-func Language(chosen, accept string) string {
-	if slices.Contains(Languages, chosen) {
+func (p *Pages) Language(chosen, accept string) string {
+	if slices.Contains(p.languages, chosen) {
 		return chosen
+	}
+	var spoken []language.Tag
+	for _, lang := range p.languages {
+		spoken = append(spoken, language.Make(lang))
 	}
 	// A header that cannot be read, or is absent, matches nothing: the first.
 	tags, _, _ := language.ParseAcceptLanguage(accept)
-	_, i, _ := matcher.Match(tags...)
-	return Languages[i]
+	_, i, _ := language.NewMatcher(spoken).Match(tags...)
+	return p.languages[i]
 }
 
 // catalog is the catalogue in one language.
@@ -40,14 +50,67 @@ type catalog struct {
 	text map[string]string
 }
 
-func loadWords(lang string) (catalog, error) {
-	file, err := catalogue.ReadFile("text/" + lang + ".json")
+// loadTexts reads the texts of every language: those of the folder if it has
+// any, and they are complete, else the embedded ones.
+func (p *Pages) loadTexts(folder fs.FS) error {
+	own, err := texts(folder)
 	if err != nil {
-		return catalog{}, err
+		return err
+	}
+	embedded := map[string]catalog{}
+	for _, lang := range DefaultLanguages {
+		if embedded[lang], err = loadWords(catalogue, lang); err != nil {
+			return err
+		}
+	}
+	if len(own) == 0 {
+		p.languages, p.words = DefaultLanguages, embedded
+		return checkComplete(embedded[DefaultLanguages[0]], embedded)
+	}
+	for _, lang := range own {
+		if _, err := language.Parse(lang); err != nil {
+			return fmt.Errorf("text/%s.json is named after no language", lang)
+		}
+		if p.words[lang], err = loadWords(folder, lang); err != nil {
+			return err
+		}
+	}
+	p.languages = own
+	return checkComplete(embedded[DefaultLanguages[0]], p.words)
+}
+
+// texts are the languages that a folder has texts in: English first, then by name.
+func texts(folder fs.FS) (all []string, err error) {
+	if folder == nil {
+		return nil, nil
+	}
+	files, err := fs.Glob(folder, "text/*.json")
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range files {
+		all = append(all, strings.TrimSuffix(path.Base(file), ".json"))
+	}
+	slices.SortStableFunc(all, func(a, b string) int {
+		rank := func(lang string) int {
+			if i := slices.Index(DefaultLanguages, lang); i >= 0 {
+				return i
+			}
+			return len(DefaultLanguages)
+		}
+		return cmp.Or(rank(a)-rank(b), cmp.Compare(a, b))
+	})
+	return all, nil
+}
+
+func loadWords(folder fs.FS, lang string) (catalog, error) {
+	file, err := fs.ReadFile(folder, "text/"+lang+".json")
+	if err != nil {
+		return catalog{}, fmt.Errorf("text/%s.json cannot be read: %w", lang, err)
 	}
 	w := catalog{lang: lang}
 	if err := json.Unmarshal(file, &w.text); err != nil {
-		return catalog{}, fmt.Errorf("text/%s.json: %w", lang, err)
+		return catalog{}, fmt.Errorf("text/%s.json is not a JSON object of texts: %w", lang, err)
 	}
 	return w, nil
 }
@@ -74,11 +137,23 @@ func (w catalog) of(group, code, part string) string {
 }
 
 // person is what somebody of the check is called.
-func (w catalog) person(kind string, number int) string {
+func (w catalog) person(kind string, number, of int) string {
 	if kind == "representative" {
-		return strings.ReplaceAll(w.text["person.representative.title"], "{n}", strconv.Itoa(number))
+		if of <= 1 {
+			return w.text["person.representative.alone"]
+		}
+		return strings.NewReplacer("{n}", strconv.Itoa(number), "{of}", strconv.Itoa(of)).Replace(
+			w.text["person.representative.title"])
 	}
 	return w.of("person", kind, "title")
+}
+
+// side is what a photo is of: of a document with one side, just the document.
+func (w catalog) side(name string, two bool) string {
+	if !two {
+		return w.text["side.only"]
+	}
+	return w.of("side", name, "label")
 }
 
 // whom is the line that says whose page it is; empty if that is not known.
@@ -88,7 +163,7 @@ func (w catalog) whom(f Whom) string {
 	}
 	line := strings.ReplaceAll(w.text["whom"], "{reference}", f.Reference)
 	if f.Kind == "representative" || f.Kind == "business" {
-		line += " · " + w.person(f.Kind, f.Number)
+		line += " · " + w.person(f.Kind, f.Number, f.Of)
 	}
 	return line
 }
@@ -119,13 +194,29 @@ func (w catalog) rules(l Limits) string {
 	return w.fill(strings.Join(parts, ", "), l) + "."
 }
 
-// day is a date as people write it: the applicant's clock is not known, so no
-// hour is told.
+// day is a date as people write it.
 func (w catalog) day(t time.Time) string {
-	t = t.UTC()
 	months := strings.Fields(w.text["months"])
 	return strings.NewReplacer("{day}", strconv.Itoa(t.Day()), "{month}", months[t.Month()-1],
 		"{year}", strconv.Itoa(t.Year())).Replace(w.text["date"])
+}
+
+// moment is a time as people write it. The applicant's clock is not known here:
+// the script tells it by that one.
+func (w catalog) moment(t time.Time) string {
+	t = t.UTC()
+	return w.day(t) + ", " + t.Format("15:04") + " UTC"
+}
+
+// deadline is until when something is wanted; empty for the zero Deadline.
+func (w catalog) deadline(d Deadline) string {
+	switch {
+	case !d.Day.IsZero():
+		return strings.ReplaceAll(w.text["until"], "{date}", w.day(d.Day))
+	case d.Left > 0:
+		return strings.ReplaceAll(w.text["until.hours"], "{n}", strconv.Itoa(max(1, int(d.Left/time.Hour))))
+	}
+	return ""
 }
 
 // span is a wait, rounded up: who waits that long need not try twice.
@@ -140,19 +231,32 @@ func (w catalog) span(d time.Duration) string {
 	return strings.ReplaceAll(w.text["wait."+unit+"s"], "{n}", strconv.Itoa(n))
 }
 
-// checkComplete reports the keys that not every language has.
-func checkComplete(all map[string]catalog) error {
-	every := map[string]bool{}
-	for _, w := range all {
-		for key := range w.text {
-			every[key] = true
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(every)) {
-		for lang, w := range all {
-			if w.text[key] == "" {
-				return fmt.Errorf("text/%s.json says nothing for %q", lang, key)
+// placeholders are the {names} in a text.
+var placeholders = regexp.MustCompile(`\{[^{}]*\}`)
+
+// checkComplete reports a text that a language lacks, one that nobody asks for,
+// and a placeholder that the text of the default language does not have.
+func checkComplete(first catalog, all map[string]catalog) error {
+	for _, lang := range slices.Sorted(maps.Keys(all)) {
+		w := all[lang]
+		for _, key := range slices.Sorted(maps.Keys(first.text)) {
+			if strings.TrimSpace(w.text[key]) == "" {
+				return fmt.Errorf("text/%s.json has no text for %q", lang, key)
 			}
+		}
+		for _, key := range slices.Sorted(maps.Keys(w.text)) {
+			known, ok := first.text[key]
+			if !ok {
+				return fmt.Errorf("text/%s.json has a text for %q, which no page shows", lang, key)
+			}
+			for _, name := range placeholders.FindAllString(w.text[key], -1) {
+				if !strings.Contains(known, name) {
+					return fmt.Errorf("text/%s.json has the unknown placeholder %s in %q", lang, name, key)
+				}
+			}
+		}
+		if len(strings.Fields(w.text["months"])) != 12 {
+			return fmt.Errorf("text/%s.json must name twelve months in \"months\", with blanks between", lang)
 		}
 	}
 	return nil

@@ -18,8 +18,8 @@ import (
 func read(t *testing.T) map[string]catalog {
 	t.Helper()
 	all := map[string]catalog{}
-	for _, lang := range Languages {
-		w, err := loadWords(lang)
+	for _, lang := range DefaultLanguages {
+		w, err := loadWords(catalogue, lang)
 		require.NoError(t, err)
 		all[lang] = w
 	}
@@ -30,9 +30,9 @@ var placeholder = regexp.MustCompile(`\{[a-z]+\}`)
 
 func TestEveryLanguageSaysTheSameThings(t *testing.T) {
 	all := read(t)
-	require.NoError(t, checkComplete(all))
-	first := all[Languages[0]]
-	for _, lang := range Languages[1:] {
+	first := all[DefaultLanguages[0]]
+	require.NoError(t, checkComplete(first, all))
+	for _, lang := range DefaultLanguages[1:] {
 		for key, text := range all[lang].text {
 			want, got := placeholder.FindAllString(first.text[key], -1), placeholder.FindAllString(text, -1)
 			slices.Sort(want)
@@ -48,7 +48,7 @@ func TestEveryLanguageSaysTheSameThings(t *testing.T) {
 func TestALanguageThatLacksAKeyIsReported(t *testing.T) {
 	all := read(t)
 	delete(all["es"].text, "send")
-	require.ErrorContains(t, checkComplete(all), `text/es.json says nothing for "send"`)
+	require.ErrorContains(t, checkComplete(all["en"], all), `text/es.json has no text for "send"`)
 }
 
 // coded is every key that is built from a code and not written in a template.
@@ -101,7 +101,7 @@ func TestSentencesAreShort(t *testing.T) {
 	end := regexp.MustCompile(`[.:?!] `)
 	for lang, w := range read(t) {
 		for key, text := range w.text {
-			if key == "months" {
+			if key == "months" || key == "notice.text" { // which is the law's: 31 CFR 1020.220(a)(5)(iii)
 				continue
 			}
 			for _, sentence := range end.Split(text, -1) {
@@ -111,21 +111,28 @@ func TestSentencesAreShort(t *testing.T) {
 	}
 }
 
-// A consent on record names the version of its text, so another text needs
-// another version.
-func TestAConsentTextKeepsItsVersion(t *testing.T) {
+// A consent on record names the version of its text, and of the notice before it,
+// so another text needs another version.
+func TestTextsOnRecordKeepTheirVersion(t *testing.T) {
 	known := map[string]string{
-		"2026-11 en": "7b94accb696416f6f431777467b63e4503daa6691a6df706f928c96de8ca57a7",
-		"2026-11 es": "9d2eebfc2275a77fd4864f3510021342de0ce760f12698a962dd9f0c221fb37c",
+		"consent 2026-11 en": "7b94accb696416f6f431777467b63e4503daa6691a6df706f928c96de8ca57a7",
+		"consent 2026-11 es": "9d2eebfc2275a77fd4864f3510021342de0ce760f12698a962dd9f0c221fb37c",
+		"notice 2026-11 en":  "d20189b01c665ed67df3b273c988ad868319d9444d65b86cdf157ee74f962852",
+		"notice 2026-11 es":  "6207185ca0d572bcc6681c85cbf74b7b1267780c241bfc566deac537ad14c707",
 	}
-	pages, err := New("/verify")
+	pages, err := New("/verify", nil)
 	require.NoError(t, err)
-	for _, lang := range Languages {
-		version := pages.ConsentVersion(lang)
-		require.Equal(t, pages.ConsentVersion(Languages[0]), version)
-		sum := sha256.Sum256([]byte(pages.ConsentText(lang)))
-		require.Equal(t, known[version+" "+lang], hex.EncodeToString(sum[:]),
-			"the text changed: give it another consent.version, and add it here")
+	for _, lang := range DefaultLanguages {
+		for name, of := range map[string][2]func(string) string{
+			"consent": {pages.ConsentVersion, pages.ConsentText},
+			"notice":  {pages.NoticeVersion, pages.NoticeText},
+		} {
+			version := of[0](lang)
+			require.Equal(t, of[0](DefaultLanguages[0]), version)
+			sum := sha256.Sum256([]byte(of[1](lang)))
+			require.Equal(t, known[name+" "+version+" "+lang], hex.EncodeToString(sum[:]),
+				"the text changed: give it another %s.version, and add it here", name)
+		}
 	}
 }
 
@@ -140,16 +147,18 @@ func TestNothingTellsTheDecisionOrTheProvider(t *testing.T) {
 }
 
 func TestLanguageIsTheChosenOneOrTheReaders(t *testing.T) {
+	pages, err := New("/verify", nil)
+	require.NoError(t, err)
 	for name, test := range map[string]struct{ chosen, accept, want string }{
 		"nothing is known":       {"", "", "en"},
 		"a choice":               {"es", "en", "es"},
-		"an unknown choice":      {"fr", "es-MX,es;q=0.9", "es"},
+		"an unknown choice":      {"xx", "es-MX,es;q=0.9", "es"},
 		"a region":               {"", "es-419", "es"},
 		"the better of two":      {"", "en;q=0.4, es;q=0.8", "es"},
 		"one that is not spoken": {"", "ja", "en"},
 		"not a header at all":    {"", "<script>;;q=x", "en"},
 	} {
-		t.Run(name, func(t *testing.T) { require.Equal(t, test.want, Language(test.chosen, test.accept)) })
+		t.Run(name, func(t *testing.T) { require.Equal(t, test.want, pages.Language(test.chosen, test.accept)) })
 	}
 }
 

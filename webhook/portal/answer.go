@@ -36,9 +36,7 @@ func (p *Portal) renderMessage(c *gin.Context, status int, code string) {
 
 func (p *Portal) message(c *gin.Context, status int, m page.Message) {
 	m.Lang = p.language(c)
-	if c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead {
-		m.Others = alternates(m.Lang)
-	}
+	m.Others = p.alternates(c, m.Lang)
 	p.render(c, status, m)
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -29,37 +31,94 @@ func (p *Portal) getCase(c *gin.Context) {
 		return
 	}
 	if begun { // it has been said, and must not be said again when the session is over
+		p.metrics.count(c, "started")
 		c.Redirect(http.StatusSeeOther, p.caseOf(a))
 		return
 	}
-	p.renderCase(c, a, http.StatusOK, nil)
+	p.renderCase(c, a, http.StatusOK, c.Query("step"), nil)
 }
 
-// getState shows the case if it has changed since it was shown. It asks the case
-// itself only then.
+// getState shows the page again if the case has changed since it was made, or the
+// draft of its step. Where only the case has, the step stays the one that the
+// applicant is at; where the draft has, somebody else has gone on: it is the next.
 func (p *Portal) getState(c *gin.Context) {
 	a, ok := p.applicant(c)
 	if !ok {
 		return
 	}
+	shown, mark, isStep := strings.Cut(c.Query("rev"), ".")
 	now, err := p.edge.Cases.Revision(c.Request.Context(), a.Subject)
-	if err == nil && now == c.Query("rev") {
+	changed := err == nil && isStep && p.draftChanged(c, a, "."+mark)
+	if err == nil && now == shown && !changed {
 		c.Status(http.StatusNoContent)
 		return
 	}
-	p.renderCase(c, a, http.StatusOK, nil)
+	step := c.Query("step")
+	if changed {
+		step = ""
+	}
+	p.renderCase(c, a, http.StatusOK, step, nil)
 }
 
-// renderCase draws the case, and what became of a form that was sent, if one was.
-func (p *Portal) renderCase(c *gin.Context, a applicant, status int, sent *form) {
-	// The revision is asked for first: what happens in between is told twice, not never.
+// draftChanged reports whether the draft that the address names differs from the
+// one that was shown. If it cannot be read, it has not changed. It asks the
+// bucket alone: an open page does this every few seconds, and a query is billed.
+func (p *Portal) draftChanged(c *gin.Context, a applicant, mark string) bool {
+	name := c.Query("draft")
+	if a.Part != "" && name != noteOf(a.Part) {
+		return false
+	}
+	d, err := p.readDraft(c.Request.Context(), a.Subject, name)
+	return err == nil && d.mark() != mark
+}
+
+// renderCase draws a step of an entity's documents, the next one if this cannot
+// be shown yet, or where the whole case stands. A form that was sent is nil or
+// has its problems shown.
+func (p *Portal) renderCase(c *gin.Context, a applicant, status int, step string, sent *form) {
+	// The revision is read first: a change in between is then shown twice, not never.
 	revision, err := p.edge.Cases.Revision(c.Request.Context(), a.Subject)
 	if err != nil {
 		p.renderUnavailable(c, err)
 		return
 	}
-	if v, ok := p.loadCase(c, a.Ticket); ok {
-		p.render(c, status, p.model(c, a, v, revision, sent))
+	v, ok := p.loadCase(c, a.Ticket)
+	if !ok {
+		return
+	}
+	all := a.mine(v)
+	e, ok := chosen(c, all)
+	if sent != nil {
+		i := slices.IndexFunc(all, func(e kyc.EntityView) bool { return e.ID == sent.entity })
+		if ok = i >= 0; ok {
+			e = all[i]
+		}
+	}
+	if !ok || !wants(v, e) {
+		p.countShown(c, "status")
+		p.render(c, status, p.caseModel(c, a, v, revision, sent))
+		return
+	}
+	d, err := p.loadDraft(c.Request.Context(), v, e.ID)
+	if err != nil {
+		p.renderUnavailable(c, err)
+		return
+	}
+	m := p.stepModel(c, a, v, e, revision, d, step, sent)
+	// Each step has its address, so that the browser's back button leads to the one before.
+	if c.Request.Method != http.MethodPost && c.FullPath() == root+"/case/:session" && step != m.Name {
+		c.Redirect(http.StatusSeeOther, m.URL)
+		return
+	}
+	p.countShown(c, m.Name)
+	p.render(c, status, m)
+}
+
+// countShown counts a page that an applicant has come to: neither one that has
+// changed before their eyes nor one that shows what is wrong with a form.
+func (p *Portal) countShown(c *gin.Context, step string) {
+	if c.Request.Method == http.MethodGet && strings.HasPrefix(c.FullPath(), root+"/case") {
+		p.metrics.count(c, step)
 	}
 }
 
@@ -86,6 +145,7 @@ func (p *Portal) loadCase(c *gin.Context, t linktoken.Ticket) (kyc.View, bool) {
 	case v.Stage == kyc.Expired:
 		p.message(c, http.StatusGone, page.Message{Code: "expired_case", For: whom(t, v)})
 	case v.Stage.Final():
+		p.metrics.count(c, "finished")
 		p.message(c, http.StatusOK, page.Message{Code: "finished", For: whom(t, v)})
 	default:
 		return v, true

@@ -2,7 +2,6 @@ package portal
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"io"
 	"mime/multipart"
@@ -12,22 +11,20 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"durablekyc.example/internal/imagecheck"
-	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/kyc"
 	"durablekyc.example/webhook/edge"
-	"durablekyc.example/webhook/page"
 )
 
-// form is what an applicant sent for one entity, and what is wrong with it.
+// form is one step that an applicant sent for one entity, and what is wrong with it.
 type form struct {
-	csrf, entity, draft string
-	document            kyc.DocumentType
-	agrees, anyway      bool                     // what is ticked
-	consent             *kyc.Consent             // now or with an earlier form; nil is none
-	files               map[kyc.Side][]byte      // as they came; none where no file was chosen
-	kept                map[kyc.Side]storedImage // what is with us, from before or from this time
-	refused             map[kyc.Side]string      // why an image is not taken: one of page.Refusals
-	problem             string                   // with all of it: one of page.Problems
+	csrf, entity, step string
+	document           kyc.DocumentType
+	agrees, anyway     bool                // what is ticked
+	consent            *kyc.Consent        // nil is none
+	files              map[kyc.Side][]byte // as they came; none where no file was chosen
+	draft              draft               // what was done before, and with this form
+	refused            map[kyc.Side]string // why an image is not taken: one of page.Refusals
+	problem            string              // with all of it: one of page.Problems
 }
 
 // storedImage is an image that passed the gate and waits for the rest of its form.
@@ -37,11 +34,16 @@ type storedImage struct {
 	Sum       [sha256.Size]byte         `json:"s"` // of its bytes: what the submission's id is drawn from
 	Print     imagecheck.PerceptualHash `json:"p"`
 	Warnings  []imagecheck.Warning      `json:"w,omitempty"`
-	Type      kyc.DocumentType          `json:"t"` // it was photographed as
+	Anyway    bool                      `json:"a,omitempty"` // the applicant overruled the warnings
+	Type      kyc.DocumentType          `json:"t"`           // it was photographed as
+	At        time.Time                 `json:"at"`          // it came in
 }
 
+// doubtful reports whether the applicant has yet to say that it can be read.
+func (k storedImage) doubtful() bool { return len(k.Warnings) > 0 && !k.Anyway }
+
 // errStale is why a form is not read to its end, besides the errors of edge.Form.
-var errStale = errors.New("the form belongs to another session")
+var errStale = errors.New("the form belongs to another session, or to no step")
 
 // read takes in a form. Its images come last, so nobody's are read before the
 // form is known to be ours.
@@ -50,12 +52,12 @@ func (p *Portal) read(c *gin.Context, a applicant) (*form, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &form{files: map[kyc.Side][]byte{}, kept: map[kyc.Side]storedImage{}, refused: map[kyc.Side]string{}}
+	f := &form{files: map[kyc.Side][]byte{}, refused: map[kyc.Side]string{}}
 	for range edge.MaxParts {
 		part, err := parts.NextPart()
 		switch {
 		case errors.Is(err, io.EOF):
-			if !p.validCSRF(a, f.csrf) {
+			if !p.validCSRF(a, f.csrf) || !slices.Contains(stepsOf(""), f.step) {
 				return nil, errStale
 			}
 			return f, nil
@@ -101,8 +103,8 @@ func (p *Portal) readPart(f *form, a applicant, part *multipart.Part) error {
 		f.csrf = value
 	case "entity":
 		f.entity = value
-	case "draft":
-		f.draft = value
+	case "step":
+		f.step = value
 	case "type":
 		f.document = kyc.DocumentType(value)
 	case "consent":
@@ -113,60 +115,30 @@ func (p *Portal) readPart(f *form, a applicant, part *multipart.Part) error {
 	return nil
 }
 
-// draft is what a form that is not complete leaves for the next one.
-type draft struct {
-	Kept    map[kyc.Side]storedImage `json:"k,omitempty"`
-	Consent *kyc.Consent             `json:"c,omitempty"`
+// sides are those that a form may bring images of: that of its step.
+func (f *form) sides() []kyc.Side {
+	if side := kyc.Side(f.step); slices.Contains(f.draft.Type.Sides(), side) {
+		return []kyc.Side{side}
+	}
+	return nil
 }
 
-// draft seals what is there into the form, so that only what is missing has to
-// be done again, with or without a script, on any of us.
-func (p *Portal) draft(a applicant, f *form) string {
-	text, err := json.Marshal(draft{f.kept, f.consent})
-	if err != nil || len(f.kept) == 0 && f.consent == nil {
-		return ""
-	}
-	t := a.Ticket
-	t.Part, t.Nonce = f.entity, string(text)
-	return p.edge.Keys.Issue(linktoken.Draft, t)
+// done reports whether nothing of the form's own step stands in the way of the next.
+func (f *form) done() bool {
+	doubtful := slices.ContainsFunc(f.sides(), func(side kyc.Side) bool {
+		k, there := f.draft.kept(side)
+		return there && k.doubtful()
+	})
+	return f.problem == "" && len(f.refused) == 0 && !doubtful
 }
 
-// loadDraft finds what an earlier form of this entity left with us. An old or
-// strange draft is no draft.
-func (p *Portal) loadDraft(a applicant, f *form) {
-	t, err := p.edge.Keys.Redeem(linktoken.Draft, f.draft, time.Now())
-	if err != nil || t.Subject != a.Subject || t.Part != f.entity || t.Epoch != a.Epoch {
-		return
-	}
-	var d draft
-	if json.Unmarshal([]byte(t.Nonce), &d) != nil {
-		return
-	}
-	f.consent = d.Consent
-	for side, k := range d.Kept {
-		if k.Type == f.document {
-			f.kept[side] = k
-		}
-	}
-}
+// last reports whether the form asks to send what there is.
+func (f *form) last() bool { return f.step == stepReview }
 
-// toModel shows a form as it was sent, and what came of it.
-func (p *Portal) toModel(m *page.Form, a applicant, sent *form) {
-	m.Chosen, m.Draft, m.Problem = string(sent.document), p.draft(a, sent), sent.problem
-	for _, side := range []kyc.Side{kyc.Front, kyc.Back} {
-		shown := page.Side{Problem: sent.refused[side]}
-		if k, ok := sent.kept[side]; ok {
-			shown.Kept = true
-			for _, w := range k.Warnings {
-				shown.Warnings = append(shown.Warnings, string(w))
-			}
-		}
-		m.Sides[string(side)] = shown
+// shown is the step on which the applicant sees what is wrong with the form.
+func (f *form) shown() string {
+	if f.problem == "type_unknown" {
+		return stepDocument
 	}
-}
-
-// complete reports whether nothing stands in the way of handing it in.
-func (f *form) complete() bool {
-	doubtful := slices.ContainsFunc(f.document.Sides(), func(side kyc.Side) bool { return len(f.kept[side].Warnings) > 0 })
-	return f.problem == "" && len(f.refused) == 0 && (f.anyway || !doubtful)
+	return f.draft.step(f.step)
 }

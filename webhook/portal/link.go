@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,13 +20,33 @@ import (
 )
 
 // getLink shows what a link is for. Programs open links, too: nothing is spent.
+// Where the page asks for news, it is answered only if there are some.
 func (p *Portal) getLink(c *gin.Context) {
-	if link, v, ok := p.link(c); ok {
-		lang := p.language(c)
-		p.rememberOpened(c)
-		p.render(c, http.StatusOK, page.Landing{Lang: lang, Action: p.home + "/link/" + c.Param("ticket"),
-			Others: alternates(lang), QR: p.qr(link), For: whom(link, v)})
+	link, v, ok := p.link(c)
+	if !ok {
+		return
 	}
+	revision := strconv.Itoa(v.Version)
+	if since, asks := c.GetQuery("rev"); asks && since == revision {
+		c.Status(http.StatusNoContent)
+		return
+	}
+	if c.Query("rev") != "" && !anyWanted(applicant{link}, v) { // sent from the phone
+		p.message(c, http.StatusOK, page.Message{Code: "elsewhere", For: whom(link, v)})
+		return
+	}
+	lang, here := p.language(c), p.home+"/link/"+c.Param("ticket")
+	p.rememberOpened(c)
+	if c.Request.Method == http.MethodGet && c.Query("rev") == "" {
+		p.metrics.count(c, "opened")
+	}
+	p.render(c, http.StatusOK, page.Landing{Lang: lang, Action: here, News: here + "?rev=" + revision,
+		Others: p.alternates(c, lang), QR: p.qr(link), For: whom(link, v)})
+}
+
+// anyWanted reports whether there is something to send for an applicant.
+func anyWanted(a applicant, v kyc.View) bool {
+	return slices.ContainsFunc(a.mine(v), func(e kyc.EntityView) bool { return wants(v, e) })
 }
 
 // postLink exchanges a link for a session, so that no secret stays in an address.

@@ -3,11 +3,14 @@ package portal
 
 import (
 	"fmt"
+	"io/fs"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"durablekyc.example/internal/docstore"
 	"durablekyc.example/internal/imagecheck"
@@ -19,13 +22,18 @@ import (
 // root is the path of the portal, below the path of the public URL: see Portal.home.
 const root = linktoken.LinkPath
 
-// Config is what a Portal needs besides an edge. All of it is required.
+// Config is what a Portal needs besides an edge. All of it is required where
+// nothing else is said.
 type Config struct {
 	Documents     *docstore.Store   // where images go
 	Limits        imagecheck.Limits // of images
 	UploadTimeout time.Duration     // for all images of a form
 	AnswerTimeout time.Duration     // for the answer of a case
 	UploadRate    edge.Rate         // of forms from one applicant
+	Page          fs.FS             // whose pages they are; nil is nobody's in particular
+	Frames        []string          // origins that may show the pages in a frame; none is nobody
+
+	Registry prometheus.Registerer // of metrics
 }
 
 // Portal is the applicants' part of the webhook. See New.
@@ -40,6 +48,8 @@ type Portal struct {
 	formsPerLink  *concurrencyPerKey // of applicants with a form on its way
 	formSlots     chan struct{}      // one taken for each form on its way, up to 20 MB each
 	imageSlots    chan struct{}      // one taken for each image that is checked, up to 250 MB each
+	drafts        [64]sync.Mutex     // see lockDraft
+	metrics       metrics
 }
 
 // How much is done at once for applicants.
@@ -55,7 +65,7 @@ var caseReads = edge.Rate{Every: 500 * time.Millisecond, Burst: 60}
 // New loads the pages, and starts nothing.
 func New(e *edge.Edge, c Config) (*Portal, error) {
 	home := e.PublicURL.Path() + root
-	pages, err := page.New(home)
+	pages, err := page.New(home, c.Page)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +73,11 @@ func New(e *edge.Edge, c Config) (*Portal, error) {
 	if err := crossOrigin.AddTrustedOrigin(e.PublicURL.Origin()); err != nil {
 		return nil, fmt.Errorf("invalid public URL: %w", err)
 	}
-	return &Portal{edge: e, config: c, home: home, pages: pages, crossOrigin: crossOrigin,
+	metrics, err := newMetrics(c.Registry, pages)
+	if err != nil {
+		return nil, err
+	}
+	return &Portal{edge: e, config: c, home: home, pages: pages, crossOrigin: crossOrigin, metrics: metrics,
 		uploads: edge.NewLimiter(c.UploadRate), caseReadLimit: edge.NewLimiter(caseReads),
 		formsPerLink: &concurrencyPerKey{most: maxSending, all: map[string]int{}},
 		formSlots:    make(chan struct{}, maxReceiving), imageSlots: make(chan struct{}, maxLooking)}, nil
@@ -81,6 +95,7 @@ func (p *Portal) AddRoutes(engine *gin.Engine) {
 		applicants.POST("/case"+session, p.postCase)              // images of one person's document
 		edge.GetAndHead(applicants, "/state"+session, p.getState) // the same page, once it has changed
 	}
+	edge.GetAndHead(applicants, "/accessibility", p.accessibility)
 	edge.GetAndHead(applicants, "/limits", p.limits) // what image validation takes, for programs
 	edge.GetAndHead(applicants, "/assets/:name", p.asset)
 }
@@ -90,6 +105,12 @@ func (p *Portal) AddRoutes(engine *gin.Engine) {
 func (p *Portal) Owns(path string) bool {
 	path = "/" + strings.ToLower(strings.TrimLeft(path, "/"))
 	return path == root || strings.HasPrefix(path, root+"/")
+}
+
+// accessibility shows the accessibility statement.
+func (p *Portal) accessibility(c *gin.Context) {
+	lang := p.language(c)
+	p.render(c, http.StatusOK, page.Statement{Lang: lang, Others: p.alternates(c, lang)})
 }
 
 // limits publishes what the gate takes.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/rand"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -150,20 +151,30 @@ func (p *Portal) cookie(c *gin.Context, name, value string, lasts time.Duration)
 // language is the one the applicant chose, now or before, or the browser's.
 func (p *Portal) language(c *gin.Context) string {
 	chosen := c.Query("lang")
-	if chosen != "" && page.Language(chosen, "") == chosen {
+	if chosen != "" && p.pages.Language(chosen, "") == chosen {
 		p.cookie(c, languageCookie, chosen, 365*24*time.Hour)
 	} else {
 		chosen, _ = c.Cookie(languageCookie)
 	}
-	return page.Language(chosen, c.GetHeader("Accept-Language"))
+	return p.pages.Language(chosen, c.GetHeader("Accept-Language"))
 }
 
-// alternates is this page in the other languages.
-func alternates(lang string) (all []page.Other) {
-	for _, l := range page.Languages {
-		if l != lang {
-			all = append(all, page.Other{Lang: l, URL: "?lang=" + l})
+// alternates is this page in the other languages: the same step of the same person.
+func (p *Portal) alternates(c *gin.Context, lang string) (all []page.Other) {
+	if c.Request.Method != http.MethodGet && c.Request.Method != http.MethodHead {
+		return nil
+	}
+	for _, l := range p.pages.Languages() {
+		if l == lang {
+			continue
 		}
+		query := url.Values{"lang": {l}}
+		for _, name := range []string{"for", "step"} {
+			if value := c.Query(name); value != "" {
+				query.Set(name, value)
+			}
+		}
+		all = append(all, page.Other{Lang: l, URL: "?" + query.Encode()})
 	}
 	return all
 }

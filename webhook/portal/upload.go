@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"hash/fnv"
+	"io"
 	"net/http"
 	"slices"
 	"time"
@@ -20,8 +22,8 @@ import (
 	"durablekyc.example/webhook/page"
 )
 
-// postCase takes in a form: every image through the gate, those that pass into the
-// store, and once all is there, one submission to the case.
+// postCase takes in the form of one step: its image is checked, and stored if it
+// passes. The last step makes one submission to the case of all that there is.
 func (p *Portal) postCase(c *gin.Context) {
 	a, ok := p.applicant(c)
 	if !ok {
@@ -59,34 +61,77 @@ func (p *Portal) postCase(c *gin.Context) {
 		p.message(c, http.StatusForbidden, page.Message{Code: "form_stale", Back: p.back(c)})
 		return
 	}
+	defer p.lockDraft(a.Subject, f.entity)() // before the case is read: a form that waited sees what the first one did
 	v, ok := p.loadCase(c, a.Ticket)
 	if !ok {
 		return
 	}
-	p.loadDraft(a, f)
+	if f.draft, err = p.loadDraft(c.Request.Context(), v, f.entity); err != nil {
+		p.renderUnavailable(c, err)
+		return
+	}
 	if f.agrees {
 		f.consent = p.consent(p.language(c))
 	}
 	if !p.checkRequested(a, v, f) {
-		p.renderCase(c, a, http.StatusConflict, f)
+		p.renderCase(c, a, http.StatusConflict, f.step, f)
 		return
 	}
-	stored, err := p.checkImages(c.Request.Context(), a, f)
+	stored, err := p.takeImages(c.Request.Context(), a, f)
 	p.settle(c.Request.Context(), stored, err)
+	for _, why := range f.refused {
+		p.metrics.refuse(c, why)
+	}
+	for side := range f.files {
+		if k, there := f.draft.kept(side); there && k.doubtful() {
+			p.metrics.refuse(c, string(k.Warnings[0]))
+		}
+	}
 	switch {
 	case errors.Is(err, docstore.ErrFull): // what nobody claims is swept after two days
 		p.edge.Logger.Warn("image limit of the case reached", "reference", a.Subject)
 		p.renderTooManyRequests(c, time.Hour)
-		return
 	case err != nil:
 		p.renderUnavailable(c, err)
-		return
+	case !f.done(), f.last() && f.draft.next() != stepReview:
+		p.renderCase(c, a, http.StatusUnprocessableEntity, f.step, f)
+	case f.last():
+		p.submit(c, a, v, f)
+	default:
+		c.Redirect(http.StatusSeeOther, p.stepURL(a, a.mine(v), f.entity, f.draft.next()))
 	}
-	if !f.complete() {
-		p.renderCase(c, a, http.StatusUnprocessableEntity, f)
-		return
+}
+
+// lockDraft makes two forms for one entity wait for each other, so that neither
+// overwrites what the other has saved. Forms that two processes take at the same
+// moment do not wait: the later one wins, and the photo that is missing is asked
+// for again.
+func (p *Portal) lockDraft(reference, entity string) (unlock func()) {
+	sum := fnv.New32a()
+	_, _ = io.WriteString(sum, reference+"/"+entity)
+	lock := &p.drafts[sum.Sum32()%uint32(len(p.drafts))]
+	lock.Lock()
+	return lock.Unlock
+}
+
+// takeImages checks the images of a form, keeps those that pass, and saves the draft.
+func (p *Portal) takeImages(ctx context.Context, a applicant, f *form) (st stored, err error) {
+	if f.problem == "type_unknown" {
+		return stored{}, nil
 	}
-	p.submit(c, a, v, f)
+	if st, err = p.checkImages(ctx, a, f); err != nil {
+		return st, err
+	}
+	for _, side := range f.sides() {
+		if k, there := f.draft.kept(side); there && f.anyway {
+			k.Anyway = true
+			f.draft.Kept[side] = k
+		}
+	}
+	if f.last() { // which changes nothing
+		return st, nil
+	}
+	return st, p.saveDraft(ctx, a.Subject, f.entity, f.draft)
 }
 
 // checkRequested checks what can be known before any image is looked at.
@@ -104,12 +149,17 @@ func (p *Portal) checkRequested(a applicant, v kyc.View, f *form) bool {
 	if v.Entities[i].IsCustomer && v.CustomerType == kyc.Business {
 		kind = "business"
 	}
+	if f.document == "" && f.step != stepDocument {
+		f.document = f.draft.Type
+	}
 	switch {
 	case !slices.Contains(types(kind), f.document):
 		f.problem = "type_unknown"
-	case f.consent == nil:
+		return true
+	case f.last() && f.consent == nil:
 		f.problem = "consent_missing"
 	}
+	f.draft.Type = f.document
 	return true
 }
 
@@ -118,13 +168,12 @@ func (p *Portal) checkRequested(a applicant, v kyc.View, f *form) bool {
 type stored struct{ added, replaced []string }
 
 // checkImages puts every image through the gate and those that pass into the store.
-// An error is ours; what is wrong with an image is in the form. Where the
-// applicant has not agreed, nothing is kept.
+// An error is ours; what is wrong with an image is in the form.
 func (p *Portal) checkImages(ctx context.Context, a applicant, f *form) (st stored, err error) {
-	for _, side := range f.document.Sides() {
+	for _, side := range f.sides() {
 		file, chosen := f.files[side]
 		if !chosen {
-			if _, there := f.kept[side]; !there {
+			if _, there := f.draft.kept(side); !there {
 				f.refused[side] = "missing"
 			}
 			continue
@@ -140,9 +189,6 @@ func (p *Portal) checkImages(ctx context.Context, a applicant, f *form) (st stor
 		}
 		if p.isDuplicate(f, side, picture) {
 			f.refused[side] = "same_twice"
-			continue
-		}
-		if f.problem != "" {
 			continue
 		}
 		if err := p.storeImage(ctx, a, f, side, picture, &st); err != nil {
@@ -178,9 +224,9 @@ func (p *Portal) checkImage(ctx context.Context, file []byte) (imagecheck.Pictur
 
 // isDuplicate reports whether the picture is the one that is there for another side.
 func (p *Portal) isDuplicate(f *form, side kyc.Side, picture imagecheck.Picture) bool {
-	for other, k := range f.kept {
-		_, replaced := f.files[other]
-		if other != side && !(replaced && other == kyc.Back) && k.Print.Similar(picture.Print) {
+	for _, other := range f.draft.Type.Sides() {
+		k, there := f.draft.kept(other)
+		if there && other != side && k.Print.Similar(picture.Print) {
 			return true
 		}
 	}
@@ -195,25 +241,34 @@ func (p *Portal) storeImage(ctx context.Context, a applicant, f *form, side kyc.
 		return err
 	}
 	st.added = append(st.added, key)
-	if old, there := f.kept[side]; there {
+	if old, there := f.draft.Kept[side]; there {
 		st.replaced = append(st.replaced, old.Key)
 	}
-	f.kept[side] = storedImage{Key: key, Extension: picture.Extension, Sum: sha256.Sum256(picture.Bytes),
-		Print: picture.Print, Warnings: picture.Warnings, Type: f.document}
+	if f.draft.Kept == nil {
+		f.draft.Kept = map[kyc.Side]storedImage{}
+	}
+	f.draft.Kept[side] = storedImage{Key: key, Extension: picture.Extension, Sum: sha256.Sum256(picture.Bytes),
+		Print: picture.Print, Warnings: picture.Warnings, Type: f.draft.Type, At: time.Now().UTC().Truncate(time.Second)}
 	return nil
 }
 
 // submit gives the case the submission: the same form again is the same one.
 func (p *Portal) submit(c *gin.Context, a applicant, v kyc.View, f *form) {
-	submission := kyc.Submission{Entity: f.entity, Type: f.document, Consent: f.consent, By: kyc.ActorApplicant}
+	submission := kyc.Submission{Entity: f.entity, Type: f.draft.Type, Consent: f.consent, By: kyc.ActorApplicant}
 	sums := map[kyc.Side][sha256.Size]byte{}
-	for _, side := range f.document.Sides() {
-		k := f.kept[side]
+	var unused []string // photos of another type that was chosen before
+	for side, k := range f.draft.Kept {
+		if _, of := f.draft.kept(side); !of || !slices.Contains(f.draft.Type.Sides(), side) {
+			unused = append(unused, k.Key)
+		}
+	}
+	for _, side := range f.draft.Type.Sides() {
+		k, _ := f.draft.kept(side)
 		sums[side] = k.Sum
 		submission.Images = append(submission.Images, kyc.Image{Key: k.Key, Side: side, Extension: k.Extension,
 			SHA256: hex.EncodeToString(k.Sum[:])})
 	}
-	submission.ID = v.SubmissionID(f.entity, f.document, sums)
+	submission.ID = v.SubmissionID(f.entity, f.draft.Type, sums)
 
 	// Whoever hangs up now has sent it all the same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request.Context()), p.config.AnswerTimeout)
@@ -223,11 +278,16 @@ func (p *Portal) submit(c *gin.Context, a applicant, v kyc.View, f *form) {
 	switch {
 	case isRefused:
 		p.dropImages(ctx, submission)
-		f.kept, f.problem = nil, "not_wanted"
-		p.renderCase(c, a, http.StatusConflict, f)
-	case err != nil:
-		p.renderUnavailable(c, err) // it may have been accepted; the same again is no second one
+		p.drop(ctx, unused...)
+		p.dropDraft(ctx, a.Subject, f.entity)
+		f.draft, f.problem = draft{}, "not_wanted"
+		p.renderCase(c, a, http.StatusConflict, f.step, f)
+	case err != nil: // it may have been accepted: then the draft is out of date, and the same again is no second one
+		p.renderUnavailable(c, err)
 	default:
+		p.drop(ctx, unused...)
+		p.dropDraft(ctx, a.Subject, f.entity)
+		p.metrics.count(c, "sent")
 		c.Redirect(http.StatusSeeOther, p.caseOf(a))
 	}
 }

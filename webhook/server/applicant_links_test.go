@@ -41,7 +41,7 @@ func TestLinksThatAreGoodForNothing(t *testing.T) {
 			return link
 		}, status: http.StatusGone, says: "link"},
 		"ended in Temporal": {room: &room{broken: &cases.EndedError{State: cases.RunTerminated}}, status: http.StatusGone,
-			says: "called off"},
+			says: "cancelled"},
 		"paused": {room: &room{broken: &cases.PausedError{By: "olga"}}, status: http.StatusServiceUnavailable,
 			says: "again"},
 		"Temporal away": {room: &room{broken: cases.ErrUnavailable}, status: http.StatusServiceUnavailable, says: "again"},
@@ -71,7 +71,7 @@ func TestASessionEnds(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, v.get("/verify/case").Code)
 	v.enter(v.link("", time.Hour))
 	require.Equal(t, http.StatusOK, v.get("/verify/case").Code)
-	form := v.licence(person)
+	form := v.step(person, "front", field{"type", "license"})
 
 	name := v.session()
 	stolen := v.cookies[name]

@@ -3,6 +3,7 @@ package server_test
 import (
 	"bytes"
 	"context"
+	"html"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -40,6 +41,7 @@ type room struct {
 	taken   []kyc.Submission
 	broken  error    // what every call ends in; nil is none
 	late    bool     // it refuses what it seemed to want
+	lost    bool     // it takes a submission, and its answer is lost
 	hurried []string // the cases that were expedited
 }
 
@@ -82,6 +84,9 @@ func (r *room) SubmitAsync(_ context.Context, _ string, s kyc.Submission) error 
 	}
 	r.kycCase.Apply(kyc.Submitted{At: time.Now(), Submission: s})
 	r.taken = append(r.taken, s)
+	if r.lost {
+		return cases.ErrUnavailable
+	}
 	return nil
 }
 
@@ -101,13 +106,18 @@ func (r *room) reads(status kyc.Status, outcome kyc.Outcome, entities ...kyc.Ent
 		Reading: kyc.Snapshot{ApplicationID: "iapp_1", Status: status, Outcome: outcome, Entities: entities}})
 }
 
-func images(t testing.TB, options ...docstore.Option) *docstore.Store {
+func keyset(t testing.TB) encryption.Keyset {
 	t.Helper()
 	text, err := encryption.NewKeyset()
 	require.NoError(t, err)
 	keyset, err := encryption.ParseKeyset(text)
 	require.NoError(t, err)
-	store, err := docstore.Open(t.Context(), "mem://", keyset, options...)
+	return keyset
+}
+
+func images(t testing.TB, options ...docstore.Option) *docstore.Store {
+	t.Helper()
+	store, err := docstore.Open(t.Context(), "mem://", keyset(t), options...)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
 	return store
@@ -120,7 +130,8 @@ type visitor struct {
 	room    *room
 	store   *docstore.Store
 	cookies map[string]string
-	home    string            // the address of the session entered last
+	home    string            // the address of the session entered last, without a step
+	csrf    string            // of the form seen last
 	agent   map[string]string // headers of the browser
 }
 
@@ -191,9 +202,10 @@ func (v *visitor) enter(link string) string {
 		if answer.Code != http.StatusSeeOther {
 			break
 		}
-		v.home = answer.Header().Get("Location")
-		require.True(v.t, strings.HasPrefix(v.home, "/verify/case"), v.home)
-		answer = v.get(v.home)
+		location := answer.Header().Get("Location")
+		require.True(v.t, strings.HasPrefix(location, "/verify/case"), location)
+		v.home, _, _ = strings.Cut(location, "?")
+		answer = v.get(location)
 	}
 	require.Equal(v.t, http.StatusOK, answer.Code, "%s", answer.Body)
 	return answer.Body.String()
@@ -202,6 +214,14 @@ func (v *visitor) enter(link string) string {
 // session is the cookie of the session entered last.
 func (v *visitor) session() string {
 	return "kyc_session_" + v.home[strings.LastIndex(v.home, "/")+1:]
+}
+
+// news is where a page asks whether anything has happened.
+func (v *visitor) news(page string) string {
+	v.t.Helper()
+	found := regexp.MustCompile(`data-news-url="([^"]*)"`).FindStringSubmatch(page)
+	require.NotNil(v.t, found, "%s", page)
+	return html.UnescapeString(found[1])
 }
 
 // field finds a hidden field of the page as it stands.
@@ -237,10 +257,60 @@ func (v *visitor) send(fields ...field) *httptest.ResponseRecorder {
 	return v.request(http.MethodPost, v.home, form.FormDataContentType(), &body)
 }
 
-// licence is a complete form for an entity but for its images.
-func (v *visitor) licence(entity string) []field {
-	csrf := v.field(v.get(v.home).Body.String(), "csrf")
-	return []field{{"csrf", csrf}, {"entity", entity}, {"type", "license"}, {"consent", "yes"}}
+// follows is get, with redirects followed as a browser does.
+func (v *visitor) follows(path string) *httptest.ResponseRecorder {
+	v.t.Helper()
+	answer := v.get(path)
+	for range 3 {
+		if answer.Code != http.StatusSeeOther {
+			break
+		}
+		answer = v.get(answer.Header().Get("Location"))
+	}
+	return answer
+}
+
+// step is the form of a step for an entity.
+func (v *visitor) step(entity, name string, fields ...field) []field {
+	v.t.Helper()
+	for _, n := range []string{"2", "3"} { // of a business; it is the same in every form of a session
+		if csrf := v.field(v.follows(v.home+"?for="+n).Body.String(), "csrf"); csrf != "" {
+			v.csrf = csrf
+			break
+		}
+	}
+	return append([]field{{"csrf", v.csrf}, {"entity", entity}, {"step", name}}, fields...)
+}
+
+// does sends the form of a step for an entity.
+func (v *visitor) does(entity, name string, fields ...field) *httptest.ResponseRecorder {
+	v.t.Helper()
+	return v.send(v.step(entity, name, fields...)...)
+}
+
+// submits goes all the way for an entity with these images, of a document of this
+// type, and returns the last answer.
+func (v *visitor) submits(entity, document string, images ...field) *httptest.ResponseRecorder {
+	v.t.Helper()
+	v.prepares(entity, document, images...)
+	return v.does(entity, "review", field{"consent", "yes"})
+}
+
+// prepares goes all the way but the last step.
+func (v *visitor) prepares(entity, document string, images ...field) {
+	v.t.Helper()
+	answer := v.does(entity, "document", field{"type", document})
+	require.Equal(v.t, http.StatusSeeOther, answer.Code, "%s", answer.Body)
+	for _, image := range images {
+		answer = v.does(entity, image.name, image)
+		require.Equal(v.t, http.StatusSeeOther, answer.Code, "%s", answer.Body)
+	}
+}
+
+// licence are both sides of one.
+func licence(t testing.TB, seed string) []field {
+	t.Helper()
+	return []field{side(t, seed, "front"), side(t, seed, "back")}
 }
 
 func side(t testing.TB, seed, name string) field {
@@ -274,9 +344,9 @@ func TestAFloodOfLooksIsSlowedDown(t *testing.T) {
 
 func TestNewsOnlyWhenThereAreSome(t *testing.T) {
 	v := visit(t, waiting(person))
-	v.enter(v.link("", time.Hour))
+	news := v.news(v.enter(v.link("", time.Hour)))
+	require.Equal(t, http.StatusNoContent, v.get(news).Code)
 	rev := strconv.Itoa(v.room.kycCase.Version)
-	require.Equal(t, http.StatusNoContent, v.get("/verify/state?rev="+rev).Code)
 	v.room.reads("waiting_review", "", kyc.EntitySnapshot{ID: person, IsCustomer: true, Status: "waiting_review"})
 	answer := v.get("/verify/state?rev=" + rev)
 	require.Equal(t, http.StatusOK, answer.Code)

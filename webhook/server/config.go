@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -54,6 +55,12 @@ type Config struct {
 	// zero is every 10 s after the first 10.
 	UploadEvery time.Duration
 	UploadBurst int
+
+	// Page is the folder that says whose the applicants' pages are; nil is the
+	// default: see docs/portal.md.
+	Page fs.FS
+	// Frames are the origins that may show the applicants' pages in a frame; none is nobody.
+	Frames []string
 
 	Codec http.Handler // of the Temporal UI, below /codec of the admin listener; nil is none
 

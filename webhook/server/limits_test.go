@@ -60,6 +60,7 @@ var bounds = map[string]bound{
 	"POST /verify/case/:session":                  {most: 2*ofImage + ofParts, shape: asPage},
 	"GET /verify/state/:session":                  {shape: asPage},
 	"GET /verify/limits":                          {shape: asPage},
+	"GET /verify/accessibility":                   {shape: asPage},
 	"GET /verify/assets/:name":                    {shape: asPage},
 	"POST /auth/get-token":                        {most: ofLogin, shape: asEnvelope},
 	"POST /akepa/identification":                  {most: ofCall, shape: asEnvelope},
@@ -75,6 +76,7 @@ var bounds = map[string]bound{
 	"HEAD /verify/case/:session":                  {shape: asPage},
 	"HEAD /verify/state/:session":                 {shape: asPage},
 	"HEAD /verify/limits":                         {shape: asPage},
+	"HEAD /verify/accessibility":                  {shape: asPage},
 	"HEAD /verify/assets/:name":                   {shape: asPage},
 	"HEAD /openapi.yaml":                          {shape: asProblem},
 }

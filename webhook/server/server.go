@@ -65,7 +65,8 @@ func routes(e *edge.Edge, c Config) (*gin.Engine, error) {
 	// An applicant opens a link and sends images: /verify/...
 	applicants, err := portal.New(e, portal.Config{Documents: c.Documents, Limits: c.Limits,
 		UploadTimeout: c.UploadTimeout, AnswerTimeout: c.AnswerTimeout,
-		UploadRate: edge.Rate{Every: c.UploadEvery, Burst: c.UploadBurst}})
+		UploadRate: edge.Rate{Every: c.UploadEvery, Burst: c.UploadBurst}, Page: c.Page, Frames: c.Frames,
+		Registry: c.Telemetry.Registry})
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package server_test
 import (
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,14 +27,21 @@ func (v *visitor) opens(entity string, lasts time.Duration) tab {
 	action := regexp.MustCompile(`action="([^"]*)" enctype`).FindStringSubmatch(page)
 	require.NotNil(v.t, action, "%s", page)
 	return tab{page, action[1], []field{{"csrf", v.field(page, "csrf")}, {"entity", v.field(page, "entity")},
-		{"type", "license"}, {"consent", "yes"}}}
+		{"type", "license"}}}
 }
 
-// sends the form of a tab with photos of a seed, to its own address or to another.
+// sends the forms of a tab with photos of a seed, to its own address or to
+// another, until one is not taken.
 func (v *visitor) sends(from tab, seed string, to ...string) int {
 	v.t.Helper()
 	v.home = append(to, from.action)[0]
-	return v.send(append(from.form, side(v.t, seed, "front"), side(v.t, seed, "back"))...).Code
+	for _, step := range [][]field{{{"step", "document"}}, {{"step", "front"}, side(v.t, seed, "front")},
+		{{"step", "back"}, side(v.t, seed, "back")}} {
+		if answer := v.send(slices.Concat(from.form, step)...); answer.Code != http.StatusSeeOther {
+			return answer.Code
+		}
+	}
+	return v.send(slices.Concat(from.form, []field{{"step", "review"}, {"consent", "yes"}})...).Code
 }
 
 func TestTwoLinksInOneBrowserStayApart(t *testing.T) {
@@ -105,7 +113,7 @@ func TestBlockedCookiesAreNamed(t *testing.T) {
 
 func TestEveryPageSaysForWhomItIs(t *testing.T) {
 	for entity, says := range map[string]string{"": "Reference: A1<", business: "Reference: A1 · The business<",
-		agent: "Reference: A1 · Person 1<", other: "Reference: A1 · Person 2<"} {
+		agent: "Reference: A1 · Representative 1 of 2<", other: "Reference: A1 · Representative 2 of 2<"} {
 		v := visit(t, waiting(business))
 		link := v.link(entity, time.Hour)
 		require.Contains(t, v.get(link).Body.String(), says)

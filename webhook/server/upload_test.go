@@ -25,14 +25,14 @@ import (
 
 func TestAnApplicantSendsALicence(t *testing.T) {
 	v := visit(t, waiting(person))
-	v.enter(v.link("", time.Hour))
-	page := v.get("/verify/case")
-	require.Equal(t, http.StatusOK, page.Code)
-	require.NotContains(t, page.Body.String(), person+"<", "no id is shown")
+	page := v.enter(v.link("", time.Hour))
+	require.NotContains(t, page, person+"<", "no id is shown")
 
-	form := append(v.licence(person), side(t, "1", "front"), side(t, "1", "back"))
-	answer := v.send(form...)
+	v.prepares(person, "license", licence(t, "1")...)
+	review := v.step(person, "review", field{"type", "license"}, field{"consent", "yes"})
+	answer := v.send(review...)
 	require.Equal(t, http.StatusSeeOther, answer.Code, "%s", answer.Body)
+	require.Equal(t, v.home, answer.Header().Get("Location"))
 	require.Len(t, v.room.taken, 1)
 	s := v.room.taken[0]
 	require.NoError(t, s.Validate())
@@ -53,35 +53,31 @@ func TestAnApplicantSendsALicence(t *testing.T) {
 		"it keeps asking while they are on their way")
 
 	// The same again, a second tab or a double click, is no second submission.
-	again := v.send(form...)
+	again := v.send(review...)
 	require.Equal(t, http.StatusConflict, again.Code)
 	require.Len(t, v.room.taken, 1)
 	require.NotContains(t, v.log.String(), "Marker-Name")
 }
 
+// A step that is refused leaves what the others brought, and a photo again takes
+// the place of the one before.
 func TestOneSideAtATime(t *testing.T) {
 	v := visit(t, waiting(person))
 	v.enter(v.link("", time.Hour))
-	answer := v.send(append(v.licence(person), side(t, "1", "front"))...)
-	require.Equal(t, http.StatusUnprocessableEntity, answer.Code)
-	draft := v.field(answer.Body.String(), "draft")
-	require.NotEmpty(t, draft, "the front need not be taken again")
+	v.prepares(person, "license", side(t, "1", "front"))
 	require.Equal(t, 1, v.stored())
 
-	// A broken back leaves the front where it is, and the consent with it.
-	answer = v.send(append(v.licence(person)[:3], field{"draft", draft}, field{"back", "\xff\xd8\xff\xe0 broken"})...)
+	answer := v.does(person, "back", field{"back", "\xff\xd8\xff\xe0 broken"})
 	require.Equal(t, http.StatusUnprocessableEntity, answer.Code)
-	draft = v.field(answer.Body.String(), "draft")
-	require.NotEmpty(t, draft)
 	require.Equal(t, 1, v.stored())
-
-	// Another front takes the place of the first.
-	answer = v.send(append(v.licence(person), field{"draft", draft}, side(t, "2", "front"))...)
+	answer = v.does(person, "review", field{"consent", "yes"})
 	require.Equal(t, http.StatusUnprocessableEntity, answer.Code)
-	draft = v.field(answer.Body.String(), "draft")
-	require.Equal(t, 1, v.stored())
+	require.Contains(t, answer.Body.String(), `name="step" value="back"`, "the missing side is asked for")
 
-	answer = v.send(append(v.licence(person)[:3], field{"draft", draft}, side(t, "1", "back"))...)
+	require.Equal(t, http.StatusSeeOther, v.does(person, "front", side(t, "2", "front")).Code)
+	require.Equal(t, 1, v.stored())
+	require.Equal(t, http.StatusSeeOther, v.does(person, "back", side(t, "1", "back")).Code)
+	answer = v.does(person, "review", field{"consent", "yes"})
 	require.Equal(t, http.StatusSeeOther, answer.Code, "%s", answer.Body)
 	require.Len(t, v.room.taken, 1)
 	require.Equal(t, 2, v.stored())
@@ -101,127 +97,121 @@ func TestADoubtIsTheApplicantsToOverrule(t *testing.T) {
 	}
 	var dark strings.Builder
 	require.NoError(t, png.Encode(&dark, night))
-	answer := v.send(append(v.licence(person), field{"front", dark.String()}, side(t, "1", "back"))...)
+	v.prepares(person, "license")
+	for _, fields := range [][]field{{{"front", dark.String()}}, nil} { // and not without a word
+		answer := v.does(person, "front", fields...)
+		require.Equal(t, http.StatusUnprocessableEntity, answer.Code)
+		require.Contains(t, answer.Body.String(), `name="anyway"`)
+	}
+	answer := v.does(person, "review", field{"consent", "yes"})
 	require.Equal(t, http.StatusUnprocessableEntity, answer.Code)
-	require.Contains(t, answer.Body.String(), `name="anyway"`)
 	require.Empty(t, v.room.taken)
-	draft := v.field(answer.Body.String(), "draft")
 
-	answer = v.send(append(v.licence(person)[:3], field{"draft", draft})...)
-	require.Equal(t, http.StatusUnprocessableEntity, answer.Code, "not without a word")
-	answer = v.send(append(v.licence(person)[:3], field{"draft", v.field(answer.Body.String(), "draft")},
-		field{"anyway", "yes"})...)
+	require.Equal(t, http.StatusSeeOther, v.does(person, "front", field{"anyway", "yes"}).Code)
+	require.Equal(t, http.StatusSeeOther, v.does(person, "back", side(t, "1", "back")).Code)
+	answer = v.does(person, "review", field{"consent", "yes"})
 	require.Equal(t, http.StatusSeeOther, answer.Code, "%s", answer.Body)
 	require.Len(t, v.room.taken, 1)
 }
 
-// A case that goes on between the look and the hand-in keeps nothing it did not want.
+// A case that goes on between the look and the submission keeps nothing it did not want.
 func TestWhatTheCaseRefusesIsForgotten(t *testing.T) {
 	v := visit(t, waiting(person))
 	v.enter(v.link("", time.Hour))
 	v.room.late = true
-	answer := v.send(append(v.licence(person), side(t, "1", "front"), side(t, "1", "back"))...)
+	answer := v.submits(person, "license", licence(t, "1")...)
 	require.Equal(t, http.StatusConflict, answer.Code)
 	require.Zero(t, v.stored())
 }
 
-// When Temporal is away after the images came in, the same form again is taken.
+// When Temporal is unavailable once the images are in, the same form again is taken.
 func TestTheSameFormAgainAfterAnOutage(t *testing.T) {
 	v := visit(t, waiting(person))
 	v.enter(v.link("", time.Hour))
-	form := append(v.licence(person), side(t, "1", "front"), side(t, "1", "back"))
+	v.prepares(person, "license", licence(t, "1")...)
+	review := v.step(person, "review", field{"consent", "yes"})
 	v.room.broken = cases.ErrUnavailable
-	answer := v.send(form...)
+	answer := v.send(review...)
 	require.Equal(t, http.StatusServiceUnavailable, answer.Code)
 	require.NotEmpty(t, answer.Header().Get("Retry-After"))
 	v.room.broken = nil
-	require.Equal(t, http.StatusSeeOther, v.send(form...).Code)
+	require.Equal(t, http.StatusSeeOther, v.send(review...).Code)
 	require.Len(t, v.room.taken, 1)
 }
 
 func TestADraftIsOfOnePersonAndOneType(t *testing.T) {
 	v := visit(t, waiting(business))
 	v.enter(v.link("", time.Hour))
-	answer := v.send(append(v.licence(agent), side(t, "1", "front"))...)
-	draft := v.field(answer.Body.String(), "draft")
-	require.NotEmpty(t, draft)
-	answer = v.send(append(v.licence(other), field{"draft", draft}, side(t, "1", "back"))...)
-	require.Equal(t, http.StatusUnprocessableEntity, answer.Code, "another person's front is none")
-	form := v.licence(agent)
-	form[2].value = "passport"
-	answer = v.send(append(form, field{"draft", draft})...)
-	require.Equal(t, http.StatusUnprocessableEntity, answer.Code, "a licence is no passport")
+	v.prepares(agent, "license", side(t, "1", "front"))
+	v.prepares(other, "license")
+	answer := v.does(other, "back", side(t, "1", "back"))
+	require.Contains(t, answer.Header().Get("Location"), "step=front", "another person's front is none")
+	answer = v.does(agent, "document", field{"type", "passport"})
+	require.Contains(t, answer.Header().Get("Location"), "step=front", "a licence is no passport")
+	answer = v.does(agent, "document", field{"type", "license"})
+	require.Contains(t, answer.Header().Get("Location"), "step=back", "and its photo is still there")
 	require.Empty(t, v.room.taken)
 }
 
 func TestEachRepresentativeHasAnOwnLink(t *testing.T) {
 	v := visit(t, waiting(business))
-	v.enter(v.link(agent, time.Hour))
-	page := v.get("/verify/case").Body.String()
+	page := v.enter(v.link(agent, time.Hour))
 	require.Equal(t, 1, strings.Count(page, `type="hidden" name="entity"`))
 	require.NotContains(t, page, other)
-	answer := v.send(append(v.licence(other), side(t, "1", "front"), side(t, "1", "back"))...)
-	require.Equal(t, http.StatusConflict, answer.Code)
+	for _, step := range [][]field{v.step(other, "document", field{"type", "license"}),
+		v.step(other, "front", field{"type", "license"}, side(t, "1", "front"))} {
+		require.Equal(t, http.StatusConflict, v.send(step...).Code)
+	}
 	require.Zero(t, v.stored())
-	answer = v.send(append(v.licence(agent), side(t, "1", "front"), side(t, "1", "back"))...)
+	answer := v.submits(agent, "license", licence(t, "1")...)
 	require.Equal(t, http.StatusSeeOther, answer.Code)
 }
 
 // Every hostile upload is refused with a reason and leaves no trace.
 func TestHostileUploads(t *testing.T) {
-	front, back := side(t, "1", "front"), side(t, "1", "back")
+	front := side(t, "1", "front")
 	for name, test := range map[string]struct {
-		files  []field
+		file   string
 		change func(form []field) []field
 		status int
 		says   string
 	}{
-		"a PDF": {files: []field{{"front", "%PDF-1.7 x"}, {"back", "%PDF-1.7 y"}}, says: "PDF"},
-		"HEIC": {files: []field{{"front", "\x00\x00\x00\x18ftypheic\x00\x00\x00\x00"},
-			{"back", "\x00\x00\x00\x18ftypheic\x00\x00\x00\x00"}}, says: "HEIC"},
-		"nothing in it": {files: []field{{"front", ""}, {"back", ""}}, says: "empty"},
-		"a page":        {files: []field{{"front", "<html><script>alert(1)</script>"}, {"back", "<html>"}}, says: "not"},
-		"cut short": {files: []field{{"front", front.value[:len(front.value)/2]}, {"back", back.value[:20]}},
-			says: "damaged"},
-		"also a script": {files: []field{{"front", front.value + "<?php evil();"},
-			{"back", back.value + "<script>evil()</script>"}}, says: "hidden in it"},
-		"a bomb": {files: []field{{"front", bomb(front.value)}, {"back", bomb(back.value)}},
-			says: "million pixels"},
-		"no files at all":   {says: "photo"},
-		"no consent":        {files: []field{front, back}, change: without("consent")},
-		"a strange type":    {files: []field{front, back}, change: instead("type", "w2")},
-		"no type":           {files: []field{front, back}, change: without("type")},
-		"an entity of none": {files: []field{front, back}, change: instead("entity", other), status: http.StatusConflict},
-		"no token":          {files: []field{front, back}, change: without("csrf"), status: http.StatusForbidden},
-		"a forged token":    {files: []field{front, back}, change: instead("csrf", "AAAA"), status: http.StatusForbidden},
-		"token after files": {files: []field{front, back}, change: func(f []field) []field {
-			return append(f[1:], front,
-				f[0])
-		}, status: http.StatusForbidden},
-		"too many parts": {files: []field{front, back}, change: many, status: http.StatusForbidden},
-		"a draft of ours, forged": {files: []field{front}, change: func(f []field) []field {
-			return append(f,
-				field{"draft", "AQAAAA"})
-		},
-			says: "photo"},
+		"a PDF":             {file: "%PDF-1.7 x", says: "PDF"},
+		"HEIC":              {file: "\x00\x00\x00\x18ftypheic\x00\x00\x00\x00", says: "HEIC"},
+		"nothing in it":     {file: "", says: "empty"},
+		"a page":            {file: "<html><script>alert(1)</script>", says: "not"},
+		"cut short":         {file: front.value[:len(front.value)/2], says: "damaged"},
+		"cut very short":    {file: front.value[:20], says: "damaged"},
+		"also a program":    {file: front.value + "<?php evil();", says: "hidden in it"},
+		"also a script":     {file: front.value + "<script>evil()</script>", says: "hidden in it"},
+		"a bomb":            {file: bomb(front.value), says: "million pixels"},
+		"no file at all":    {change: func(f []field) []field { return f[:len(f)-1] }, says: "photo"},
+		"a strange type":    {file: front.value, change: instead("type", "w2")},
+		"an entity of none": {file: front.value, change: instead("entity", other), status: http.StatusConflict},
+		"no token":          {file: front.value, change: without("csrf"), status: http.StatusForbidden},
+		"no step":           {file: front.value, change: without("step"), status: http.StatusForbidden},
+		"a strange step":    {file: front.value, change: instead("step", "side"), status: http.StatusForbidden},
+		"another step":      {file: front.value, change: instead("step", "document"), status: http.StatusSeeOther},
+		"a forged token":    {file: front.value, change: instead("csrf", "AAAA"), status: http.StatusForbidden},
+		"token after files": {file: front.value, change: func(f []field) []field { return append(f[1:], f[0]) },
+			status: http.StatusForbidden},
+		"too many parts": {file: front.value, change: many, status: http.StatusForbidden},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := visit(t, waiting(person))
 			v.enter(v.link("", time.Hour))
-			form := v.licence(person)
+			form := v.step(person, "front", field{"type", "license"}, field{"front", test.file})
 			if test.change != nil {
 				form = test.change(form)
 			}
-			answer := v.send(append(form, test.files...)...)
+			answer := v.send(form...)
 			if test.status == 0 {
 				test.status = http.StatusUnprocessableEntity
 			}
 			require.Equal(t, test.status, answer.Code, "%s", answer.Body)
 			require.Contains(t, answer.Body.String(), test.says)
 			require.Empty(t, v.room.taken)
-			if name != "a draft of ours, forged" { // its front is good, and kept for the rest
-				require.Zero(t, v.stored())
-			}
+			require.Zero(t, v.stored())
 		})
 	}
 }
@@ -259,7 +249,8 @@ func TestTheSameImageForBothSides(t *testing.T) {
 	v := visit(t, waiting(person))
 	v.enter(v.link("", time.Hour))
 	front := side(t, "1", "front")
-	answer := v.send(append(v.licence(person), front, field{"back", front.value})...)
+	v.prepares(person, "license", front)
+	answer := v.does(person, "back", field{"back", front.value})
 	require.Equal(t, http.StatusUnprocessableEntity, answer.Code)
 	require.Contains(t, answer.Body.String(), "same")
 	require.Empty(t, v.room.taken)
@@ -270,8 +261,9 @@ func TestAnythingTooLargeIsNotRead(t *testing.T) {
 		c.Limits = imagecheck.Limits{MaxBytes: 100_000, MaxPixels: 60_000_000, MinEdge: 300, MaxEdge: 12000}
 	})
 	v.enter(v.link("", time.Hour))
-	body := &endless{start: []byte("--b\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n" +
-		v.licence(person)[0].value + "\r\n--b\r\nContent-Disposition: form-data; name=\"front\"; filename=\"x.jpg\"\r\n\r\n")}
+	v.step(person, "front")
+	body := &endless{start: []byte("--b\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n" + v.csrf +
+		"\r\n--b\r\nContent-Disposition: form-data; name=\"front\"; filename=\"x.jpg\"\r\n\r\n")}
 	answer := v.request(http.MethodPost, "/verify/case", "multipart/form-data; boundary=b", body)
 	require.Equal(t, http.StatusRequestEntityTooLarge, answer.Code)
 	require.Less(t, body.read, 2_000_000)
@@ -298,9 +290,9 @@ func TestAConnectionLostInTheMiddleLeavesNothing(t *testing.T) {
 	v := visit(t, waiting(person))
 	v.enter(v.link("", time.Hour))
 	front := side(t, "1", "front").value
-	body := io.MultiReader(strings.NewReader("--b\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n"+
-		v.licence(person)[0].value+"\r\n--b\r\nContent-Disposition: form-data; name=\"front\"; filename=\"x.jpg\"\r\n\r\n"+
-		front[:500]),
+	v.step(person, "front")
+	body := io.MultiReader(strings.NewReader("--b\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n"+v.csrf+
+		"\r\n--b\r\nContent-Disposition: form-data; name=\"front\"; filename=\"x.jpg\"\r\n\r\n"+front[:500]),
 		broken{})
 	answer := v.request(http.MethodPost, "/verify/case", "multipart/form-data; boundary=b", body)
 	require.Equal(t, http.StatusRequestTimeout, answer.Code, "it is neither sent nor forbidden")
@@ -308,7 +300,7 @@ func TestAConnectionLostInTheMiddleLeavesNothing(t *testing.T) {
 	require.Empty(t, v.room.taken)
 }
 
-// A store that takes the front and not the back, as a full one does, and later both.
+// A store that does not take a photo, as a full one does not, and later does.
 func TestAnUploadThatFailsLeavesNothing(t *testing.T) {
 	v := visit(t, waiting(person))
 	v.store = images(t, docstore.WithMaxBytes(200_000))
@@ -317,17 +309,15 @@ func TestAnUploadThatFailsLeavesNothing(t *testing.T) {
 		c.Documents = v.store
 	})
 	v.enter(v.link("", time.Hour))
-
-	// The draft of a first form names a front. Later forms replace it, and fail.
-	first := v.send(append(v.licence(person), side(t, "1", "front"))...)
-	draft := field{"draft", v.field(first.Body.String(), "draft")}
+	v.prepares(person, "license", side(t, "1", "front"))
 	require.Equal(t, 1, v.stored())
 	for range 3 {
-		answer := v.send(append(v.licence(person), draft, side(t, "2", "front"), field{"back", grain(t)})...)
+		answer := v.does(person, "front", field{"front", grain(t)})
 		require.Equal(t, http.StatusServiceUnavailable, answer.Code)
 		require.Equal(t, 1, v.stored(), "what this form brought is gone, and what the draft names is there")
 	}
-	require.Equal(t, http.StatusSeeOther, v.send(append(v.licence(person), draft, side(t, "1", "back"))...).Code)
+	require.Equal(t, http.StatusSeeOther, v.does(person, "back", side(t, "1", "back")).Code)
+	require.Equal(t, http.StatusSeeOther, v.does(person, "review", field{"consent", "yes"}).Code)
 	require.Len(t, v.room.taken, 1)
 	for _, image := range v.room.taken[0].Images {
 		file, err := v.store.Read(t.Context(), "A1", image.Key)
@@ -364,14 +354,13 @@ func TestACaseTakesSoManyImages(t *testing.T) {
 		c.Documents = v.store
 	})
 	v.enter(v.link("", time.Hour))
-	require.Equal(t, http.StatusUnprocessableEntity, v.send(append(v.licence(person), side(t, "1", "front"))...).Code)
-	for range 2 { // there is room for one of these two, which does not stay without the other
-		answer := v.send(append(v.licence(person), side(t, "2", "front"), side(t, "2", "back"))...)
-		require.Equal(t, http.StatusTooManyRequests, answer.Code)
+	v.prepares(person, "license", side(t, "1", "front"))
+	for range 2 { // one at a time stays: the photo before it goes
+		require.Equal(t, http.StatusSeeOther, v.does(person, "front", side(t, "2", "front")).Code)
 		require.Equal(t, 1, v.stored())
 	}
-	require.Equal(t, http.StatusUnprocessableEntity, v.send(append(v.licence(person), side(t, "1", "front"))...).Code)
-	answer := v.send(append(v.licence(person), side(t, "1", "front"))...)
+	require.Equal(t, http.StatusSeeOther, v.does(person, "back", side(t, "1", "back")).Code)
+	answer := v.does(person, "front", side(t, "1", "front"))
 	require.Equal(t, http.StatusTooManyRequests, answer.Code)
 	require.Equal(t, "3600", answer.Header().Get("Retry-After"))
 	require.Equal(t, 2, v.stored())
@@ -381,7 +370,7 @@ func TestACaseTakesSoManyImages(t *testing.T) {
 func TestAFloodIsSlowedDown(t *testing.T) {
 	v := visit(t, waiting(person), func(c *server.Config) { c.UploadBurst, c.UploadEvery = 3, time.Hour })
 	v.enter(v.link("", time.Hour))
-	form := v.licence(person)
+	form := v.step(person, "front", field{"type", "license"})
 	for range 3 {
 		require.Equal(t, http.StatusUnprocessableEntity, v.send(form...).Code)
 	}

@@ -47,5 +47,41 @@ const photo = (() => {
     throw new Error('no jpg');
   }
 
-  return { kind, show, prepare };
+  // What may be wrong with a picture, as the server judges it: see
+  // internal/imagecheck/sharp.go. Letters are a few pixels wide on 800: gone if blurred.
+  function doubts(image) {
+    const scale = Math.min(1, 800 / Math.max(image.naturalWidth, image.naturalHeight)), canvas = document.createElement('canvas');
+    const w = canvas.width = Math.max(1, Math.round(image.naturalWidth * scale));
+    const h = canvas.height = Math.max(1, Math.round(image.naturalHeight * scale));
+    const paper = canvas.getContext('2d');
+    paper.imageSmoothingQuality = 'high';
+    paper.drawImage(image, 0, 0, w, h);
+    const { data } = paper.getImageData(0, 0, w, h), grey = new Uint8Array(w * h), count = new Uint32Array(256), tiles = [];
+    for (let i = 0; i < grey.length; i++) {
+      grey[i] = (data[4 * i] * 299 + data[4 * i + 1] * 587 + data[4 * i + 2] * 114) / 1000;
+      count[grey[i]]++;
+    }
+    for (let top = 1; top + 16 < h; top += 16) {
+      for (let left = 1; left + 16 < w; left += 16) {
+        let sum = 0, square = 0, edge = 0, edges = 0;
+        for (let y = top; y < top + 16; y++) {
+          for (let i = y * w + left; i < y * w + left + 16; i++) {
+            const v = grey[i], e = 4 * v - grey[i - 1] - grey[i + 1] - grey[i - w] - grey[i + w];
+            sum += v; square += v * v; edge += e; edges += e * e;
+          }
+        }
+        const contrast = square - sum * sum / 256;
+        if (contrast > 30 * 256) tiles.push([contrast, (edges - edge * edge / 256) / contrast]);
+      }
+    }
+    tiles.sort((a, b) => b[0] - a[0]);
+    const best = tiles.slice(0, Math.floor((tiles.length + 3) / 4)).map((tile) => tile[1]).sort((a, b) => a - b), found = [];
+    if (best.length && best[Math.floor(best.length * 3 / 4)] < 0.1) found.push('blurred');
+    let rest = Math.floor(grey.length / 20), light = 255;
+    while (light > 0 && (rest -= count[light]) >= 0) light--;
+    if (light < 64) found.push('dark');
+    return found;
+  }
+
+  return { kind, show, prepare, doubts };
 })();
