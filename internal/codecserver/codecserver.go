@@ -13,18 +13,16 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 
 	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/converter"
-	"golang.org/x/net/idna"
 
 	"durablekyc.example/internal/encryption"
+	"durablekyc.example/internal/weburl"
 )
 
 const (
@@ -63,7 +61,7 @@ func Handler(prefix string, c Config) (http.Handler, error) {
 		return nil, errors.New("the codec server needs both origins and tokens")
 	}
 	for _, origin := range c.Origins {
-		serialised, err := serialise(origin)
+		serialised, err := weburl.ParseOrigin(origin)
 		if err != nil {
 			return nil, err
 		}
@@ -81,31 +79,6 @@ func Handler(prefix string, c Config) (http.Handler, error) {
 		mux.HandleFunc("POST "+prefix+path, e.decode)
 	}
 	return mux, nil
-}
-
-// serialise writes an origin as browsers send it (HTML, "ASCII serialisation of
-// an origin"): in lower case, a name of another alphabet as punycode, and
-// without the port that its scheme has anyway.
-func serialise(origin string) (string, error) {
-	u, err := url.Parse(origin)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Contains(origin, "*") ||
-		!strings.EqualFold(origin, u.Scheme+"://"+u.Host) {
-		return "", fmt.Errorf("%q is not an origin (want scheme://host[:port], no wildcard)", origin)
-	}
-	host, port := u.Hostname(), u.Port()
-	if net.ParseIP(host) == nil {
-		if host, err = idna.Lookup.ToASCII(host); err != nil {
-			return "", fmt.Errorf("%q is not an origin: browsers do not accept its host name", origin)
-		}
-	}
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	host = strings.ToLower(host)
-	if port == "" || port == map[string]string{"http": "80", "https": "443"}[u.Scheme] {
-		return u.Scheme + "://" + host, nil
-	}
-	return u.Scheme + "://" + host + ":" + port, nil
 }
 
 // allowed lets the page of a named origin read the answer, and reports whether
