@@ -5,8 +5,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -21,6 +23,7 @@ import (
 	"durablekyc.example/kyc"
 	"durablekyc.example/webhook/edge"
 	"durablekyc.example/webhook/gateway"
+	"durablekyc.example/webhook/page"
 	"durablekyc.example/webhook/server"
 )
 
@@ -51,6 +54,8 @@ type settings struct {
 	NotifyURL   string `env:"KYC_NOTIFY_URL" placeholder:"URL" help:"Receiver of notifications; the webhook only checks whether it is set."`
 	Origins     string `env:"KYC_CODEC_ORIGINS" placeholder:"URLS" help:"Allowed origins for the codec server, comma-separated. Without origins and tokens it is disabled."`
 	CodecTokens string `env:"KYC_CODEC_TOKENS" placeholder:"SECRETS" help:"Codec server tokens (min 32 chars, newest first, comma-separated)."`
+	Page        string `env:"KYC_PAGE" placeholder:"FOLDER" help:"Folder with the name, logo, colours and texts of the applicants' pages (default: pages without a company's name)."`
+	Frames      string `name:"page-frames" env:"KYC_PAGE_FRAMES" placeholder:"LIST" help:"Origins whose pages may show the applicants' pages in a frame, comma-separated (default: none)."`
 	Log         string `env:"KYC_LOG" enum:"text,json" default:"text" help:"text or json."`
 
 	Check   bool             `help:"Probe the running webhook's readiness and exit."`
@@ -103,7 +108,8 @@ func strongCredentials(tokens, logins string) error {
 // Certificate and credentials are read again where they come from files.
 func (s *settings) serverConfig(lookup config.Lookup, metrics *telemetry.Telemetry, log *slog.Logger) (c server.Config,
 	err error) {
-	if _, err = weburl.ParseBase(s.PublicURL); err != nil {
+	base, err := weburl.ParseBase(s.PublicURL)
+	if err != nil {
 		return c, fmt.Errorf("KYC_PUBLIC_URL: %w", err)
 	}
 	c.PublicURL = s.PublicURL
@@ -113,8 +119,46 @@ func (s *settings) serverConfig(lookup config.Lookup, metrics *telemetry.Telemet
 	if c.TrustedProxies, err = edge.ParseProxies(s.Proxies); err != nil {
 		return c, fmt.Errorf("KYC_TRUSTED_PROXIES: %w", err)
 	}
+	if c.Page, err = s.brand(); err != nil {
+		return c, fmt.Errorf("KYC_PAGE: %w", err)
+	}
+	if c.Frames, err = s.frames(base.Secure() || c.TLS != nil || base.Loopback()); err != nil {
+		return c, fmt.Errorf("KYC_PAGE_FRAMES: %w", err)
+	}
 	c.API, err = s.api(lookup, metrics.ObserveCalls("connectfi"), log)
 	return c, err
+}
+
+// brand is the folder of KYC_PAGE, once all of it can be shown; nil where none is set.
+func (s *settings) brand() (fs.FS, error) {
+	if s.Page == "" {
+		return nil, nil
+	}
+	if found, err := os.Stat(s.Page); err != nil || !found.IsDir() {
+		return nil, fmt.Errorf("%s is not a folder that can be read", s.Page)
+	}
+	folder := os.DirFS(s.Page)
+	_, err := page.New("", folder)
+	return folder, err
+}
+
+// frames are the origins of KYC_PAGE_FRAMES. Browsers keep no cookie in a frame
+// that comes by plain HTTP, unless it comes from their own machine.
+func (s *settings) frames(cookies bool) (all []string, err error) {
+	for _, text := range config.Fields(s.Frames) {
+		origin, err := weburl.ParseOrigin(text)
+		if err != nil {
+			return nil, err
+		}
+		if base, err := weburl.ParseBase(origin); err != nil || !base.Secure() && !base.Loopback() {
+			return nil, fmt.Errorf("%q must be an https origin", text)
+		}
+		all = append(all, origin)
+	}
+	if len(all) > 0 && !cookies {
+		return nil, errors.New("a frame needs an https address in KYC_PUBLIC_URL, because browsers keep its cookie only then")
+	}
+	return all, nil
 }
 
 // certificate is that of KYC_LISTEN; nil for plain HTTP.

@@ -28,6 +28,10 @@ type brand struct {
 	Support string `json:"support"` // an e-mail address, a telephone number as +1…, or an https address
 	Privacy string `json:"privacy"` // https address of the privacy policy; empty is none
 
+	// Languages are the codes of the languages to offer, the first for applicants
+	// who speak none of them; empty is all there are.
+	Languages []string `json:"languages"`
+
 	logo    string // what the logo is served as
 	image   []byte
 	support *contact
@@ -48,16 +52,16 @@ func (p *Pages) loadBrand(folder fs.FS) error {
 		return p.brand.check()
 	}
 	text, err := fs.ReadFile(folder, brandFile)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return p.brand.check()
-	case err != nil:
+	if err != nil {
 		return fmt.Errorf("%s cannot be read: %w", brandFile, err)
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&p.brand); err != nil {
 		return fmt.Errorf("%s cannot be used: %w", brandFile, err)
+	}
+	if p.brand.Company == "" {
+		return fmt.Errorf("%s must name the company", brandFile)
 	}
 	if err := p.brand.check(); err != nil {
 		return fmt.Errorf("%s: %w", brandFile, err)
@@ -168,7 +172,7 @@ func checkElement(t xml.StartElement) error {
 			return fmt.Errorf("has a script in %s, which is not taken", name)
 		case name == "href" && !strings.HasPrefix(value, "#"):
 			return errors.New("refers to something outside of itself, which is not taken")
-		case strings.Contains(value, "url(") && !strings.Contains(value, "url(#"):
+		case strings.Contains(strings.ReplaceAll(value, "url(#", ""), "url("), strings.Contains(value, `\`):
 			return errors.New("refers to something outside of itself, which is not taken")
 		}
 	}

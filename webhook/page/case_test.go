@@ -160,8 +160,8 @@ func TestADoubtIsNoError(t *testing.T) {
 
 func TestLandingSaysWhoAsksAndSpendsNothing(t *testing.T) {
 	html := draw(t, page.Landing{Lang: "en", Action: "/verify/x"})
-	for _, has := range []string{"A company you deal with asks", "Why am I asked?", "Who sees it?", "How long is it kept?",
-		"What if I say no?", "To help the government fight",
+	for _, has := range []string{"A company you deal with asks", "Why am I asked?", "Who sees my documents?",
+		"How long are they kept?", "What if I say no?", "To help the government fight",
 		`<form class="start actions" method="post" action="/verify/x">`} {
 		require.Contains(t, html, has)
 	}

@@ -33,6 +33,7 @@ type Model interface {
 // Pages draws models. It may be used from many goroutines.
 type Pages struct {
 	root      string
+	frames    string // origins, separated by blanks
 	brand     brand
 	assets    map[string]asset
 	urls      map[string]string // from the name in assets/ to where it is served
@@ -43,10 +44,12 @@ type Pages struct {
 
 // New reads the catalogue and the templates for pages under root, such as
 // "/verify", and draws every story once: what is broken is found here and not
-// by an applicant. The folder says whose pages they are: see docs/portal.md. A
-// file that it does not have is that of the embedded folder, which nil stands for.
-func New(root string, folder fs.FS) (*Pages, error) {
-	p := &Pages{root: strings.TrimSuffix(root, "/"), words: map[string]catalog{}, drawn: map[string]*template.Template{}}
+// by an applicant. The folder says whose pages they are: see docs/branding.md. Nil
+// is no company's, and a text that the folder does not have is the embedded one.
+// Where a page of one of the frames' origins shows ours, ours tells it its stage.
+func New(root string, folder fs.FS, frames ...string) (*Pages, error) {
+	p := &Pages{root: strings.TrimSuffix(root, "/"), frames: strings.Join(frames, " "),
+		words: map[string]catalog{}, drawn: map[string]*template.Template{}}
 	if err := p.loadBrand(folder); err != nil {
 		return nil, err
 	}

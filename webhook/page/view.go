@@ -226,6 +226,7 @@ func (p *Pages) functions(w catalog) template.FuncMap {
 		"add":           func(a, b int) int { return a + b },
 		"tongue":        func(lang string) string { return p.in(lang).text["language"] },
 		"moment":        w.moment,
+		"frames":        func() string { return p.frames },
 		"company":       func() string { return p.brand.Company },
 		"logo":          func() string { return p.urls[p.brand.logo] },
 		"support":       func() *contact { return p.brand.support },

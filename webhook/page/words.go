@@ -1,14 +1,7 @@
 package page
 
 import (
-	"cmp"
-	"embed"
-	"encoding/json"
 	"fmt"
-	"io/fs"
-	"maps"
-	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,13 +9,6 @@ import (
 
 	"golang.org/x/text/language"
 )
-
-//go:embed text/*.json
-var catalogue embed.FS
-
-// DefaultLanguages are the languages of the embedded texts, the first for
-// everybody whose own is not among them.
-var DefaultLanguages = []string{"en", "es"}
 
 // Languages are those of the pages, the first for everybody whose own is not
 // among them.
@@ -48,71 +34,6 @@ func (p *Pages) Language(chosen, accept string) string {
 type catalog struct {
 	lang string
 	text map[string]string
-}
-
-// loadTexts reads the texts of every language: those of the folder if it has
-// any, and they are complete, else the embedded ones.
-func (p *Pages) loadTexts(folder fs.FS) error {
-	own, err := texts(folder)
-	if err != nil {
-		return err
-	}
-	embedded := map[string]catalog{}
-	for _, lang := range DefaultLanguages {
-		if embedded[lang], err = loadWords(catalogue, lang); err != nil {
-			return err
-		}
-	}
-	if len(own) == 0 {
-		p.languages, p.words = DefaultLanguages, embedded
-		return checkComplete(embedded[DefaultLanguages[0]], embedded)
-	}
-	for _, lang := range own {
-		if _, err := language.Parse(lang); err != nil {
-			return fmt.Errorf("text/%s.json is named after no language", lang)
-		}
-		if p.words[lang], err = loadWords(folder, lang); err != nil {
-			return err
-		}
-	}
-	p.languages = own
-	return checkComplete(embedded[DefaultLanguages[0]], p.words)
-}
-
-// texts are the languages that a folder has texts in: English first, then by name.
-func texts(folder fs.FS) (all []string, err error) {
-	if folder == nil {
-		return nil, nil
-	}
-	files, err := fs.Glob(folder, "text/*.json")
-	if err != nil {
-		return nil, err
-	}
-	for _, file := range files {
-		all = append(all, strings.TrimSuffix(path.Base(file), ".json"))
-	}
-	slices.SortStableFunc(all, func(a, b string) int {
-		rank := func(lang string) int {
-			if i := slices.Index(DefaultLanguages, lang); i >= 0 {
-				return i
-			}
-			return len(DefaultLanguages)
-		}
-		return cmp.Or(rank(a)-rank(b), cmp.Compare(a, b))
-	})
-	return all, nil
-}
-
-func loadWords(folder fs.FS, lang string) (catalog, error) {
-	file, err := fs.ReadFile(folder, "text/"+lang+".json")
-	if err != nil {
-		return catalog{}, fmt.Errorf("text/%s.json cannot be read: %w", lang, err)
-	}
-	w := catalog{lang: lang}
-	if err := json.Unmarshal(file, &w.text); err != nil {
-		return catalog{}, fmt.Errorf("text/%s.json is not a JSON object of texts: %w", lang, err)
-	}
-	return w, nil
 }
 
 // say is the text of a key, with names and values for its {placeholders}. A
@@ -170,16 +91,17 @@ func (w catalog) whom(f Whom) string {
 
 // fill puts the limits into a text of the catalogue.
 func (w catalog) fill(text string, l Limits) string {
-	return strings.NewReplacer("{max}", megabytes(l.MaxBytes), "{edge}", strconv.Itoa(l.MinEdge),
+	return strings.NewReplacer("{max}", w.megabytes(l.MaxBytes), "{edge}", strconv.Itoa(l.MinEdge),
 		"{pixels}", strconv.Itoa(l.MaxPixels/1_000_000)).Replace(text)
 }
 
 // megabytes rounds down, so that what is promised is taken.
-func megabytes(n int64) string {
+func (w catalog) megabytes(n int64) string {
+	unit := int64(1_000_000)
 	if n%(1<<20) == 0 {
-		return strconv.FormatInt(n>>20, 10) + "\u00a0MB"
+		unit = 1 << 20
 	}
-	return strconv.FormatInt(n/1_000_000, 10) + "\u00a0MB"
+	return strings.ReplaceAll(w.text["megabytes"], "{n}", strconv.FormatInt(n/unit, 10))
 }
 
 // rules are the limits in one sentence.
@@ -229,35 +151,4 @@ func (w catalog) span(d time.Duration) string {
 		return w.text["wait."+unit]
 	}
 	return strings.ReplaceAll(w.text["wait."+unit+"s"], "{n}", strconv.Itoa(n))
-}
-
-// placeholders are the {names} in a text.
-var placeholders = regexp.MustCompile(`\{[^{}]*\}`)
-
-// checkComplete reports a text that a language lacks, one that nobody asks for,
-// and a placeholder that the text of the default language does not have.
-func checkComplete(first catalog, all map[string]catalog) error {
-	for _, lang := range slices.Sorted(maps.Keys(all)) {
-		w := all[lang]
-		for _, key := range slices.Sorted(maps.Keys(first.text)) {
-			if strings.TrimSpace(w.text[key]) == "" {
-				return fmt.Errorf("text/%s.json has no text for %q", lang, key)
-			}
-		}
-		for _, key := range slices.Sorted(maps.Keys(w.text)) {
-			known, ok := first.text[key]
-			if !ok {
-				return fmt.Errorf("text/%s.json has a text for %q, which no page shows", lang, key)
-			}
-			for _, name := range placeholders.FindAllString(w.text[key], -1) {
-				if !strings.Contains(known, name) {
-					return fmt.Errorf("text/%s.json has the unknown placeholder %s in %q", lang, name, key)
-				}
-			}
-		}
-		if len(strings.Fields(w.text["months"])) != 12 {
-			return fmt.Errorf("text/%s.json must name twelve months in \"months\", with blanks between", lang)
-		}
-	}
-	return nil
 }

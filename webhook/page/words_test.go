@@ -31,7 +31,7 @@ var placeholder = regexp.MustCompile(`\{[a-z]+\}`)
 func TestEveryLanguageSaysTheSameThings(t *testing.T) {
 	all := read(t)
 	first := all[DefaultLanguages[0]]
-	require.NoError(t, checkComplete(first, all))
+	require.NoError(t, checkComplete(first, DefaultLanguages, all))
 	for _, lang := range DefaultLanguages[1:] {
 		for key, text := range all[lang].text {
 			want, got := placeholder.FindAllString(first.text[key], -1), placeholder.FindAllString(text, -1)
@@ -48,7 +48,7 @@ func TestEveryLanguageSaysTheSameThings(t *testing.T) {
 func TestALanguageThatLacksAKeyIsReported(t *testing.T) {
 	all := read(t)
 	delete(all["es"].text, "send")
-	require.ErrorContains(t, checkComplete(all["en"], all), `text/es.json has no text for "send"`)
+	require.ErrorContains(t, checkComplete(all["en"], DefaultLanguages, all), `text/es.json has no text for "send"`)
 }
 
 // coded is every key that is built from a code and not written in a template.
@@ -119,6 +119,12 @@ func TestTextsOnRecordKeepTheirVersion(t *testing.T) {
 		"consent 2026-11 es": "9d2eebfc2275a77fd4864f3510021342de0ce760f12698a962dd9f0c221fb37c",
 		"notice 2026-11 en":  "d20189b01c665ed67df3b273c988ad868319d9444d65b86cdf157ee74f962852",
 		"notice 2026-11 es":  "6207185ca0d572bcc6681c85cbf74b7b1267780c241bfc566deac537ad14c707",
+		"consent 2026-11 fr": "9aafc646c003ef01546c8955e6b79ceb40a5d4e6080e9bf422d67e43ea67b180",
+		"notice 2026-11 fr":  "4d317c57767c50c97f72d42514c2d1cd72f7c9c713cab2924322eac90a06902e",
+		"consent 2026-11 de": "acf125b6e194a74e6865b0e9e88f9a0691f51d4d5ddaff08292c13024daf7d76",
+		"notice 2026-11 de":  "83f19a54323c6648428b4c7af7375947390654f1ca055adeaddf6b50531de393",
+		"consent 2026-11 pt": "074294c879c85c345a85d47fc940421e6a8d17aec1073ab0a198def89019aba7",
+		"notice 2026-11 pt":  "ed1baf1e7a3c669fb66cd5bb73f916f543129b345b782335aebe25924a22d57d",
 	}
 	pages, err := New("/verify", nil)
 	require.NoError(t, err)
@@ -141,7 +147,8 @@ func TestTextsOnRecordKeepTheirVersion(t *testing.T) {
 func TestNothingTellsTheDecisionOrTheProvider(t *testing.T) {
 	for lang, w := range read(t) {
 		for key, text := range w.text {
-			require.NotRegexp(t, `(?i)connectfi|approved|denied|rejected|aprobad|denegad|rechazad`, text, "%s in %s", key, lang)
+			require.NotRegexp(t, `(?i)connectfi|approved|denied|rejected|aprobad|denegad|rechazad|`+
+				`approuv|rejet|genehmigt|abgelehnt|aprovad|negad|rejeitad|recusad`, text, "%s in %s", key, lang)
 		}
 	}
 }
@@ -154,6 +161,9 @@ func TestLanguageIsTheChosenOneOrTheReaders(t *testing.T) {
 		"a choice":               {"es", "en", "es"},
 		"an unknown choice":      {"xx", "es-MX,es;q=0.9", "es"},
 		"a region":               {"", "es-419", "es"},
+		"Brazil":                 {"", "pt-BR,en;q=0.5", "pt"},
+		"Canada":                 {"", "fr-CA,en;q=0.5", "fr"},
+		"Austria":                {"", "de-AT,en;q=0.5", "de"},
 		"the better of two":      {"", "en;q=0.4, es;q=0.8", "es"},
 		"one that is not spoken": {"", "ja", "en"},
 		"not a header at all":    {"", "<script>;;q=x", "en"},
@@ -169,13 +179,16 @@ func TestNumbersAreToldAsPeopleSayThem(t *testing.T) {
 		"rounded up":                {en.span(1100 * time.Millisecond), "2 seconds"},
 		"seconds up to 90":          {es.span(90 * time.Second), "90 segundos"},
 		"minutes, rounded up":       {es.span(91 * time.Second), "2 minutos"},
-		"mebibytes":                 {megabytes(10 << 20), "10\u00a0MB"},
-		"megabytes":                 {megabytes(10_000_000), "10\u00a0MB"},
-		"never more than is taken":  {megabytes(10_999_999), "10\u00a0MB"},
+		"mebibytes":                 {en.megabytes(10 << 20), "10\u00a0MB"},
+		"megabytes":                 {en.megabytes(10_000_000), "10\u00a0MB"},
+		"never more than is taken":  {en.megabytes(10_999_999), "10\u00a0MB"},
 		"a day":                     {en.day(time.Date(2026, 3, 1, 23, 0, 0, 0, time.UTC)), "1\u00a0March\u00a02026"},
 		"a day in Spanish": {es.day(time.Date(2026, 12, 24, 0, 0, 0, 0, time.UTC)),
 			"24\u00a0de\u00a0diciembre de\u00a02026"},
-		"no limits": {en.rules(Limits{}), "Photos as JPG or PNG."},
+		"a day in German": {read(t)["de"].day(time.Date(2026, 12, 24, 0, 0, 0, 0, time.UTC)),
+			"24.\u00a0Dezember 2026"},
+		"bytes in French": {read(t)["fr"].megabytes(10 << 20), "10\u00a0Mo"},
+		"no limits":       {en.rules(Limits{}), "Photos as JPG or PNG."},
 		"all limits": {en.rules(Limits{MaxBytes: 10 << 20, MinEdge: 600}),
 			"Photos as JPG or PNG, up to 10\u00a0MB each, at least 600 pixels wide and high."},
 	} {

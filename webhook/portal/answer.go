@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -60,7 +61,7 @@ func (p *Portal) render(c *gin.Context, status int, m page.Model) {
 
 // WriteError answers an error as a page.
 func (p *Portal) WriteError(c *gin.Context, err error) {
-	asPage(c)
+	p.asPage(c)
 	if early, ok := errors.AsType[edge.TooFastError](err); ok {
 		p.renderTooManyRequests(c, early.Wait)
 		return
@@ -74,19 +75,24 @@ func (p *Portal) WriteError(c *gin.Context, err error) {
 }
 
 // pageHeaders are for what a browser shows: our own style, script and images
-// (and those just taken, for the preview), in no frame, and no word to other
-// sites about where it was.
-func pageHeaders(c *gin.Context) {
-	asPage(c)
+// (and those just taken, for the preview), in no frame but those of the origins
+// that are listed, and no word to other sites about where it was.
+func (p *Portal) pageHeaders(c *gin.Context) {
+	p.asPage(c)
 	c.Next()
 }
 
 // asPage sets them.
-func asPage(c *gin.Context) {
+func (p *Portal) asPage(c *gin.Context) {
+	ancestors := "'none'"
+	if p.framed() {
+		ancestors = strings.Join(p.config.Frames, " ")
+	} else {
+		c.Header("X-Frame-Options", "DENY") // which knows no list of origins
+	}
 	c.Header("Content-Security-Policy", "default-src 'none'; img-src 'self' blob: data:; "+
-		"style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; "+
-		"base-uri 'none'")
-	c.Header("X-Frame-Options", "DENY")
+		"style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "+
+		"frame-ancestors "+ancestors)
 	c.Header("Referrer-Policy", "same-origin") // and not none: browsers would then hide where a form came from
 	c.Header("Cross-Origin-Opener-Policy", "same-origin")
 }

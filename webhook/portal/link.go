@@ -126,7 +126,7 @@ func (p *Portal) ShowBrokenLink(c *gin.Context) bool {
 	if !is || c.Request.Method != http.MethodGet {
 		return false
 	}
-	asPage(c)
+	p.asPage(c)
 	c.Params = gin.Params{{Key: "ticket", Value: rest}}
 	p.getLink(c)
 	return true

@@ -65,7 +65,7 @@ var caseReads = edge.Rate{Every: 500 * time.Millisecond, Burst: 60}
 // New loads the pages, and starts nothing.
 func New(e *edge.Edge, c Config) (*Portal, error) {
 	home := e.PublicURL.Path() + root
-	pages, err := page.New(home, c.Page)
+	pages, err := page.New(home, c.Page, c.Frames...)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func New(e *edge.Edge, c Config) (*Portal, error) {
 // AddRoutes adds the routes of applicants: they open a link, press its button, and
 // then have a session.
 func (p *Portal) AddRoutes(engine *gin.Engine) {
-	applicants := engine.Group(root, pageHeaders, p.edge.RateLimit, p.sameSite)
+	applicants := engine.Group(root, p.pageHeaders, p.edge.RateLimit, p.sameSite)
 	edge.GetAndHead(applicants, "/link/:ticket", p.getLink)
 	applicants.POST("/link/:ticket", p.postLink)
 	// Where the address names no session, the only one in the browser is meant.

@@ -142,11 +142,20 @@ func (a applicant) canActFor(entity string) bool { return a.Part == "" || a.Part
 // revoked reports whether the links of a case were revoked after this one.
 func revoked(t linktoken.Ticket, v kyc.View) bool { return t.Epoch != v.Links }
 
-// cookie sets one that scripts cannot read and other sites do not send along.
+// cookie sets one that scripts cannot read and other sites do not send along. In
+// a frame of another site it is sent all the same, but only below that site: it
+// is partitioned.
 func (p *Portal) cookie(c *gin.Context, name, value string, lasts time.Duration) {
-	http.SetCookie(c.Writer, &http.Cookie{Name: name, Value: value, Path: p.home, MaxAge: int(lasts.Seconds()),
-		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: p.edge.Secure()})
+	cookie := &http.Cookie{Name: name, Value: value, Path: p.home, MaxAge: int(lasts.Seconds()),
+		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: p.edge.Secure()}
+	if p.framed() {
+		cookie.SameSite, cookie.Secure, cookie.Partitioned = http.SameSiteNoneMode, true, true
+	}
+	http.SetCookie(c.Writer, cookie)
 }
+
+// framed reports whether pages of some origins may show ours in a frame.
+func (p *Portal) framed() bool { return len(p.config.Frames) > 0 }
 
 // language is the one the applicant chose, now or before, or the browser's.
 func (p *Portal) language(c *gin.Context) string {

@@ -57,7 +57,7 @@ type Config struct {
 	UploadBurst int
 
 	// Page is the folder that says whose the applicants' pages are; nil is the
-	// default: see docs/portal.md.
+	// default: see docs/branding.md.
 	Page fs.FS
 	// Frames are the origins that may show the applicants' pages in a frame; none is nobody.
 	Frames []string

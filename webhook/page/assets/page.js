@@ -26,8 +26,8 @@
     const consent = $('[name=consent]'), input = $('input.file');
     if (consent) consent.checked = consent.checked || sessionStorage.getItem(agreement()) === 'yes';
     if (input) choosing(input);
-    if (parent !== window && root.dataset.frames) {
-      for (const origin of root.dataset.frames.split(' ')) parent.postMessage({ type: 'kyc.stage', stage: main.dataset.stage || main.dataset.page }, origin);
+    for (const site of parent === window ? [] : (root.dataset.frames || '').split(' ').filter(Boolean)) {
+      parent.postMessage({ type: 'kyc.stage', stage: main.dataset.stage || main.dataset.page }, site);
     }
   }
 
