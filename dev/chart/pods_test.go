@@ -200,12 +200,13 @@ func TestSecretsAreFilesThatAreThere(t *testing.T) {
 				volumes[volume.Name] = volume
 			}
 			require.Len(t, c.VolumeMounts, len(volumes), "%s: a volume that is not mounted, or the other way round", name)
-			there := map[string]bool{}
+			there, extra := map[string]bool{}, map[string]bool{}
 			for _, mount := range c.VolumeMounts {
 				volume, ok := volumes[mount.Name]
 				require.True(t, ok, "%s mounts %s, which is no volume", name, mount.Name)
-				if mount.Name == "private-ca" {
-					continue // of the sets' extraVolumes
+				if volume.ConfigMap != nil { // of the sets' extraVolumes
+					extra[mount.MountPath] = true
+					continue
 				}
 				if volume.Secret == nil {
 					require.Equal(t, "/documents", mount.MountPath)
@@ -222,10 +223,9 @@ func TestSecretsAreFilesThatAreThere(t *testing.T) {
 				}
 			}
 			for _, variable := range c.Env {
-				if strings.HasPrefix(variable.Value, "/") && variable.Name != "SSL_CERT_DIR" { // of the sets' extraEnv
-					require.True(t, there[variable.Value], "%s of %s names %s, which is not there", variable.Name, name,
-						variable.Value)
-					delete(there, variable.Value)
+				if file, _, _ := strings.Cut(variable.Value, ":"); strings.HasPrefix(file, "/") {
+					require.True(t, there[file] || extra[file], "%s of %s names %s, which is not there", variable.Name, name, file)
+					delete(there, file)
 				}
 			}
 			require.Empty(t, there, "%s sees more than it reads", name)
