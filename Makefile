@@ -4,11 +4,11 @@ RACE := $(if $(CGO),-race,)
 
 # What a machine may not have is behind a build tag: tests in a browser, on PostgreSQL, with Prometheus, and of ConnectFi's example for node.
 BROWSER = $(if $(shell command -v chromium chromium-browser google-chrome 2>/dev/null),browser,)
-NODE = $(if $(shell test -d .dev/npm/node_modules/axios && command -v node),node,)
+NODE = $(if $(shell test -d .dev/npm/node_modules/axe-core && command -v node),node,)
 POSTGRES = $(if $(shell ls /usr/lib/postgresql/*/bin/postgres 2>/dev/null || command -v postgres),postgres,)
 PROMETHEUS = $(if $(wildcard .dev/prometheus/usr/bin/promtool)$(shell command -v promtool),prometheus,)
 TAGS = -tags "$(BROWSER) $(NODE) $(POSTGRES) $(PROMETHEUS)"
-NPM = axios@1.21.1
+NPM = axios@1.21.1 axe-core@4.14.1
 
 .PHONY: test tools lint quick check root stack operators soak chaos bench scale fuzz audit mutate pictures build release reproducible dev compose
 
@@ -52,7 +52,7 @@ root:
 
 # The Temporal server is compiled once, so without the race detector. All of it on PostgreSQL: make stack ON="-postgres own"
 stack:
-	cd dev/stack && go vet $(TAGS) ./... && go test $(TAGS) -timeout 40m . $(ON) && go test -timeout 10m ./bench ./chaos
+	cd dev/stack && go vet $(TAGS) ./... && go test $(TAGS) -timeout 40m . $(ON) && go test $(TAGS) -timeout 20m ./bench ./chaos ./pages
 
 # Every button of Temporal's, in every stage and at every moment of it: docs/operators.md. CELLS=inreview
 CELLS = .
