@@ -66,7 +66,7 @@ func (p *parts) webhook(s *Services) (*server.Server, error) {
 		}
 	}
 	return server.New(server.Config{Cases: s.Cases, Documents: p.documents, PublicURL: s.Webhook, Keys: p.keys,
-		Codec: codec, Logger: p.Log, Telemetry: p.metrics,
+		Codec: codec, Logger: p.Log, Telemetry: p.metrics, Frames: p.Frames,
 		API: gateway.Config{Credentials: credentials, ConnectFi: passing, Policy: kyc.DefaultPolicy(),
 			Notify: p.Notify != ""},
 		Ready: func(ctx context.Context) error {

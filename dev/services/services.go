@@ -42,6 +42,7 @@ type Options struct {
 	CodecToken     string                      // the last step of the codec server's path; empty serves none
 	ReadsPerSecond float64                     // of the slow status reads; 0 is the worker's own number
 	Plaintext      bool                        // nothing is encrypted, for tests of what encryption hides
+	Frames         []string                    // origins that may show the portal in a frame
 	RecordEvery    time.Duration               // between two sweeps of the recorder; 0 keeps no records
 }
 

@@ -34,6 +34,7 @@ type options struct {
 	lookup         func(string) (string, bool) // of OpenTelemetry's variables; nil is none of them
 	readsPerSecond float64                     // of the slow reads; 0 is the worker's own number
 	clear          bool                        // nothing is sealed, for tests of what sealing hides
+	frames         []string                    // origins that may show the portal in a frame
 	recordEvery    time.Duration               // between two sweeps of the recorder; 0 keeps no records
 }
 
@@ -117,7 +118,8 @@ func (s *system) startServices(ctx context.Context, o options, l services.Listen
 	s.services, err = services.Start(ctx, services.Options{
 		Temporal:  temporalclient.Options{Address: s.temporal.Address, Namespace: embedded.Namespace},
 		Listeners: l, Dir: dir, Secrets: secrets, Notify: o.notify, Seed: o.seed, Log: o.log, Lookup: o.lookup, UI: ui,
-		CodecToken: codec, ReadsPerSecond: o.readsPerSecond, Plaintext: o.clear, RecordEvery: o.recordEvery})
+		CodecToken: codec, ReadsPerSecond: o.readsPerSecond, Plaintext: o.clear, Frames: o.frames,
+		RecordEvery: o.recordEvery})
 	if err != nil {
 		return err
 	}
