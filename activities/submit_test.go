@@ -26,7 +26,7 @@ import (
 	"durablekyc.example/kyc"
 )
 
-// submission puts both sides of a licence into the store.
+// submission puts both sides of a license into the store.
 func (w *world) submission(customer, application string) activities.SubmitRequest {
 	s := kyc.Submission{ID: "s1", Entity: customer, Type: "license"}
 	for _, side := range []kyc.Side{kyc.Front, kyc.Back} {

@@ -180,14 +180,14 @@ func TestTheDetailsOfACase(t *testing.T) {
 		OnDeadline: "it ends",
 		Entities: []kyc.EntityView{
 			{ID: "cstab_1", IsCustomer: true, Status: "completed", Outcome: "approved"},
-			{ID: "cstap_1", Status: "pending_step_up", Missing: []string{"a passport", "a licence"}},
+			{ID: "cstap_1", Status: "pending_step_up", Missing: []string{"a passport", "a license"}},
 			{ID: "cstap_2", Status: "pending_step_up", Sending: true}},
 		Timeline: []kyc.Entry{{At: at, What: kyc.EntryStarted}}}
 	require.Equal(t, strings.Join([]string{
 		"### Awaiting documents from the applicant", "",
 		"**Waiting for** applicant **until** 2026-03-01 13:00:00 — then it ends.", "",
 		"- customer `cstab_1`: completed, approved",
-		"- representative `cstap_1`: pending_step_up — **missing:** a passport; a licence",
+		"- representative `cstap_1`: pending_step_up — **missing:** a passport; a license",
 		"- representative `cstap_2`: pending_step_up — its images are being sent to ConnectFi", "",
 		"| When (UTC) | What happened |", "|---|---|", "| 2026-03-01 12:00:00 | the case was started |", ""}, "\n"),
 		workflows.Details(v))

@@ -223,7 +223,7 @@ func TestC_List_MoreIsTrueWhenMoreRemain(t *testing.T) {
 }
 
 func TestC_GenerateDocument_Schema(t *testing.T) {
-	ok := connectfi.GenerateRequest{Workflow: "PERSONAL", Name: "licence, front", Extension: "jpg", Type: "license"}
+	ok := connectfi.GenerateRequest{Workflow: "PERSONAL", Name: "license, front", Extension: "jpg", Type: "license"}
 	for kind := range strings.FieldsSeq(
 		"contract license passport utility other internal identification_card residence_permit " +
 			"canada_provincial_id indigenous_card paystub bank_statement w2 1099 1120 1065 t1 t4") {

@@ -114,7 +114,7 @@ func TestTheTypeOfACustomerIsItsPrefix(t *testing.T) {
 // What a submission lacks is said, all of it.
 func TestASubmissionSaysWhatItLacks(t *testing.T) {
 	image := func(change func(*kyc.Image)) kyc.Submission {
-		s := licence("s1", person)
+		s := license("s1", person)
 		change(&s.Images[0])
 		return s
 	}
@@ -136,7 +136,7 @@ func TestASubmissionSaysWhatItLacks(t *testing.T) {
 			"a license has no side \"left\"\nthe front of the license is missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := licence("s1", person)
+			s := license("s1", person)
 			test.change(&s)
 			if err := s.Validate(); test.says == "" {
 				require.NoError(t, err)

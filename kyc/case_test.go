@@ -243,49 +243,49 @@ func TestLastLookMayStillDecide(t *testing.T) {
 func TestDocumentsSentInTimeAreNotExpiredOnTheirWay(t *testing.T) {
 	c := newCase()
 	answered(&c, 0, single("pending_step_up", ""))
-	c.Apply(kyc.Submitted{At: start.Add(29 * day), Submission: licence("s1", person)})
+	c.Apply(kyc.Submitted{At: start.Add(29 * day), Submission: license("s1", person)})
 	late := start.Add(31 * day)
 	require.Equal(t, kyc.ActionSubmit, c.Next(late).Action)
 	c.Apply(kyc.StatusReceived{At: late, Reading: single("waiting_review", ""), Submission: "s1"})
 	require.Equal(t, kyc.InReview, c.Stage)
 }
 
-func licence(id, entity string) kyc.Submission {
+func license(id, entity string) kyc.Submission {
 	return kyc.Submission{ID: id, Entity: entity, Type: "license", Consent: kyc.ConsentElsewhere(), Images: []kyc.Image{
 		{Key: id + "/f", Side: kyc.Front, Extension: "jpg"}, {Key: id + "/b", Side: kyc.Back, Extension: "png"}}}
 }
 
 func TestSubmissions(t *testing.T) {
 	c := newCase()
-	require.ErrorContains(t, c.CheckSubmission(licence("s1", person)), "unknown entity")
+	require.ErrorContains(t, c.CheckSubmission(license("s1", person)), "unknown entity")
 	answered(&c, 0, single("pending_step_up", ""))
-	require.NoError(t, c.CheckSubmission(licence("s1", person)))
+	require.NoError(t, c.CheckSubmission(license("s1", person)))
 	var invalid *kyc.SubmissionError
-	require.ErrorAs(t, c.CheckSubmission(licence("s1", "cstap_other")), &invalid)
-	one := licence("s1", person)
+	require.ErrorAs(t, c.CheckSubmission(license("s1", "cstap_other")), &invalid)
+	one := license("s1", person)
 	one.Images = one.Images[:1]
 	require.ErrorContains(t, c.CheckSubmission(one), "the back of the license is missing")
 
-	c.Apply(kyc.Submitted{At: start, Submission: licence("s1", person)})
-	c.Apply(kyc.Submitted{At: start, Submission: licence("s1", person)})
+	c.Apply(kyc.Submitted{At: start, Submission: license("s1", person)})
+	c.Apply(kyc.Submitted{At: start, Submission: license("s1", person)})
 	require.Len(t, c.Queue, 1, "the same submission twice is one")
 	require.True(t, c.View().Entities[0].Sending)
 	require.Empty(t, c.View().Entities[0].Missing)
-	require.ErrorIs(t, c.CheckSubmission(licence("s2", person)), kyc.ErrDocumentsNotRequested)
-	require.NoError(t, c.CheckSubmission(licence("s1", person)))
+	require.ErrorIs(t, c.CheckSubmission(license("s2", person)), kyc.ErrDocumentsNotRequested)
+	require.NoError(t, c.CheckSubmission(license("s1", person)))
 
 	c.Apply(kyc.StatusReceived{At: start, Reading: single("pending_step_up", ""), Submission: "s1"})
 	require.Equal(t, kyc.EntryStillWanted, c.Timeline[len(c.Timeline)-1].What)
-	require.NoError(t, c.CheckSubmission(licence("s2", person)))
+	require.NoError(t, c.CheckSubmission(license("s2", person)))
 
-	c.Apply(kyc.Submitted{At: start, Submission: licence("s2", person)})
+	c.Apply(kyc.Submitted{At: start, Submission: license("s2", person)})
 	c.Apply(kyc.RequestRejected{At: start, Step: kyc.StepDocuments, Code: "statusApplicationEntity", Submission: "s2"})
 	require.Equal(t, kyc.AwaitingDocuments, c.Stage, "a refused document decides nothing")
 	require.Equal(t, kyc.ActionReadStatus, c.Next(start).Action, "but it may mean that the case has moved on")
 	require.Equal(t, "statusApplicationEntity", c.View().Refusal.Code)
 
 	answered(&c, time.Second, single("completed", "approved"))
-	require.ErrorIs(t, c.CheckSubmission(licence("s3", person)), kyc.ErrEnded)
+	require.ErrorIs(t, c.CheckSubmission(license("s3", person)), kyc.ErrEnded)
 }
 
 func TestRefusedIdentificationHoldsUntilSomebodyAsksAgain(t *testing.T) {
@@ -337,7 +337,7 @@ func TestHints(t *testing.T) {
 func TestCaseSurvivesItsOwnJSON(t *testing.T) {
 	c := newCase()
 	answered(&c, 0, single("pending_step_up", ""))
-	c.Apply(kyc.Submitted{At: start, Submission: licence("s1", person)})
+	c.Apply(kyc.Submitted{At: start, Submission: license("s1", person)})
 	c.Apply(kyc.ChangeHinted{At: start, By: kyc.HintCallback, ID: "r"})
 	text, err := json.Marshal(c)
 	require.NoError(t, err)

@@ -16,7 +16,7 @@ var DocumentTypes = []DocumentType{"contract", "license", "passport", "utility",
 	"identification_card", "residence_permit", "canada_provincial_id", "indigenous_card", "paystub",
 	"bank_statement", "w2", "1099", "1120", "1065", "t1", "t4"}
 
-// Sides says which sides are wanted: a driving licence wants front and back
+// Sides says which sides are wanted: a driver's license wants front and back
 // (C); of everything else one image is asked for (A).
 func (t DocumentType) Sides() []Side {
 	if t == "license" {

@@ -20,10 +20,10 @@ func TestSubmissionsOfBothKinds(t *testing.T) {
 		images []kyc.Image
 		says   string
 	}{
-		"a licence":                   {"license", []kyc.Image{here(kyc.Front), here(kyc.Back)}, ""},
-		"half a licence":              {"license", []kyc.Image{here(kyc.Front)}, "the back of the license is missing"},
-		"half a licence at ConnectFi": {"", []kyc.Image{there("doc_1", kyc.Front)}, ""},
-		"a licence at ConnectFi":      {"", []kyc.Image{there("doc_1", kyc.Front), there("doc_2", kyc.Back)}, ""},
+		"a license":                   {"license", []kyc.Image{here(kyc.Front), here(kyc.Back)}, ""},
+		"half a license":              {"license", []kyc.Image{here(kyc.Front)}, "the back of the license is missing"},
+		"half a license at ConnectFi": {"", []kyc.Image{there("doc_1", kyc.Front)}, ""},
+		"a license at ConnectFi":      {"", []kyc.Image{there("doc_1", kyc.Front), there("doc_2", kyc.Back)}, ""},
 		"two documents at ConnectFi":  {"", []kyc.Image{there("doc_1", kyc.Front), there("doc_2", kyc.Front)}, ""},
 		"one document twice": {"", []kyc.Image{there("doc_1", kyc.Front), there("doc_1", kyc.Back)},
 			"duplicate document"},

@@ -35,7 +35,7 @@ func TestConsentIsToldWithTheImages(t *testing.T) {
 func TestAConsentGivenElsewhere(t *testing.T) {
 	c := newCase()
 	answered(&c, 0, single("pending_step_up", ""))
-	sent := licence("s1", person)
+	sent := license("s1", person)
 	sent.By = kyc.APIClient("1")
 	c.Apply(kyc.Submitted{At: start, Submission: sent})
 	v := c.View()
@@ -71,7 +71,7 @@ func TestWhatAConsentNeeds(t *testing.T) {
 		"elsewhere, and here": {&kyc.Consent{Elsewhere: true, Text: text, Version: "1", Language: "en", At: at},
 			"nothing else is known"},
 	} {
-		s := licence("s1", person)
+		s := license("s1", person)
 		s.Consent = test.consent
 		if err := s.Validate(); test.says == "" {
 			require.NoError(t, err, name)

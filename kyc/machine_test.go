@@ -82,7 +82,7 @@ func (m *machine) send(*rapid.T) {
 		m.apply(kyc.Submitted{At: m.now, Submission: s}) // somebody presses a button again
 	}
 	for _, e := range m.c.View().Entities {
-		if s := licence(fmt.Sprintf("s%d", m.sent), e.ID); m.c.CheckSubmission(s) == nil {
+		if s := license(fmt.Sprintf("s%d", m.sent), e.ID); m.c.CheckSubmission(s) == nil {
 			m.apply(kyc.Submitted{At: m.now, Submission: s})
 			m.through = append(m.through, s)
 			m.sent++

@@ -164,7 +164,7 @@ func TestEveryOpenCaseHasANextNeedAndAnHour(t *testing.T) {
 			}
 			if c.Stage == kyc.AwaitingDocuments && rapid.Bool().Draw(t, "send") {
 				for _, e := range c.View().Entities {
-					if s := licence(fmt.Sprintf("s%d", step), e.ID); c.CheckSubmission(s) == nil {
+					if s := license(fmt.Sprintf("s%d", step), e.ID); c.CheckSubmission(s) == nil {
 						c.Apply(kyc.Submitted{At: now, Submission: s})
 					}
 				}

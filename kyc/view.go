@@ -106,14 +106,14 @@ func (c *Case) then() string {
 }
 
 // missingDocuments says what is missing of an entity. ConnectFi does not name the
-// documents it wants; a driving licence from both sides is what its pages show (C).
+// documents it wants; a driver's license from both sides is what its pages show (C).
 func (c *Case) missingDocuments(e EntitySnapshot, customer CustomerType) []string {
 	switch {
 	case c.Stage.Final():
 	case c.missing(e) && e.IsCustomer && customer == Business:
 		return []string{"documents of the business"}
 	case c.missing(e):
-		return []string{"an identity document: front and back of a driving licence, or a passport"}
+		return []string{"an identity document: front and back of a driver's license, or a passport"}
 	case e.Status.kind() == wantsData:
 		return []string{dataWanted}
 	}

@@ -64,18 +64,18 @@ func TestASubmissionThatIsThroughIsWelcome(t *testing.T) {
 	c := newCase()
 	answered(&c, 0, single("pending_step_up", ""))
 	require.Empty(t, c.DoneSubmissions, "an answer to no submission settles none")
-	c.Apply(kyc.Submitted{At: start, Submission: licence("s1", person)})
+	c.Apply(kyc.Submitted{At: start, Submission: license("s1", person)})
 	require.False(t, c.SubmissionDone("s1"))
 	c.Apply(kyc.StatusReceived{At: start, Reading: single("waiting_review", ""), Submission: "s1"})
 	require.True(t, c.SubmissionDone("s1"))
 	require.Equal(t, []string{"s1"}, c.DoneSubmissions)
-	require.NoError(t, c.CheckSubmission(licence("s1", person)))
-	require.ErrorIs(t, c.CheckSubmission(licence("s2", person)), kyc.ErrDocumentsNotRequested)
-	c.Apply(kyc.Submitted{At: start, Submission: licence("s1", person)})
+	require.NoError(t, c.CheckSubmission(license("s1", person)))
+	require.ErrorIs(t, c.CheckSubmission(license("s2", person)), kyc.ErrDocumentsNotRequested)
+	c.Apply(kyc.Submitted{At: start, Submission: license("s1", person)})
 	require.Empty(t, c.Queue)
 	answered(&c, time.Hour, single("completed", "denied"))
-	require.NoError(t, c.CheckSubmission(licence("s1", person)))
-	require.ErrorIs(t, c.CheckSubmission(licence("s2", person)), kyc.ErrEnded)
+	require.NoError(t, c.CheckSubmission(license("s1", person)))
+	require.ErrorIs(t, c.CheckSubmission(license("s2", person)), kyc.ErrEnded)
 }
 
 // An entity's turn counts what ConnectFi asked of it and what it turned down.
@@ -85,7 +85,7 @@ func TestTheTurnOfAnEntity(t *testing.T) {
 	require.Equal(t, []int{0, 0}, turns())
 	answered(&c, 0, team("pending_step_up", "pending_step_up", "completed"))
 	require.Equal(t, []int{1, 0}, turns())
-	c.Apply(kyc.Submitted{At: start, Submission: licence("s1", "cstap_1")})
+	c.Apply(kyc.Submitted{At: start, Submission: license("s1", "cstap_1")})
 	c.Apply(kyc.RequestRejected{At: start, Step: kyc.StepDocuments, Code: "x", Submission: "s1"})
 	require.Equal(t, []int{2, 0}, turns())
 	answered(&c, time.Hour, team("pending_step_up", "completed", "pending_step_up"))
@@ -115,7 +115,7 @@ func TestTheWordsOfAView(t *testing.T) {
 	require.Equal(t, []string{"data that ConnectFi does not name: you can change e-mail, addresses and phones with its " +
 		"POST /customer/update; a wrong name, birth date, SSN or FEIN only PayGears can change"}, v.Entities[0].Missing)
 	answered(&c, time.Hour, single("pending_step_up", ""))
-	require.Equal(t, []string{"an identity document: front and back of a driving licence, or a passport"},
+	require.Equal(t, []string{"an identity document: front and back of a driver's license, or a passport"},
 		c.View().Entities[0].Missing)
 	answered(&c, 2*time.Hour, single("strange", ""))
 	v = c.View()

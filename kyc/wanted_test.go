@@ -62,14 +62,14 @@ func TestAnEntityThatWantsNothingGetsNothing(t *testing.T) {
 	c := kyc.New("B1", business, kyc.DefaultPolicy(), start)
 	answered(&c, 0, team("pending_step_up", "completed", "pending_step_up", "waiting_review"))
 	require.Equal(t, kyc.AwaitingDocuments, c.Stage)
-	require.NoError(t, c.CheckSubmission(licence("s1", "cstap_2")))
+	require.NoError(t, c.CheckSubmission(license("s1", "cstap_2")))
 	for _, entity := range []string{business, "cstap_1", "cstap_3"} {
-		require.ErrorIs(t, c.CheckSubmission(licence("s2", entity)), kyc.ErrDocumentsNotRequested, entity)
+		require.ErrorIs(t, c.CheckSubmission(license("s2", entity)), kyc.ErrDocumentsNotRequested, entity)
 	}
 	// What one representative sends keeps no other waiting.
 	answered(&c, time.Hour, team("pending_step_up", "pending_step_up", "pending_step_up", "waiting_review"))
-	c.Apply(kyc.Submitted{At: start.Add(2 * time.Hour), Submission: licence("s1", "cstap_2")})
-	require.NoError(t, c.CheckSubmission(licence("s2", "cstap_1")))
+	c.Apply(kyc.Submitted{At: start.Add(2 * time.Hour), Submission: license("s1", "cstap_2")})
+	require.NoError(t, c.CheckSubmission(license("s2", "cstap_1")))
 	view := c.View()
 	require.NotEmpty(t, view.Entities[1].Missing)
 	require.False(t, view.Entities[1].Sending)
@@ -78,7 +78,7 @@ func TestAnEntityThatWantsNothingGetsNothing(t *testing.T) {
 	answered(&c, 3*time.Hour, team("pending_step_up", "pending_step_up", "pending_step_up", "waiting_review"))
 	// The stage decides first: a status of the application that nobody knows holds the case, whoever wants what.
 	answered(&c, 4*time.Hour, team("strange", "pending_step_up"))
-	require.ErrorIs(t, c.CheckSubmission(licence("s3", "cstap_1")), kyc.ErrDocumentsNotRequested)
+	require.ErrorIs(t, c.CheckSubmission(license("s3", "cstap_1")), kyc.ErrDocumentsNotRequested)
 }
 
 // A second refusal for another reason is told like the first; the same again is told once.
@@ -131,7 +131,7 @@ func TestNoReminderOutsideOfAwaitingDocuments(t *testing.T) {
 	}
 	c := newCase()
 	answered(&c, 0, single("pending_step_up", ""))
-	c.Apply(kyc.Submitted{At: start.Add(day), Submission: licence("s1", person)})
+	c.Apply(kyc.Submitted{At: start.Add(day), Submission: license("s1", person)})
 	answered(&c, 8*day, single("pending_step_up", ""))
 	require.Zero(t, reminded(c), "its documents are on their way")
 	c.Apply(kyc.RequestRejected{At: start.Add(8 * day), Step: kyc.StepDocuments, Code: "x", Submission: "s1"})

@@ -49,7 +49,7 @@ type settings struct {
 	ConnectFi   string `env:"CONNECTFI_BASE_URL" placeholder:"URL" help:"Base URL of ConnectFi, which the API forwards documents and look-ups to; required by the API."`
 	Login       string `env:"CONNECTFI_LOGIN" placeholder:"LOGIN" help:"ConnectFi's login."`
 	Password    string `env:"CONNECTFI_PASSWORD" placeholder:"SECRET" help:"ConnectFi's password."`
-	Policy      string `env:"KYC_POLICY" placeholder:"JSON" help:"Deadlines and intervals for cases started by the API and by Nexus (JSON, any subset)."`
+	Policy      string `env:"KYC_POLICY" placeholder:"JSON" help:"Deadlines of cases by API and Nexus (JSON)."`
 	Records     string `env:"KYC_RECORDS" placeholder:"URL" help:"Bucket of the records of closed cases, which the webhook answers from once Temporal has forgotten them (default: none)."`
 	NotifyURL   string `env:"KYC_NOTIFY_URL" placeholder:"URL" help:"Receiver of notifications; the webhook only checks whether it is set."`
 	Origins     string `env:"KYC_CODEC_ORIGINS" placeholder:"URLS" help:"Allowed origins for the codec server, comma-separated. Without origins and tokens it is disabled."`

@@ -64,7 +64,8 @@ func run(s settings) (err error) {
 		Records: records, RecordEvery: s.RecordEvery, Namespace: namespace, Keys: keys, CallbackURL: s.CallbackURL,
 		PublicURL: s.PublicURL, NotifyURL: s.NotifyURL,
 		NotifySecrets: secrets, NotifyPrivate: s.Private, Grace: s.Grace, SweepEvery: s.Sweep,
-		Deployment: cmp.Or(s.Deployment, s.Controlled), BuildID: s.BuildID, ReadsPerSecond: s.Reads,
+		Deployment: cmp.Or(s.Deployment, s.Controller.TemporalDeploymentName),
+		BuildID:    s.Controller.TemporalWorkerBuildID, ReadsPerSecond: s.Reads,
 		CachedCases: cmp.Or(s.Cached, taskqueue.CacheSize(debug.SetMemoryLimit(-1))), Logger: log, Telemetry: metrics})
 	if err != nil {
 		return err

@@ -34,20 +34,26 @@ type settings struct {
 	Records     string        `env:"KYC_RECORDS" placeholder:"URL" help:"Bucket of the records of closed cases, such as s3://records (default: none are kept)."`
 	RecordEvery time.Duration `name:"records-sweep" env:"KYC_RECORDS_SWEEP" default:"1h" help:"Interval at which closed cases are put on record (min 1s)."`
 	RecordsKey  string        `env:"KYC_RECORDS_KEY" placeholder:"SECRET" help:"Private key of the log of records; see starter keys log."`
-	Policy      string        `env:"KYC_POLICY" placeholder:"JSON" help:"Deadlines and intervals for cases started by the API and by Nexus (JSON, any subset)."`
+	Policy      string        `env:"KYC_POLICY" placeholder:"JSON" help:"Deadlines of cases by API and Nexus (JSON)."`
 	NotifyURL   string        `env:"KYC_NOTIFY_URL" placeholder:"URL" help:"URL that receives the notifications of all cases started with it (default: none)."`
 	Secrets     string        `name:"notify-secret" env:"KYC_NOTIFY_SECRET" placeholder:"SECRETS" help:"Secrets that sign notifications (whsec_ and base64, comma-separated, newest first); see starter keys init."`
 	Private     bool          `name:"notify-allow-private" env:"KYC_NOTIFY_ALLOW_PRIVATE" help:"Allow delivery of notifications to private addresses and any port."`
 	AdminListen string        `env:"KYC_ADMIN_LISTEN" default:"127.0.0.1:8082" help:"Address of /healthz, /readyz and /metrics."`
 	Deployment  string        `env:"KYC_DEPLOYMENT" placeholder:"NAME" help:"Worker deployment name; enables worker versioning."`
-	Controlled  string        `name:"temporal-deployment-name" env:"TEMPORAL_DEPLOYMENT_NAME" placeholder:"NAME" help:"What Temporal's Worker Controller sets in place of KYC_DEPLOYMENT."`
-	BuildID     string        `name:"temporal-worker-build-id" env:"TEMPORAL_WORKER_BUILD_ID" placeholder:"BUILD" help:"What Temporal's Worker Controller sets as the build id (default: the program's version)."`
 	Reads       float64       `name:"reads-per-second" env:"KYC_READS_PER_SECOND" default:"20" help:"Status reads per second, across all workers."`
 	Cached      int           `name:"cached-cases" env:"KYC_CACHED_CASES" placeholder:"N" help:"Workflow cache size (default: derived from GOMEMLIMIT, max 10,000)."`
 	Log         string        `env:"KYC_LOG" enum:"text,json" default:"text" help:"text or json."`
 
+	Controller controllerSettings `embed:""`
+
 	Check   bool             `help:"Probe the running worker's readiness and exit."`
 	Version kong.VersionFlag `help:"Print the version and exit."`
+}
+
+// controllerSettings are what Temporal's Worker Controller sets in the pods that it makes.
+type controllerSettings struct {
+	TemporalDeploymentName string `env:"TEMPORAL_DEPLOYMENT_NAME" help:"The Worker Controller's KYC_DEPLOYMENT."`
+	TemporalWorkerBuildID  string `env:"TEMPORAL_WORKER_BUILD_ID" help:"Build id (default: the version)."`
 }
 
 // Validate refuses to start without what must be there.

@@ -99,7 +99,7 @@ func (s story) update(name, id string, args ...any) *answer {
 	return a
 }
 
-func licence(id string) kyc.Submission {
+func license(id string) kyc.Submission {
 	return kyc.Submission{ID: id, Entity: person, Type: "license", Consent: kyc.ConsentElsewhere(), Images: []kyc.Image{
 		{Key: "f", Side: kyc.Front, Extension: "jpg"}, {Key: "b", Side: kyc.Back, Extension: "jpg"}}}
 }
@@ -192,7 +192,7 @@ func TestSubmissionIsHandedOverAndAnswered(t *testing.T) {
 		started = s.update(workflows.UpdateStart, "start-"+person, workflows.StartRequest{CustomerID: person})
 		other = s.update(workflows.UpdateStart, "start-x", workflows.StartRequest{CustomerID: "cstap_other"})
 		wrong = s.update(workflows.UpdateSubmit, "s0", kyc.Submission{ID: "s0", Entity: person, Type: "license"})
-		right = s.update(workflows.UpdateSubmit, "s1", licence("s1"))
+		right = s.update(workflows.UpdateSubmit, "s1", license("s1"))
 	})
 	require.Equal(t, kyc.Approved, s.run().Stage)
 	require.Equal(t, kyc.AwaitingDocuments, started.view.Stage)
@@ -242,7 +242,7 @@ func TestWithdrawalEndsACaseWhoseUploadIsBeingRetried(t *testing.T) {
 	s.OnActivity(do.SubmitDocuments, mock.Anything, mock.Anything).
 		Return(kyc.Snapshot{}, temporal.NewApplicationError("down", activities.TypeNoAnswer))
 	var submit, withdraw *answer
-	s.after(time.Hour, func() { submit = s.update(workflows.UpdateSubmit, "s1", licence("s1")) })
+	s.after(time.Hour, func() { submit = s.update(workflows.UpdateSubmit, "s1", license("s1")) })
 	s.after(time.Hour+time.Minute, func() { withdraw = s.update(workflows.UpdateWithdraw, "w") })
 	view := s.run()
 	require.Equal(t, kyc.Withdrawn, view.Stage)

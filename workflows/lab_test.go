@@ -220,7 +220,7 @@ func (l *lab) close() {
 	require.NoError(l.t, l.store.Close())
 }
 
-// submission puts both sides of a licence into the store.
+// submission puts both sides of a license into the store.
 func (l *lab) submission(id string) kyc.Submission {
 	s := kyc.Submission{ID: id, Entity: l.customer, Type: "license", Consent: kyc.ConsentElsewhere()}
 	for _, side := range []kyc.Side{kyc.Front, kyc.Back} {

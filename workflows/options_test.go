@@ -113,7 +113,7 @@ func TestHowActivitiesAreTried(t *testing.T) {
 	s.OnActivity(do.ReadStatus, mock.Anything, mock.Anything).Return(single("waiting_review", ""), nil).Once()
 	s.OnActivity(do.WatchStatus, mock.Anything, mock.Anything).
 		Return(activities.WatchResult{Reading: single("completed", "approved")}, nil)
-	s.after(time.Hour, func() { s.update(workflows.UpdateSubmit, "s1", licence("s1")) })
+	s.after(time.Hour, func() { s.update(workflows.UpdateSubmit, "s1", license("s1")) })
 	s.after(time.Hour+time.Second, func() { s.callback("r1") })
 	view := s.run()
 	policy := kyc.DefaultPolicy()

@@ -25,8 +25,8 @@ func checkAlone(ctx context.Context, c client.Client, namespace, dir string) err
 	}
 	d, err := c.DescribeTaskQueue(ctx, workflows.TaskQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
 	if err == nil && len(d.GetPollers()) > 0 {
-		return fmt.Errorf("a worker takes the cases of the namespace %s already: choose another with TEMPORAL_NAMESPACE=kyctrial",
-			namespace)
+		return fmt.Errorf("a worker takes the cases of the namespace %s already: choose another with "+
+			"TEMPORAL_NAMESPACE=kyctrial", namespace)
 	}
 	return nil // what else is wrong, setup says
 }

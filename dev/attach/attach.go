@@ -25,7 +25,7 @@ type flags struct {
 	Once        bool   `help:"End after the demo, with its exit code."`
 	NoWalk      bool   `help:"Leave the demo out."`
 	Data        string `help:"Keep secrets, documents and records in this directory, and not in .dev." type:"path"`
-	UI          string `name:"ui" env:"KYC_TEMPORAL_UI" placeholder:"URL" help:"Base URL of this Temporal's UI (default for an address of this machine: its port plus 1000)."`
+	UI          string `name:"ui" env:"KYC_TEMPORAL_UI" placeholder:"URL" help:"Base URL of its UI (here: port + 1000)."`
 	WebhookPort int    `default:"8080" help:"0 is any free one, as for every port."`
 	AdminPort   int    `default:"8081"`
 	SandboxPort int    `default:"8090"`

@@ -122,5 +122,6 @@ func TestTheUIOfADevelopmentServerIsKnown(t *testing.T) {
 		"temporal.example:7233": "", "10.0.0.1:7233": ""} {
 		require.Equal(t, want, flags{}.ui(temporalclient.Options{Address: address}), address)
 	}
-	require.Equal(t, "http://ui.example", flags{UI: "http://ui.example"}.ui(temporalclient.Options{Address: "127.0.0.1:1"}))
+	given := flags{UI: "http://ui.example"}.ui(temporalclient.Options{Address: "127.0.0.1:1"})
+	require.Equal(t, "http://ui.example", given)
 }

@@ -11,10 +11,10 @@ import (
 )
 
 // bill is what is in the release, in CycloneDX's form: each program, the
-// modules that it is linked from, and their licences. It has no serial number
+// modules that it is linked from, and their licenses. It has no serial number
 // and no time, which would differ from one build to the next; the tool that is
 // usual for this writes its own checksum into it, which does as well.
-func (r release) bill(linked map[string][]module, licences map[string]string) ([]byte, error) {
+func (r release) bill(linked map[string][]module, licenses map[string]string) ([]byte, error) {
 	bill := cdx.NewBOM()
 	product := cdx.Component{BOMRef: "durable-kyc", Type: cdx.ComponentTypeApplication, Name: "durable-kyc",
 		Version: r.version}
@@ -33,7 +33,7 @@ func (r release) bill(linked map[string][]module, licences map[string]string) ([
 			all[m.url()] = cdx.Component{BOMRef: m.url(), PackageURL: m.url(), Type: cdx.ComponentTypeLibrary, Name: m.Path,
 				Version: m.Version,
 				// go.sum's checksum, which is of a list of files and of no file.
-				Properties: &[]cdx.Property{{Name: "go.sum", Value: m.Sum}}, Licenses: named(licences[m.Path])}
+				Properties: &[]cdx.Property{{Name: "go.sum", Value: m.Sum}}, Licenses: named(licenses[m.Path])}
 		}
 		dependencies = append(dependencies, cdx.Dependency{Ref: program, Dependencies: &needs})
 	}
@@ -51,12 +51,12 @@ func (m module) url() string {
 	return "pkg:golang/" + m.Path + "@" + strings.ReplaceAll(m.Version, "+", "%2B")
 }
 
-func named(licence string) *cdx.Licenses {
-	if strings.Contains(licence, " ") {
-		return &cdx.Licenses{{Expression: licence}}
+func named(license string) *cdx.Licenses {
+	if strings.Contains(license, " ") {
+		return &cdx.Licenses{{Expression: license}}
 	}
-	if licence == noAssertion {
-		return &cdx.Licenses{{License: &cdx.License{Name: licence}}}
+	if license == noAssertion {
+		return &cdx.Licenses{{License: &cdx.License{Name: license}}}
 	}
-	return &cdx.Licenses{{License: &cdx.License{ID: licence}}}
+	return &cdx.Licenses{{License: &cdx.License{ID: license}}}
 }

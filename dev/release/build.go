@@ -85,14 +85,14 @@ func (r release) make(ctx context.Context, platforms []string) error {
 	if err != nil {
 		return err
 	}
-	licences := map[string]string{}
+	licenses := map[string]string{}
 	for _, l := range all {
-		licences[l.Path] = l.licence
+		licenses[l.Path] = l.license
 	}
 	if err := r.write("THIRD_PARTY_LICENSES", texts); err != nil {
 		return err
 	}
-	bill, err := r.bill(linked, licences)
+	bill, err := r.bill(linked, licenses)
 	if err != nil {
 		return err
 	}

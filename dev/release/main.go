@@ -1,5 +1,5 @@
 // Command release makes what a release consists of: the programs for every
-// platform, the chart, and what is in them and under which licences. The same
+// platform, the chart, and what is in them and under which licenses. The same
 // commit makes the same bytes, in any directory, on any machine and at any
 // time. It is a module of its own, as it is no part of what it releases.
 package main
@@ -33,11 +33,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	source := flags.String("source", "../..", "the root of the repository")
 	directory := flags.String("out", "../../dist", "where it goes; what was there is replaced")
 	chosen := flags.String("platforms", platforms, "separated by commas")
-	licences := flags.String("licences", "", "write the table of licences to this `file`, and end")
+	licenses := flags.String("licenses", "", "write the table of licenses to this `file`, and end")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if *licences != "" {
+	if *licenses != "" {
 		modules, err := linked(ctx, *source)
 		if err != nil {
 			return err
@@ -46,7 +46,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(*licences, []byte(table(all)), 0o644)
+		return os.WriteFile(*licenses, []byte(table(all)), 0o644)
 	}
 	warning, err := checkVersion(*source, *version)
 	if err != nil {

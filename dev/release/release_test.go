@@ -36,11 +36,11 @@ func TestEveryLibraryMayBeLinked(t *testing.T) {
 	all, err := libraries(t.Context(), root, modules) // which refuses what is not permitted
 	require.NoError(t, err)
 	require.Greater(t, len(all), 50)
-	require.Equal(t, read(t, "docs", "licences.md"), table(all),
-		"cd dev/release && go run . -licences ../../docs/licences.md")
+	require.Equal(t, read(t, "docs", "licenses.md"), table(all),
+		"cd dev/release && go run . -licenses ../../docs/licenses.md")
 }
 
-func TestLicencesAreToldApart(t *testing.T) {
+func TestLicensesAreToldApart(t *testing.T) {
 	list := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/google/licensecheck")
 	directory, err := list.Output()
 	require.NoError(t, err)
@@ -58,16 +58,16 @@ func TestLicencesAreToldApart(t *testing.T) {
 		"two in one file": {map[string]string{"LICENSE": sample("MIT") + sample("Apache-2.0")}, "Apache-2.0 AND MIT", ""},
 		"two files": {map[string]string{"LICENSE": sample("MIT"), "COPYING": sample("BSD-3-Clause"),
 			"NOTICE": "made by them"}, "BSD-3-Clause AND MIT", ""},
-		"no licence": {map[string]string{"NOTICE": "made by them"}, "", "m has no licence: we may not have it"},
+		"no license": {map[string]string{"NOTICE": "made by them"}, "", "m has no license: we may not have it"},
 		"not permitted": {map[string]string{"LICENSE": sample("MIT"), "COPYING": sample("AGPL-3.0")}, "",
 			"COPYING of m is under AGPL-3.0, which is not permitted in dev/release"},
 		"unknown": {map[string]string{"LICENSE": "All rights reserved. You may read this."}, "",
-			"the licence LICENSE of m is not a known one: read it"},
+			"the license LICENSE of m is not a known one: read it"},
 		"known in part": {map[string]string{"LICENSE": sample("ISC") + strings.Repeat("You pay for each copy. ", 40)}, "",
-			"the licence LICENSE of m is not a known one: read it"},
+			"the license LICENSE of m is not a known one: read it"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			is, err := licenceExpression("m", c.texts)
+			is, err := licenseExpression("m", c.texts)
 			require.Equal(t, c.is, is)
 			if c.err == "" {
 				require.NoError(t, err)
@@ -104,11 +104,11 @@ func TestArchivesHoldNothingOfTheMachine(t *testing.T) {
 func TestTheBillIsOne(t *testing.T) {
 	a, b := module{"example.com/a", "v1.0.0", "h1:a="}, module{"example.com/b", "v2.0.0+incompatible", "h1:b="}
 	linked := map[string][]module{"worker": {a, b}, "webhook": {a}, "starter": {b}, "sandbox": nil}
-	licences := map[string]string{a.Path: noAssertion, b.Path: "Apache-2.0 AND MIT"}
+	licenses := map[string]string{a.Path: noAssertion, b.Path: "Apache-2.0 AND MIT"}
 	r := release{version: "1.2.3"}
-	bill, err := r.bill(linked, licences)
+	bill, err := r.bill(linked, licenses)
 	require.NoError(t, err)
-	again, err := r.bill(linked, licences)
+	again, err := r.bill(linked, licenses)
 	require.NoError(t, err)
 	require.Equal(t, string(bill), string(again))
 

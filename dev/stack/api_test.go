@@ -22,8 +22,8 @@ func api(t *testing.T) *connectfi.Client {
 	return client
 }
 
-// licence announces and uploads both sides through the API.
-func licence(t *testing.T, client *connectfi.Client, seed string) (links []connectfi.DocumentLink) {
+// license announces and uploads both sides through the API.
+func license(t *testing.T, client *connectfi.Client, seed string) (links []connectfi.DocumentLink) {
 	t.Helper()
 	for _, side := range []string{"front", "back"} {
 		d, err := client.GenerateDocument(t.Context(), connectfi.GenerateRequest{Workflow: "PERSONAL", Name: side,
@@ -45,7 +45,7 @@ func TestABackendThatChangedOneURL(t *testing.T) {
 		customer[6:26])})
 	require.NoError(t, err)
 	require.Equal(t, connectfi.StatusPendingStepUp, a.Status)
-	links := licence(t, client, a.Reference)
+	links := license(t, client, a.Reference)
 	update := connectfi.UpdateRequest{ApplicationID: a.ApplicationID, CustomerID: customer, EntityID: customer,
 		Documents: links[:1]}
 	after, err := client.Update(t.Context(), update)

@@ -16,9 +16,9 @@ import (
 // slow3G is what Chromium's tools call it: 400 kbit/s and long ways.
 var slow3G = network.Conditions{Latency: 400, DownloadThroughput: 50_000, UploadThroughput: 50_000}
 
-// A licence from a phone on a slow line that breaks in the middle, in each
+// A license from a phone on a slow line that breaks in the middle, in each
 // language. A reload, the back button and a second tab lose nothing and double nothing.
-func TestALicenceOverASlowLine(t *testing.T) {
+func TestALicenseOverASlowLine(t *testing.T) {
 	pages, err := page.New("/verify", nil)
 	require.NoError(t, err)
 	for _, lang := range pages.Languages() {
@@ -43,7 +43,7 @@ func TestALicenceOverASlowLine(t *testing.T) {
 			a.does(chromedp.NavigateBack())
 			a.on("front")
 			a.does(chromedp.WaitReady(chromedp.CSS(".js [data-kept]")), chromedp.NavigateForward())
-			a.photographs("back", a.licence(lang)["back"])
+			a.photographs("back", a.license(lang)["back"])
 			a.agrees()
 			a.does(chromedp.Reload())
 			a.on("review")
@@ -72,7 +72,7 @@ func TestTheDesktopFollowsThePhone(t *testing.T) {
 	phone := visits(t, browser(t, 390, 844), v, "")
 	phone.chooses("license")
 	desktop.on("front")
-	photos := phone.licence("followed")
+	photos := phone.license("followed")
 	phone.photographs("front", photos["front"])
 	desktop.on("back")
 	phone.photographs("back", photos["back"])

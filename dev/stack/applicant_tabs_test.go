@@ -54,7 +54,7 @@ func TestTwoPersonsInTwoTabs(t *testing.T) {
 	v, people := twoWanted(t, "tabsOfTwo")
 	ctx := browser(t, 390, 844)
 	a := visits(t, ctx, v, people[0])
-	a.prepares(a.licence("A"))
+	a.prepares(a.license("A"))
 	a.agrees()
 	b := visits(t, tab(t, ctx), v, people[1])
 	b.sees("Reference: " + v.Reference + " · Representative 2 of 2")
@@ -67,7 +67,7 @@ func TestTwoPersonsInTwoTabs(t *testing.T) {
 	a.does(chromedp.Reload())
 	a.sees("Your part is complete") // and A's page stays A's
 	b.looks()
-	b.prepares(b.licence("B"))
+	b.prepares(b.license("B"))
 	b.agrees()
 	b.sends()
 	b.sees("complete")
@@ -83,7 +83,7 @@ func TestTheSameLinkInTwoTabs(t *testing.T) {
 		v := individual(t, name, "step_up_review")
 		ctx := browser(t, 390, 844)
 		tabs := []applicant{visits(t, ctx, v, "")}
-		tabs[0].prepares(tabs[0].licence(name))
+		tabs[0].prepares(tabs[0].license(name))
 		tabs[0].agrees()
 		tabs = append(tabs, visits(t, tab(t, ctx), v, ""))
 		tabs[1].agrees()

@@ -84,7 +84,7 @@ func (a applicant) goesOn() {
 	a.does(chromedp.Click(chromedp.CSS("button.go")))
 }
 
-// prepares a licence with these photos, by side, up to the last step.
+// prepares a license with these photos, by side, up to the last step.
 func (a applicant) prepares(photos map[string]string) {
 	a.t.Helper()
 	a.chooses("license")
@@ -101,9 +101,9 @@ func (a applicant) agrees() {
 }
 func (a applicant) sends() { a.t.Helper(); a.does(chromedp.Click(chromedp.CSS("button.send"))) }
 
-// licence writes photos of another licence for every seed.
-func (a applicant) licence(seed string) map[string]string {
-	front, back := writeLicence(a.t, a.dir, seed)
+// license writes photos of another license for every seed.
+func (a applicant) license(seed string) map[string]string {
+	front, back := writeLicense(a.t, a.dir, seed)
 	return map[string]string{"front": front, "back": back}
 }
 
@@ -158,7 +158,7 @@ func TestShowsAnApplicantTheWayToTheEnd(t *testing.T) {
 			a.accessible()
 			picture(t, ctx, "applicant-document-"+screen.name+".png")
 			a.chooses("license")
-			photos := a.licence(screen.name)
+			photos := a.license(screen.name)
 			for _, side := range []string{"front", "back"} {
 				a.accessible()
 				picture(t, ctx, "applicant-"+side+"-"+screen.name+".png")
@@ -208,7 +208,7 @@ func TestTwoRepresentatives(t *testing.T) {
 	require.Len(t, people, 2)
 	for i, id := range people {
 		a := visits(t, browser(t, 390, 844), v, id)
-		a.prepares(a.licence(id))
+		a.prepares(a.license(id))
 		a.agrees()
 		a.sends()
 		if i == 0 {
@@ -237,7 +237,7 @@ func wantingAll(v kyc.View) (all []string) {
 func TestRefusalAndRetry(t *testing.T) {
 	v := individual(t, "browserrefusal", "step_up")
 	a := visits(t, browser(t, 390, 844), v, "")
-	photos := a.licence("refusal")
+	photos := a.license("refusal")
 	// Whole by its looks, broken inside: only the server can tell.
 	damaged := filepath.Join(a.dir, "damaged.png")
 	whole, err := os.ReadFile(photos["back"])
@@ -268,7 +268,7 @@ func TestBackFromReviewTheSamePageAsksAgain(t *testing.T) {
 		if round == 1 {
 			a.sees("More is needed.") // live, and without the photos of the first request
 		}
-		a.prepares(a.licence(strconv.Itoa(round)))
+		a.prepares(a.license(strconv.Itoa(round)))
 		a.agrees()
 		a.sends()
 	}
@@ -291,7 +291,7 @@ func TestWithoutAScriptInSpanish(t *testing.T) {
 	a.chooses("license")
 	for _, side := range []string{"front", "back"} {
 		a.on(side)
-		a.does(chromedp.SetUploadFiles(chromedp.CSS(`input[type=file][name=`+side+`]`), []string{a.licence("plain")[side]}),
+		a.does(chromedp.SetUploadFiles(chromedp.CSS(`input[type=file][name=`+side+`]`), []string{a.license("plain")[side]}),
 			chromedp.Click(chromedp.CSS("button.go")))
 	}
 	a.agrees()
@@ -331,7 +331,7 @@ func TestKeyboardOnly(t *testing.T) {
 	for _, side := range []string{"front", "back"} {
 		a.on(side)
 		a.tabs("input.file")
-		a.picks(side, a.licence("keys")[side]) // what the dialog of the system would do
+		a.picks(side, a.license("keys")[side]) // what the dialog of the system would do
 		a.waitsFor(`!!document.querySelector("button.go:not([hidden])")`)
 		a.tabs("button.go")
 		a.does(chromedp.KeyEvent(kb.Enter))

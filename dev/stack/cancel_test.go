@@ -175,7 +175,7 @@ func submitAsync(t *testing.T, v kyc.View) {
 	require.NoError(t, one.cases.SubmitAsync(t.Context(), v.Reference, sent(v.Entities[i].ID)))
 }
 
-// sent is a licence whose images are at ConnectFi and only to be linked: an
+// sent is a license whose images are at ConnectFi and only to be linked: an
 // image of ours that is in no store would be refused before ConnectFi is asked.
 func sent(entity string) kyc.Submission {
 	return kyc.Submission{ID: "of-" + entity, Entity: entity, Consent: kyc.ConsentElsewhere(), Images: []kyc.Image{

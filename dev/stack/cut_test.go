@@ -114,7 +114,7 @@ func TestAnUploadThatTheGraceCuts(t *testing.T) {
 
 	token := named(one.vars)["KYC_API_TOKENS"]
 	called := individual(t, "cutapi", "step_up")
-	links := licence(t, api(t), "cutapi")[:1]
+	links := license(t, api(t), "cutapi")[:1]
 	d, err := api(t).GenerateDocument(t.Context(),
 		connectfi.GenerateRequest{Workflow: "PERSONAL", Name: "back", Extension: "png", Type: "license"})
 	require.NoError(t, err)

@@ -216,7 +216,7 @@ func whats(v kyc.View) (all []string) {
 	return all
 }
 
-// stepUp sends a licence for every entity that wants one, through the starter.
+// stepUp sends a license for every entity that wants one, through the starter.
 func stepUp(t *testing.T, v kyc.View) {
 	t.Helper()
 	dir := t.TempDir()
@@ -226,7 +226,7 @@ func stepUp(t *testing.T, v kyc.View) {
 			continue
 		}
 		wanted++
-		front, back := writeLicence(t, dir, e.ID) // the same again, should ConnectFi ask again
+		front, back := writeLicense(t, dir, e.ID) // the same again, should ConnectFi ask again
 		code, _, stderr := starter(t, "upload", v.Reference, "--entity", e.ID, "--front", front, "--back", back)
 		if strings.Contains(stderr, "ConnectFi has not answered") {
 			continue // the case has the images and goes on trying
@@ -236,10 +236,10 @@ func stepUp(t *testing.T, v kyc.View) {
 	require.NotZero(t, wanted, "nobody is asked for documents: %+v", v)
 }
 
-// writeLicence draws a licence that is nobody's: another one for every seed.
-func writeLicence(t *testing.T, dir, seed string) (front, back string) {
+// writeLicense draws a license that is nobody's: another one for every seed.
+func writeLicense(t *testing.T, dir, seed string) (front, back string) {
 	t.Helper()
-	sides, err := fleet.Licence(dir, seed)
+	sides, err := fleet.License(dir, seed)
 	require.NoError(t, err)
 	return sides[0], sides[1]
 }

@@ -54,7 +54,7 @@ func TestKilledWorkers(t *testing.T) {
 	under.Go(func() { _, _ = one.cases.Refresh(t.Context(), reading.Reference, kyc.ActorSystem) })
 	under.Go(func() {
 		dir := t.TempDir()
-		front, back := writeLicence(t, dir, "killed")
+		front, back := writeLicense(t, dir, "killed")
 		starter(t, "upload", uploading.Reference, "--front", front, "--back", back)
 	})
 	for reference, activity := range map[string]string{order.Reference: "Identify", reading.Reference: "ReadStatus",

@@ -24,7 +24,7 @@ import (
 )
 
 type flags struct {
-	Temporal     string `help:"Use the Temporal that runs here already: nothing of Temporal is compiled then." placeholder:"HOST:PORT"`
+	Temporal     string `help:"Use a Temporal that runs already, and compile none." placeholder:"HOST:PORT"`
 	Once         bool   `help:"End after the demo, with its exit code."`
 	NoWalk       bool   `help:"Leave the demo out."`
 	Data         string `help:"Keep everything in this directory across runs." type:"path"`

@@ -153,7 +153,7 @@ func (c *cell) ask(call func(context.Context) error) {
 }
 
 // send is an applicant, or a business with its representative, who sends a
-// licence through the starter.
+// license through the starter.
 func (c *cell) send(ctx context.Context) error {
 	v, err := c.own.cases.Show(ctx, c.reference)
 	if err != nil {
@@ -163,7 +163,7 @@ func (c *cell) send(ctx context.Context) error {
 		if !e.Status.WantsDocuments() {
 			continue
 		}
-		sides, err := fleet.Licence(c.work, c.reference+letters(e.ID))
+		sides, err := fleet.License(c.work, c.reference+letters(e.ID))
 		if err != nil {
 			return err
 		}

@@ -171,7 +171,7 @@ func (c *cell) name() string {
 type operators struct {
 	ctx  context.Context // until the test ends
 	own  *system
-	work string // where licences are drawn
+	work string // where licenses are drawn
 
 	mu    sync.Mutex
 	heard map[string][]message // by reference, in the order in which they came

@@ -222,10 +222,10 @@ func (s *soak) identify(reference, customer string) int {
 		fmt.Sprintf(`{"customerId":%q,"reference":%q}`, customer, reference))
 }
 
-// upload sends the licence with the starter. It may be refused while the bucket
+// upload sends the license with the starter. It may be refused while the bucket
 // is full, and once more at any time.
 func (s *soak) upload(reference, customer string) error {
-	sides, err := fleet.Licence(s.images, reference)
+	sides, err := fleet.License(s.images, reference)
 	if err != nil {
 		return err
 	}

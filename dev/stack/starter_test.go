@@ -31,7 +31,7 @@ func TestStories(t *testing.T) {
 			for _, kind := range []string{"approve", "deny", "step_up", "review"} {
 				env.Setenv(strings.ToUpper(kind), customers(t, "individual", kind, 1)[0])
 			}
-			writeLicence(t, env.Cd, filepath.Base(env.WorkDir))
+			writeLicense(t, env.Cd, filepath.Base(env.WorkDir))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

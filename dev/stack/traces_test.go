@@ -30,7 +30,7 @@ func TestWithdrawalWhileAnUploadIsRetried(t *testing.T) {
 	v := begin(t, "withdrawnupload", customers(t, "individual", "step_up", 1)[0], patient())
 	faults(t, map[string]any{"error_before": 1})
 	dir := t.TempDir()
-	front, back := writeLicence(t, dir, "withdrawn")
+	front, back := writeLicense(t, dir, "withdrawn")
 	var under sync.WaitGroup
 	under.Go(func() { starter(t, "upload", v.Reference, "--front", front, "--back", back) })
 	retried := func(v kyc.View) bool {

@@ -29,7 +29,7 @@ import (
 // The corpus is drawn here: no file of it is kept, and each row of a test says
 // what is odd about its picture.
 
-// card draws a licence that nobody takes for one: 1600 by 1000, on a table if
+// card draws a license that nobody takes for one: 1600 by 1000, on a table if
 // there is one. The front has a face and lines, the back a stripe and bars.
 func card(seed, side string) *image.RGBA {
 	h := fnv.New64a()

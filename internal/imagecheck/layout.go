@@ -196,7 +196,7 @@ var foreign = regexp.MustCompile(`%PDF-[0-9]|<(?i:\?php\s|html[\s>]|script[\s>/]
 
 // isPolyglot reports whether a picture is something else as well. The something
 // else would not survive, since only pixels do; but nobody makes such a file by
-// accident, and what its sender wants is no licence's business.
+// accident, and what its sender wants is no license's business.
 func (l layout) isPolyglot(b []byte) bool {
 	if foreign.Match(b[:min(len(b), pdfWithin)]) {
 		return true

@@ -47,7 +47,7 @@ func TestRefusals(t *testing.T) {
 		"HTML":                        {[]byte("<!DOCTYPE html><html></html>"), imagecheck.CodeNotImage},
 		"ZIP":                         {[]byte("PK\x03\x04" + strings.Repeat("\x00", 30)), imagecheck.CodeNotImage},
 		"a film":                      {[]byte("\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00isommp42"), imagecheck.CodeNotImage},
-		"text":                        {[]byte("my licence"), imagecheck.CodeNotImage},
+		"text":                        {[]byte("my license"), imagecheck.CodeNotImage},
 		"half of a png's first bytes": {[]byte("\x89PNG\r\n"), imagecheck.CodeNotImage},
 		"a png that begins late":      {append([]byte("x"), scan...), imagecheck.CodeNotImage},
 		"a jpg's first bytes":         {photo[:3], imagecheck.CodeBroken},

@@ -23,7 +23,7 @@ var (
 )
 
 // Specimen draws one side, "front" or "back", of a card that nobody takes for a
-// licence and that passes the gate, as a png: the same one for the same seed.
+// license and that passes the gate, as a png: the same one for the same seed.
 // Demos and tests send it. The front has a face and lines, the back a stripe
 // and bars.
 func Specimen(seed, side string) ([]byte, error) {
@@ -42,7 +42,7 @@ func specimen(seed, side string) image.Image {
 	}
 	box(0, 0, 960, 600, parchment)
 	if side == "front" {
-		letter(card, 40, 30, 5, "SPECIMEN LICENCE")
+		letter(card, 40, 30, 5, "SPECIMEN LICENSE")
 		box(40, 130, 270, 340, shade)
 		skin := color.RGBA{uint8(130 + chance.IntN(110)), uint8(100 + chance.IntN(80)), uint8(80 + chance.IntN(60)), 255}
 		box(110+chance.IntN(30), 180+chance.IntN(40), 90+chance.IntN(40), 150+chance.IntN(50), skin)

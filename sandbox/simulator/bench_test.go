@@ -178,8 +178,8 @@ func (b *bench) link(a connectfi.Application, entity string,
 		CustomerID: a.CustomerID, EntityID: entity, Documents: documents})
 }
 
-// licence links both sides at once.
-func (b *bench) licence(a connectfi.Application, entity string) connectfi.Application {
+// license links both sides at once.
+func (b *bench) license(a connectfi.Application, entity string) connectfi.Application {
 	b.Helper()
 	return b.link(a, entity, links(b.document("license", "front"), b.document("license", "back"))...)
 }

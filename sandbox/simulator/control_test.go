@@ -100,7 +100,7 @@ func TestMovingAnywhere(t *testing.T) {
 				require.Equal(t, c.want, fmt.Sprintf("%s %s", read.Status, read.Outcome))
 				require.Equal(t, []connectfi.Application{read}, b.arrived())
 				b.move(a, "pending_documents", "")
-				require.Equal(t, connectfi.StatusCompleted, b.licence(a, simulator.PageRepresentative).Status,
+				require.Equal(t, connectfi.StatusCompleted, b.license(a, simulator.PageRepresentative).Status,
 					"documents work again")
 			})
 		})

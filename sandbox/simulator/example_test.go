@@ -31,7 +31,7 @@ func ExampleSandbox() {
 		Reference: "extRefApp100"})
 	fmt.Println(a.Status, err)
 
-	var licence []connectfi.DocumentLink
+	var license []connectfi.DocumentLink
 	for _, side := range []string{"front", "back"} {
 		d, err := client.GenerateDocument(ctx, connectfi.GenerateRequest{
 			Workflow: "PERSONAL", Name: side, Extension: "png", Type: "license"})
@@ -42,10 +42,10 @@ func ExampleSandbox() {
 			fmt.Println(err)
 			return
 		}
-		licence = append(licence, connectfi.DocumentLink{DocumentID: d.ID, Side: side})
+		license = append(license, connectfi.DocumentLink{DocumentID: d.ID, Side: side})
 	}
 	a, err = client.Update(ctx, connectfi.UpdateRequest{
-		ApplicationID: a.ApplicationID, CustomerID: a.CustomerID, EntityID: a.CustomerID, Documents: licence})
+		ApplicationID: a.ApplicationID, CustomerID: a.CustomerID, EntityID: a.CustomerID, Documents: license})
 	fmt.Println(a.Status, a.Outcome, err)
 	// Output:
 	// pending_step_up <nil>

@@ -52,7 +52,7 @@ func TestCallbackIsAsPrinted(t *testing.T) {
 func TestTheBusinessIsApprovedWithItsRepresentative(t *testing.T) {
 	run(t, simulator.Config{}, func(t *testing.T, b *bench) {
 		a := b.identify(simulator.PageBusiness, "extRefBApp100")
-		a = b.licence(a, simulator.PageRepresentative)
+		a = b.license(a, simulator.PageRepresentative)
 		require.Equal(t, connectfi.Outcome("Approved"), a.Outcome)
 		for _, e := range a.EntityApplications {
 			require.Equal(t, connectfi.Outcome("approved"), e.Outcome)

@@ -107,7 +107,7 @@ type entity struct {
 	state
 	moves    int      // how often the state changed, to see that it has not since
 	complete int      // how often its documents were complete
-	sides    []string // sides of a licence linked since documents were wanted
+	sides    []string // sides of a license linked since documents were wanted
 }
 
 // enter moves the entity.
@@ -122,7 +122,7 @@ func (e *entity) wantsDocuments() bool {
 }
 
 // show counts one linked image and reports whether the documents are complete
-// with it: a licence wants front and back (C), of every other type one image
+// with it: a license wants front and back (C), of every other type one image
 // is enough (A).
 func (e *entity) show(documentType, side string) bool {
 	if documentType != "license" {

@@ -19,7 +19,7 @@ var stories = map[simulator.Scenario]string{
 	simulator.Approve: `identify → completed Approved, 0`,
 	simulator.Deny:    `identify → completed Denied, 0`,
 	simulator.StepUp:  `identify → pending_step_up, 0; front → pending_step_up, 0; back → completed Approved, 0`,
-	simulator.StepUpReview: `identify → pending_step_up, 0; licence → waiting_review, 0; wait → waiting_review, 0; ` +
+	simulator.StepUpReview: `identify → pending_step_up, 0; license → waiting_review, 0; wait → waiting_review, 0; ` +
 		`approved → completed Approved, 1`,
 	simulator.Review: `identify → waiting_review, 0; wait → waiting_review, 0; denied → completed Denied, 1`,
 	simulator.DataRequest: `identify → data_request, 0; wait → data_request, 0; move running → running, 1; move ` +
@@ -27,7 +27,7 @@ var stories = map[simulator.Scenario]string{
 	simulator.Running: `identify → running, 0; wait → completed Approved, 1`,
 	simulator.UnknownStatus: `identify → pending_action, 0; wait → pending_action, 0; move waiting_review → ` +
 		`waiting_review, 1; approved → completed Approved, 2`,
-	simulator.BackAndForth: `identify → pending_step_up, 0; licence → waiting_review, 0; wait → pending_step_up, 1;` +
+	simulator.BackAndForth: `identify → pending_step_up, 0; license → waiting_review, 0; wait → pending_step_up, 1;` +
 		` front → pending_step_up, 1; back → completed Approved, 1; wait → completed Approved, 1`,
 }
 
@@ -50,8 +50,8 @@ func tell(t *testing.T, b *bench, customer, story string) {
 		switch doing, status, _ := strings.Cut(who, " "); doing {
 		case "identify":
 			a = b.identify(customer, "R1")
-		case "licence":
-			a = b.licence(a, a.EntityApplications[0].EntityID)
+		case "license":
+			a = b.license(a, a.EntityApplications[0].EntityID)
 		case "front", "back":
 			a = b.link(a, a.EntityApplications[0].EntityID,
 				connectfi.DocumentLink{DocumentID: b.document("license", "image"), Side: doing})
@@ -132,8 +132,8 @@ func TestEveryRepresentativeCarriesTheScenario(t *testing.T) {
 		a := b.identify(b.customers("business", simulator.StepUpReview, 2)[0], "R1")
 		require.Len(t, a.EntityApplications, 3)
 		first, second := a.EntityApplications[0].EntityID, a.EntityApplications[1].EntityID
-		require.Equal(t, connectfi.StatusPendingStepUp, b.licence(a, first).Status, "the other one still wants documents")
-		require.Equal(t, connectfi.StatusWaitingReview, b.licence(a, second).Status)
+		require.Equal(t, connectfi.StatusPendingStepUp, b.license(a, first).Status, "the other one still wants documents")
+		require.Equal(t, connectfi.StatusWaitingReview, b.license(a, second).Status)
 		b.review(a, "denied")
 		require.Equal(t, connectfi.Outcome("Denied"), b.read(a).Outcome)
 		require.Equal(t, 1, b.ledger("R1").Callbacks, "one change, one callback")
@@ -148,7 +148,7 @@ func TestOneImageOfAnotherType(t *testing.T) {
 	})
 }
 
-func TestTheSameSideTwiceIsNotALicence(t *testing.T) {
+func TestTheSameSideTwiceIsNotALicense(t *testing.T) {
 	run(t, simulator.Config{}, func(t *testing.T, b *bench) {
 		a := b.identify(simulator.PageIndividual, "R1")
 		front := links(b.document("license", "image"))[0]
@@ -198,7 +198,7 @@ func TestLastNames(t *testing.T) {
 					a := b.identify(made, kind)
 					require.Equal(t, status, string(a.Status))
 					if name == "WaitReview" {
-						require.Equal(t, connectfi.StatusWaitingReview, b.licence(a, a.EntityApplications[0].EntityID).Status)
+						require.Equal(t, connectfi.StatusWaitingReview, b.license(a, a.EntityApplications[0].EntityID).Status)
 					}
 				}
 			})

@@ -19,8 +19,8 @@ import (
 	"durablekyc.example/kyc"
 )
 
-// licence writes both sides of a card, and answers with the flags that name them.
-func licence(t *testing.T, seed string) []string {
+// license writes both sides of a card, and answers with the flags that name them.
+func license(t *testing.T, seed string) []string {
 	t.Helper()
 	var flags []string
 	for _, side := range []string{"front", "back"} {
@@ -42,7 +42,7 @@ func upload(flags []string, more ...string) []string {
 func TestUploadHandsTheImagesOver(t *testing.T) {
 	d := opened(t)
 	d.start(t, company, "B1")
-	code, out, errs := d.run(t.Context(), upload(licence(t, "x"), "B1")...)
+	code, out, errs := d.run(t.Context(), upload(license(t, "x"), "B1")...)
 	require.Zero(t, code, errs)
 	require.Contains(t, out, "\n  Approved\n")
 	require.Contains(t, errs, "starter: uploading license for "+rep+" …\n")
@@ -64,7 +64,7 @@ func TestUploadHandsTheImagesOver(t *testing.T) {
 		require.NotEmpty(t, stored)
 	}
 
-	code, _, errs = d.run(t.Context(), upload(licence(t, "x"), "B1")...)
+	code, _, errs = d.run(t.Context(), upload(license(t, "x"), "B1")...)
 	require.Equal(t, 1, code)
 	require.Equal(t, "starter: B1 is not waiting for documents (stage approved)\ntry: starter show B1\n", lastTwo(errs))
 	require.Len(t, d.sent, 1)
@@ -80,34 +80,34 @@ func lastTwo(text string) string {
 func TestUploadSaysWhyNot(t *testing.T) {
 	d := opened(t)
 	d.start(t, company, "B1")
-	code, _, errs := d.run(t.Context(), upload(licence(t, "x"), "B1", "--entity", rep[:len(rep)-1]+"e")...)
+	code, _, errs := d.run(t.Context(), upload(license(t, "x"), "B1", "--entity", rep[:len(rep)-1]+"e")...)
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "B1 has no such entity: "+rep[:len(rep)-1]+"e, did you mean "+rep+"?\ntry: starter show "+
 		"B1\n")
 
-	code, _, errs = d.run(t.Context(), upload(licence(t, "x"), "B1", "--entity", company)...)
+	code, _, errs = d.run(t.Context(), upload(license(t, "x"), "B1", "--entity", company)...)
 	require.Equal(t, 1, code)
 	require.Contains(t, errs,
 		"starter: B1: rejected: the case is not waiting for documents of this entity (stage awaiting_documents)\ntry: "+
 			"starter show B1\n")
 	require.Empty(t, d.sent)
 
-	code, _, errs = d.run(t.Context(), upload(licence(t, "x"), "B1", "--type", "licence")...)
+	code, _, errs = d.run(t.Context(), upload(license(t, "x"), "B1", "--type", "license")...)
 	require.Equal(t, 2, code)
-	require.Contains(t, errs, `unsupported document type "licence", did you mean license?`)
+	require.Contains(t, errs, `unsupported document type "license", did you mean license?`)
 	code, _, errs = d.run(t.Context(), "upload", "B1", "--front", t.TempDir())
 	require.Equal(t, 2, code)
 	require.Contains(t, errs, "cannot read the front: ")
-	front := licence(t, "x")[1]
+	front := license(t, "x")[1]
 	code, _, errs = d.run(t.Context(), "upload", "B1", "--front", front, "--back", front)
 	require.Equal(t, 2, code)
 	require.Contains(t, errs, "front and back are the same picture")
-	code, _, errs = d.run(t.Context(), upload(licence(t, "x"), "none")...)
+	code, _, errs = d.run(t.Context(), upload(license(t, "x"), "none")...)
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "no case has the reference none")
 
 	delete(d.variables, "KYC_DOCUMENTS")
-	code, _, errs = d.run(t.Context(), upload(licence(t, "x"), "B1")...)
+	code, _, errs = d.run(t.Context(), upload(license(t, "x"), "B1")...)
 	require.Equal(t, 1, code)
 	require.Contains(t, errs,
 		"KYC_DOCUMENTS is not set: set it to the worker's bucket\ntry: KYC_DOCUMENTS=file:///")
@@ -207,7 +207,7 @@ func TestTheDemoWalksBothCustomers(t *testing.T) {
 	require.Equal(t, []string{person, rep}, []string{d.sent[0].Entity, d.sent[1].Entity})
 	for _, once := range []string{"starting the check of the individual in ConnectFi's documentation, " + person,
 		"starting the check of the business",
-		"the applicant photographs a driving licence, front and back, for " + rep,
+		"the applicant photographs a driver's license, front and back, for " + rep,
 		"Both are decided. To show one again: starter show extRefApp100\n"} {
 		require.Equal(t, 1, strings.Count(out, once), "%q in\n%s", once, out)
 	}

@@ -169,8 +169,8 @@ func (w *demoRun) wanting(v kyc.View) string {
 // send acts as the applicant. Each time it is another picture; the first one
 // is the same in every run of the demo, and so the same submission.
 func (w *demoRun) send(ctx context.Context, v kyc.View, entity string) (kyc.View, error) {
-	w.step(time.Now(), "the applicant photographs a driving licence, front and back, for %s", entity)
-	pictures, err := sampleLicence(fmt.Sprint(entity, w.sent[entity]))
+	w.step(time.Now(), "the applicant photographs a driver's license, front and back, for %s", entity)
+	pictures, err := sampleLicense(fmt.Sprint(entity, w.sent[entity]))
 	if err != nil {
 		return kyc.View{}, err
 	}

@@ -58,7 +58,7 @@ type desk struct {
 
 func opened(t *testing.T) *desk {
 	t.Helper()
-	d := &desk{cases: map[string]*kyc.Case{}, says: wantsALicence}
+	d := &desk{cases: map[string]*kyc.Case{}, says: wantsALicense}
 	d.variables = map[string]string{"TEMPORAL_ADDRESS": frontendtest.Serve(t, d).Address,
 		"TEMPORAL_CONFIG_FILE": os.DevNull, "KYC_KEYSET": keyset(),
 		"KYC_DOCUMENTS": "file://" + filepath.ToSlash(t.TempDir()), "KYC_PUBLIC_URL": "https://kyc.example.com/kyc",
@@ -66,8 +66,8 @@ func opened(t *testing.T) *desk {
 	return d
 }
 
-// wantsALicence is a ConnectFi that wants a document of one entity and decides for everybody who sent some.
-func wantsALicence(c *kyc.Case, do kyc.Action) kyc.Snapshot {
+// wantsALicense is a ConnectFi that wants a document of one entity and decides for everybody who sent some.
+func wantsALicense(c *kyc.Case, do kyc.Action) kyc.Snapshot {
 	status, outcome := kyc.Status("pending_step_up"), kyc.Outcome("")
 	if do == kyc.ActionSubmit {
 		status, outcome = "completed", "approved"

@@ -46,7 +46,7 @@ func TestACaseReadsLikeAFile(t *testing.T) {
   then the status is read once more; the case expires if nothing was decided
 
   cstab_7BX5DO49J48VeWKsJ6gWNb  customer        completed, approved
-  cstab_7BX5DPJcbmipymiokecA6d  representative  pending_step_up      missing: an identity document: front and back of a driving licence, or a passport
+  cstab_7BX5DPJcbmipymiokecA6d  representative  pending_step_up      missing: an identity document: front and back of a driver's license, or a passport
 
   2026-03-01 09:00:00  the case was started
   2026-03-01 09:00:01  ConnectFi opened the application
@@ -174,11 +174,11 @@ func TestWhoseDocuments(t *testing.T) {
 }
 
 func TestTheSameImagesAreTheSameSubmission(t *testing.T) {
-	first, err := sampleLicence("x")
+	first, err := sampleLicense("x")
 	require.NoError(t, err)
-	again, err := sampleLicence("x")
+	again, err := sampleLicense("x")
 	require.NoError(t, err)
-	other, err := sampleLicence("y")
+	other, err := sampleLicense("y")
 	require.NoError(t, err)
 	id := func(entity string, document kyc.DocumentType, pictures []picture) string {
 		s := submission(kyc.View{}, entity, document, pictures)

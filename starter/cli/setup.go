@@ -21,7 +21,7 @@ import (
 // so it needs nothing but the way there: no keyset, no bucket, no ConnectFi.
 type setupCommand struct {
 	Retention time.Duration `default:"720h" help:"Retention of closed workflows. Never shortened if the namespace already keeps them longer."`
-	Nexus     bool          `help:"Also create the Nexus endpoint kyc, by which workflows of other namespaces call the workers of this one."`
+	Nexus     bool          `help:"Also create the Nexus endpoint kyc, for workflows of other namespaces."`
 	Promote   string        `placeholder:"BUILD" help:"Make this build the current version of the worker deployment KYC_DEPLOYMENT."`
 	Wait      time.Duration `default:"0s" help:"Wait this long for Temporal, or for the promoted worker, to come up."`
 }

@@ -307,8 +307,8 @@ func (v *visitor) prepares(entity, document string, images ...field) {
 	}
 }
 
-// licence are both sides of one.
-func licence(t testing.TB, seed string) []field {
+// license are both sides of one.
+func license(t testing.TB, seed string) []field {
 	t.Helper()
 	return []field{side(t, seed, "front"), side(t, seed, "back")}
 }

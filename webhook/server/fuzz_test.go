@@ -60,7 +60,7 @@ func parts(fields ...string) []byte {
 // FuzzForm: whatever an applicant's browser sends, nothing breaks and nothing is
 // changed by a form that is not ours. What is accepted is a whole submission of
 // that applicant that was agreed to, and its images are in the store. Both sides
-// of a licence are there already. CSRF in a body stands for the form's own token.
+// of a license are there already. CSRF in a body stands for the form's own token.
 func FuzzForm(f *testing.F) {
 	front, back := stamp(f, 0), stamp(f, 255)
 	ours := []string{"csrf=CSRF", "entity=" + person, "type=license"}

@@ -126,7 +126,7 @@ func TestAFormIsOfTheDocumentItShowed(t *testing.T) {
 func TestWithoutConsentNothingIsLost(t *testing.T) {
 	v := visit(t, waiting(person))
 	v.enter(v.link("", time.Hour))
-	v.prepares(person, "license", licence(t, "1")...)
+	v.prepares(person, "license", license(t, "1")...)
 	answer := v.does(person, "review")
 	require.Equal(t, http.StatusUnprocessableEntity, answer.Code)
 	require.Contains(t, answer.Body.String(), "We need your agreement")
@@ -174,7 +174,7 @@ func TestABusinessGoesPersonByPerson(t *testing.T) {
 		require.NoError(t, err)
 		require.NotEmpty(t, way.Query().Get("for"))
 	}
-	require.Equal(t, http.StatusSeeOther, v.submits(agent, "license", licence(t, "1")...).Code)
+	require.Equal(t, http.StatusSeeOther, v.submits(agent, "license", license(t, "1")...).Code)
 	page = v.get(v.home).Body.String()
 	require.Contains(t, page, "Some documents are still needed")
 	require.NotContains(t, page, "Representative 1 of 2</span> <a", "one is done")
@@ -210,7 +210,7 @@ func TestASecondRequestAsksForWhatWasRefused(t *testing.T) {
 	v := visit(t, waiting(business))
 	v.enter(v.link("", time.Hour))
 	for _, entity := range []string{agent, other} {
-		require.Equal(t, http.StatusSeeOther, v.submits(entity, "license", licence(t, entity)...).Code)
+		require.Equal(t, http.StatusSeeOther, v.submits(entity, "license", license(t, entity)...).Code)
 	}
 	for range v.room.kycCase.Queue {
 		v.room.reads("pending_step_up", "", kyc.EntitySnapshot{ID: business, IsCustomer: true, Status: "completed",
@@ -232,7 +232,7 @@ func TestADraftOfWhatTheCaseTookIsNone(t *testing.T) {
 	v := visit(t, waiting(person))
 	v.enter(v.link("", time.Hour))
 	v.room.lost = true
-	require.Equal(t, http.StatusServiceUnavailable, v.submits(person, "license", licence(t, "1")...).Code)
+	require.Equal(t, http.StatusServiceUnavailable, v.submits(person, "license", license(t, "1")...).Code)
 	require.Len(t, v.room.taken, 1)
 	v.room.lost = false
 	require.Equal(t, http.StatusConflict, v.does(person, "review", field{"type", "license"}, field{"consent", "yes"}).Code)
@@ -253,7 +253,7 @@ func TestADraftIsEncryptedAndDeleted(t *testing.T) {
 		c.Documents = store
 	})
 	v.enter(v.link("", time.Hour))
-	v.prepares(person, "license", licence(t, "1")...)
+	v.prepares(person, "license", license(t, "1")...)
 	notes, err := filepath.Glob(folder + "/*/*.note")
 	require.NoError(t, err)
 	require.Len(t, notes, 1)
@@ -277,7 +277,7 @@ func TestStepsAreCounted(t *testing.T) {
 	v.prepares(person, "license")
 	require.Equal(t, http.StatusUnprocessableEntity, v.does(person, "front", field{"front", "%PDF-1.7"}).Code)
 	v.follows(v.home)
-	v.prepares(person, "license", licence(t, "1")...)
+	v.prepares(person, "license", license(t, "1")...)
 	require.Equal(t, http.StatusSeeOther, v.does(person, "review", field{"consent", "yes"}).Code)
 	all := v.metrics(t)
 	for _, line := range []string{`kyc_applicant_steps_total{device="phone",language="es",step="opened"} 1`,

@@ -23,12 +23,12 @@ import (
 	"durablekyc.example/webhook/server"
 )
 
-func TestAnApplicantSendsALicence(t *testing.T) {
+func TestAnApplicantSendsALicense(t *testing.T) {
 	v := visit(t, waiting(person))
 	page := v.enter(v.link("", time.Hour))
 	require.NotContains(t, page, person+"<", "no id is shown")
 
-	v.prepares(person, "license", licence(t, "1")...)
+	v.prepares(person, "license", license(t, "1")...)
 	review := v.step(person, "review", field{"type", "license"}, field{"consent", "yes"})
 	answer := v.send(review...)
 	require.Equal(t, http.StatusSeeOther, answer.Code, "%s", answer.Body)
@@ -119,7 +119,7 @@ func TestWhatTheCaseRefusesIsForgotten(t *testing.T) {
 	v := visit(t, waiting(person))
 	v.enter(v.link("", time.Hour))
 	v.room.late = true
-	answer := v.submits(person, "license", licence(t, "1")...)
+	answer := v.submits(person, "license", license(t, "1")...)
 	require.Equal(t, http.StatusConflict, answer.Code)
 	require.Zero(t, v.stored())
 }
@@ -128,7 +128,7 @@ func TestWhatTheCaseRefusesIsForgotten(t *testing.T) {
 func TestTheSameFormAgainAfterAnOutage(t *testing.T) {
 	v := visit(t, waiting(person))
 	v.enter(v.link("", time.Hour))
-	v.prepares(person, "license", licence(t, "1")...)
+	v.prepares(person, "license", license(t, "1")...)
 	review := v.step(person, "review", field{"consent", "yes"})
 	v.room.broken = cases.ErrUnavailable
 	answer := v.send(review...)
@@ -147,7 +147,7 @@ func TestADraftIsOfOnePersonAndOneType(t *testing.T) {
 	answer := v.does(other, "back", side(t, "1", "back"))
 	require.Contains(t, answer.Header().Get("Location"), "step=front", "another person's front is none")
 	answer = v.does(agent, "document", field{"type", "passport"})
-	require.Contains(t, answer.Header().Get("Location"), "step=front", "a licence is no passport")
+	require.Contains(t, answer.Header().Get("Location"), "step=front", "a license is no passport")
 	answer = v.does(agent, "document", field{"type", "license"})
 	require.Contains(t, answer.Header().Get("Location"), "step=back", "and its photo is still there")
 	require.Empty(t, v.room.taken)
@@ -163,7 +163,7 @@ func TestEachRepresentativeHasAnOwnLink(t *testing.T) {
 		require.Equal(t, http.StatusConflict, v.send(step...).Code)
 	}
 	require.Zero(t, v.stored())
-	answer := v.submits(agent, "license", licence(t, "1")...)
+	answer := v.submits(agent, "license", license(t, "1")...)
 	require.Equal(t, http.StatusSeeOther, answer.Code)
 }
 

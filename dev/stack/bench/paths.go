@@ -17,7 +17,7 @@ import (
 // paths counts what each way through a case costs. ConnectFi calls back where
 // it decides by itself, and not where an answer of its own has told.
 func (b *bench) paths(ctx context.Context) (map[string]cost.Cost, error) {
-	images, err := fleet.Licence(b.Temporary, "bench")
+	images, err := fleet.License(b.Temporary, "bench")
 	if err != nil {
 		return nil, err
 	}

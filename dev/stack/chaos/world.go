@@ -83,7 +83,7 @@ func newWorld(ctx context.Context, s settings) (w *world, err error) {
 	if err != nil {
 		return w, err
 	}
-	if w.image, err = fleet.Licence(w.System.Work, "chaos"); err != nil {
+	if w.image, err = fleet.License(w.System.Work, "chaos"); err != nil {
 		return w, err
 	}
 	secrets, err := w.Secret("notify_secret")

@@ -8,9 +8,9 @@ import (
 	"durablekyc.example/internal/imagecheck"
 )
 
-// Licence draws one that is nobody's into a directory, another one for every
+// License draws one that is nobody's into a directory, another one for every
 // seed: the paths of its front and its back.
-func Licence(dir, seed string) (sides [2]string, err error) {
+func License(dir, seed string) (sides [2]string, err error) {
 	for i, side := range []string{"front", "back"} {
 		picture, err := imagecheck.Specimen(seed, side)
 		if err != nil {

@@ -83,7 +83,7 @@ func linked(ctx context.Context, source string) ([]module, error) {
 	return once(all), nil
 }
 
-// unstated are the modules that come without a licence, each in the version that
+// unstated are the modules that come without a license, each in the version that
 // was looked at, and why we have it all the same. A release says NOASSERTION.
 var unstated = map[string]string{
 	"github.com/nexus-rpc/nexus-proto-annotations@v0.1.0": "generated constants that go.temporal.io/api imports; what " +
@@ -93,17 +93,17 @@ var unstated = map[string]string{
 // noAssertion is SPDX's word for it.
 const noAssertion = "NOASSERTION"
 
-// permitted are the licences under which a library may be linked and given away
+// permitted are the licenses under which a library may be linked and given away
 // with our programs.
 var permitted = []string{"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MPL-2.0"}
 
-// covered is how much of a text must be of known licences, in percent, as on
+// covered is how much of a text must be of known licenses, in percent, as on
 // pkg.go.dev. The rest may say which file is under which of them.
 const covered = 75
 
-// licences names those that a text has, which may be more than one: none if too
+// licenses names those that a text has, which may be more than one: none if too
 // much of it is unknown.
-func licences(text string) []string {
+func licenses(text string) []string {
 	scan := licensecheck.Scan([]byte(text))
 	if scan.Percent < covered {
 		return nil
@@ -138,18 +138,18 @@ func pages(directory string) (map[string]string, error) {
 	return texts, nil
 }
 
-// licenceExpression is which licences the texts of a module are, in order. Notices and
-// patents are none. A module with an unknown licence, or one that is not
+// licenseExpression is which licenses the texts of a module are, in order. Notices and
+// patents are none. A module with an unknown license, or one that is not
 // permitted, is refused.
-func licenceExpression(path string, texts map[string]string) (string, error) {
+func licenseExpression(path string, texts map[string]string) (string, error) {
 	found := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
 		if regexp.MustCompile(`(?i)^(notice|patents)`).MatchString(name) {
 			continue
 		}
-		all := licences(texts[name])
+		all := licenses(texts[name])
 		if len(all) == 0 {
-			return "", fmt.Errorf("the licence %s of %s is not a known one: read it", name, path)
+			return "", fmt.Errorf("the license %s of %s is not a known one: read it", name, path)
 		}
 		for _, is := range all {
 			if !slices.Contains(permitted, is) {
@@ -159,7 +159,7 @@ func licenceExpression(path string, texts map[string]string) (string, error) {
 		}
 	}
 	if len(found) == 0 {
-		return "", fmt.Errorf("%s has no licence: we may not have it", path)
+		return "", fmt.Errorf("%s has no license: we may not have it", path)
 	}
 	return strings.Join(slices.Sorted(maps.Keys(found)), " AND "), nil
 }
@@ -191,11 +191,11 @@ func directories(ctx context.Context, source string, modules []module) (map[stri
 // library is a module with what has to go along with a copy of it.
 type library struct {
 	module
-	licence string
+	license string
 	texts   map[string]string // by the names of their files
 }
 
-// libraries reads the licences of modules, from where the Go command keeps them.
+// libraries reads the licenses of modules, from where the Go command keeps them.
 func libraries(ctx context.Context, source string, modules []module) (all []library, err error) {
 	dirs, err := directories(ctx, source, modules)
 	if err != nil {
@@ -207,8 +207,8 @@ func libraries(ctx context.Context, source string, modules []module) (all []libr
 			return nil, err
 		}
 		if unstated[m.Path+"@"+m.Version] != "" && len(l.texts) == 0 {
-			l.licence = noAssertion
-		} else if l.licence, err = licenceExpression(m.Path, l.texts); err != nil {
+			l.license = noAssertion
+		} else if l.license, err = licenseExpression(m.Path, l.texts); err != nil {
 			return nil, err
 		}
 		all = append(all, l)
@@ -216,17 +216,17 @@ func libraries(ctx context.Context, source string, modules []module) (all []libr
 	return all, nil
 }
 
-// table is docs/licences.md.
+// table is docs/licenses.md.
 func table(all []library) string {
 	by := map[string][]string{}
 	for _, l := range all {
-		by[l.licence] = append(by[l.licence], l.Path)
+		by[l.license] = append(by[l.license], l.Path)
 	}
 	var page strings.Builder
-	page.WriteString("# Licences\n\nThe modules that are linked into the four programs, besides Go's own library " +
-		"(BSD-3-Clause), by licence.\n" +
+	page.WriteString("# Licenses\n\nThe modules that are linked into the four programs, besides Go's own library " +
+		"(BSD-3-Clause), by license.\n" +
 		"A release contains all the texts, in `THIRD_PARTY_LICENSES`.\n" +
-		"`cd dev/release && go run . -licences ../../docs/licences.md` writes this page; a test compares.\n\n| licence | " +
+		"`cd dev/release && go run . -licenses ../../docs/licenses.md` writes this page; a test compares.\n\n| license | " +
 		"modules |\n| --- | --- |\n")
 	for _, is := range slices.Sorted(maps.Keys(by)) {
 		fmt.Fprintf(&page, "| %s | %s |\n", is, strings.Join(by[is], ", "))
@@ -250,8 +250,8 @@ func notices(ctx context.Context, all []library) ([]byte, error) {
 	}
 	var page bytes.Buffer
 	for _, l := range append([]library{{module: module{Path: "Go's library", Version: runtime.Version()},
-		licence: "BSD-3-Clause", texts: own}}, all...) {
-		fmt.Fprintf(&page, "%s\n%s %s (%s)\n", strings.Repeat("=", 80), l.Path, l.Version, l.licence)
+		license: "BSD-3-Clause", texts: own}}, all...) {
+		fmt.Fprintf(&page, "%s\n%s %s (%s)\n", strings.Repeat("=", 80), l.Path, l.Version, l.license)
 		for _, name := range slices.Sorted(maps.Keys(l.texts)) {
 			fmt.Fprintf(&page, "\n--- %s\n\n%s\n", name, strings.TrimSpace(l.texts[name]))
 		}
