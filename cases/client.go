@@ -147,6 +147,7 @@ func (c Client) shown(ctx context.Context, reference string,
 	if err := value.Get(&view); err != nil {
 		return kyc.View{}, fmt.Errorf("cannot read the case's answer: %w", err)
 	}
+	addPolls(&view, d)
 	return view, nil
 }
 

@@ -37,6 +37,11 @@ type View struct {
 	Covered int    `json:"covered,omitempty"` // how many of these an answer of ConnectFi's covers
 	Version int    `json:"version"`           // rises with every change
 	Webhook string `json:"webhook,omitempty"` // a hash of the address of the caller's receiver; empty for none
+
+	// when ConnectFi was last asked for the status and when it is asked next, while it decides; Temporal alone knows,
+	// so cases.Client adds them and the case itself leaves them out
+	CheckedAt   time.Time `json:"checkedAt,omitzero"`
+	NextCheckAt time.Time `json:"nextCheckAt,omitzero"`
 }
 
 // ResetAt says that an operator reset the case in Temporal at this time. The case

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -49,7 +51,7 @@ func (p *Portal) getState(c *gin.Context) {
 	shown, mark, isStep := strings.Cut(c.Query("rev"), ".")
 	now, err := p.edge.Cases.Revision(c.Request.Context(), a.Subject)
 	changed := err == nil && isStep && p.draftChanged(c, a, "."+mark)
-	if err == nil && now == shown && !changed {
+	if err == nil && now == shown && !changed && !polledSince(c.Query("next"), time.Now()) {
 		c.Status(http.StatusNoContent)
 		return
 	}
@@ -59,6 +61,16 @@ func (p *Portal) getState(c *gin.Context) {
 	}
 	p.renderCase(c, a, http.StatusOK, step, nil)
 }
+
+// polledSince reports whether ConnectFi has been asked again since the page was made, by the time of the next poll on
+// it: the page then shows when the one after it is. A poll without news changes nothing else of the case.
+func polledSince(next string, now time.Time) bool {
+	at, err := strconv.ParseInt(next, 10, 64)
+	return err == nil && now.After(time.Unix(at, 0).Add(pollLasts))
+}
+
+// pollLasts is how long a poll may take until its answer is there.
+const pollLasts = 15 * time.Second
 
 // draftChanged reports whether the draft that the address names differs from the
 // one that was shown. If it cannot be read, it has not changed. It asks the

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,7 +35,8 @@ const (
 func (p *Portal) caseModel(c *gin.Context, a applicant, v kyc.View, revision string, sent *form) page.Case {
 	lang := p.language(c)
 	all := a.mine(v)
-	m := page.Case{Lang: lang, For: whom(a.Ticket, v), URL: p.caseOf(a), News: p.news(a, url.Values{"rev": {revision}}),
+	since := url.Values{"rev": {revision}}
+	m := page.Case{Lang: lang, For: whom(a.Ticket, v), URL: p.caseOf(a), News: p.news(a, since),
 		Every: later, Deadline: deadline(v.Until, time.Now()), Others: p.alternates(c, lang), QR: p.qr(a.Ticket)}
 	if sent != nil {
 		m.Problem = sent.problem
@@ -57,6 +59,11 @@ func (p *Portal) caseModel(c *gin.Context, a applicant, v kyc.View, revision str
 	}
 	if v.Stage == kyc.Identifying || v.Stage == kyc.Processing {
 		m.Every = soon
+	}
+	if v.Stage == kyc.InReview && v.NextCheckAt.After(v.CheckedAt) {
+		m.Checked, m.Next = v.CheckedAt, v.NextCheckAt
+		since.Set("next", strconv.FormatInt(v.NextCheckAt.Unix(), 10))
+		m.News = p.news(a, since)
 	}
 	m.Status = status(v, m.People, len(m.Received) > 0)
 	return m

@@ -43,6 +43,8 @@ type room struct {
 	late    bool     // it refuses what it seemed to want
 	lost    bool     // it takes a submission, and its answer is lost
 	hurried []string // the cases that were expedited
+
+	checked, next time.Time // when ConnectFi was asked last and is asked next, while the case is in review
 }
 
 func (r *room) Expedite(_ context.Context, reference string) error {
@@ -61,7 +63,9 @@ func (r *room) Show(_ context.Context, reference string) (kyc.View, error) {
 	if reference != r.kycCase.Reference || reference == "" {
 		return kyc.View{}, cases.ErrNotFound
 	}
-	return r.kycCase.View(), nil
+	v := r.kycCase.View()
+	v.CheckedAt, v.NextCheckAt = r.checked, r.next
+	return v, nil
 }
 
 func (r *room) Revision(context.Context, string) (string, error) {

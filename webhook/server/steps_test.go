@@ -155,6 +155,27 @@ func TestAnOpenPageLearnsOfTheDecision(t *testing.T) {
 	}
 }
 
+// While ConnectFi decides, the page says when it was asked last and when it is asked next. A poll without news changes
+// nothing of the case, and an open page shows it nevertheless.
+func TestAReviewSaysWhenConnectFiIsAsked(t *testing.T) {
+	v := visit(t, waiting(person))
+	v.room.reads("waiting_review", "", kyc.EntitySnapshot{ID: person, IsCustomer: true, Status: "waiting_review"})
+	require.NotContains(t, v.enter(v.link("", time.Hour)), "Last checked", "nothing is known yet")
+	v.room.checked, v.room.next = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	page := v.get(v.home).Body.String()
+	require.Contains(t, page, "Last checked")
+	require.Contains(t, page, v.room.next.UTC().Format(time.RFC3339)[:16])
+	require.Equal(t, http.StatusNoContent, v.get(v.news(page)).Code)
+
+	v.room.next = time.Now().Add(-time.Minute)
+	page = v.get(v.home).Body.String()
+	v.room.checked, v.room.next = time.Now().Add(-time.Minute), time.Now().Add(2*time.Hour)
+	answer := v.get(v.news(page))
+	require.Equal(t, http.StatusOK, answer.Code)
+	require.Contains(t, answer.Body.String(), v.room.next.UTC().Format(time.RFC3339)[:16])
+	require.Equal(t, http.StatusNoContent, v.get(v.news(answer.Body.String())).Code)
+}
+
 // Of a business, each person is named by a number and has a way of their own;
 // nobody is thanked for what nobody has done.
 func TestABusinessGoesPersonByPerson(t *testing.T) {
