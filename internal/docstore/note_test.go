@@ -69,12 +69,12 @@ func TestANoteOpensForItsOwnerAlone(t *testing.T) {
 	}
 	opened := 0
 	for _, owner := range []string{"A1", "A2"} {
-		if _, _, err := s.Note(ctx, owner, "draft"); err == nil {
+		_, _, err := s.Note(ctx, owner, "draft")
+		if err == nil {
 			opened++
 			continue
-		} else {
-			require.ErrorIs(t, err, encryption.ErrSealed)
 		}
+		require.ErrorIs(t, err, encryption.ErrSealed)
 	}
 	require.Equal(t, 1, opened)
 }

@@ -25,7 +25,6 @@ func asked(name string, types ...page.Type) page.Step {
 var (
 	license  = page.Type{Value: "license", Sides: page.Sides}
 	passport = page.Type{Value: "passport", Sides: page.Sides[:1]}
-	utility  = page.Type{Value: "utility", Sides: page.Sides[:1]}
 )
 
 func TestStepTells(t *testing.T) {
