@@ -78,7 +78,7 @@ var (
 	full = program{name: "stack", dir: filepath.Join("dev", "stack"), path: ".",
 		first: "Temporal and its UI into the development stack; the first time takes some minutes"}
 	attached = program{name: "attach", dir: ".", path: "./dev/attach",
-		first: "the services; the first time takes a minute or two"}
+		first: "the services; the first time takes about three minutes"}
 )
 
 // build compiles the program. Where that takes long, it prints how far it is. Nobody debugs the result: without
