@@ -39,6 +39,7 @@ func (r Replayer) Replay(history *historypb.History) error {
 	if last := len(events) - 1; events[last].GetEventType() == enumspb.EVENT_TYPE_WORKFLOW_TASK_STARTED {
 		events = events[:last]
 	}
+	events = beforeCancellation(events)
 	name := events[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowType().GetName()
 	if name != workflows.Type && name != workflows.NotifyType && name != workflows.CheckType {
 		return &NonDeterminismError{Event: events[0], Reason: "this build has no workflow type " + name}
@@ -54,6 +55,23 @@ func (r Replayer) Replay(history *historypb.History) error {
 		return r.firstDivergence(events, err)
 	}
 	return nil
+}
+
+// beforeCancellation leaves out a cancellation that no workflow task has taken in yet, and what follows it. The SDK lets
+// the code see it and then misses the commands that it makes.
+func beforeCancellation(events []*historypb.HistoryEvent) []*historypb.HistoryEvent {
+	open := events
+	for i, e := range events {
+		switch e.GetEventType() {
+		case enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+			open = events
+		case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
+			if len(open) == len(events) {
+				open = events[:i]
+			}
+		}
+	}
+	return open
 }
 
 // decided reports whether workflow code has done anything yet. Where it has
