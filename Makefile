@@ -48,7 +48,7 @@ root:
 	@test -n "$(RACE)" || echo "no C compiler: the race detector is left out"
 	@test -n "$(RACE)" || test -z "$$CI" || { echo "CI must not leave the race detector out"; exit 1; }
 	go test $(RACE) $(TAGS) ./...
-	@test -z "$(RACE)" || go test ./internal/imagecheck # what the race detector would take minutes for
+	@test -z "$(RACE)" || go test ./internal/imagecheck ./records/exam # what the race detector would take minutes for
 
 # The Temporal server is compiled once, so without the race detector. All of it on PostgreSQL: make stack ON="-postgres own"
 stack:
