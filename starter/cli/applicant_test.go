@@ -92,9 +92,9 @@ func TestUploadSaysWhyNot(t *testing.T) {
 			"starter show B1\n")
 	require.Empty(t, d.sent)
 
-	code, _, errs = d.run(t.Context(), upload(license(t, "x"), "B1", "--type", "license")...)
+	code, _, errs = d.run(t.Context(), upload(license(t, "x"), "B1", "--type", "licence")...)
 	require.Equal(t, 2, code)
-	require.Contains(t, errs, `unsupported document type "license", did you mean license?`)
+	require.Contains(t, errs, `unsupported document type "licence", did you mean license?`)
 	code, _, errs = d.run(t.Context(), "upload", "B1", "--front", t.TempDir())
 	require.Equal(t, 2, code)
 	require.Contains(t, errs, "cannot read the front: ")

@@ -40,7 +40,7 @@ func TestStepTells(t *testing.T) {
 				`name="step" value="front"`, `name="type" value="license"`, `type="file" name="front"`,
 				`action="/verify/case/ID?step=front" enctype="multipart/form-data"`}},
 		"one thing: the photo of one side": {step: asked("back", license),
-			has:    []string{"<h1 tabindex=\"-1\">Driver's license: back</h1>", `type="file" name="back"`},
+			has:    []string{"<h1 tabindex=\"-1\">Driver&#39;s license: back</h1>", `type="file" name="back"`},
 			hasNot: []string{`name="front"`, `name="consent"`, `<button class="choice`}},
 		"a document with one side has no front": {step: asked("front", passport),
 			has: []string{"Passport: photo page"}, hasNot: []string{"Passport: front"}},
@@ -58,7 +58,7 @@ func TestStepTells(t *testing.T) {
 			has:    []string{`name="anyway" value="yes"`, "looks dark"}, hasNot: []string{"We have this photo."}},
 		"the review lists what is sent": {step: asked("review", license), change: func(s *page.Step) {
 			s.Sides = []page.Kept{{Side: "front", Change: "/f"}, {Side: "back", Change: "/b"}}
-		}, has: []string{"Driver's license", `href="/f"`, `href="/b"`, "I agree that my photos",
+		}, has: []string{"Driver&#39;s license", `href="/f"`, `href="/b"`, "I agree that my photos",
 			`name="consent" id="consent" value="yes"`, "To help the government fight"}},
 		"no tick is set before": {step: asked("review", license), hasNot: []string{"checked"}},
 		"the consent's own text": {step: asked("review", passport),
@@ -113,7 +113,7 @@ func TestCaseTells(t *testing.T) {
 			has: []string{`data-news-url="/verify/state/ID?rev=7" data-every="20"`,
 				`<noscript><meta http-equiv="refresh" content="20"></noscript>`}},
 		"what was received": {c: page.Case{Status: "review", Received: []page.Received{{Type: "license", At: came}}},
-			has: []string{"What we received", "Driver's license", `<time datetime="2026-11-28T14:05:00Z">`}},
+			has: []string{"What we received", "Driver&#39;s license", `<time datetime="2026-11-28T14:05:00Z">`}},
 		"when it was checked": {c: page.Case{Status: "review", Checked: came, Next: came.Add(time.Hour)},
 			has: []string{"Last checked:", "Next check:", `<time datetime="2026-11-28T15:05:00Z">`}},
 		"what happens next": {c: page.Case{Status: "review"}, has: []string{"What happens next"}},
