@@ -5,7 +5,7 @@ import (
 	"encoding/hex"
 
 	"durablekyc.example/kyc"
-	"go.temporal.io/api/enums/v1"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 )
 
@@ -34,8 +34,8 @@ var (
 )
 
 // SearchAttributes are the names and types that a namespace has to have.
-func SearchAttributes() map[string]enums.IndexedValueType {
-	return map[string]enums.IndexedValueType{
+func SearchAttributes() map[string]enumspb.IndexedValueType {
+	return map[string]enumspb.IndexedValueType{
 		AttributeStage.GetName():        AttributeStage.GetValueType(),
 		AttributeWaitingOn.GetName():    AttributeWaitingOn.GetValueType(),
 		AttributeCustomerType.GetName(): AttributeCustomerType.GetValueType(),

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/enums/v1"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
@@ -121,8 +121,8 @@ func idle(t *testing.T, namespace, build string, flags ...string) {
 // polled waits until Temporal has heard of workers on both queues.
 func polled(t *testing.T, c client.Client) {
 	t.Helper()
-	for queue, kind := range map[string]enums.TaskQueueType{workflows.TaskQueue: enums.TASK_QUEUE_TYPE_WORKFLOW,
-		workflows.ReadsQueue: enums.TASK_QUEUE_TYPE_ACTIVITY} {
+	for queue, kind := range map[string]enumspb.TaskQueueType{workflows.TaskQueue: enumspb.TASK_QUEUE_TYPE_WORKFLOW,
+		workflows.ReadsQueue: enumspb.TASK_QUEUE_TYPE_ACTIVITY} {
 		require.Eventually(t, func() bool {
 			d, err := c.DescribeTaskQueue(t.Context(), queue, kind)
 			return err == nil && len(d.GetPollers()) > 0
@@ -139,15 +139,15 @@ func (quiet) Warn(string, ...any)  {}
 func (quiet) Error(string, ...any) {}
 
 // without takes a search attribute away from a namespace, and gives it back with another type, or not.
-func without(t *testing.T, namespace, name string, instead enums.IndexedValueType) {
+func without(t *testing.T, namespace, name string, instead enumspb.IndexedValueType) {
 	t.Helper()
 	_, err := one.client.OperatorService().RemoveSearchAttributes(t.Context(),
 		&operatorservice.RemoveSearchAttributesRequest{Namespace: namespace, SearchAttributes: []string{name}})
 	require.NoError(t, err)
-	if instead != enums.INDEXED_VALUE_TYPE_UNSPECIFIED {
+	if instead != enumspb.INDEXED_VALUE_TYPE_UNSPECIFIED {
 		_, err = one.client.OperatorService().AddSearchAttributes(t.Context(),
 			&operatorservice.AddSearchAttributesRequest{Namespace: namespace,
-				SearchAttributes: map[string]enums.IndexedValueType{name: instead}})
+				SearchAttributes: map[string]enumspb.IndexedValueType{name: instead}})
 		require.NoError(t, err)
 	}
 	require.Eventually(t, func() bool {
@@ -180,9 +180,9 @@ func TestDoctorNamesTheFault(t *testing.T) {
 	begin(t, "ill1", customers(t, "individual", "review", 1)[0], patient())
 	polled(t, one.client)
 	idle(t, "lacking", "")
-	without(t, "lacking", "KycDeadline", enums.INDEXED_VALUE_TYPE_UNSPECIFIED)
+	without(t, "lacking", "KycDeadline", enumspb.INDEXED_VALUE_TYPE_UNSPECIFIED)
 	idle(t, "typed", "")
-	without(t, "typed", "KycStage", enums.INDEXED_VALUE_TYPE_TEXT)
+	without(t, "typed", "KycStage", enumspb.INDEXED_VALUE_TYPE_TEXT)
 	code, out, stderr := starterWith(t, only("deserted"), "setup", "--wait", "30s")
 	require.Zero(t, code, "%s%s", out, stderr)
 	idle(t, "standby", "1")

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/history/v1"
+	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/workflow"
 	"google.golang.org/protobuf/encoding/protojson"
 
@@ -82,7 +82,7 @@ func TestTheReplayCheckBeforeADeploy(t *testing.T) {
 }
 
 // downloaded is a history as the Temporal CLI and UI write it.
-func downloaded(t *testing.T, h *history.History) (path string) {
+func downloaded(t *testing.T, h *historypb.History) (path string) {
 	t.Helper()
 	text, err := protojson.MarshalOptions{Indent: "  "}.Marshal(h)
 	require.NoError(t, err)

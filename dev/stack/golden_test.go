@@ -15,7 +15,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/history/v1"
+	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/workflow"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -137,9 +137,9 @@ func TestEveryPathReplays(t *testing.T) {
 
 // histories is what every workflow of the system has lived through, by its id
 // and the number of its run.
-func (s *system) histories(t *testing.T) map[string]*history.History {
+func (s *system) histories(t *testing.T) map[string]*historypb.History {
 	t.Helper()
-	all := map[string]*history.History{}
+	all := map[string]*historypb.History{}
 	open, err := s.client.ListWorkflow(t.Context(), &workflowservice.ListWorkflowExecutionsRequest{PageSize: 1000})
 	require.NoError(t, err)
 	require.Empty(t, open.GetNextPageToken())
@@ -159,7 +159,7 @@ func (s *system) histories(t *testing.T) map[string]*history.History {
 var machine = regexp.MustCompile(`"(?:[0-9]+@[^"]*|[^"@:]+:[0-9a-f]{8}-[0-9a-f-]{27})"`)
 
 // write keeps a history without the name of the machine that wrote it.
-func write(t *testing.T, path string, h *history.History) {
+func write(t *testing.T, path string, h *historypb.History) {
 	t.Helper()
 	text, err := protojson.Marshal(h)
 	require.NoError(t, err)

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/enums/v1"
+	enumspb "go.temporal.io/api/enums/v1"
 
 	"durablekyc.example/cases"
 	"durablekyc.example/kyc"
@@ -100,7 +100,7 @@ func busy(t *testing.T, reference, activity string) {
 			return false
 		}
 		for _, p := range d.GetPendingActivities() {
-			if p.GetActivityType().GetName() == activity && p.GetState() == enums.PENDING_ACTIVITY_STATE_STARTED {
+			if p.GetActivityType().GetName() == activity && p.GetState() == enumspb.PENDING_ACTIVITY_STATE_STARTED {
 				return true
 			}
 		}
@@ -114,7 +114,7 @@ func pondering(t *testing.T, reference string) {
 	t.Helper()
 	held := func() bool {
 		d, err := one.client.DescribeWorkflowExecution(t.Context(), workflows.ID(reference), "")
-		return err == nil && d.GetPendingWorkflowTask().GetState() == enums.PENDING_WORKFLOW_TASK_STATE_STARTED
+		return err == nil && d.GetPendingWorkflowTask().GetState() == enumspb.PENDING_WORKFLOW_TASK_STATE_STARTED
 	}
 	// Twice, or it was the task that calls the watch off.
 	require.Eventually(t, func() bool {

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/common/v1"
+	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/client"
@@ -173,7 +173,7 @@ func callbacksOf(t *testing.T, c client.Client, runs ...client.WorkflowRun) (sta
 	return started
 }
 
-func resultOf(t *testing.T, c client.Client, run client.WorkflowRun) *common.Payload {
+func resultOf(t *testing.T, c client.Client, run client.WorkflowRun) *commonpb.Payload {
 	t.Helper()
 	for _, e := range eventsOf(t, c, run) {
 		if a := e.GetNexusOperationCompletedEventAttributes(); a != nil {

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"time"
 
-	"go.temporal.io/api/activity/v1"
-	"go.temporal.io/api/common/v1"
-	"go.temporal.io/api/enums/v1"
+	activitypb "go.temporal.io/api/activity/v1"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
-	"go.temporal.io/api/taskqueue/v1"
-	"go.temporal.io/api/update/v1"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
+	updatepb "go.temporal.io/api/update/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
@@ -92,7 +92,7 @@ var everyAction = []action{
 			&workflowservice.UpdateActivityOptionsRequest{Namespace: embedded.Namespace, Execution: c.execution(),
 				Identity:        byOperator,
 				Activity:        &workflowservice.UpdateActivityOptionsRequest_Id{Id: id},
-				ActivityOptions: &activity.ActivityOptions{StartToCloseTimeout: durationpb.New(20 * time.Second)},
+				ActivityOptions: &activitypb.ActivityOptions{StartToCloseTimeout: durationpb.New(20 * time.Second)},
 				UpdateMask:      &fieldmaskpb.FieldMask{Paths: []string{"start_to_close_timeout"}}})
 		return c.unlessOver(err)
 	}},
@@ -100,8 +100,8 @@ var everyAction = []action{
 	{name: "Delete, later start again", press: deleteIt, soon: true, later: startAgain},
 }
 
-var withoutMessages = []enums.ResetReapplyExcludeType{enums.RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL,
-	enums.RESET_REAPPLY_EXCLUDE_TYPE_UPDATE}
+var withoutMessages = []enumspb.ResetReapplyExcludeType{enumspb.RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL,
+	enumspb.RESET_REAPPLY_EXCLUDE_TYPE_UPDATE}
 
 // Which of the workflow tasks that were completed a run is reset to.
 func first(int) int    { return 0 }
@@ -109,7 +109,7 @@ func middle(n int) int { return n / 2 }
 func last(n int) int   { return n - 1 }
 
 // resetTo gives a run's latest execution another life from a workflow task on.
-func resetTo(which func(tasks int) int, exclude ...enums.ResetReapplyExcludeType) func(context.Context, *cell) error {
+func resetTo(which func(tasks int) int, exclude ...enumspb.ResetReapplyExcludeType) func(context.Context, *cell) error {
 	return func(ctx context.Context, c *cell) error {
 		var tasks []int64
 		if err := patiently(ctx, "a completed workflow task", func() (bool, error) {
@@ -119,7 +119,7 @@ func resetTo(which func(tasks int) int, exclude ...enums.ResetReapplyExcludeType
 			}
 			tasks = nil
 			for _, e := range h.Events {
-				if e.GetEventType() == enums.EVENT_TYPE_WORKFLOW_TASK_COMPLETED {
+				if e.GetEventType() == enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED {
 					tasks = append(tasks, e.GetEventId())
 				}
 			}
@@ -130,7 +130,7 @@ func resetTo(which func(tasks int) int, exclude ...enums.ResetReapplyExcludeType
 		_, err := c.rpc().ResetWorkflowExecution(ctx,
 			&workflowservice.ResetWorkflowExecutionRequest{Namespace: embedded.Namespace, WorkflowExecution: c.execution(),
 				Reason: "tried", RequestId: rand.Text(), WorkflowTaskFinishEventId: tasks[which(len(tasks))], Identity: byOperator,
-				ResetReapplyType: enums.RESET_REAPPLY_TYPE_ALL_ELIGIBLE, ResetReapplyExcludeTypes: exclude})
+				ResetReapplyType: enumspb.RESET_REAPPLY_TYPE_ALL_ELIGIBLE, ResetReapplyExcludeTypes: exclude})
 		return err
 	}
 }
@@ -143,11 +143,11 @@ func (c *cell) signal(ctx context.Context, name, typed string) error {
 	return err
 }
 
-func plaintext(typed string) *common.Payloads {
+func plaintext(typed string) *commonpb.Payloads {
 	if typed == "" {
 		return nil
 	}
-	return &common.Payloads{Payloads: []*common.Payload{{Metadata: map[string][]byte{"encoding": []byte("json/plain")},
+	return &commonpb.Payloads{Payloads: []*commonpb.Payload{{Metadata: map[string][]byte{"encoding": []byte("json/plain")},
 		Data: []byte(typed)}}}
 }
 
@@ -157,9 +157,9 @@ var errUpdateRefused = errors.New("the update was refused")
 func (c *cell) update(ctx context.Context, name, typed string) error {
 	answer, err := c.rpc().UpdateWorkflowExecution(ctx,
 		&workflowservice.UpdateWorkflowExecutionRequest{Namespace: embedded.Namespace, WorkflowExecution: c.execution(),
-			WaitPolicy: &update.WaitPolicy{LifecycleStage: enums.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED},
-			Request: &update.Request{Meta: &update.Meta{UpdateId: rand.Text(), Identity: byOperator},
-				Input: &update.Input{Name: name, Args: plaintext(typed)}}})
+			WaitPolicy: &updatepb.WaitPolicy{LifecycleStage: enumspb.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED},
+			Request: &updatepb.Request{Meta: &updatepb.Meta{UpdateId: rand.Text(), Identity: byOperator},
+				Input: &updatepb.Input{Name: name, Args: plaintext(typed)}}})
 	if err == nil && answer.GetOutcome().GetFailure() != nil {
 		return fmt.Errorf("%w: %v", errUpdateRefused, answer.GetOutcome().GetFailure().GetMessage())
 	}
@@ -209,7 +209,7 @@ func startAlike(ctx context.Context, c *cell) error {
 	_, err = c.rpc().StartWorkflowExecution(ctx,
 		&workflowservice.StartWorkflowExecutionRequest{Namespace: embedded.Namespace, WorkflowId: c.id(),
 			RequestId:    rand.Text(),
-			WorkflowType: before.GetWorkflowType(), TaskQueue: &taskqueue.TaskQueue{Name: before.GetTaskQueue().GetName()},
+			WorkflowType: before.GetWorkflowType(), TaskQueue: &taskqueuepb.TaskQueue{Name: before.GetTaskQueue().GetName()},
 			Input: before.GetInput(), Identity: byOperator})
 	return err
 }

@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"go.temporal.io/api/common/v1"
-	"go.temporal.io/api/history/v1"
+	commonpb "go.temporal.io/api/common/v1"
+	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/workflow"
 
@@ -112,12 +112,12 @@ func (c *cell) until(ctx context.Context, what func(kyc.View) bool) error {
 }
 
 func (c *cell) id() string { return workflows.ID(c.reference) }
-func (c *cell) execution() *common.WorkflowExecution {
-	return &common.WorkflowExecution{WorkflowId: c.id()}
+func (c *cell) execution() *commonpb.WorkflowExecution {
+	return &commonpb.WorkflowExecution{WorkflowId: c.id()}
 }
 func (c *cell) rpc() workflowservice.WorkflowServiceClient { return c.own.client.WorkflowService() }
 
-func (c *cell) history(ctx context.Context, run string) (*history.History, error) {
+func (c *cell) history(ctx context.Context, run string) (*historypb.History, error) {
 	return c.own.cases.History(ctx, workflow.Execution{ID: c.id(), RunID: run})
 }
 

@@ -9,8 +9,8 @@ import (
 	"net/http"
 	"strings"
 
-	"go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/history/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/converter"
 
@@ -254,11 +254,11 @@ func (c *cell) checkHistories(runs []string) error {
 }
 
 // checkTask says why a workflow task failed, unless the reason is Temporal's own.
-func (c *cell) checkTask(failed *history.WorkflowTaskFailedEventAttributes) error {
+func (c *cell) checkTask(failed *historypb.WorkflowTaskFailedEventAttributes) error {
 	switch failed.GetCause() {
-	case enums.WORKFLOW_TASK_FAILED_CAUSE_UNSPECIFIED, enums.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW,
-		enums.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND, enums.WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND,
-		enums.WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_PAUSE_REQUESTED_BEFORE_TASK_STARTED:
+	case enumspb.WORKFLOW_TASK_FAILED_CAUSE_UNSPECIFIED, enumspb.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW,
+		enumspb.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND, enumspb.WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND,
+		enumspb.WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_PAUSE_REQUESTED_BEFORE_TASK_STARTED:
 		return nil // the run goes on, or is ended from outside
 	}
 	// The SDK takes a task that the machine gave no second to for a deadlock (TMPRL1101), and the

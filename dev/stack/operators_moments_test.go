@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/history/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/serviceerror"
 
 	"durablekyc.example/cases"
@@ -38,10 +38,10 @@ var (
 			return err == nil && d.GetPendingWorkflowTask() == nil && len(d.GetPendingActivities()) == 0, nil
 		})
 	}}
-	whenPolled   = moment{"after a poll", "quick", activityIs(enums.PENDING_ACTIVITY_STATE_SCHEDULED, 2)}
-	whenRunning  = moment{"activity running", "slow", activityIs(enums.PENDING_ACTIVITY_STATE_STARTED, 1)}
+	whenPolled   = moment{"after a poll", "quick", activityIs(enumspb.PENDING_ACTIVITY_STATE_SCHEDULED, 2)}
+	whenRunning  = moment{"activity running", "slow", activityIs(enumspb.PENDING_ACTIVITY_STATE_STARTED, 1)}
 	whenRetrying = moment{"activity waiting for its next attempt", "failing",
-		activityIs(enums.PENDING_ACTIVITY_STATE_SCHEDULED, 2)}
+		activityIs(enumspb.PENDING_ACTIVITY_STATE_SCHEDULED, 2)}
 	whenUpdating = moment{"update in flight", "slow", func(ctx context.Context, c *cell) error {
 		if c.stage.name == string(kyc.Identifying) || c.stage.name == string(kyc.AwaitingDocuments) {
 			return nil // the start, and the submission, are updates already
@@ -49,13 +49,13 @@ var (
 		go func() { _, _ = c.own.cases.Refresh(ctx, c.reference, kyc.ActorSystem) }()
 		return patiently(ctx, "an update", func() (bool, error) {
 			h, err := c.history(ctx, "")
-			return err == nil && has(h, enums.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED, 2), nil
+			return err == nil && has(h, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED, 2), nil
 		})
 	}}
 	whenClosed = moment{"closed", "quick", nil}
 )
 
-func activityIs(state enums.PendingActivityState, attempt int32) func(context.Context, *cell) error {
+func activityIs(state enumspb.PendingActivityState, attempt int32) func(context.Context, *cell) error {
 	return func(ctx context.Context, c *cell) error {
 		return patiently(ctx, "an activity", func() (bool, error) {
 			d, err := c.own.client.DescribeWorkflowExecution(ctx, c.id(), "")
@@ -69,7 +69,7 @@ func activityIs(state enums.PendingActivityState, attempt int32) func(context.Co
 	}
 }
 
-func has(h *history.History, kind enums.EventType, times int) bool {
+func has(h *historypb.History, kind enumspb.EventType, times int) bool {
 	for _, e := range h.Events {
 		if e.GetEventType() == kind {
 			times--
@@ -122,7 +122,7 @@ func (c *cell) press() error {
 			c.ask(c.send)
 			if err := patiently(ctx, "the submission", func() (bool, error) {
 				h, err := c.history(ctx, "")
-				return err == nil && has(h, enums.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED, 2), nil
+				return err == nil && has(h, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED, 2), nil
 			}); err != nil {
 				return err
 			}

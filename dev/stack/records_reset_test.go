@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/common/v1"
-	"go.temporal.io/api/enums/v1"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/workflow"
 
@@ -28,12 +28,12 @@ func resetCase(t *testing.T, id string, last bool) {
 	require.NoError(t, err)
 	var to int64
 	for _, e := range h.GetEvents() {
-		if e.GetEventType() == enums.EVENT_TYPE_WORKFLOW_TASK_COMPLETED && (last || to == 0) {
+		if e.GetEventType() == enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED && (last || to == 0) {
 			to = e.GetEventId()
 		}
 	}
 	_, err = one.client.ResetWorkflowExecution(t.Context(), &workflowservice.ResetWorkflowExecutionRequest{
-		Namespace: embedded.Namespace, WorkflowExecution: &common.WorkflowExecution{WorkflowId: id},
+		Namespace: embedded.Namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: id},
 		WorkflowTaskFinishEventId: to, RequestId: fmt.Sprintf("%s-%d-%d", id, to, len(h.GetEvents())), Reason: "a test"})
 	require.NoError(t, err)
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/enums/v1"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
@@ -93,7 +93,7 @@ func TestSetupRefusesAnotherType(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := one.client.OperatorService().AddSearchAttributes(t.Context(),
 			&operatorservice.AddSearchAttributesRequest{Namespace: taken,
-				SearchAttributes: map[string]enums.IndexedValueType{"KycStage": enums.INDEXED_VALUE_TYPE_TEXT}})
+				SearchAttributes: map[string]enumspb.IndexedValueType{"KycStage": enumspb.INDEXED_VALUE_TYPE_TEXT}})
 		return err == nil
 	}, 30*time.Second, 100*time.Millisecond)
 

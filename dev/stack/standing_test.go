@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/common/v1"
-	"go.temporal.io/api/enums/v1"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
@@ -32,24 +32,24 @@ import (
 // Terminate is an operator's button; the other three take a workflow that does
 // what ours never does, under the id of a case.
 var endings = map[string]struct {
-	status enums.WorkflowExecutionStatus
+	status enumspb.WorkflowExecutionStatus
 	says   string
 	run    func(t *testing.T, reference string)
 }{
-	"terminated": {enums.WORKFLOW_EXECUTION_STATUS_TERMINATED, "was terminated in Temporal",
+	"terminated": {enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, "was terminated in Temporal",
 		func(t *testing.T, reference string) {
 			require.NoError(t, one.client.TerminateWorkflow(t.Context(), workflows.ID(reference), "", "a test"))
 		}},
-	"cancelled": {enums.WORKFLOW_EXECUTION_STATUS_CANCELED, "was cancelled in Temporal",
+	"cancelled": {enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, "was cancelled in Temporal",
 		func(t *testing.T, reference string) {
 			otherwise(t, reference, func(workflow.Context, workflows.Input) error { return temporal.NewCanceledError() })
 		}},
-	"failed": {enums.WORKFLOW_EXECUTION_STATUS_FAILED, "failed in Temporal", func(t *testing.T, reference string) {
+	"failed": {enumspb.WORKFLOW_EXECUTION_STATUS_FAILED, "failed in Temporal", func(t *testing.T, reference string) {
 		otherwise(t, reference, func(workflow.Context, workflows.Input) error {
 			return temporal.NewNonRetryableApplicationError("a test", "Test", nil)
 		})
 	}},
-	"timedout": {enums.WORKFLOW_EXECUTION_STATUS_TIMED_OUT, "timed out in Temporal", func(t *testing.T, reference string) {
+	"timedout": {enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT, "timed out in Temporal", func(t *testing.T, reference string) {
 		otherwise(t, reference, func(ctx workflow.Context, _ workflows.Input) error { return workflow.Sleep(ctx, time.Hour) })
 	}},
 }
@@ -64,15 +64,15 @@ func otherwise(t *testing.T, reference string, run any) {
 	require.NoError(t, w.Start())
 	defer w.Stop()
 	_, err := one.client.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: id, TaskQueue: "other-" + reference,
-		WorkflowExecutionTimeout: time.Second, WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		WorkflowExecutionTimeout: time.Second, WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		TypedSearchAttributes: temporal.NewSearchAttributes(workflows.AttributeStage.ValueSet(string(kyc.InReview)))},
 		workflows.Type, workflows.Input{Reference: reference, CustomerID: "cstap_" + reference})
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return statusOf(t, reference) != enums.WORKFLOW_EXECUTION_STATUS_RUNNING },
+	require.Eventually(t, func() bool { return statusOf(t, reference) != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING },
 		20*time.Second, 50*time.Millisecond)
 }
 
-func statusOf(t *testing.T, reference string) enums.WorkflowExecutionStatus {
+func statusOf(t *testing.T, reference string) enumspb.WorkflowExecutionStatus {
 	t.Helper()
 	d, err := one.client.DescribeWorkflowExecution(t.Context(), workflows.ID(reference), "")
 	require.NoError(t, err)
@@ -293,7 +293,7 @@ func TestACaseThatWasReset(t *testing.T) {
 	reset := func(reference string, event int64) {
 		_, err := one.client.ResetWorkflowExecution(t.Context(),
 			&workflowservice.ResetWorkflowExecutionRequest{Namespace: embedded.Namespace,
-				WorkflowExecution:         &common.WorkflowExecution{WorkflowId: workflows.ID(reference)},
+				WorkflowExecution:         &commonpb.WorkflowExecution{WorkflowId: workflows.ID(reference)},
 				WorkflowTaskFinishEventId: event, RequestId: reference, Reason: "a test"})
 		require.NoError(t, err)
 	}

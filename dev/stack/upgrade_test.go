@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/enums/v1"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
@@ -72,7 +72,7 @@ func TestANewBuildTakesOver(t *testing.T) {
 		Notify: true, Policy: patient()})
 	d, err := one.client.DescribeWorkflowExecution(t.Context(), workflows.ID("early"), "")
 	require.NoError(t, err)
-	require.Equal(t, enums.PENDING_WORKFLOW_TASK_STATE_SCHEDULED, d.GetPendingWorkflowTask().GetState())
+	require.Equal(t, enumspb.PENDING_WORKFLOW_TASK_STATE_SCHEDULED, d.GetPendingWorkflowTask().GetState())
 	require.EqualValues(t, 2, d.GetWorkflowExecutionInfo().GetHistoryLength())
 
 	promote(t, "1")
@@ -174,11 +174,11 @@ func carriers(t *testing.T, id string) (builds []string) {
 		return nil
 	}
 	for _, e := range h.Events {
-		assert.NotEqual(t, enums.EVENT_TYPE_WORKFLOW_TASK_FAILED, e.GetEventType(), "%s: %v", id, e)
+		assert.NotEqual(t, enumspb.EVENT_TYPE_WORKFLOW_TASK_FAILED, e.GetEventType(), "%s: %v", id, e)
 		if a := e.GetWorkflowTaskCompletedEventAttributes(); a != nil {
 			build := a.GetDeploymentVersion().GetBuildId()
 			if build != "" {
-				assert.Equal(t, enums.VERSIONING_BEHAVIOR_AUTO_UPGRADE, a.GetVersioningBehavior())
+				assert.Equal(t, enumspb.VERSIONING_BEHAVIOR_AUTO_UPGRADE, a.GetVersioningBehavior())
 			}
 			if len(builds) == 0 || builds[len(builds)-1] != build {
 				builds = append(builds, build)
@@ -195,7 +195,7 @@ func rests(t *testing.T, reference string) {
 	require.Eventually(t, func() bool {
 		d, err := one.client.DescribeWorkflowExecution(t.Context(), workflows.ID(reference), "")
 		return err == nil && d.GetPendingWorkflowTask() == nil && len(d.GetPendingActivities()) == 1 &&
-			d.GetPendingActivities()[0].GetState() == enums.PENDING_ACTIVITY_STATE_SCHEDULED
+			d.GetPendingActivities()[0].GetState() == enumspb.PENDING_ACTIVITY_STATE_SCHEDULED
 	}, 30*time.Second, 20*time.Millisecond)
 }
 

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"go.temporal.io/api/enums/v1"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
@@ -23,7 +23,7 @@ import (
 func (p *setupRun) prepareAttributes(ctx context.Context) {
 	wanted := workflows.SearchAttributes()
 	names := slices.Sorted(maps.Keys(wanted))
-	var defined map[string]enums.IndexedValueType
+	var defined map[string]enumspb.IndexedValueType
 	err := p.retryUntil(ctx, time.Now().Add(propagationTimeout), passingOrNew, func(ctx context.Context) (err error) {
 		defined, err = attributes(ctx, p.temporal, p.namespace, names)
 		return err
@@ -32,7 +32,7 @@ func (p *setupRun) prepareAttributes(ctx context.Context) {
 		p.refused("search attributes", "list them", err, addAttributes(p.namespace, names, p.cloud))
 		return
 	}
-	lacking := map[string]enums.IndexedValueType{}
+	lacking := map[string]enumspb.IndexedValueType{}
 	for _, name := range names {
 		if _, there := defined[name]; !there {
 			lacking[name] = wanted[name]
@@ -52,7 +52,7 @@ func (p *setupRun) prepareAttributes(ctx context.Context) {
 		case !there && err != nil:
 			p.refused(check, "add it", err, addAttributes(p.namespace, slices.Sorted(maps.Keys(lacking)), p.cloud))
 			continue
-		case there && as != wanted[name] && as != enums.INDEXED_VALUE_TYPE_UNSPECIFIED:
+		case there && as != wanted[name] && as != enumspb.INDEXED_VALUE_TYPE_UNSPECIFIED:
 			p.add(checkResult{check, notDone, wrongType(as, wanted[name]), otherType(p.namespace, name, p.cloud)})
 			continue
 		}
@@ -64,7 +64,7 @@ func (p *setupRun) prepareAttributes(ctx context.Context) {
 		switch {
 		case !there:
 			p.add(checkResult{check, created, wanted[name].String(), ""})
-		case as == enums.INDEXED_VALUE_TYPE_UNSPECIFIED:
+		case as == enumspb.INDEXED_VALUE_TYPE_UNSPECIFIED:
 			p.add(checkResult{check, alreadyThere, unseenType, ""})
 		default:
 			p.add(checkResult{check, alreadyThere, as.String(), ""})
@@ -94,7 +94,7 @@ func countable(ctx context.Context, c client.Client, namespace, name string) err
 // Where they may be used and not be listed, they are found by using them, and
 // their types are unspecified.
 func attributes(ctx context.Context, c client.Client, namespace string,
-	names []string) (map[string]enums.IndexedValueType, error) {
+	names []string) (map[string]enumspb.IndexedValueType, error) {
 	listed, err := c.OperatorService().ListSearchAttributes(ctx,
 		&operatorservice.ListSearchAttributesRequest{Namespace: namespace})
 	if err == nil {
@@ -103,13 +103,13 @@ func attributes(ctx context.Context, c client.Client, namespace string,
 	if !forbidden(err) {
 		return nil, err
 	}
-	found := map[string]enums.IndexedValueType{}
+	found := map[string]enumspb.IndexedValueType{}
 	for _, name := range names {
 		err := countable(ctx, c, namespace, name)
 		_, isUnknown := errors.AsType[*serviceerror.InvalidArgument](err)
 		switch {
 		case err == nil:
-			found[name] = enums.INDEXED_VALUE_TYPE_UNSPECIFIED
+			found[name] = enumspb.INDEXED_VALUE_TYPE_UNSPECIFIED
 		case !isUnknown:
 			return nil, err
 		}
@@ -119,7 +119,7 @@ func attributes(ctx context.Context, c client.Client, namespace string,
 
 const unseenType = "these credentials may not see its type"
 
-func wrongType(is, wanted enums.IndexedValueType) string {
+func wrongType(is, wanted enumspb.IndexedValueType) string {
 	return fmt.Sprintf("it has type %s, but must have %s", is, wanted)
 }
 

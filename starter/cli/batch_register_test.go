@@ -12,11 +12,11 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/common/v1"
-	"go.temporal.io/api/enums/v1"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/errordetails/v1"
-	"go.temporal.io/api/history/v1"
-	"go.temporal.io/api/workflow/v1"
+	historypb "go.temporal.io/api/history/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -32,17 +32,17 @@ type register struct {
 	address, notifyTo, dir string
 
 	mu      sync.Mutex
-	cases   map[string]*common.Payloads // what each was started with, by workflow id
-	order   []string                    // the ids, as they came
-	broken  map[string]codes.Code       // what starts of an id end in
-	ended   map[string]bool             // in Temporal, without a result
-	onStart func(n int)                 // after the nth start
+	cases   map[string]*commonpb.Payloads // what each was started with, by workflow id
+	order   []string                      // the ids, as they came
+	broken  map[string]codes.Code         // what starts of an id end in
+	ended   map[string]bool               // in Temporal, without a result
+	onStart func(n int)                   // after the nth start
 	last    *workflowservice.StartWorkflowExecutionRequest
 }
 
 func registered(t *testing.T) *register {
 	t.Helper()
-	r := &register{dir: t.TempDir(), cases: map[string]*common.Payloads{}, broken: map[string]codes.Code{}}
+	r := &register{dir: t.TempDir(), cases: map[string]*commonpb.Payloads{}, broken: map[string]codes.Code{}}
 	r.address = frontendtest.Serve(t, r).Address
 	return r
 }
@@ -57,11 +57,11 @@ func (r *register) DescribeWorkflowExecution(_ context.Context,
 	q *workflowservice.DescribeWorkflowExecutionRequest) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	state := enums.WORKFLOW_EXECUTION_STATUS_RUNNING
+	state := enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
 	if r.ended[q.GetExecution().GetWorkflowId()] {
-		state = enums.WORKFLOW_EXECUTION_STATUS_TERMINATED
+		state = enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED
 	}
-	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflow.WorkflowExecutionInfo{
+	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{
 		Status: state}}, nil
 }
 
@@ -76,8 +76,8 @@ func (r *register) StartWorkflowExecution(_ context.Context,
 	if r.cases[id] != nil {
 		there, err := status.New(codes.AlreadyExists, "it is there").WithDetails(
 			&errordetails.WorkflowExecutionAlreadyStartedFailure{RunId: "run"})
-		if err != nil || q.GetWorkflowIdConflictPolicy() != enums.WORKFLOW_ID_CONFLICT_POLICY_FAIL ||
-			q.GetWorkflowIdReusePolicy() != enums.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE {
+		if err != nil || q.GetWorkflowIdConflictPolicy() != enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL ||
+			q.GetWorkflowIdReusePolicy() != enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE {
 			return nil, status.Error(codes.Internal, "it is there, and would be taken for new")
 		}
 		return nil, there.Err()
@@ -93,10 +93,10 @@ func (r *register) GetWorkflowExecutionHistory(_ context.Context,
 	q *workflowservice.GetWorkflowExecutionHistoryRequest) (*workflowservice.GetWorkflowExecutionHistoryResponse, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &history.History{Events: []*history.HistoryEvent{{
-		EventType: enums.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
-		Attributes: &history.HistoryEvent_WorkflowExecutionStartedEventAttributes{
-			WorkflowExecutionStartedEventAttributes: &history.WorkflowExecutionStartedEventAttributes{
+	return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &historypb.History{Events: []*historypb.HistoryEvent{{
+		EventType: enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
+		Attributes: &historypb.HistoryEvent_WorkflowExecutionStartedEventAttributes{
+			WorkflowExecutionStartedEventAttributes: &historypb.WorkflowExecutionStartedEventAttributes{
 				Input: r.cases[q.GetExecution().GetWorkflowId()]}}}}}}, nil
 }
 

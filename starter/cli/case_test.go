@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/workflow/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/converter"
 
 	"durablekyc.example/kyc"
@@ -147,7 +147,7 @@ func TestWaitingEndsWithACaseThatIsHeld(t *testing.T) {
 }
 
 func TestAnUnknownReferenceMayBeAnother(t *testing.T) {
-	f := serve(t, &frontend{absent: true, found: []*workflow.WorkflowExecutionInfo{execution("order17", kyc.InReview,
+	f := serve(t, &frontend{absent: true, found: []*workflowpb.WorkflowExecutionInfo{execution("order17", kyc.InReview,
 		begin)}})
 	code, _, errs := f.run(t.Context(), "show", "Order7")
 	require.Equal(t, 1, code)
@@ -159,8 +159,8 @@ func TestAnUnknownReferenceMayBeAnother(t *testing.T) {
 
 func TestListIsOneTableAndAsksNoCase(t *testing.T) {
 	killed := execution("A3", kyc.Held, begin)
-	killed.Status = enums.WORKFLOW_EXECUTION_STATUS_TERMINATED
-	f := serve(t, &frontend{found: []*workflow.WorkflowExecutionInfo{
+	killed.Status = enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED
+	f := serve(t, &frontend{found: []*workflowpb.WorkflowExecutionInfo{
 		execution("A1", kyc.AwaitingDocuments, begin.Add(time.Hour)), execution("A2", kyc.Approved, begin), killed,
 		execution("A4", kyc.Held, begin)}})
 	code, out, errs := f.run(t.Context(), "list", "--limit", "3")
@@ -191,22 +191,22 @@ func TestListIsOneTableAndAsksNoCase(t *testing.T) {
 
 // Of several runs of a case, after a reset for instance, the newest is the case.
 func TestListHasACaseOnce(t *testing.T) {
-	run := func(id string, stage kyc.Stage, status enums.WorkflowExecutionStatus) *workflow.WorkflowExecutionInfo {
+	run := func(id string, stage kyc.Stage, status enumspb.WorkflowExecutionStatus) *workflowpb.WorkflowExecutionInfo {
 		e := execution("A1", stage, begin)
 		e.Execution.RunId, e.Status = id, status
 		return e
 	}
-	newest := run("2", kyc.InReview, enums.WORKFLOW_EXECUTION_STATUS_RUNNING)
-	f := serve(t, &frontend{found: []*workflow.WorkflowExecutionInfo{newest, execution("A2", kyc.Held, begin),
-		run("1", kyc.Denied, enums.WORKFLOW_EXECUTION_STATUS_TERMINATED)}})
+	newest := run("2", kyc.InReview, enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING)
+	f := serve(t, &frontend{found: []*workflowpb.WorkflowExecutionInfo{newest, execution("A2", kyc.Held, begin),
+		run("1", kyc.Denied, enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED)}})
 	code, out, errs := f.run(t.Context(), "list")
 	require.Zero(t, code, errs)
 	require.Equal(t, 1, strings.Count(out, "A1 "), out)
 	require.Contains(t, out, "in_review")
 
 	// all that --stage denied finds
-	f.found = []*workflow.WorkflowExecutionInfo{run("1", kyc.Denied, enums.WORKFLOW_EXECUTION_STATUS_COMPLETED)}
-	f.allRuns = []*workflow.WorkflowExecutionInfo{newest, f.found[0]}
+	f.found = []*workflowpb.WorkflowExecutionInfo{run("1", kyc.Denied, enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED)}
+	f.allRuns = []*workflowpb.WorkflowExecutionInfo{newest, f.found[0]}
 	code, out, errs = f.run(t.Context(), "list", "--stage", "denied")
 	require.Zero(t, code, errs)
 	require.Equal(t, "no case\n", out)
@@ -222,8 +222,8 @@ func TestListSaysWhatIsStuckOrPaused(t *testing.T) {
 		kyc.InReview, begin)
 	stuck.SearchAttributes.IndexedFields["TemporalReportedProblems"] = problems
 	ended.SearchAttributes.IndexedFields["TemporalReportedProblems"] = problems
-	paused.Status, ended.Status = enums.WORKFLOW_EXECUTION_STATUS_PAUSED, enums.WORKFLOW_EXECUTION_STATUS_TIMED_OUT
-	f := serve(t, &frontend{found: []*workflow.WorkflowExecutionInfo{stuck, paused, ended}})
+	paused.Status, ended.Status = enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED, enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT
+	f := serve(t, &frontend{found: []*workflowpb.WorkflowExecutionInfo{stuck, paused, ended}})
 	code, out, errs := f.run(t.Context(), "list")
 	require.Zero(t, code, errs)
 	lines := strings.Split(out, "\n")

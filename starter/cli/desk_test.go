@@ -11,12 +11,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/common/v1"
-	"go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/history/v1"
-	"go.temporal.io/api/taskqueue/v1"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
 	updatepb "go.temporal.io/api/update/v1"
-	"go.temporal.io/api/workflow/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/temporal"
 	"google.golang.org/grpc/codes"
@@ -49,9 +49,9 @@ type desk struct {
 	says      func(c *kyc.Case, do kyc.Action) kyc.Snapshot // ConnectFi
 	mute      bool                                          // no case answers a query
 	silent    bool                                          // ConnectFi answers nothing any more
-	state     enums.WorkflowExecutionStatus                 // of all cases, if it is not what their stage says
+	state     enumspb.WorkflowExecutionStatus               // of all cases, if it is not what their stage says
 	describe  func(*workflowservice.DescribeWorkflowExecutionResponse)
-	history   []*history.HistoryEvent // of a case, if it is not its result
+	history   []*historypb.HistoryEvent // of a case, if it is not its result
 	described int
 	onLook    func(n int) // before the nth description
 }
@@ -121,7 +121,7 @@ func (d *desk) work(c *kyc.Case) {
 }
 
 // update is what the case's handlers do with a message.
-func (d *desk) update(c *kyc.Case, name string, input *common.Payloads, data func(any) error) error {
+func (d *desk) update(c *kyc.Case, name string, input *commonpb.Payloads, data func(any) error) error {
 	now := time.Now()
 	if name != workflows.UpdateStart {
 		d.updates = append(d.updates, name)
@@ -191,7 +191,7 @@ func (d *desk) UpdateWorkflowExecution(_ context.Context, r *workflowservice.Upd
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	id := r.GetWorkflowExecution().GetWorkflowId()
-	if c := d.cases[id]; c == nil || c.Stage.Final() || d.state > enums.WORKFLOW_EXECUTION_STATUS_RUNNING {
+	if c := d.cases[id]; c == nil || c.Stage.Final() || d.state > enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
 		return nil, status.Error(codes.NotFound, "workflow execution already completed")
 	}
 	return d.answer(id, r.GetRequest()), nil
@@ -209,9 +209,9 @@ func (d *desk) answer(id string, r *updatepb.Request) *workflowservice.UpdateWor
 		outcome.Value = &updatepb.Outcome_Failure{Failure: temporal.GetDefaultFailureConverter().ErrorToFailure(err)}
 	}
 	return &workflowservice.UpdateWorkflowExecutionResponse{Outcome: outcome,
-		Stage: enums.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED,
+		Stage: enumspb.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED,
 		UpdateRef: &updatepb.UpdateRef{UpdateId: r.GetMeta().GetUpdateId(),
-			WorkflowExecution: &common.WorkflowExecution{WorkflowId: id, RunId: "run"}}}
+			WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: id, RunId: "run"}}}
 }
 
 func (d *desk) DescribeWorkflowExecution(_ context.Context, r *workflowservice.DescribeWorkflowExecutionRequest) (
@@ -256,14 +256,14 @@ func (d *desk) GetWorkflowExecutionHistory(_ context.Context, r *workflowservice
 	defer d.mu.Unlock()
 	id := r.GetExecution().GetWorkflowId()
 	if d.history != nil {
-		return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &history.History{Events: d.history}}, nil
+		return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &historypb.History{Events: d.history}}, nil
 	}
 	result, err := sealed(id).ToPayloads(d.cases[id].View())
-	return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &history.History{
-		Events: []*history.HistoryEvent{{
-			EventType: enums.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
-			Attributes: &history.HistoryEvent_WorkflowExecutionCompletedEventAttributes{
-				WorkflowExecutionCompletedEventAttributes: &history.WorkflowExecutionCompletedEventAttributes{
+	return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &historypb.History{
+		Events: []*historypb.HistoryEvent{{
+			EventType: enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
+			Attributes: &historypb.HistoryEvent_WorkflowExecutionCompletedEventAttributes{
+				WorkflowExecutionCompletedEventAttributes: &historypb.WorkflowExecutionCompletedEventAttributes{
 					Result: result}}}}}}, err
 }
 
@@ -271,7 +271,7 @@ func (d *desk) ListWorkflowExecutions(context.Context, *workflowservice.ListWork
 	*workflowservice.ListWorkflowExecutionsResponse, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var all []*workflow.WorkflowExecutionInfo
+	var all []*workflowpb.WorkflowExecutionInfo
 	for _, c := range d.cases {
 		all = append(all, execution(c.Reference, c.Stage, c.Until()))
 	}
@@ -281,6 +281,6 @@ func (d *desk) ListWorkflowExecutions(context.Context, *workflowservice.ListWork
 // DescribeTaskQueue knows a worker that polled a moment ago.
 func (d *desk) DescribeTaskQueue(context.Context, *workflowservice.DescribeTaskQueueRequest) (
 	*workflowservice.DescribeTaskQueueResponse, error) {
-	return &workflowservice.DescribeTaskQueueResponse{Pollers: []*taskqueue.PollerInfo{{
+	return &workflowservice.DescribeTaskQueueResponse{Pollers: []*taskqueuepb.PollerInfo{{
 		LastAccessTime: timestamppb.Now()}}}, nil
 }

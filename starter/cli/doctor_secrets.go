@@ -11,8 +11,8 @@ import (
 	"net/url"
 	"strings"
 
-	"go.temporal.io/api/common/v1"
-	"go.temporal.io/api/enums/v1"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/converter"
 
@@ -141,11 +141,11 @@ func (x *doctorRun) checkCases(ctx context.Context) {
 }
 
 // startInput is what a run of a case was started with, as it is stored.
-func (x *doctorRun) startInput(ctx context.Context, e *common.WorkflowExecution) ([]*common.Payload, error) {
+func (x *doctorRun) startInput(ctx context.Context, e *commonpb.WorkflowExecution) ([]*commonpb.Payload, error) {
 	h, err := x.temporal.WorkflowService().GetWorkflowExecutionHistory(ctx,
 		&workflowservice.GetWorkflowExecutionHistoryRequest{
 			Namespace: x.namespace, Execution: e, MaximumPageSize: 1,
-			HistoryEventFilterType: enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT})
+			HistoryEventFilterType: enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT})
 	if err != nil {
 		return nil, err
 	}

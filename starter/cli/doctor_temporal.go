@@ -8,8 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/taskqueue/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
@@ -93,7 +93,7 @@ func (x *doctorRun) checkAttributes(ctx context.Context) {
 		switch as, there := defined[name]; {
 		case !there:
 			x.bad(check, "missing: no case can start", "starter setup")
-		case as == enums.INDEXED_VALUE_TYPE_UNSPECIFIED:
+		case as == enumspb.INDEXED_VALUE_TYPE_UNSPECIFIED:
 			x.ok(check, "exists; "+unseenType)
 		case as != wanted[name]:
 			x.bad(check, wrongType(as, wanted[name]), otherType(x.namespace, name, x.cloud))
@@ -112,8 +112,8 @@ func (x *doctorRun) checkWorkers(ctx context.Context) {
 	}
 	for _, queue := range []struct {
 		name string
-		kind enums.TaskQueueType
-	}{{workflows.TaskQueue, enums.TASK_QUEUE_TYPE_WORKFLOW}, {workflows.ReadsQueue, enums.TASK_QUEUE_TYPE_ACTIVITY}} {
+		kind enumspb.TaskQueueType
+	}{{workflows.TaskQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW}, {workflows.ReadsQueue, enumspb.TASK_QUEUE_TYPE_ACTIVITY}} {
 		check := "workers on " + queue.name
 		pollers, err := x.pollers(ctx, queue.name, queue.kind)
 		switch {
@@ -130,7 +130,7 @@ func (x *doctorRun) checkWorkers(ctx context.Context) {
 	}
 }
 
-func (x *doctorRun) pollers(ctx context.Context, queue string, kind enums.TaskQueueType) ([]*taskqueue.PollerInfo,
+func (x *doctorRun) pollers(ctx context.Context, queue string, kind enumspb.TaskQueueType) ([]*taskqueuepb.PollerInfo,
 	error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
@@ -138,7 +138,7 @@ func (x *doctorRun) pollers(ctx context.Context, queue string, kind enums.TaskQu
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(d.GetPollers(), func(p *taskqueue.PollerInfo) bool {
+	return slices.DeleteFunc(d.GetPollers(), func(p *taskqueuepb.PollerInfo) bool {
 		return x.out.clock().Sub(p.GetLastAccessTime().AsTime()) > seenLately
 	}), nil
 }
@@ -156,7 +156,7 @@ func (x *doctorRun) checkDeployment(ctx context.Context) {
 		x.skip(check, "no namespace")
 		return
 	}
-	pollers, err := x.pollers(ctx, workflows.TaskQueue, enums.TASK_QUEUE_TYPE_WORKFLOW)
+	pollers, err := x.pollers(ctx, workflows.TaskQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
 	if err != nil {
 		x.bad(check, "cannot list the pollers: "+oneLine(err), "starter doctor again in a moment")
 		return
@@ -164,7 +164,7 @@ func (x *doctorRun) checkDeployment(ctx context.Context) {
 	var builds []string // that poll, as versions of the deployment
 	for _, p := range pollers {
 		o := p.GetDeploymentOptions()
-		if o.GetWorkerVersioningMode() != enums.WORKER_VERSIONING_MODE_VERSIONED {
+		if o.GetWorkerVersioningMode() != enumspb.WORKER_VERSIONING_MODE_VERSIONED {
 			continue
 		}
 		if name == "" {

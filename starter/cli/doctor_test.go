@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
-	"go.temporal.io/api/enums/v1"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/converter"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -84,7 +84,7 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 			"search attribute KycStage",
 			"WRONG: missing: no case can start starter setup", 1},
 		"an attribute is another": {func(w *ward) {
-			w.attributes["KycStage"] = enums.INDEXED_VALUE_TYPE_TEXT
+			w.attributes["KycStage"] = enumspb.INDEXED_VALUE_TYPE_TEXT
 		}, "search attribute KycStage",
 			"WRONG: it has type Text, but must have Keyword", 1},
 		"no worker": {func(w *ward) { w.pollers = nil }, "workers on kyc-reads",

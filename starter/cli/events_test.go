@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/failure/v1"
-	"go.temporal.io/api/workflow/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	failurepb "go.temporal.io/api/failure/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"durablekyc.example/kyc"
@@ -36,11 +36,11 @@ func sent() workflows.NotifierState {
 
 func TestEventsAreOneTable(t *testing.T) {
 	next := time.Now().Add(3 * time.Hour)
-	f := serve(t, &frontend{script: life()[1:2], notifier: enums.WORKFLOW_EXECUTION_STATUS_RUNNING, ledger: sent(),
-		pending: []*workflow.PendingActivityInfo{{ActivityId: "evt_2-caller", Attempt: 5,
+	f := serve(t, &frontend{script: life()[1:2], notifier: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, ledger: sent(),
+		pending: []*workflowpb.PendingActivityInfo{{ActivityId: "evt_2-caller", Attempt: 5,
 			NextAttemptScheduleTime: timestamppb.New(next),
-			LastFailure: &failure.Failure{FailureInfo: &failure.Failure_ApplicationFailureInfo{
-				ApplicationFailureInfo: &failure.ApplicationFailureInfo{Type: "unreachable"}}}}}})
+			LastFailure: &failurepb.Failure{FailureInfo: &failurepb.Failure_ApplicationFailureInfo{
+				ApplicationFailureInfo: &failurepb.ApplicationFailureInfo{Type: "unreachable"}}}}}})
 	code, out, errs := f.run(t.Context(), "events", "A1")
 	require.Zero(t, code, errs)
 	lines := strings.Split(strings.TrimSpace(out), "\n")
@@ -81,7 +81,7 @@ func TestWhereNobodyHearsOrNobodyIs(t *testing.T) {
 }
 
 func TestResendAfterTheEnd(t *testing.T) {
-	f := serve(t, &frontend{script: life()[2:], notifier: enums.WORKFLOW_EXECUTION_STATUS_COMPLETED, ledger: sent()})
+	f := serve(t, &frontend{script: life()[2:], notifier: enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, ledger: sent()})
 	for _, args := range [][]string{{"resend", "A1"}, {"resend", "A1", "1"}, {"resend", "A1", "evt_1"}} {
 		code, out, errs := f.run(t.Context(), args...)
 		require.Zero(t, code, errs)
@@ -104,7 +104,7 @@ func TestResendAfterTheEnd(t *testing.T) {
 // The address of the caller's events can be changed while the case is open and
 // after it; which of the two it is decides what becomes of later events.
 func TestResendToAnotherAddress(t *testing.T) {
-	f := serve(t, &frontend{script: life()[1:2], notifier: enums.WORKFLOW_EXECUTION_STATUS_COMPLETED, ledger: sent(),
+	f := serve(t, &frontend{script: life()[1:2], notifier: enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, ledger: sent(),
 		open: true})
 	const address = "https://other.example/a-secret"
 	code, out, errs := f.run(t.Context(), "resend", "A1", "--webhook-url", address)
@@ -141,7 +141,7 @@ func TestWhoStartsSaysWhetherSomebodyHears(t *testing.T) {
 
 // A notifier that was terminated has no result, but a worker can still tell what it knew.
 func TestANotifierThatWasTerminated(t *testing.T) {
-	f := serve(t, &frontend{script: life()[1:2], notifier: enums.WORKFLOW_EXECUTION_STATUS_TERMINATED, ledger: sent()})
+	f := serve(t, &frontend{script: life()[1:2], notifier: enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, ledger: sent()})
 	code, out, errs := f.run(t.Context(), "events", "A1")
 	require.Zero(t, code, errs)
 	require.Contains(t, out, "evt_2")

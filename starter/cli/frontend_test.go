@@ -8,12 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"go.temporal.io/api/common/v1"
-	"go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/history/v1"
-	"go.temporal.io/api/taskqueue/v1"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
 	updatepb "go.temporal.io/api/update/v1"
-	"go.temporal.io/api/workflow/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/converter"
 	"google.golang.org/grpc/codes"
@@ -43,15 +43,15 @@ type frontend struct {
 	absent   bool // there is no case at all
 	queries  int
 	listed   []string // the queries of lists
-	found    []*workflow.WorkflowExecutionInfo
-	allRuns  []*workflow.WorkflowExecutionInfo // what a list by workflow ids finds, if that is more
-	started  []string                          // workflow ids
-	notify   []bool                            // whether each was to tell KYC_NOTIFY_URL
-	notifyTo string                            // KYC_NOTIFY_URL of this program
+	found    []*workflowpb.WorkflowExecutionInfo
+	allRuns  []*workflowpb.WorkflowExecutionInfo // what a list by workflow ids finds, if that is more
+	started  []string                            // workflow ids
+	notify   []bool                              // whether each was to tell KYC_NOTIFY_URL
+	notifyTo string                              // KYC_NOTIFY_URL of this program
 
-	notifier enums.WorkflowExecutionStatus // zero is none
-	ledger   workflows.NotifierState       // of the notifier
-	pending  []*workflow.PendingActivityInfo
+	notifier enumspb.WorkflowExecutionStatus // zero is none
+	ledger   workflows.NotifierState         // of the notifier
+	pending  []*workflowpb.PendingActivityInfo
 	again    []workflows.NotifierState // what a notifier was started with
 	open     bool                      // the case takes updates
 }
@@ -100,7 +100,7 @@ func (f *frontend) GetSystemInfo(context.Context,
 
 func (f *frontend) view() kyc.View { return f.script[f.at] }
 
-func (f *frontend) info() *workflow.WorkflowExecutionInfo {
+func (f *frontend) info() *workflowpb.WorkflowExecutionInfo {
 	v := f.view()
 	info := execution(v.Reference, v.Stage, v.Until)
 	info.HistoryLength = int64(10 * (f.at + 1))
@@ -108,19 +108,19 @@ func (f *frontend) info() *workflow.WorkflowExecutionInfo {
 }
 
 // execution is a case as visibility has it.
-func execution(reference string, stage kyc.Stage, until time.Time) *workflow.WorkflowExecutionInfo {
-	payload := func(v any) *common.Payload {
+func execution(reference string, stage kyc.Stage, until time.Time) *workflowpb.WorkflowExecutionInfo {
+	payload := func(v any) *commonpb.Payload {
 		p, _ := converter.GetDefaultDataConverter().ToPayload(v) // words and times always can
 		return p
 	}
-	state := enums.WORKFLOW_EXECUTION_STATUS_RUNNING
+	state := enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
 	if stage.Final() {
-		state = enums.WORKFLOW_EXECUTION_STATUS_COMPLETED
+		state = enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED
 	}
-	return &workflow.WorkflowExecutionInfo{
-		Execution: &common.WorkflowExecution{WorkflowId: workflows.ID(reference), RunId: "run"}, Status: state,
+	return &workflowpb.WorkflowExecutionInfo{
+		Execution: &commonpb.WorkflowExecution{WorkflowId: workflows.ID(reference), RunId: "run"}, Status: state,
 		StartTime: timestamppb.New(begin),
-		SearchAttributes: &common.SearchAttributes{IndexedFields: map[string]*common.Payload{
+		SearchAttributes: &commonpb.SearchAttributes{IndexedFields: map[string]*commonpb.Payload{
 			"KycStage": payload(stage), "KycWaitingOn": payload(stage.WaitingOn()),
 			"KycCustomerType": payload(kyc.Individual), "KycDeadline": payload(until),
 		}},
@@ -138,7 +138,7 @@ func (f *frontend) DescribeWorkflowExecution(_ context.Context,
 		return nil, status.Error(codes.NotFound, "no such workflow")
 	case isNotifier(id):
 		return &workflowservice.DescribeWorkflowExecutionResponse{PendingActivities: f.pending,
-			WorkflowExecutionInfo: &workflow.WorkflowExecutionInfo{Status: f.notifier}}, nil
+			WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{Status: f.notifier}}, nil
 	}
 	if f.absent {
 		return nil, status.Error(codes.NotFound, "no such workflow")
@@ -178,7 +178,7 @@ func (f *frontend) DescribeTaskQueue(context.Context,
 	defer f.mu.Unlock()
 	d := &workflowservice.DescribeTaskQueueResponse{}
 	if f.slow {
-		d.Pollers = []*taskqueue.PollerInfo{{LastAccessTime: timestamppb.Now()}}
+		d.Pollers = []*taskqueuepb.PollerInfo{{LastAccessTime: timestamppb.Now()}}
 	}
 	return d, nil
 }
@@ -193,18 +193,18 @@ func (f *frontend) GetWorkflowExecutionHistory(_ context.Context,
 	} else if !isNotifier(id) {
 		answer = f.view()
 	}
-	if f.notifier == enums.WORKFLOW_EXECUTION_STATUS_TERMINATED {
-		return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &history.History{
-			Events: []*history.HistoryEvent{{EventType: enums.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
-				Attributes: &history.HistoryEvent_WorkflowExecutionTerminatedEventAttributes{
-					WorkflowExecutionTerminatedEventAttributes: &history.WorkflowExecutionTerminatedEventAttributes{}},
+	if f.notifier == enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED {
+		return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &historypb.History{
+			Events: []*historypb.HistoryEvent{{EventType: enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
+				Attributes: &historypb.HistoryEvent_WorkflowExecutionTerminatedEventAttributes{
+					WorkflowExecutionTerminatedEventAttributes: &historypb.WorkflowExecutionTerminatedEventAttributes{}},
 			}}}}, nil
 	}
 	result, err := sealed(r.GetExecution().GetWorkflowId()).ToPayloads(answer)
-	return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &history.History{Events: []*history.HistoryEvent{{
-		EventType: enums.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
-		Attributes: &history.HistoryEvent_WorkflowExecutionCompletedEventAttributes{
-			WorkflowExecutionCompletedEventAttributes: &history.WorkflowExecutionCompletedEventAttributes{Result: result}},
+	return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &historypb.History{Events: []*historypb.HistoryEvent{{
+		EventType: enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
+		Attributes: &historypb.HistoryEvent_WorkflowExecutionCompletedEventAttributes{
+			WorkflowExecutionCompletedEventAttributes: &historypb.WorkflowExecutionCompletedEventAttributes{Result: result}},
 	}}}}, err
 }
 
@@ -247,7 +247,7 @@ func (f *frontend) UpdateWorkflowExecution(_ context.Context,
 		return &workflowservice.UpdateWorkflowExecutionResponse{
 			UpdateRef: &updatepb.UpdateRef{WorkflowExecution: r.GetWorkflowExecution(),
 				UpdateId: r.GetRequest().GetMeta().GetUpdateId()},
-			Stage:   enums.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED,
+			Stage:   enumspb.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED,
 			Outcome: &updatepb.Outcome{Value: &updatepb.Outcome_Success{Success: payloads}},
 		}, err
 	}

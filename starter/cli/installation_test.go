@@ -12,12 +12,12 @@ import (
 
 	commonpb "go.temporal.io/api/common/v1"
 	deploymentpb "go.temporal.io/api/deployment/v1"
-	"go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/history/v1"
-	"go.temporal.io/api/namespace/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	namespacepb "go.temporal.io/api/namespace/v1"
 	"go.temporal.io/api/operatorservice/v1"
-	"go.temporal.io/api/taskqueue/v1"
-	"go.temporal.io/api/workflow/v1"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -41,9 +41,9 @@ type installation struct {
 
 	mu         sync.Mutex
 	retention  time.Duration // of the namespace; zero is none there
-	attributes map[string]enums.IndexedValueType
+	attributes map[string]enumspb.IndexedValueType
 	busy       int // calls about the namespace that fail at first
-	pollers    []*taskqueue.PollerInfo
+	pollers    []*taskqueuepb.PollerInfo
 	builds     map[string][]string // of the deployment kyc, with the queues that their workers poll
 	current    string
 	cases      map[string][]*commonpb.Payload // what they began with, by workflow id
@@ -69,10 +69,10 @@ func (i *installation) run(ctx context.Context, args ...string) (code int, stdou
 
 // worker polls, as a version of a deployment where a build is named.
 func (i *installation) worker(build string, queues ...string) {
-	p := &taskqueue.PollerInfo{LastAccessTime: timestamppb.Now()}
+	p := &taskqueuepb.PollerInfo{LastAccessTime: timestamppb.Now()}
 	if build != "" {
 		p.DeploymentOptions = &deploymentpb.WorkerDeploymentOptions{DeploymentName: "kyc", BuildId: build,
-			WorkerVersioningMode: enums.WORKER_VERSIONING_MODE_VERSIONED}
+			WorkerVersioningMode: enumspb.WORKER_VERSIONING_MODE_VERSIONED}
 		i.builds[build] = queues
 	}
 	i.pollers = append(i.pollers, p)
@@ -93,7 +93,7 @@ func (i *installation) DescribeNamespace(context.Context, *workflowservice.Descr
 	case i.retention == 0:
 		return nil, status.Error(codes.NotFound, "no such namespace")
 	}
-	return &workflowservice.DescribeNamespaceResponse{Config: &namespace.NamespaceConfig{
+	return &workflowservice.DescribeNamespaceResponse{Config: &namespacepb.NamespaceConfig{
 		WorkflowExecutionRetentionTtl: durationpb.New(i.retention)}}, nil
 }
 
@@ -199,7 +199,7 @@ func (i *installation) ListWorkflowExecutions(_ context.Context, r *workflowserv
 	answer := &workflowservice.ListWorkflowExecutionsResponse{}
 	for id := range i.cases {
 		answer.Executions = append(answer.Executions,
-			&workflow.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{WorkflowId: id, RunId: "run"}})
+			&workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{WorkflowId: id, RunId: "run"}})
 	}
 	return answer, nil
 }
@@ -209,10 +209,10 @@ func (i *installation) GetWorkflowExecutionHistory(_ context.Context,
 	*workflowservice.GetWorkflowExecutionHistoryResponse, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &history.History{
-		Events: []*history.HistoryEvent{{
-			EventType: enums.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
-			Attributes: &history.HistoryEvent_WorkflowExecutionStartedEventAttributes{
-				WorkflowExecutionStartedEventAttributes: &history.WorkflowExecutionStartedEventAttributes{
+	return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &historypb.History{
+		Events: []*historypb.HistoryEvent{{
+			EventType: enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
+			Attributes: &historypb.HistoryEvent_WorkflowExecutionStartedEventAttributes{
+				WorkflowExecutionStartedEventAttributes: &historypb.WorkflowExecutionStartedEventAttributes{
 					Input: &commonpb.Payloads{Payloads: i.cases[r.GetExecution().GetWorkflowId()]}}}}}}}, nil
 }

@@ -8,8 +8,8 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"go.temporal.io/api/common/v1"
-	"go.temporal.io/api/workflow/v1"
+	commonpb "go.temporal.io/api/common/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/converter"
 
@@ -116,7 +116,7 @@ type newest struct {
 	seen map[string]bool
 }
 
-func (n *newest) add(e *workflow.WorkflowExecutionInfo) {
+func (n *newest) add(e *workflowpb.WorkflowExecutionInfo) {
 	if r := rowOf(e); !n.seen[r.Reference] {
 		if n.seen == nil {
 			n.seen = map[string]bool{}
@@ -129,7 +129,7 @@ func (n *newest) add(e *workflow.WorkflowExecutionInfo) {
 // latest leaves out closed runs that another run came after, which a search by
 // stage does not find: it asks for all runs of these cases, once.
 func latest(ctx context.Context, caseClient cases.Client,
-	among []*workflow.WorkflowExecutionInfo) ([]*workflow.WorkflowExecutionInfo, error) {
+	among []*workflowpb.WorkflowExecutionInfo) ([]*workflowpb.WorkflowExecutionInfo, error) {
 	var ids []string
 	for _, e := range among {
 		if !cases.RunStateOf(e.GetStatus()).Open() {
@@ -158,14 +158,14 @@ func latest(ctx context.Context, caseClient cases.Client,
 			}
 		}
 	}
-	return slices.DeleteFunc(among, func(e *workflow.WorkflowExecutionInfo) bool {
+	return slices.DeleteFunc(among, func(e *workflowpb.WorkflowExecutionInfo) bool {
 		run := last[e.GetExecution().GetWorkflowId()]
 		return run != "" && run != e.GetExecution().GetRunId()
 	}), nil
 }
 
 // rowOf reads a case off what Temporal knows of it by itself.
-func rowOf(e *workflow.WorkflowExecutionInfo) row {
+func rowOf(e *workflowpb.WorkflowExecutionInfo) row {
 	fields := e.GetSearchAttributes().GetIndexedFields()
 	r := row{
 		Reference:    strings.TrimPrefix(e.GetExecution().GetWorkflowId(), workflows.ID("")),
@@ -188,7 +188,7 @@ func rowOf(e *workflow.WorkflowExecutionInfo) row {
 
 // attribute reads a search attribute, which is never encrypted; one that is
 // missing is zero.
-func attribute[T any](p *common.Payload) (value T) {
+func attribute[T any](p *commonpb.Payload) (value T) {
 	if p == nil || converter.GetDefaultDataConverter().FromPayload(p, &value) != nil {
 		var none T
 		return none

@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/failure/v1"
-	"go.temporal.io/api/history/v1"
-	"go.temporal.io/api/workflow/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	failurepb "go.temporal.io/api/failure/v1"
+	historypb "go.temporal.io/api/history/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -130,7 +130,7 @@ func TestARefreshThatConnectFiDoesNotAnswer(t *testing.T) {
 func TestACaseThatWasEndedInTemporal(t *testing.T) {
 	d := opened(t)
 	d.start(t, person, "A1")
-	d.state = enums.WORKFLOW_EXECUTION_STATUS_TERMINATED
+	d.state = enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED
 	for command, code := range map[string]int{"show A1": 1, "start --customer " + person + " --reference A1": 1,
 		"watch A1": 4, "withdraw A1": 1} {
 		got, out, errs := d.run(t.Context(), strings.Fields(command)...)
@@ -148,10 +148,10 @@ func TestAPausedCase(t *testing.T) {
 	d := opened(t)
 	d.says = reviews
 	d.start(t, person, "A1")
-	d.state = enums.WORKFLOW_EXECUTION_STATUS_PAUSED
+	d.state = enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED
 	d.describe = func(r *workflowservice.DescribeWorkflowExecutionResponse) {
-		r.WorkflowExtendedInfo = &workflow.WorkflowExecutionExtendedInfo{
-			PauseInfo: &workflow.WorkflowExecutionPauseInfo{
+		r.WorkflowExtendedInfo = &workflowpb.WorkflowExecutionExtendedInfo{
+			PauseInfo: &workflowpb.WorkflowExecutionPauseInfo{
 				Identity: "alice", Reason: "the reviewers asked", PausedTime: timestamppb.New(begin)}}
 	}
 	code, _, errs := d.run(t.Context(), "show", "A1")
@@ -180,15 +180,15 @@ func TestAPausedCase(t *testing.T) {
 // A case whose workflow task keeps failing names the cause, from its history,
 // and what an operator does about it.
 func TestAStuckCaseNamesTheCause(t *testing.T) {
-	failed := func(cause enums.WorkflowTaskFailedCause, message string) *history.HistoryEvent {
-		return &history.HistoryEvent{EventType: enums.EVENT_TYPE_WORKFLOW_TASK_FAILED,
-			Attributes: &history.HistoryEvent_WorkflowTaskFailedEventAttributes{
-				WorkflowTaskFailedEventAttributes: &history.WorkflowTaskFailedEventAttributes{
-					Cause: cause, Failure: &failure.Failure{Message: message}}}}
+	failed := func(cause enumspb.WorkflowTaskFailedCause, message string) *historypb.HistoryEvent {
+		return &historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_WORKFLOW_TASK_FAILED,
+			Attributes: &historypb.HistoryEvent_WorkflowTaskFailedEventAttributes{
+				WorkflowTaskFailedEventAttributes: &historypb.WorkflowTaskFailedEventAttributes{
+					Cause: cause, Failure: &failurepb.Failure{Message: message}}}}
 	}
-	unhandled := enums.WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE
+	unhandled := enumspb.WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE
 	for name, test := range map[string]struct {
-		event     *history.HistoryEvent
+		event     *historypb.HistoryEvent
 		says, try string
 	}{
 		"a panic": {failed(unhandled, "index out of range"), "the workflow code panics",
@@ -196,10 +196,10 @@ func TestAStuckCaseNamesTheCause(t *testing.T) {
 		"no key": {failed(unhandled, "cannot read a payload of"),
 			"the worker lacks the key of one of its payloads",
 			"give the worker the complete KYC_KEYSET; starter replay A1 checks whether this one decrypts the history"},
-		"another build": {failed(enums.WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR, "no"),
+		"another build": {failed(enumspb.WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR, "no"),
 			"the worker's build diverges from its history",
 			"starter replay A1, with the starter of the worker's build: it names the event"},
-		"it never ends": {&history.HistoryEvent{EventType: enums.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT},
+		"it never ends": {&historypb.HistoryEvent{EventType: enumspb.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT},
 			"its workflow task times out on every worker",
 			"starter replay A1, with the starter of the worker's build: it finds an endless loop"},
 	} {
@@ -207,9 +207,9 @@ func TestAStuckCaseNamesTheCause(t *testing.T) {
 			d := opened(t)
 			d.says = reviews
 			d.start(t, person, "A1")
-			d.history = []*history.HistoryEvent{test.event}
+			d.history = []*historypb.HistoryEvent{test.event}
 			d.describe = func(r *workflowservice.DescribeWorkflowExecutionResponse) {
-				r.PendingWorkflowTask = &workflow.PendingWorkflowTaskInfo{Attempt: 7}
+				r.PendingWorkflowTask = &workflowpb.PendingWorkflowTaskInfo{Attempt: 7}
 			}
 			d.mute = true
 			code, _, errs := d.run(t.Context(), "show", "A1")

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/enums/v1"
+	enumspb "go.temporal.io/api/enums/v1"
 
 	"durablekyc.example/workflows"
 )
@@ -14,7 +14,7 @@ import (
 // Setup makes what is missing, once: run again, it finds everything there.
 func TestSetupPreparesATemporal(t *testing.T) {
 	i := installed(t)
-	i.retention, i.attributes, i.busy = 0, map[string]enums.IndexedValueType{}, 1
+	i.retention, i.attributes, i.busy = 0, map[string]enumspb.IndexedValueType{}, 1
 	code, out, errs := i.run(t.Context(), "setup", "--wait", "10s")
 	require.Zero(t, code, "%s%s", out, errs)
 	require.Equal(t, `created        namespace cases: closed cases are kept for 30 days
@@ -37,7 +37,7 @@ created        search attribute KycWaitingOn: Keyword
 	require.Equal(t, 5, strings.Count(out, "already there"), out)
 	require.Equal(t, 40*day, i.retention, "a longer one stays")
 
-	i.attributes["KycStage"] = enums.INDEXED_VALUE_TYPE_TEXT
+	i.attributes["KycStage"] = enumspb.INDEXED_VALUE_TYPE_TEXT
 	code, out, errs = i.run(t.Context(), "setup")
 	require.Equal(t, 1, code)
 	require.Empty(t, errs, "every word is printed")

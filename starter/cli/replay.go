@@ -12,8 +12,8 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"go.temporal.io/api/common/v1"
-	"go.temporal.io/api/history/v1"
+	commonpb "go.temporal.io/api/common/v1"
+	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/proxy"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/workflow"
@@ -199,7 +199,7 @@ func (g *replayRun) read(ctx context.Context, caseClient cases.Client, e workflo
 }
 
 // replayOne replays one history and notes what comes of it.
-func (g *replayRun) replayOne(e workflow.Execution, h *history.History) {
+func (g *replayRun) replayOne(e workflow.Execution, h *historypb.History) {
 	err := replay.Replayer(g.keyset.WorkerConverters()).Replay(h)
 	v := failure{ID: e.ID, RunID: e.RunID}
 	divergence, isDivergence := errors.AsType[*replay.NonDeterminismError](err)
@@ -239,14 +239,14 @@ func (g *replayRun) replayOne(e workflow.Execution, h *history.History) {
 
 // undecryptable finds what the keyset does not open up to the event of a verdict,
 // which then is about that. Search attributes are never encrypted.
-func (g *replayRun) undecryptable(h *history.History, v *failure) (first error) {
+func (g *replayRun) undecryptable(h *historypb.History, v *failure) (first error) {
 	codec := g.keyset.Codec()
 	for _, event := range h.GetEvents() {
 		if v.EventID > 0 && event.GetEventId() > v.EventID {
 			break
 		}
 		visited := proxy.VisitPayloads(context.Background(), event, proxy.VisitPayloadsOptions{SkipSearchAttributes: true,
-			Visitor: func(_ *proxy.VisitPayloadsContext, payloads []*common.Payload) ([]*common.Payload, error) {
+			Visitor: func(_ *proxy.VisitPayloadsContext, payloads []*commonpb.Payload) ([]*commonpb.Payload, error) {
 				_, err := codec.Decode(payloads)
 				return payloads, err
 			}})

@@ -14,10 +14,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/common/v1"
-	"go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/history/v1"
-	"go.temporal.io/api/workflow/v1"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -39,11 +39,11 @@ type archive struct {
 	address, keyset string
 
 	mu        sync.Mutex
-	all       []*workflow.WorkflowExecutionInfo
-	histories map[string]*history.History // by workflow id and run id; nil has been forgotten
-	listed    []string                    // the queries of lists
-	under     int                         // reads under way
-	most      int                         // of them at a time
+	all       []*workflowpb.WorkflowExecutionInfo
+	histories map[string]*historypb.History // by workflow id and run id; nil has been forgotten
+	listed    []string                      // the queries of lists
+	under     int                           // reads under way
+	most      int                           // of them at a time
 	denied    bool
 }
 
@@ -51,13 +51,13 @@ func archived(t *testing.T) *archive {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(goldens, "keyset.json"))
 	require.NoError(t, err)
-	a := &archive{keyset: strings.TrimSpace(string(text)), histories: map[string]*history.History{}}
+	a := &archive{keyset: strings.TrimSpace(string(text)), histories: map[string]*historypb.History{}}
 	paths, err := filepath.Glob(filepath.Join(goldens, "*", "*.json"))
 	require.NoError(t, err)
 	for _, path := range paths {
 		id, run, _ := strings.Cut(strings.TrimSuffix(filepath.Base(path), ".json"), ".")
 		a.histories[id+"/"+run] = golden(t, path)
-		a.all = append(a.all, &workflow.WorkflowExecutionInfo{Execution: &common.WorkflowExecution{WorkflowId: id,
+		a.all = append(a.all, &workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{WorkflowId: id,
 			RunId: run}})
 	}
 	require.Greater(t, len(a.all), 25)
@@ -79,11 +79,11 @@ func (a *archive) kinds() string {
 	return fmt.Sprintf("%d of cases, %d of notifiers, %d of Nexus checks", len(a.all)-notifiers-checks, notifiers, checks)
 }
 
-func golden(t *testing.T, path string) *history.History {
+func golden(t *testing.T, path string) *historypb.History {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
-	h := &history.History{}
+	h := &historypb.History{}
 	require.NoError(t, protojson.Unmarshal(text, h))
 	return h
 }
@@ -130,7 +130,7 @@ func (a *archive) GetWorkflowExecutionHistory(_ context.Context,
 		return nil, status.Error(codes.NotFound, "no such workflow")
 	}
 	from, to, next := page(r.GetNextPageToken(), 5, len(h.Events))
-	return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &history.History{Events: h.Events[from:to]},
+	return &workflowservice.GetWorkflowExecutionHistoryResponse{History: &historypb.History{Events: h.Events[from:to]},
 		NextPageToken: next}, nil
 }
 
@@ -149,7 +149,7 @@ func (a *archive) run(t *testing.T, args ...string) (code int, stdout, stderr st
 // returns which event that is.
 func (a *archive) wreck(t *testing.T, key string) (event int64) {
 	t.Helper()
-	h := proto.Clone(a.histories[key]).(*history.History)
+	h := proto.Clone(a.histories[key]).(*historypb.History)
 	for _, e := range slices.Backward(h.Events) {
 		if scheduled := e.GetActivityTaskScheduledEventAttributes(); scheduled != nil {
 			scheduled.ActivityType.Name = "Other"
@@ -316,9 +316,9 @@ func TestHalfALifeReplays(t *testing.T) {
 	a := archived(t)
 	whole := a.histories["kyc-notified/1"]
 	for n, event := range whole.Events {
-		if slices.Contains([]enums.EventType{enums.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED,
-			enums.EVENT_TYPE_WORKFLOW_TASK_STARTED}, event.GetEventType()) {
-			a.histories["kyc-notified/1"] = &history.History{Events: whole.Events[:n+1]}
+		if slices.Contains([]enumspb.EventType{enumspb.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED,
+			enumspb.EVENT_TYPE_WORKFLOW_TASK_STARTED}, event.GetEventType()) {
+			a.histories["kyc-notified/1"] = &historypb.History{Events: whole.Events[:n+1]}
 			code, out, errs := a.run(t, "replay", "notified")
 			require.Zero(t, code, "up to event %d: %s%s", n+1, out, errs)
 		}

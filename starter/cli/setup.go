@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"go.temporal.io/api/namespace/v1"
+	namespacepb "go.temporal.io/api/namespace/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
@@ -169,7 +169,7 @@ func (p *setupRun) prepareRetention(ctx context.Context, check string, is time.D
 	err := p.retryUntil(ctx, p.until, isTransient, func(ctx context.Context) error {
 		_, err := p.temporal.WorkflowService().UpdateNamespace(ctx,
 			&workflowservice.UpdateNamespaceRequest{Namespace: p.namespace,
-				Config: &namespace.NamespaceConfig{WorkflowExecutionRetentionTtl: durationpb.New(p.command.Retention)}})
+				Config: &namespacepb.NamespaceConfig{WorkflowExecutionRetentionTtl: durationpb.New(p.command.Retention)}})
 		return err
 	})
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/namespace/v1"
+	namespacepb "go.temporal.io/api/namespace/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"google.golang.org/grpc/codes"
@@ -48,7 +48,7 @@ func (g *guarded) DescribeNamespace(context.Context,
 	case g.retention == 0:
 		return nil, status.Error(codes.NotFound, "no such namespace")
 	}
-	return &workflowservice.DescribeNamespaceResponse{Config: &namespace.NamespaceConfig{
+	return &workflowservice.DescribeNamespaceResponse{Config: &namespacepb.NamespaceConfig{
 		WorkflowExecutionRetentionTtl: durationpb.New(g.retention)}}, nil
 }
 

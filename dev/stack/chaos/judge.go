@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/history/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/workflow"
@@ -84,7 +84,7 @@ type evidence struct {
 	truth   simulator.ApplicationEntry // ConnectFi's word
 	ledger  simulator.LedgerEntry      // and what it was made to do
 	events  map[string]string          // by id: what the receiver of all heard
-	runs    []*history.History         // of the case and of its notifier
+	runs    []*historypb.History       // of the case and of its notifier
 	unread  []error                    // why one of them cannot be read
 }
 
@@ -166,7 +166,7 @@ func (w *world) gather(ctx context.Context, caseClient cases.Client, s *caseReco
 	entries []simulator.LedgerEntry) evidence {
 	e := evidence{subject: s, events: w.receiver.heard(s.reference)}
 	status, err := caseClient.Describe(ctx, s.reference)
-	e.open = err == nil && status == enums.WORKFLOW_EXECUTION_STATUS_RUNNING
+	e.open = err == nil && status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
 	e.deleted = errors.Is(err, cases.ErrNotFound) && s.deleted != ""
 	v, err := caseClient.Show(ctx, s.reference)
 	if err == nil {

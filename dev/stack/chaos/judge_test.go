@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/api/history/v1"
+	historypb "go.temporal.io/api/history/v1"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"durablekyc.example/cases/replay"
@@ -41,7 +41,7 @@ func good(t *testing.T) (evidence, replay.Replayer) {
 	require.NoError(t, err)
 	text, err = os.ReadFile(filepath.Join(golden, "v0.1", "kyc-individualstepup.1.json"))
 	require.NoError(t, err)
-	var h history.History
+	var h historypb.History
 	require.NoError(t, protojson.Unmarshal(text, &h))
 	return evidence{
 		subject: &caseRecord{reference: "A1", scenario: "step_up"},
@@ -52,7 +52,7 @@ func good(t *testing.T) (evidence, replay.Replayer) {
 			Outcome: "Approved"},
 		ledger: simulator.LedgerEntry{Reference: "A1", Applications: 1, Documents: 2, Attachments: 2},
 		events: map[string]string{"evt_1": "case.documents_requested", "evt_2": "case.approved"},
-		runs:   []*history.History{&h},
+		runs:   []*historypb.History{&h},
 	}, replay.Replayer(keyset.WorkerConverters())
 }
 

@@ -7,8 +7,8 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"go.temporal.io/api/common/v1"
-	"go.temporal.io/api/enums/v1"
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 
@@ -125,8 +125,8 @@ func refused(err error) bool {
 	return errors.Is(err, errNotNow) || isMissing || isImpossible || isInvalid
 }
 
-func execution(id string) *common.WorkflowExecution {
-	return &common.WorkflowExecution{WorkflowId: id}
+func execution(id string) *commonpb.WorkflowExecution {
+	return &commonpb.WorkflowExecution{WorkflowId: id}
 }
 
 func (o *operator) cancel(ctx context.Context, s *caseRecord) error {
@@ -143,9 +143,9 @@ func (o *operator) terminate(ctx context.Context, s *caseRecord) error {
 
 // signal sends the callback as an operator types it: without input, or with some JSON.
 func (o *operator) signal(ctx context.Context, s *caseRecord) error {
-	var input *common.Payloads
+	var input *commonpb.Payloads
 	if typed := []string{"", "{}", `"now"`, `{"requestId":7}`}[o.dice.IntN(4)]; typed != "" {
-		input = &common.Payloads{Payloads: []*common.Payload{{
+		input = &commonpb.Payloads{Payloads: []*commonpb.Payload{{
 			Metadata: map[string][]byte{"encoding": []byte("json/plain")}, Data: []byte(typed)}}}
 	}
 	_, err := o.temporal.SignalWorkflowExecution(ctx, &workflowservice.SignalWorkflowExecutionRequest{
@@ -165,16 +165,16 @@ func (o *operator) reset(ctx context.Context, s *caseRecord) error {
 	if len(tasks) == 0 {
 		return errNotNow
 	}
-	var exclude []enums.ResetReapplyExcludeType
+	var exclude []enumspb.ResetReapplyExcludeType
 	if o.dice.IntN(3) == 0 {
-		exclude = []enums.ResetReapplyExcludeType{enums.RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL,
-			enums.RESET_REAPPLY_EXCLUDE_TYPE_UPDATE, enums.RESET_REAPPLY_EXCLUDE_TYPE_CANCEL_REQUEST}
+		exclude = []enumspb.ResetReapplyExcludeType{enumspb.RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL,
+			enumspb.RESET_REAPPLY_EXCLUDE_TYPE_UPDATE, enumspb.RESET_REAPPLY_EXCLUDE_TYPE_CANCEL_REQUEST}
 	}
 	to := []int{0, len(tasks) / 2, len(tasks) - 1}[o.dice.IntN(3)]
 	_, err = o.temporal.ResetWorkflowExecution(ctx, &workflowservice.ResetWorkflowExecutionRequest{
 		Namespace: embedded.Namespace, WorkflowExecution: execution(workflows.ID(s.reference)),
 		Reason: "chaos", RequestId: crand.Text(), WorkflowTaskFinishEventId: tasks[to],
-		ResetReapplyType: enums.RESET_REAPPLY_TYPE_ALL_ELIGIBLE, ResetReapplyExcludeTypes: exclude})
+		ResetReapplyType: enumspb.RESET_REAPPLY_TYPE_ALL_ELIGIBLE, ResetReapplyExcludeTypes: exclude})
 	return err
 }
 
@@ -183,7 +183,7 @@ func (o *operator) completedTasks(ctx context.Context, id string) (tasks []int64
 	h, err := o.temporal.GetWorkflowExecutionHistory(ctx, &workflowservice.GetWorkflowExecutionHistoryRequest{
 		Namespace: embedded.Namespace, Execution: execution(id)})
 	for _, e := range h.GetHistory().GetEvents() {
-		if e.GetEventType() == enums.EVENT_TYPE_WORKFLOW_TASK_COMPLETED {
+		if e.GetEventType() == enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED {
 			tasks = append(tasks, e.GetEventId())
 		}
 	}

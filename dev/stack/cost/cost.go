@@ -7,7 +7,7 @@ import (
 	"fmt"
 
 	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/history/v1"
+	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/workflow"
 
@@ -58,7 +58,7 @@ func Of(ctx context.Context, c client.Client, id string) (Cost, error) {
 // Actions is how many billed actions an event stands for, by Temporal Cloud's
 // list (https://docs.temporal.io/cloud/actions, read in November 2026). What a
 // start gives in search attributes is free, and so are the tasks.
-func Actions(e *history.HistoryEvent) int {
+func Actions(e *historypb.HistoryEvent) int {
 	switch e.GetEventType() {
 	case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED, // by a client, another workflow, or the run before
 		enumspb.EVENT_TYPE_TIMER_STARTED,
