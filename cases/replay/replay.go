@@ -57,8 +57,8 @@ func (r Replayer) Replay(history *historypb.History) error {
 	return nil
 }
 
-// beforeCancellation leaves out a cancellation that no workflow task has taken in yet, and what follows it. The SDK lets
-// the code see it and then misses the commands that it makes.
+// beforeCancellation leaves out a cancellation that no workflow task has taken in yet, and what follows it. The SDK
+// lets the code see it and then misses the commands that it makes.
 func beforeCancellation(events []*historypb.HistoryEvent) []*historypb.HistoryEvent {
 	open := events
 	for i, e := range events {
