@@ -267,10 +267,10 @@ func TestWhatAProxyAnswersItself(t *testing.T) {
 			status.Store(http.StatusForbidden)
 			a.picks("front", a.file("front.jpg", grain(t, 2000, 1500)))
 			if test.stuck {
-				a.sees("It did not get through")
+				a.sees("This could not be sent")
 				status.Store(http.StatusOK)
 				a.does(chromedp.Click(chromedp.CSS("button.retry")), chromedp.WaitVisible(chromedp.CSS("button.retry")))
-				a.sees("It did not get through")
+				a.sees("This could not be sent")
 				shut.Store(false)
 				a.does(chromedp.Click(chromedp.CSS("button.retry")))
 			}

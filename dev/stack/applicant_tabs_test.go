@@ -126,9 +126,9 @@ func TestMangledAddresses(t *testing.T) {
 		a.sees("Confirm your identity")
 		a.does(chromedp.Click(chromedp.CSS("form.start button")), chromedp.WaitVisible(chromedp.CSS("form.upload")))
 	}
-	for address, says := range map[string]string{"/verify": "There is no such page",
+	for address, says := range map[string]string{"/verify": "This page does not exist",
 		"/verify/link/":  "This link does not work",
-		"/VERIFY/link/x": "There is no such page", "//verify/x": "There is no such page"} {
+		"/VERIFY/link/x": "This page does not exist", "//verify/x": "There is no such page"} {
 		a.does(chromedp.Navigate(one.webhook + address))
 		a.sees(says)
 	}

@@ -162,7 +162,7 @@ func TestACaseThatWasEndedInTemporal(t *testing.T) {
 
 			status, text := opened(t, strings.TrimSpace(link))
 			require.Equal(t, http.StatusGone, status)
-			require.Contains(t, text, "The check was called off")
+			require.Contains(t, text, "The check was cancelled")
 			callback, err := http.Post(callbackURL(t, reference), "application/json",
 				strings.NewReader(fmt.Sprintf(`{"requestId":"rqst_1","code":"0","data":{"reference":%q}}`, reference)))
 			require.NoError(t, err)
