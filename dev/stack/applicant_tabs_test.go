@@ -128,7 +128,7 @@ func TestMangledAddresses(t *testing.T) {
 	}
 	for address, says := range map[string]string{"/verify": "This page does not exist",
 		"/verify/link/":  "This link does not work",
-		"/VERIFY/link/x": "This page does not exist", "//verify/x": "There is no such page"} {
+		"/VERIFY/link/x": "This page does not exist", "//verify/x": "This page does not exist"} {
 		a.does(chromedp.Navigate(one.webhook + address))
 		a.sees(says)
 	}
