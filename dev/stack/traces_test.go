@@ -250,25 +250,29 @@ func sendByPage(t *testing.T, v kyc.View, paths map[string]string, field string)
 	csrf := regexp.MustCompile(`name="csrf" value="([^"]+)"`).FindSubmatch(shown)
 	require.NotNil(t, csrf, "%s", shown)
 
-	var body bytes.Buffer
-	form := multipart.NewWriter(&body)
-	for _, f := range [][2]string{{"csrf", string(csrf[1])}, {"entity", v.Entities[0].ID}, {"type", "license"},
-		{"consent", "yes"}, {field, field}} {
-		require.NoError(t, form.WriteField(f[0], f[1]))
+	address := *response.Request.URL
+	address.RawQuery = ""
+	for _, step := range []string{"document", "front", "back", "review"} {
+		var body bytes.Buffer
+		form := multipart.NewWriter(&body)
+		for _, f := range [][2]string{{"csrf", string(csrf[1])}, {"entity", v.Entities[0].ID}, {"step", step},
+			{"type", "license"}, {"consent", "yes"}, {field, field}} {
+			require.NoError(t, form.WriteField(f[0], f[1]))
+		}
+		if path, isPhoto := paths[step]; isPhoto {
+			part, err := form.CreateFormFile(step, filepath.Base(path))
+			require.NoError(t, err)
+			file, err := os.ReadFile(path)
+			require.NoError(t, err)
+			_, err = part.Write(file)
+			require.NoError(t, err)
+		}
+		require.NoError(t, form.Close())
+		response, err = browser.Post(address.String(), form.FormDataContentType(), &body)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, http.StatusOK, response.StatusCode, step)
 	}
-	for _, side := range []string{"front", "back"} {
-		part, err := form.CreateFormFile(side, filepath.Base(paths[side]))
-		require.NoError(t, err)
-		file, err := os.ReadFile(paths[side])
-		require.NoError(t, err)
-		_, err = part.Write(file)
-		require.NoError(t, err)
-	}
-	require.NoError(t, form.Close())
-	response, err = browser.Post(response.Request.URL.String(), form.FormDataContentType(), &body)
-	require.NoError(t, err)
-	require.NoError(t, response.Body.Close())
-	require.Equal(t, http.StatusOK, response.StatusCode)
 }
 
 // textChunk is a remark in a png.
