@@ -29,21 +29,43 @@ func (s *Store) writeOwner(ctx context.Context, owner string) error {
 		return fmt.Errorf("an owner's name has 1 to %d bytes", maxOwner)
 	}
 	at := folder(owner)
-	return s.writeSealed(ctx, at+ownerFile, ownerContext(at), func(w io.Writer) error {
-		_, err := io.WriteString(w, owner)
-		return err
-	})
+	return s.writeText(ctx, at+ownerFile, ownerContext(at), owner)
 }
 
 // readOwner reads the owner's name from a folder.
 func (s *Store) readOwner(ctx context.Context, folder string) (string, error) {
-	r, err := s.readSealed(ctx, folder+ownerFile, ownerContext(folder))
+	return s.readText(ctx, folder+ownerFile, ownerContext(folder), maxOwner)
+}
+
+// writeText stores a short text, encrypted, in place of an earlier one.
+func (s *Store) writeText(ctx context.Context, key, context, text string) error {
+	return s.writeSealed(ctx, key, context, func(w io.Writer) error {
+		_, err := io.WriteString(w, text)
+		return err
+	})
+}
+
+// readText reads a text of at most so many bytes. ErrNotFound if there is none.
+func (s *Store) readText(ctx context.Context, key, context string, maxBytes int64) (string, error) {
+	r, err := s.readSealed(ctx, key, context)
 	if err != nil {
 		return "", err
 	}
 	defer r.Close()
-	name, err := io.ReadAll(io.LimitReader(r, maxOwner+1))
-	return string(name), err
+	text, err := io.ReadAll(io.LimitReader(r, maxBytes+1))
+	return string(text), err
+}
+
+// textIfThere reads a receipt or a note; ok is false if there is none.
+func (s *Store) textIfThere(ctx context.Context, key, context string) (text string, ok bool, err error) {
+	text, err = s.readText(ctx, key, context, maxReceipt)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return "", false, nil
+	case err != nil:
+		return "", false, err
+	}
+	return text, true, nil
 }
 
 // writeSealed is write, encrypted. The type says no more than that: whether it

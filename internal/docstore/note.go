@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 )
 
 // PutNote keeps a short text of an owner, such as the draft of a form, in place
@@ -23,10 +22,7 @@ func (s *Store) PutNote(ctx context.Context, owner, name, value string) error {
 		return err
 	}
 	at := note(owner, name)
-	return s.writeSealed(ctx, at, noteContext(owner, at), func(w io.Writer) error {
-		_, err := io.WriteString(w, value)
-		return err
-	})
+	return s.writeText(ctx, at, noteContext(owner, at), value)
 }
 
 // Note reads a note; ok is false if there is none. The error is
@@ -36,19 +32,7 @@ func (s *Store) Note(ctx context.Context, owner, name string) (value string, ok 
 		return "", false, nil
 	}
 	at := note(owner, name)
-	r, err := s.readSealed(ctx, at, noteContext(owner, at))
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return "", false, nil
-	case err != nil:
-		return "", false, err
-	}
-	defer r.Close()
-	text, err := io.ReadAll(io.LimitReader(r, maxReceipt+1))
-	if err != nil {
-		return "", false, err
-	}
-	return string(text), true, nil
+	return s.textIfThere(ctx, at, noteContext(owner, at))
 }
 
 // DropNote deletes a note. It is no error if there is none.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 )
 
 // maxReceipt is how many bytes a receipt may have.
@@ -31,32 +30,17 @@ func (s *Store) PutMarker(ctx context.Context, key, name, value string) error {
 		return ErrNotFound
 	}
 	at := receipt(key, name)
-	return s.writeSealed(ctx, at, receiptContext(at), func(w io.Writer) error {
-		_, err := io.WriteString(w, value)
-		return err
-	})
+	return s.writeText(ctx, at, receiptContext(at), value)
 }
 
 // Marker reads a receipt; ok is false if there is none. encryption.ErrSealed if one
-// is there that Note did not write with these keys.
+// is there that PutMarker did not write with these keys.
 func (s *Store) Marker(ctx context.Context, key, name string) (value string, ok bool, err error) {
 	if !validKey.MatchString(key) || !validName.MatchString(name) {
 		return "", false, nil
 	}
 	at := receipt(key, name)
-	r, err := s.readSealed(ctx, at, receiptContext(at))
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return "", false, nil
-	case err != nil:
-		return "", false, err
-	}
-	defer r.Close()
-	text, err := io.ReadAll(io.LimitReader(r, maxReceipt+1))
-	if err != nil {
-		return "", false, err
-	}
-	return string(text), true, nil
+	return s.textIfThere(ctx, at, receiptContext(at))
 }
 
 func receipt(key, name string) string { return key + "." + name + ".txt" }
