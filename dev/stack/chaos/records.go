@@ -42,11 +42,10 @@ func (w *world) openRecords(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	bucket, err := store.Open(ctx, w.Vars["KYC_RECORDS"])
-	if err != nil {
+	if w.bucket, err = store.Open(ctx, w.Vars["KYC_RECORDS"]); err != nil {
 		return err
 	}
-	w.log, err = log.New(bucket, key)
+	w.log, err = log.New(w.bucket, key)
 	return err
 }
 
@@ -212,12 +211,7 @@ func (w *world) verifyRecords(ctx context.Context, all *recorded) error {
 	if err != nil {
 		return err
 	}
-	bucket, err := store.Open(ctx, w.Vars["KYC_RECORDS"])
-	if err != nil {
-		return err
-	}
-	defer bucket.Close()
-	reader := &recorder.Recorder{Maker: recorder.Maker{Keyset: keyset}, Bucket: bucket, Log: w.log}
+	reader := &recorder.Recorder{Maker: recorder.Maker{Keyset: keyset}, Bucket: w.bucket, Log: w.log}
 	all.reports = map[string]verify.Report{}
 	var (
 		mu    sync.Mutex

@@ -13,6 +13,7 @@ import (
 	"durablekyc.example/dev/stack/fleet"
 	"durablekyc.example/kyc"
 	"durablekyc.example/records/log"
+	"durablekyc.example/records/store"
 )
 
 // policy has the waits of days made seconds, but for the deadlines, which
@@ -29,6 +30,7 @@ type world struct {
 	image    [2]string
 	dice     *rng
 	log      *log.Log                 // of records
+	bucket   *store.Bucket            // of records
 	counter  chan struct{}            // who is asking for a case right now
 	idle     map[string]resourceUsage // what the processes hold before there is anything to do
 
