@@ -52,7 +52,7 @@ root:
 
 # The Temporal server is compiled once, so without the race detector. All of it on PostgreSQL: make stack ON="-postgres own"
 stack:
-	cd dev/stack && go vet $(TAGS) ./... && go test $(TAGS) -timeout 40m . $(ON) && go test $(TAGS) -timeout 20m ./bench ./chaos ./pages
+	cd dev/stack && go vet $(TAGS) ./... && go test $(TAGS) -timeout 40m . $(ON) && go test -p 1 $(TAGS) -timeout 20m ./bench ./chaos ./pages
 
 # Every button of Temporal's, in every stage and at every moment of it: docs/operators.md. CELLS=inreview
 CELLS = .
