@@ -7,6 +7,9 @@
 //	<folder>/<name>.note         a short text, such as a draft: only for this owner, and only by this name, it opens
 //	<folder>/owner               the owner's name, encrypted, so that a sweep can ask whether it is still needed
 //
+// Beside the folders, texts/<SHA-256>.txt are the texts that applicants were shown,
+// such as a consent: not encrypted, and no sweep deletes them.
+//
 // Whoever can list the bucket sees how many images of how many owners there
 // are, how large and how old: no names, nothing of the images. A bucket that
 // keeps versions of what is deleted undoes every deletion in here.
