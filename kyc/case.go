@@ -216,6 +216,9 @@ func (e Submitted) apply(c *Case) {
 		return
 	}
 	c.Queue = append(c.Queue, s)
+	if s.Visit != nil {
+		c.note(Entry{At: e.At, What: EntryVisited, By: s.By, Entity: s.Entity, Note: s.Visit.String()})
+	}
 	c.noteConsent(e.At, s)
 	c.note(Entry{At: e.At, What: EntrySubmitted, By: s.By, Entity: s.Entity, Note: s.Label()})
 }

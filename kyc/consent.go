@@ -18,6 +18,16 @@ type Consent struct {
 	Version  string    `json:"version,omitempty"`  // of that text, in every language, such as 2026-11
 	Language string    `json:"language,omitempty"` // of that text as a BCP 47 tag, such as en
 	At       time.Time `json:"at,omitzero"`
+
+	Notice *ShownText `json:"notice,omitempty"` // which the page showed before; nil where it showed none
+}
+
+// ShownText is a text that was shown before a person was asked for documents, such as
+// the one that 31 CFR 1020.220(a)(5) wants.
+type ShownText struct {
+	Text     string `json:"text"`     // SHA-256 of the text that was shown, in hexadecimal
+	Version  string `json:"version"`  // of that text, in every language, such as 2026-11
+	Language string `json:"language"` // of that text as a BCP 47 tag, such as en
 }
 
 // ConsentElsewhere is the consent of a submission whose sender took it.
@@ -42,6 +52,13 @@ func (c *Consent) validate() error {
 		return errors.New("a consent needs the hash of its text and its time")
 	case !versionPattern.MatchString(c.Version) || !languagePattern.MatchString(c.Language):
 		return errors.New("a consent needs the version and the language of its text")
+	case c.Notice != nil && !c.Notice.complete():
+		return errors.New("a notice needs the hash, the version and the language of its text")
 	}
 	return nil
+}
+
+func (n *ShownText) complete() bool {
+	return digestPattern.MatchString(n.Text) && versionPattern.MatchString(n.Version) &&
+		languagePattern.MatchString(n.Language)
 }

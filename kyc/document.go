@@ -56,6 +56,7 @@ type Submission struct {
 
 	Consent *Consent `json:"consent,omitempty"` // required: see ConsentElsewhere
 	By      Actor    `json:"by,omitempty"`      // who sent it
+	Visit   *Visit   `json:"visit,omitempty"`   // nil unless it was sent on the page of this project
 }
 
 // SubmissionID draws the id of a submission from what it is about, its images,
@@ -100,7 +101,7 @@ func (s Submission) Validate() error {
 	if s.ID == "" {
 		errs = append(errs, errors.New("the submission has no id"))
 	}
-	if err := s.Consent.validate(); err != nil {
+	if err := errors.Join(s.Consent.validate(), s.Visit.validate()); err != nil {
 		errs = append(errs, err)
 	}
 	if s.AlreadyUploaded() {

@@ -18,15 +18,21 @@ func TestConsentIsToldWithTheImages(t *testing.T) {
 	agreed := time.Now().Add(-time.Minute)
 	s := kyc.Submission{ID: "s1", Entity: "cstap_1", Type: "passport", Images: []kyc.Image{{Key: "k", Side: kyc.Front,
 		Extension: "jpg"}},
-		Consent: &kyc.Consent{Text: strings.Repeat("0f", 32), Version: "7", Language: "en", At: agreed}}
+		Consent: &kyc.Consent{Text: strings.Repeat("0f", 32), Version: "7", Language: "en", At: agreed,
+			Notice: &kyc.ShownText{Text: strings.Repeat("a1", 32), Version: "3", Language: "en"}},
+		Visit: &kyc.Visit{Language: "en", Device: "phone", Took: 190 * time.Second,
+			Refused: []string{"front blurred", "front pdf"}}}
 	require.NoError(t, c.CheckSubmission(s))
 	c.Apply(kyc.Submitted{At: time.Now(), Submission: s})
 	last := c.View().Timeline
-	consented, submitted := last[len(last)-2], last[len(last)-1]
+	visited, consented, submitted := last[len(last)-3], last[len(last)-2], last[len(last)-1]
+	require.Equal(t, "the applicant for cstap_1 used the page (phone, en, 3m10s; photos refused: front blurred, front pdf)",
+		visited.String())
 	require.Equal(t, kyc.EntryConsented, consented.What)
 	require.Equal(t, agreed, consented.At)
 	require.Equal(t, s.Consent, consented.Consent, "all of the hash, the version and the language")
-	require.Equal(t, "the applicant for cstap_1 agreed to version 7 of the consent text (en, SHA-256 0f0f0f0f0f0f…)",
+	require.Equal(t, "the applicant for cstap_1 agreed to version 7 of the consent text (en, SHA-256 0f0f0f0f0f0f…), "+
+		"after version 3 of the notice (en, SHA-256 a1a1a1a1a1a1…)",
 		consented.String())
 	require.Equal(t, kyc.EntrySubmitted, submitted.What)
 }
@@ -65,6 +71,12 @@ func TestWhatAConsentNeeds(t *testing.T) {
 		"no version": {&kyc.Consent{Text: text, Language: "en", At: at}, "version and the language"},
 		"a version with space": {&kyc.Consent{Text: text, Version: "1 2", Language: "en", At: at},
 			"version and the language"},
+		"a notice": {&kyc.Consent{Text: text, Version: "1", Language: "en", At: at,
+			Notice: &kyc.ShownText{Text: text, Version: "1", Language: "en"}}, ""},
+		"a notice without a version": {&kyc.Consent{Text: text, Version: "1", Language: "en", At: at,
+			Notice: &kyc.ShownText{Text: text, Language: "en"}}, "a notice needs the hash, the version and the language"},
+		"a notice without a hash": {&kyc.Consent{Text: text, Version: "1", Language: "en", At: at,
+			Notice: &kyc.ShownText{Version: "1", Language: "en"}}, "a notice needs the hash"},
 		"no language": {&kyc.Consent{Text: text, Version: "1", At: at}, "version and the language"},
 		"not a language": {&kyc.Consent{Text: text, Version: "1", Language: "english!", At: at},
 			"version and the language"},

@@ -31,6 +31,7 @@ const (
 	EntryReminder         = "reminder"
 	EntryConsented        = "consented"
 	EntryConsentElsewhere = "consent_elsewhere"
+	EntryVisited          = "page_visited"
 	EntryRevoked          = "links_revoked"
 	EntrySubmitted        = "documents_submitted"
 	EntryHandedOver       = "documents_handed_over"
@@ -50,6 +51,7 @@ var entryText = map[string]string{
 	EntryConsented:   "the applicant for %s agreed to version %s of the consent text (%s, SHA-256 %s…)",
 	EntryConsentElsewhere: "consent for %s was not given on the applicant's page; the sender of the " +
 		"images is responsible for it",
+	EntryVisited:    "the applicant for %s used the page (%s)",
 	EntryRevoked:    "all upload links were revoked",
 	EntrySubmitted:  "document images of %s were submitted (%s)",
 	EntryHandedOver: "the images of %s were forwarded to ConnectFi",
@@ -82,7 +84,10 @@ func (e Entry) String() string {
 		sentence = fmt.Sprintf(sentence, e.Entity)
 	case EntryConsented:
 		sentence = fmt.Sprintf(sentence, e.Entity, e.Consent.Version, e.Consent.Language, e.Consent.Text[:12])
-	case EntrySubmitted, EntryEntityDone:
+		if n := e.Consent.Notice; n != nil {
+			sentence += fmt.Sprintf(", after version %s of the notice (%s, SHA-256 %s…)", n.Version, n.Language, n.Text[:12])
+		}
+	case EntrySubmitted, EntryEntityDone, EntryVisited:
 		sentence = fmt.Sprintf(sentence, e.Entity, e.Note)
 	case EntryRefused:
 		if step, code, _ := strings.Cut(e.Note, ": "); code == quote(CodeNoAnswer) {
