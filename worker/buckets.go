@@ -24,6 +24,9 @@ func openBuckets(ctx context.Context, s settings, keyset encryption.Keyset,
 	if err != nil {
 		return nil, nil, fmt.Errorf("KYC_DOCUMENTS: %w", err)
 	}
+	if records != nil {
+		records.Text = documents.Text
+	}
 	return documents, records, nil
 }
 

@@ -117,7 +117,7 @@ func (p *parts) records(ctx context.Context, s *Services) (*recorder.Recorder, e
 	s.closers = append(s.closers, closed.Close)
 	s.Cases.Records = closed
 	s.Vars = append(s.Vars, Variables{{"KYC_RECORDS", address}, {"KYC_RECORDS_KEY", p.Secrets.RecordsKey}}...)
-	maker := recorder.Maker{Keyset: p.keyset, Release: telemetry.Version}
+	maker := recorder.Maker{Keyset: p.keyset, Release: telemetry.Version, Text: p.documents.Text}
 	return &recorder.Recorder{Maker: maker, Bucket: bucket, Log: entries}, nil
 }
 

@@ -37,7 +37,7 @@ const (
 	HistoriesName = "histories.pb"   // temporal.api.export.v1.WorkflowExecutions, payloads in plaintext
 	FactsName     = "facts.jsonl"    // the events of the case, one on a line
 	PolicyName    = "policy.json"    // the policy that was pinned when the case started
-	ConsentPrefix = "consent/sha256" // and a hyphen and the text's digest: a text that an applicant agreed to
+	ConsentPrefix = "consent/sha256" // and a hyphen and the text's digest: a text that an applicant agreed to, or a notice
 )
 
 // KeySize is the length of a data key in bytes.

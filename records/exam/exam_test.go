@@ -265,7 +265,7 @@ func (a *archive) synthesize(n, checkpoint int) {
 	a.t.Helper()
 	all, _ := goldens.Cases(a.t, "../../workflows/testdata/histories")
 	i := slices.IndexFunc(all, func(c goldens.Case) bool { return c.Reference == "notified" })
-	made, err := a.records.Make("notified", all[i].Recorded())
+	made, err := a.records.Make(a.t.Context(), "notified", all[i].Recorded())
 	require.NoError(a.t, err)
 	parts, err := a.records.Unlock(made)
 	require.NoError(a.t, err)

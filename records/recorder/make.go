@@ -2,11 +2,12 @@ package recorder
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
-	"strings"
 
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/converter"
@@ -41,13 +42,12 @@ type Maker struct {
 	Keyset  Keyset
 	Release string // of this program
 
-	// Consent returns the text that applicants agreed to, by its SHA-256 in hexadecimal; false if this program does
-	// not have it. Nil has none.
-	Consent func(sum string) ([]byte, bool)
+	// Text reads a text that applicants were shown, by its SHA-256 in hexadecimal; false if it is not kept. Nil has none.
+	Text func(ctx context.Context, sum string) (text string, kept bool, err error)
 }
 
 // Make makes the bundle of a case, by its reference and its runs. The key that opens it is encrypted with the keyset.
-func (m Maker) Make(reference string, runs Runs) (*bundle.Bundle, error) {
+func (m Maker) Make(ctx context.Context, reference string, runs Runs) (*bundle.Bundle, error) {
 	all, ids, err := m.decrypt(slices.Concat(runs.Case, runs.Notifier))
 	if err != nil {
 		return nil, err
@@ -65,7 +65,11 @@ func (m Maker) Make(reference string, runs Runs) (*bundle.Bundle, error) {
 		Builds: histories.Builds(ofCase), Runs: account.Runs(all, ids), Outcome: parts.outcome,
 		Flags: account.Flags(ofCase, parts.outcome, parts.replayed),
 	}
-	return bundle.New(manifest, slices.Concat(parts.plain, m.consents(parts.facts)), func(key []byte) ([]byte, error) {
+	texts, err := m.texts(ctx, parts.facts)
+	if err != nil {
+		return nil, err
+	}
+	return bundle.New(manifest, slices.Concat(parts.plain, texts), func(key []byte) ([]byte, error) {
 		return m.Wrap(reference, key)
 	})
 }
@@ -87,7 +91,7 @@ func (m Maker) decrypt(runs []Run) (all []*historypb.History, ids []string, err 
 	return all, ids, nil
 }
 
-// parts are the parts of a case without its consent texts.
+// parts are the parts of a case without the texts that applicants were shown.
 type parts struct {
 	plain    []bundle.Plain
 	facts    []facts.Fact
@@ -131,32 +135,44 @@ func (p *parts) step(ofCase []*historypb.History) error {
 	return err
 }
 
-// consents are the texts that the applicants of the case agreed to, as far as they are known, in the order of a bundle.
-func (m Maker) consents(all []facts.Fact) (texts []bundle.Plain) {
-	if m.Consent == nil {
-		return nil
+// texts are those that the applicants of the case were shown, as far as they are kept, in the order of a bundle.
+func (m Maker) texts(ctx context.Context, all []facts.Fact) (texts []bundle.Plain, err error) {
+	if m.Text == nil {
+		return nil, nil
 	}
+	for _, sum := range shown(all) {
+		text, kept, err := m.Text(ctx, sum)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read the text with the SHA-256 %s that applicants were shown: %w", sum, err)
+		}
+		if kept {
+			texts = append(texts, bundle.Plain{Name: bundle.ConsentName(sum), Data: []byte(text)})
+		}
+	}
+	return texts, nil
+}
+
+// shown are the digests of the texts that applicants agreed to, and of the notices before them, each once and in order.
+func shown(all []facts.Fact) []string {
 	seen := map[string]bool{}
 	for _, f := range all {
+		type text struct {
+			Text string `json:"text"`
+		}
 		var submitted struct {
 			Submission struct {
 				Consent struct {
-					Text string `json:"text"`
+					text
+					Notice text `json:"notice"`
 				} `json:"consent"`
 			} `json:"submission"`
 		}
 		_ = json.Unmarshal(f.Data, &submitted) // other facts have no such field
-		sum := submitted.Submission.Consent.Text
-		if sum == "" || seen[sum] {
-			continue
-		}
-		seen[sum] = true
-		if text, known := m.Consent(sum); known {
-			texts = append(texts, bundle.Plain{Name: bundle.ConsentName(sum), Data: text})
-		}
+		seen[submitted.Submission.Consent.Text] = true
+		seen[submitted.Submission.Consent.Notice.Text] = true
 	}
-	slices.SortFunc(texts, func(a, b bundle.Plain) int { return strings.Compare(a.Name, b.Name) })
-	return texts
+	delete(seen, "") // of images without a consent of this page's
+	return slices.Sorted(maps.Keys(seen))
 }
 
 // keyContext is what the key of a record is encrypted for: it opens for this reference only.

@@ -135,7 +135,7 @@ func (r *Recorder) write(ctx context.Context, c Closed, object string) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
-	b, err := r.Make(c.Reference, runs)
+	b, err := r.Make(ctx, c.Reference, runs)
 	if err != nil {
 		return nil, err
 	}

@@ -1,11 +1,14 @@
 package recorder_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -217,12 +220,15 @@ func TestTheBucketHasNothingInPlaintext(t *testing.T) {
 	}))
 }
 
-// The consent texts of a case are in its bundle, each once and under its digest. The golden cases have none: their
+// The texts that applicants were shown are in the bundle, each once and under its digest. The golden cases have none: their
 // images came from a terminal.
 func TestConsentTexts(t *testing.T) {
 	l := newLab(t)
-	text := []byte("I agree to all of it")
-	sum := fmt.Sprintf("%x", sha256.Sum256(text))
+	texts, sums := map[string]string{}, []string{}
+	for _, text := range []string{"I agree to all of it", "We identify you"} {
+		sum := fmt.Sprintf("%x", sha256.Sum256([]byte(text)))
+		texts[sum], sums = text, append(sums, sum)
+	}
 	c := l.find("individualstepup")
 	for i, h := range c.Runs {
 		plain, err := histories.Decrypt(h, l.maker.Keyset.Codec())
@@ -231,35 +237,45 @@ func TestConsentTexts(t *testing.T) {
 			request := e.GetWorkflowExecutionUpdateAcceptedEventAttributes().GetAcceptedRequest().GetInput()
 			if request.GetName() == "submit-documents" {
 				p := request.GetArgs().GetPayloads()[0]
-				consent := fmt.Sprintf(`{"consent":{"text":"%s","language":"en","at":"2026-11-29T00:00:00Z"},`, sum)
-				p.Data = append([]byte(consent), p.Data[1:]...)
+				consent := fmt.Sprintf(`"consent":{"text":"%s","version":"1","language":"en",`+
+					`"at":"2026-11-29T00:00:00Z","notice":{"text":"%s","version":"1","language":"en"}}`, sums[0], sums[1])
+				p.Data = bytes.Replace(p.Data, []byte(`"consent":{"elsewhere":true}`), []byte(consent), 1)
 			}
 		}
 		c.Runs[i] = plain
 	}
 	make := func() *bundle.Bundle {
-		b, err := l.maker.Make(c.Reference, c.Recorded())
+		b, err := l.maker.Make(t.Context(), c.Reference, c.Recorded())
 		require.NoError(t, err)
 		return b
 	}
-	require.Len(t, make().Manifest.Parts, 3, "a text that is not known is not in it")
-	l.maker.Consent = func(asked string) ([]byte, bool) { return text, asked == sum }
-	b := make()
-	require.Len(t, b.Manifest.Parts, 4)
-	require.Equal(t, bundle.ConsentName(sum), b.Manifest.Parts[3].Name)
-	require.Equal(t, sum, b.Manifest.Parts[3].Plaintext)
+	require.Len(t, make().Manifest.Parts, 3, "a text that is not kept is not in it")
+	l.maker.Text = func(_ context.Context, sum string) (string, bool, error) {
+		text, kept := texts[sum]
+		return text, kept, nil
+	}
+	parts := make().Manifest.Parts
+	require.Len(t, parts, 5)
+	slices.Sort(sums)
+	for i, sum := range sums {
+		require.Equal(t, bundle.ConsentName(sum), parts[3+i].Name)
+		require.Equal(t, sum, parts[3+i].Plaintext)
+	}
+	l.maker.Text = func(context.Context, string) (string, bool, error) { return "", false, io.ErrClosedPipe }
+	_, err := l.maker.Make(t.Context(), c.Reference, c.Recorded())
+	require.ErrorIs(t, err, io.ErrClosedPipe, "a text that cannot be read is no reason for a record without it")
 }
 
 func TestAKeyOfAnotherReference(t *testing.T) {
 	l := newLab(t)
 	c := l.find("individualapprove")
-	b, err := l.maker.Make(c.Reference, recorder.Runs{Case: goldens.Runs(c.Runs)})
+	b, err := l.maker.Make(t.Context(), c.Reference, recorder.Runs{Case: goldens.Runs(c.Runs)})
 	require.NoError(t, err)
 	_, err = b.Evidence(func(wrapped []byte) ([]byte, error) { return l.maker.Unwrap("another", wrapped) }, nil)
 	require.Error(t, err)
-	_, err = l.maker.Make("another", recorder.Runs{Case: goldens.Runs(c.Runs)})
+	_, err = l.maker.Make(t.Context(), "another", recorder.Runs{Case: goldens.Runs(c.Runs)})
 	require.ErrorContains(t, err, "history 1 is of another case")
-	_, err = l.maker.Make(c.Reference, recorder.Runs{Case: []recorder.Run{{ID: "1", History: &historypb.History{}}}})
+	_, err = l.maker.Make(t.Context(), c.Reference, recorder.Runs{Case: []recorder.Run{{ID: "1", History: &historypb.History{}}}})
 	require.ErrorContains(t, err, "has no WorkflowExecutionStarted event")
 }
 

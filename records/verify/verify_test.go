@@ -55,7 +55,7 @@ func (a *archive) find(reference string) goldens.Case {
 
 func (a *archive) make(c goldens.Case) *bundle.Bundle {
 	a.t.Helper()
-	b, err := a.maker.Make(c.Reference, c.Recorded())
+	b, err := a.maker.Make(a.t.Context(), c.Reference, c.Recorded())
 	require.NoError(a.t, err, c.Reference)
 	return b
 }
