@@ -25,6 +25,16 @@ type draft struct {
 	Type kyc.DocumentType         `json:"t,omitempty"`
 	Kept map[kyc.Side]storedImage `json:"k,omitempty"`
 	Sent int                      `json:"n,omitempty"` // submissions of the entity before this one
+
+	Began   time.Time `json:"b,omitzero"`  // when the first form came in
+	Refused []string  `json:"r,omitempty"` // see kyc.Visit
+}
+
+// refuse notes a photo that was not taken as it came. Of very many, the first count.
+func (d *draft) refuse(side kyc.Side, why string) {
+	if len(d.Refused) < kyc.MaxRefused {
+		d.Refused = append(d.Refused, string(side)+" "+why)
+	}
 }
 
 // noteOf is the name under which the draft of an entity is kept.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"maps"
 	"mime/multipart"
 	"slices"
 	"time"
@@ -121,6 +122,18 @@ func (f *form) sides() []kyc.Side {
 		return []kyc.Side{side}
 	}
 	return nil
+}
+
+// notTaken are the reasons why photos of the form were not taken as they came: each
+// is refused, or the applicant has yet to say that it can be read.
+func (f *form) notTaken() map[kyc.Side]string {
+	why := maps.Clone(f.refused)
+	for side := range f.files {
+		if k, there := f.draft.kept(side); there && k.doubtful() {
+			why[side] = string(k.Warnings[0])
+		}
+	}
+	return why
 }
 
 // done reports whether nothing of the form's own step stands in the way of the next.

@@ -8,6 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"durablekyc.example/kyc"
 	"durablekyc.example/webhook/page"
 )
 
@@ -22,9 +23,6 @@ type metrics struct {
 // events are what is counted, in the order in which an applicant meets them.
 var events = []string{"opened", "started", stepDocument, stepFront, stepBack, stepReview, "sent", "status", "finished"}
 
-// devices are what a browser may say of itself.
-var devices = []string{"phone", "desktop"}
-
 func newMetrics(registry prometheus.Registerer, pages *page.Pages) (metrics, error) {
 	m := metrics{pages: pages,
 		steps: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "kyc_applicant_steps_total",
@@ -35,7 +33,7 @@ func newMetrics(registry prometheus.Registerer, pages *page.Pages) (metrics, err
 		}, []string{"reason", "language", "device"}),
 	}
 	for _, lang := range pages.Languages() { // a rate over a series that is not there yet misses its first event
-		for _, device := range devices {
+		for _, device := range kyc.Devices {
 			for _, event := range events {
 				m.steps.WithLabelValues(event, lang, device)
 			}

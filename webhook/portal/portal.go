@@ -49,6 +49,7 @@ type Portal struct {
 	formSlots     chan struct{}      // one taken for each form on its way, up to 20 MB each
 	imageSlots    chan struct{}      // one taken for each image that is checked, up to 250 MB each
 	drafts        [64]sync.Mutex     // see lockDraft
+	texts         sync.Map           // digests of texts that are in the document store, by the text
 	metrics       metrics
 }
 

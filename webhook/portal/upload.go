@@ -2,6 +2,7 @@ package portal
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -71,7 +72,10 @@ func (p *Portal) postCase(c *gin.Context) {
 		return
 	}
 	if f.agrees {
-		f.consent = p.consent(p.language(c))
+		if f.consent, err = p.consent(c.Request.Context(), p.language(c)); err != nil {
+			p.renderUnavailable(c, err)
+			return
+		}
 	}
 	if !p.checkRequested(a, v, f) {
 		p.renderCase(c, a, http.StatusConflict, f.step, f)
@@ -79,13 +83,8 @@ func (p *Portal) postCase(c *gin.Context) {
 	}
 	stored, err := p.takeImages(c.Request.Context(), a, f)
 	p.settle(c.Request.Context(), stored, err)
-	for _, why := range f.refused {
+	for _, why := range f.notTaken() {
 		p.metrics.refuse(c, why)
-	}
-	for side := range f.files {
-		if k, there := f.draft.kept(side); there && k.doubtful() {
-			p.metrics.refuse(c, string(k.Warnings[0]))
-		}
 	}
 	switch {
 	case errors.Is(err, docstore.ErrFull): // what nobody claims is swept after two days
@@ -130,6 +129,10 @@ func (p *Portal) takeImages(ctx context.Context, a applicant, f *form) (st store
 	}
 	if f.last() { // which changes nothing
 		return st, nil
+	}
+	f.draft.Began = cmp.Or(f.draft.Began, time.Now().UTC().Truncate(time.Second))
+	for side, why := range f.notTaken() {
+		f.draft.refuse(side, why)
 	}
 	return st, p.saveDraft(ctx, a.Subject, f.entity, f.draft)
 }
@@ -254,7 +257,8 @@ func (p *Portal) storeImage(ctx context.Context, a applicant, f *form, side kyc.
 
 // submit gives the case the submission: the same form again is the same one.
 func (p *Portal) submit(c *gin.Context, a applicant, v kyc.View, f *form) {
-	submission := kyc.Submission{Entity: f.entity, Type: f.draft.Type, Consent: f.consent, By: kyc.ActorApplicant}
+	submission := kyc.Submission{Entity: f.entity, Type: f.draft.Type, Consent: f.consent, By: kyc.ActorApplicant,
+		Visit: p.visit(c, f.draft)}
 	sums := map[kyc.Side][sha256.Size]byte{}
 	var unused []string // photos of another type that was chosen before
 	for side, k := range f.draft.Kept {
@@ -290,13 +294,6 @@ func (p *Portal) submit(c *gin.Context, a applicant, v kyc.View, f *form) {
 		p.metrics.count(c, "sent")
 		c.Redirect(http.StatusSeeOther, p.caseOf(a))
 	}
-}
-
-// consent records what somebody agrees to now, in the language it is shown in.
-func (p *Portal) consent(lang string) *kyc.Consent {
-	text := sha256.Sum256([]byte(p.pages.ConsentText(lang)))
-	return &kyc.Consent{Text: hex.EncodeToString(text[:]), Version: p.pages.ConsentVersion(lang), Language: lang,
-		At: time.Now().UTC()}
 }
 
 // dropImages removes what the case did not want.

@@ -52,7 +52,7 @@ type Config struct {
 	// AnswerTimeout is how long a case may take to answer an applicant; zero is 10 s.
 	AnswerTimeout time.Duration
 	// UploadEvery and UploadBurst are how often one applicant may send a form:
-	// zero is every 10 s after the first 10.
+	// zero is every 10 s after the first 30: a business' license is four forms for each person.
 	UploadEvery time.Duration
 	UploadBurst int
 
@@ -123,7 +123,7 @@ func (c Config) withDefaults() Config {
 	}
 	c.UploadTimeout = positive(c.UploadTimeout, 5*time.Minute)
 	c.AnswerTimeout = positive(c.AnswerTimeout, 10*time.Second)
-	c.UploadEvery, c.UploadBurst = positive(c.UploadEvery, 10*time.Second), positive(c.UploadBurst, 10)
+	c.UploadEvery, c.UploadBurst = positive(c.UploadEvery, 10*time.Second), positive(c.UploadBurst, 30)
 	c.PerAddress, c.PerToken = rateOr(c.PerAddress, addressRate), rateOr(c.PerToken, tokenRate)
 	c.Times.Slow = gateway.SlowHeaders
 	c.API.Limits, c.API.UploadTimeout, c.API.PerToken = c.Limits, c.UploadTimeout, c.PerToken

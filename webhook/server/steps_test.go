@@ -308,4 +308,28 @@ func TestStepsAreCounted(t *testing.T) {
 		`kyc_applicant_photos_refused_total{device="phone",language="es",reason="pdf"} 1`} {
 		require.Contains(t, all, line+"\n")
 	}
+	// The case has them with the submission, which costs it nothing more.
+	sent := v.room.taken[0].Visit
+	require.Equal(t, "phone", sent.Device)
+	require.Equal(t, "es", sent.Language)
+	require.Equal(t, []string{"front pdf"}, sent.Refused)
+	require.Less(t, sent.Took, time.Minute)
+}
+
+// Of very many photos that were not taken, the case has the first ones.
+func TestManyPhotosThatWereNotTaken(t *testing.T) {
+	v := visit(t, waiting(person), func(c *server.Config) { c.UploadBurst = 99 })
+	v.enter(v.link("", time.Hour))
+	v.prepares(person, "license")
+	require.Equal(t, http.StatusUnprocessableEntity, v.does(person, "front").Code)
+	again := v.step(person, "front", field{"front", "%PDF-1.7"})
+	for range kyc.MaxRefused {
+		require.Equal(t, http.StatusUnprocessableEntity, v.send(again...).Code)
+	}
+	v.prepares(person, "license", license(t, "1")...)
+	require.Equal(t, http.StatusSeeOther, v.does(person, "review", field{"consent", "yes"}).Code)
+	sent := v.room.taken[0].Visit
+	require.Len(t, sent.Refused, kyc.MaxRefused)
+	require.Equal(t, []string{"front missing", "front pdf"}, sent.Refused[:2])
+	require.NoError(t, v.room.taken[0].Validate())
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"html"
 	"image"
 	"image/color"
 	"image/jpeg"
@@ -29,6 +30,7 @@ func TestAnApplicantSendsALicense(t *testing.T) {
 	require.NotContains(t, page, person+"<", "no id is shown")
 
 	v.prepares(person, "license", license(t, "1")...)
+	shown := html.UnescapeString(v.follows(v.home).Body.String())
 	review := v.step(person, "review", field{"type", "license"}, field{"consent", "yes"})
 	answer := v.send(review...)
 	require.Equal(t, http.StatusSeeOther, answer.Code, "%s", answer.Body)
@@ -41,6 +43,15 @@ func TestAnApplicantSendsALicense(t *testing.T) {
 	require.Equal(t, "en", s.Consent.Language)
 	require.NotEmpty(t, s.Consent.Version)
 	require.WithinDuration(t, time.Now(), s.Consent.At, time.Minute)
+	require.Equal(t, "en", s.Consent.Notice.Language)
+	for sum, words := range map[string]string{s.Consent.Text: "I agree that my photos",
+		s.Consent.Notice.Text: "Federal law requires all financial institutions"} {
+		text, kept, err := v.store.Text(t.Context(), sum)
+		require.NoError(t, err)
+		require.True(t, kept, "a record has the text, not only its digest")
+		require.Contains(t, text, words)
+		require.Contains(t, shown, text, "it is what the page showed")
+	}
 	require.Equal(t, 2, v.stored())
 	for _, image := range s.Images {
 		file, err := v.store.Read(t.Context(), "A1", image.Key)
@@ -112,6 +123,7 @@ func TestADoubtIsTheApplicantsToOverrule(t *testing.T) {
 	answer = v.does(person, "review", field{"consent", "yes"})
 	require.Equal(t, http.StatusSeeOther, answer.Code, "%s", answer.Body)
 	require.Len(t, v.room.taken, 1)
+	require.Equal(t, []string{"front dark"}, v.room.taken[0].Visit.Refused, "once")
 }
 
 // A case that goes on between the look and the submission keeps nothing it did not want.
