@@ -92,6 +92,32 @@ func opens(t *testing.T, client *http.Client, link string) (action string, hidde
 	return response.Request.URL.String(), hidden
 }
 
+// stepForm is the form of a step of the page, for an applicant with a license.
+func stepForm(hidden []part, step string, front, back []byte) []part {
+	return slices.Concat(hidden, []part{{name: "step", content: []byte(step)}}, map[string][]part{
+		"document": {{name: "type", content: []byte("license")}},
+		"front":    {{"front", "front.png", front}},
+		"back":     {{"back", "back.png", back}},
+		"review":   {{name: "consent", content: []byte("yes")}},
+	}[step])
+}
+
+// sendByPage opens a link as a browser without a script does, and sends a license on
+// the page that it leads to. More goes along with each form.
+func sendByPage(t *testing.T, link string, front, back []byte, more ...part) {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	client := &http.Client{Jar: jar}
+	action, hidden := opens(t, client, link)
+	hidden = append(hidden, more...)
+	for _, step := range []string{"document", "front", "back", "review"} {
+		status, err := send(t, client, action, "", stepForm(hidden, step, front, back), nil)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, status, step)
+	}
+}
+
 // TestAnUploadThatTheGraceCuts sends images to a webhook that is a process of its
 // own, one by the page and one by the API, so slowly that they are still under way
 // when the grace of a SIGTERM ends. Each sender is answered with an error or cut
@@ -110,15 +136,7 @@ func TestAnUploadThatTheGraceCuts(t *testing.T) {
 	paged := individual(t, "cutpage", "step_up")
 	action, form := opens(t, client, strings.Replace(linkTo(t, paged, ""), one.webhook, "http://"+public, 1))
 	token := named(one.vars)["KYC_API_TOKENS"]
-	steps := map[string][]part{ // of the page, each a form of its own
-		"document": {{name: "type", content: []byte("license")}},
-		"front":    {{"front", "front.png", front}},
-		"back":     {{"back", "back.png", back}},
-		"review":   {{name: "consent", content: []byte("yes")}},
-	}
-	step := func(name string) []part {
-		return slices.Concat(form, []part{{name: "step", content: []byte(name)}}, steps[name])
-	}
+	step := func(name string) []part { return stepForm(form, name, front, back) }
 	status, err := send(t, client, action, token, step("document"), nil)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, status)
@@ -169,7 +187,9 @@ func TestAnUploadThatTheGraceCuts(t *testing.T) {
 	for _, found := range answered.FindAllStringSubmatch(webhook.log.String(), -1) {
 		statuses = append(statuses, found[1])
 	}
-	require.ElementsMatch(t, []string{"303", "408", "503"}, statuses, "the type of the document, and the two that were cut")
+	require.Equal(t, "303", statuses[0], "the type of the document")
+	// One that is cut is answered and logged if there is time for it.
+	require.Subset(t, []string{"408", "503"}, statuses[1:], "each is cut")
 	nothingOf(t, paged)
 	require.Zero(t, ledger(t, called.Reference).Attachments)
 

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"archive/tar"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +18,7 @@ import (
 	"durablekyc.example/connectfi"
 	"durablekyc.example/internal/linktoken"
 	"durablekyc.example/kyc"
+	"durablekyc.example/records/bundle"
 	"durablekyc.example/workflows"
 )
 
@@ -32,12 +35,15 @@ func TestACaseOnRecordOutlastsTemporal(t *testing.T) {
 		require.NoError(t, err)
 		started[reference] = v
 		if reference == "record1" {
-			stepUp(t, v)
+			until(t, reference, func(v kyc.View) bool { return v.Stage == kyc.AwaitingDocuments })
+			sendByPage(t, linkTo(t, v, ""), specimenOf(t, reference, "front"), specimenOf(t, reference, "back"))
 			until(t, reference, final)
 			continue
 		}
 		require.NoError(t, own.client.TerminateWorkflow(t.Context(), workflows.ID(reference), "", "an operator"))
 	}
+	shown := textsShown(t, "record1")
+	require.Len(t, shown, 2, "a consent and a notice")
 	dir := t.TempDir()
 	for reference, outcome := range map[string]string{"record1": string(kyc.Approved), "record2": string(kyc.InReview)} {
 		require.Eventually(t, func() bool {
@@ -55,6 +61,36 @@ func TestACaseOnRecordOutlastsTemporal(t *testing.T) {
 		code, stdout, stderr = starter(t, "verify", "--key", own.recordsKey, filepath.Join(dir, reference+".kyc"), again)
 		require.Zero(t, code, "%s\n%s", stdout, stderr)
 		require.Contains(t, stdout, "re-executed  verified")
+	}
+	require.Subset(t, entries(t, filepath.Join(dir, "record1.kyc")), shown, "the texts, and not only their digests")
+}
+
+// textsShown are the names that evidence has for the texts which the applicant of a case was shown.
+func textsShown(t *testing.T, reference string) (names []string) {
+	t.Helper()
+	v, err := one.cases.Show(t.Context(), reference)
+	require.NoError(t, err)
+	for _, e := range v.Timeline {
+		if e.What == kyc.EntryConsented {
+			names = append(names, bundle.ConsentName(e.Consent.Text), bundle.ConsentName(e.Consent.Notice.Text))
+		}
+	}
+	return names
+}
+
+// entries are the names in a tar.
+func entries(t *testing.T, file string) (names []string) {
+	t.Helper()
+	f, err := os.Open(file)
+	require.NoError(t, err)
+	defer f.Close()
+	for r := tar.NewReader(f); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return names
+		}
+		require.NoError(t, err)
+		names = append(names, h.Name)
 	}
 }
 

@@ -4,15 +4,11 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/crc32"
-	"io"
 	"io/fs"
 	"log/slog"
-	"mime/multipart"
 	"net/http"
-	"net/http/cookiejar"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -85,14 +81,14 @@ func planted(t *testing.T, decrypted bool) (found map[string][]string) {
 
 	// An applicant's images: by the page and by the starter.
 	name, remark := mark("a file's name", "MarkerOfAFile"), mark("a camera's remark", "MarkerOfACamera")
-	paths := map[string]string{}
+	sides, paths := map[string][]byte{}, map[string]string{}
 	for _, side := range []string{"front", "back"} {
 		drawn, err := imagecheck.Specimen("trace", side)
 		require.NoError(t, err)
 		// A remark between the header and the pixels, as cameras write it.
 		marked := append(bytes.Clone(drawn[:33]), textChunk("Comment", remark)...)
 		marked = append(marked, drawn[33:]...)
-		paths[side] = filepath.Join(photos, name+side+".png")
+		sides[side], paths[side] = marked, filepath.Join(photos, name+side+".png")
 		require.NoError(t, os.WriteFile(paths[side], marked, 0o600))
 		judged, err := imagecheck.Check(bytes.NewReader(marked), imagecheck.DefaultLimits())
 		require.NoError(t, err)
@@ -101,7 +97,8 @@ func planted(t *testing.T, decrypted bool) (found map[string][]string) {
 	}
 	if !decrypted { // the starter, which makes the link, reads no clear case
 		paged := begin(t, "trace1", customers(t, "individual", "step_up", 1)[0], patient())
-		sendByPage(t, paged, paths, mark("a field of the form", "MarkerOfAField"))
+		field := mark("a field of the form", "MarkerOfAField")
+		sendByPage(t, linkTo(t, paged, ""), sides["front"], sides["back"], part{name: field, content: []byte(field)})
 		require.Equal(t, kyc.Approved, until(t, paged.Reference, final).Stage)
 	}
 
@@ -232,47 +229,6 @@ func (j *journal) String() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.text.String()
-}
-
-// sendByPage is what a browser without a script does with a link.
-func sendByPage(t *testing.T, v kyc.View, paths map[string]string, field string) {
-	t.Helper()
-	code, link, stderr := starter(t, "link", v.Reference)
-	require.Zero(t, code, stderr)
-	jar, err := cookiejar.New(nil)
-	require.NoError(t, err)
-	browser := http.Client{Jar: jar}
-	response, err := browser.PostForm(strings.TrimSpace(link), nil)
-	require.NoError(t, err)
-	shown, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	require.NoError(t, response.Body.Close())
-	csrf := regexp.MustCompile(`name="csrf" value="([^"]+)"`).FindSubmatch(shown)
-	require.NotNil(t, csrf, "%s", shown)
-
-	address := *response.Request.URL
-	address.RawQuery = ""
-	for _, step := range []string{"document", "front", "back", "review"} {
-		var body bytes.Buffer
-		form := multipart.NewWriter(&body)
-		for _, f := range [][2]string{{"csrf", string(csrf[1])}, {"entity", v.Entities[0].ID}, {"step", step},
-			{"type", "license"}, {"consent", "yes"}, {field, field}} {
-			require.NoError(t, form.WriteField(f[0], f[1]))
-		}
-		if path, isPhoto := paths[step]; isPhoto {
-			part, err := form.CreateFormFile(step, filepath.Base(path))
-			require.NoError(t, err)
-			file, err := os.ReadFile(path)
-			require.NoError(t, err)
-			_, err = part.Write(file)
-			require.NoError(t, err)
-		}
-		require.NoError(t, form.Close())
-		response, err = browser.Post(address.String(), form.FormDataContentType(), &body)
-		require.NoError(t, err)
-		require.NoError(t, response.Body.Close())
-		require.Equal(t, http.StatusOK, response.StatusCode, step)
-	}
 }
 
 // textChunk is a remark in a png.
