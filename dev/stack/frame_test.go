@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"durablekyc.example/cases"
+	"durablekyc.example/kyc"
 )
 
 // framing serves the example page that shows the portal in a frame. The host is
@@ -45,7 +46,6 @@ func TestThePortalInAFrameOfAnotherSite(t *testing.T) {
 	in := a.inFrame()
 	in.does(chromedp.Click(chromedp.CSS("form.start button")))
 	a.sees("Stage: document")
-	in = a.inFrame() // the redirect to the session's page may have moved it to another process
 	in.does(chromedp.Click(chromedp.CSS("button[value=license]")))
 	a.sees("Stage: front")
 
@@ -58,6 +58,16 @@ func TestThePortalInAFrameOfAnotherSite(t *testing.T) {
 			require.NotNil(t, cookie.PartitionKey, "%s is no other site's", cookie.Name)
 		}
 	}
+
+	// A photo is taken and sent in the frame as it is on a page of its own.
+	photos := a.license("framed")
+	for _, step := range [][2]string{{"front", "back"}, {"back", "review"}} {
+		in.photographs(step[0], photos[step[0]])
+		a.sees("Stage: " + step[1])
+	}
+	in.agrees()
+	in.sends()
+	require.Equal(t, kyc.Approved, until(t, c.Reference, final).Stage)
 
 	t.Run("an origin that is not listed", func(t *testing.T) {
 		ctx := browser(t, 390, 844)
@@ -85,6 +95,9 @@ func (a applicant) inFrame() applicant {
 		if target.Type == "iframe" && strings.HasPrefix(target.URL, one.webhook) {
 			ctx, cancel := chromedp.NewContext(a.ctx, chromedp.WithTargetID(target.TargetID))
 			a.t.Cleanup(cancel)
+			// What comes first holds the connection for as long as its own context lasts.
+			_, err := chromedp.Run(ctx, chromedp.Evaluate[string]("location.href"))
+			require.NoError(a.t, err)
 			return applicant{a.t, ctx, a.dir}
 		}
 	}
