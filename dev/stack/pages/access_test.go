@@ -138,18 +138,23 @@ func TestEveryPageIsAccessible(t *testing.T) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer close(stories)
+		inspected := 0
 		for _, lang := range p.Languages() {
 			for _, story := range p.Storybook(lang) {
 				name := lang + "/" + story.Name
 				if !strings.Contains(name, *only) {
 					continue
 				}
+				inspected++
 				select {
 				case stories <- name:
 				case <-ctx.Done():
 					return ctx.Err()
 				}
 			}
+		}
+		if inspected == 0 {
+			return fmt.Errorf("no story has %q in its name", *only)
 		}
 		return nil
 	})
