@@ -178,6 +178,10 @@ func TestRefusalsForGoodAreNotRetried(t *testing.T) {
 	e := applicationError(t, err)
 	require.True(t, e.NonRetryable())
 	require.Equal(t, "customerNotFound", e.Type())
+	var answer string
+	require.NoError(t, e.Details(&answer))
+	_, err = connectfi.RequestIDTime(answer)
+	require.NoError(t, err, "the id of the answer goes along")
 	_, err = run[kyc.Snapshot](w, w.do.Identify, activities.IdentifyRequest{Reference: "UNIQUE_REFERENCE_ID",
 		CustomerID: w.customer("approve")})
 	require.Equal(t, activities.TypeInvalid, applicationError(t, err).Type())

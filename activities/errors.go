@@ -70,6 +70,9 @@ func classify(err error) (kind string, options temporal.ApplicationErrorOptions,
 		if !refused.Answered() {
 			return TypeNoAnswer, options, true
 		}
+		if refused.RequestID != "" {
+			options.Details = []any{refused.RequestID} // the case records which answer refused it
+		}
 		return refused.Code, options, false
 	case isInvalid:
 		options.NonRetryable = true

@@ -151,7 +151,7 @@ func said(answer Snapshot, e Entry) Entry {
 // Refused: the case does not decide on a no. It is held for an operator, or,
 // if only documents were refused, goes on wanting them after another look.
 func (e RequestRejected) apply(c *Case) {
-	c.refuse(e.At, e.Step, e.Code, e.Covers, e.Submission)
+	c.refuse(e)
 	if e.Step != StepDocuments {
 		c.expireIfDue(e.At)
 	}
@@ -170,18 +170,20 @@ func unanswered(step string) string {
 	return "no answer from ConnectFi to the " + step + " request after all retries"
 }
 
-func (c *Case) refuse(at time.Time, step, code string, covers int, submission string) {
-	c.answer(covers)
+func (c *Case) refuse(e RequestRejected) {
+	at, step, code := e.At, e.Step, e.Code
+	c.answer(e.Covers)
 	c.Refusal = &Refusal{Step: step, Code: code}
-	entity := c.entityOf(submission)
+	entity := c.entityOf(e.Submission)
 	by := ActorConnectFi
 	if code == CodeNoAnswer {
 		by = ActorSystem
 	}
-	c.note(Entry{At: at, What: EntryRefused, By: by, Entity: entity, Note: step + ": " + quote(code)})
+	c.note(Entry{At: at, What: EntryRefused, By: by, Entity: entity, Note: step + ": " + quote(code),
+		RequestID: e.RequestID})
 	if step == StepDocuments {
-		c.settle(submission)
-		c.dequeue(submission)
+		c.settle(e.Submission)
+		c.dequeue(e.Submission)
 		c.HintsReceived++ // it may be refused because the case has moved on: look
 		return
 	}
@@ -193,7 +195,7 @@ func (c *Case) refuse(at time.Time, step, code string, covers int, submission st
 		c.Stage, c.Reason, c.ChangedAt = Held, reason, at
 		// The next answer is a change, even if it repeats the last one heard.
 		c.Reading = Snapshot{Entities: c.Reading.Entities}
-		c.note(Entry{At: at, What: string(Held), By: by, Note: reason})
+		c.note(Entry{At: at, What: string(Held), By: by, Note: reason, RequestID: e.RequestID})
 		c.notify(NoticeHeld, at)
 	}
 }

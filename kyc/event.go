@@ -26,6 +26,7 @@ type (
 		Code       string    `json:"code"`
 		Covers     int       `json:"covers,omitempty"`
 		Submission string    `json:"submission,omitempty"`
+		RequestID  string    `json:"requestId,omitempty"` // ConnectFi's, of the answer; empty if the answer has none
 	}
 	RetriesExhausted struct {
 		At         time.Time `json:"at"`

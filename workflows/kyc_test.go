@@ -266,13 +266,17 @@ func TestRevokedLinksStayRevoked(t *testing.T) {
 
 func TestLastingRefusalHoldsAndRefreshTriesAgain(t *testing.T) {
 	s := newStory(t)
-	no := temporal.NewNonRetryableApplicationError("no", "customerNotFound", nil)
+	no := temporal.NewNonRetryableApplicationError("no", "customerNotFound", nil, "refusal1")
 	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(kyc.Snapshot{}, no).Once()
 	s.OnActivity(do.Identify, mock.Anything, mock.Anything).Return(single("completed", "approved"), nil).Once()
 	var refresh *answer
 	s.after(5*day, func() {
 		require.Equal(t, kyc.Held, s.view().Stage)
-		require.Equal(t, "customerNotFound", s.view().Refusal.Code)
+		v := s.view()
+		require.Equal(t, "customerNotFound", v.Refusal.Code)
+		for _, line := range v.Timeline[len(v.Timeline)-2:] { // refused, held
+			require.Equal(t, "refusal1", line.RequestID, line.What)
+		}
 		refresh = s.update(workflows.UpdateRefresh, "r")
 	})
 	require.Equal(t, kyc.Approved, s.run().Stage)

@@ -180,11 +180,20 @@ func (e *pendingActivity) result(ctx workflow.Context) kyc.Event {
 		return kyc.StatusReceived{At: now, Reading: result.Reading, Covers: done.need.UpToHint, Submission: submission}
 	case isRefused && refused.NonRetryable():
 		return kyc.RequestRejected{At: now, Step: step, Code: refused.Type(), Covers: done.need.UpToHint,
-			Submission: submission}
+			Submission: submission, RequestID: requestID(refused)}
 	case isCalled, done.cancelRequested:
 		return nil
 	}
 	return kyc.RetriesExhausted{At: now, Step: step, Covers: done.need.UpToHint, Submission: submission}
+}
+
+// requestID is ConnectFi's id of the answer that a refusal follows from; empty if
+// there was none, or if the activity ran on a build that did not say.
+func requestID(refused *temporal.ApplicationError) (id string) {
+	if refused.HasDetails() {
+		_ = refused.Details(&id)
+	}
+	return id
 }
 
 // deadlineTimer is the one timer of a case: the hour of its next need.
