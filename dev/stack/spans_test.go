@@ -138,18 +138,23 @@ func TestATraceLeadsFromTheRequestToConnectFi(t *testing.T) {
 	require.Equal(t, identified[0].TraceId, read[0].TraceId)
 	signal := seen.named("HandleSignal:callback")
 	require.Len(t, signal, 1, "a replay tells nothing twice")
-	require.Equal(t, []string{"HandleSignal:callback", "SignalWorkflow:callback",
-		"POST /connectfi/callbacks/:reference/:token"}, seen.way(t, signal[0]))
+	require.Equal(t, []string{"HandleSignal:callback", "UpdateWithStartWorkflow:start", "POST /akepa/identification"},
+		seen.way(t, signal[0]))
+	sent := seen.named("SignalWorkflow:callback")
+	require.Len(t, sent, 1)
+	require.Equal(t, []string{"SignalWorkflow:callback", "POST /connectfi/callbacks/:reference/:token"},
+		seen.way(t, sent[0]))
+	require.Len(t, signal[0].Links, 1)
+	require.Equal(t, sent[0].SpanId, signal[0].Links[0].SpanId, "its request is linked")
 	incoming := seen.named("POST /akepa/identification")
 	require.Len(t, incoming, 1)
 	require.Empty(t, incoming[0].ParentSpanId, "a caller's trace is linked and not joined")
 	require.Equal(t, callers, hex.EncodeToString(incoming[0].Links[0].TraceId))
 	for _, once := range []string{"StartActivity:Identify", "RunActivity:Identify", "StartActivity:ReadStatus",
-		"RunActivity:ReadStatus"} {
+		"RunActivity:ReadStatus", "HandleUpdate:start"} {
 		require.Len(t, seen.named(once), 1, once)
 	}
 	require.Empty(t, seen.named("RunWorkflow:KYC"))
-	require.Empty(t, seen.named("HandleUpdate:start"))
 
 	token := applications[0].WebhookURL[strings.LastIndex(applications[0].WebhookURL, "/")+1:]
 	require.NotEmpty(t, token)

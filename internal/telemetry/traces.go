@@ -101,24 +101,24 @@ func (o *loggingExporter) ExportSpans(ctx context.Context, spans []tracing.ReadO
 	return nil // or the library would write it to standard error, unformatted
 }
 
-// Interceptors pass a trace through Temporal: for the options of a client, and
-// so of the workers made with it. None, where there are no traces: the trace
-// travels in headers, which histories keep.
+// Interceptors pass a trace through Temporal: for the options of a client, and so of the workers made with it. There
+// are none without traces: the trace travels in headers, which histories keep.
 //
-// A case has no span of its own. It would be months long, nobody would see it
-// before its end, and every worker that takes the case over would begin another
-// one: what a case does belongs to the request that started it, by the header of
-// its first event, whichever worker runs it. The same goes for updates, which a replay
-// would report again.
+// A case has no span of its own. It would be months long, nobody would see it before its end, and every worker that
+// takes the case over would begin another one: what a case does belongs to the request that started it, by the header
+// of its first event, whichever worker runs it. What it receives is recorded by arrivals, because the SDK's interceptor
+// reports updates again when they are replayed, and puts a signal into the trace of its sender.
 func (t *Telemetry) Interceptors() []interceptor.ClientInterceptor {
 	if t.traces == nil {
 		return nil
 	}
 	through, err := opentelemetry.NewTracingInterceptor(opentelemetry.TracerOptions{
 		Tracer: t.tracer, TextMapPropagator: propagation.TraceContext{}, DisableBaggage: true, AllowInvalidParentSpans: true,
+		HeaderKey: traceHeader,
 		SpanStarter: func(ctx context.Context, tracer trace.Tracer, name string,
 			options ...trace.SpanStartOption) trace.Span {
-			if strings.HasPrefix(name, "RunWorkflow:") || strings.HasPrefix(name, "HandleUpdate:") {
+			switch operation, _, _ := strings.Cut(name, ":"); operation {
+			case "RunWorkflow", "HandleUpdate", "HandleSignal":
 				return trace.SpanFromContext(ctx) // the parent, from the header: it records nothing here
 			}
 			_, span := tracer.Start(ctx, name, options...)
@@ -128,7 +128,7 @@ func (t *Telemetry) Interceptors() []interceptor.ClientInterceptor {
 	if err != nil {
 		return nil // it has no way to fail with these options
 	}
-	return []interceptor.ClientInterceptor{through}
+	return []interceptor.ClientInterceptor{through, &arrivals{tracer: t.tracer}}
 }
 
 // redactedSpan is a span that says no more than the log may: no customer, whose id

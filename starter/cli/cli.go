@@ -89,6 +89,7 @@ type app struct {
 	variables   config.Lookup // the environment, and DevFile behind it; nil until asked for
 	dialed      client.Client
 	failures    converter.FailureConverter // of the keyset: opens why a workflow task failed
+	telemetry   *telemetry.Telemetry       // traces; nil until Temporal was dialed
 	archive     *archive.Archive           // of the cases that Temporal has forgotten; nil where none are kept
 }
 
@@ -177,8 +178,12 @@ func (a *app) cases(ctx context.Context) (cases.Client, error) {
 		if err != nil {
 			return cases.Client{}, err
 		}
+		traces, err := a.traced(lookup)
+		if err != nil {
+			return cases.Client{}, err
+		}
 		a.dialed, err = temporalclient.Dial(ctx, temporalclient.Options{Lookup: lookup, Converters: keyset.Converters(),
-			Logger: slog.New(slog.DiscardHandler)})
+			Logger: slog.New(slog.DiscardHandler), Interceptors: traces})
 		if err != nil {
 			return cases.Client{}, err
 		}
@@ -211,6 +216,7 @@ func openArchive(ctx context.Context, lookup config.Lookup, keyset encryption.Ke
 }
 
 func (a *app) close() {
+	a.flush()
 	if a.archive != nil {
 		_ = a.archive.Close() // it was only read
 	}
