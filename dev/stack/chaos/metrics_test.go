@@ -15,9 +15,12 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
 
 	"durablekyc.example/dev/stack/fleet"
 	"durablekyc.example/sandbox/simulator"
+	"durablekyc.example/workflows"
 )
 
 // listed is a line of deploy/observability/metrics.txt.
@@ -71,7 +74,8 @@ func exported(t *testing.T, client *http.Client, address string) map[string]*dto
 
 // lively is a world in which everything has happened that is counted: cases of
 // every kind, callbacks that are lost, come twice or late, a ConnectFi that
-// fails now and then, a refusal, and a receiver that does not always want to.
+// fails now and then, a refusal, a workflow task that fails, and a receiver that
+// does not always want to.
 func lively(t *testing.T, cases int, over time.Duration) *world {
 	t.Helper()
 	ctx := t.Context()
@@ -100,7 +104,27 @@ func lively(t *testing.T, cases int, over time.Duration) *world {
 	cease()
 	background.Wait()
 	w.late(t)
+	w.failTask(t)
 	return w
+}
+
+// failTask starts a workflow whose type no worker knows, and waits until its first task has failed.
+func (w *world) failTask(t *testing.T) {
+	c, err := w.Dial(t.Context())
+	require.NoError(t, err)
+	defer c.Close()
+	run, err := c.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{TaskQueue: workflows.TaskQueue}, "KYCUnknown")
+	require.NoError(t, err)
+	history := c.GetWorkflowHistory(t.Context(), run.GetID(), "", true, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for history.HasNext() {
+		e, err := history.Next()
+		require.NoError(t, err)
+		if e.GetEventType() == enumspb.EVENT_TYPE_WORKFLOW_TASK_FAILED {
+			require.NoError(t, c.TerminateWorkflow(t.Context(), run.GetID(), "", "it was to fail"))
+			return
+		}
+	}
+	require.Fail(t, "no task of it failed")
 }
 
 // late calls back on a case that was decided.
@@ -165,7 +189,9 @@ func TestWhatIsExportedIsListed(t *testing.T) {
 		"kyc_callbacks_total accepted",
 		"kyc_callback_decision_delay_seconds", "kyc_connectfi_request_duration_seconds extAkepa",
 		"kyc_documents_handed_over_total",
-		"kyc_notifications_total all delivered", "kyc_stage_duration_seconds in_review", "kyc_case_duration_seconds denied"} {
+		"kyc_notifications_total all delivered", "kyc_stage_duration_seconds in_review", "kyc_case_duration_seconds denied",
+		"temporal_workflow_task_execution_failed_total none", "temporal_activity_execution_failed_total Identify",
+		"temporal_request_failure_total none"} {
 		require.Positive(t, seen[series], "%s: %v", series, seen)
 	}
 	require.Equal(t, float64(w.Cases+1), seen["kyc_cases_started_total"],
