@@ -35,6 +35,22 @@ func otherBuild(t *testing.T, own *system, build string, carry func(workflow.Con
 	}
 }
 
+// secondBuild makes build 1 the current one of the system, and starts build 2 beside it.
+func secondBuild(t *testing.T, own *system) {
+	t.Helper()
+	require.NoError(t, own.stopWorker())
+	own.deployment, own.build = deployment, "1"
+	own.vars = append(own.vars, [2]string{"KYC_DEPLOYMENT", deployment})
+	require.NoError(t, own.startWorker())
+	known(t, "1")
+	promote(t, "1")
+	own.build = "2"
+	stopFirst := own.stopWorker
+	require.NoError(t, own.startWorker())
+	t.Cleanup(func() { require.NoError(t, stopFirst()) })
+	known(t, "2")
+}
+
 // One open case is given to another build: it comes through on one that does what its history says, and is given back,
 // unharmed, by one that does not, or that has no worker.
 func TestOneCaseTriesABuild(t *testing.T) {
@@ -48,18 +64,7 @@ func TestOneCaseTriesABuild(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Contains(t, stderr, "canaryplain is on workers without versioning: no build can be chosen for it")
 
-	// From now on build 1 is current.
-	require.NoError(t, own.stopWorker())
-	own.deployment, own.build = deployment, "1"
-	own.vars = append(own.vars, [2]string{"KYC_DEPLOYMENT", deployment})
-	require.NoError(t, own.startWorker())
-	known(t, "1")
-	promote(t, "1")
-	own.build = "2" // the next one, beside it
-	stopFirst := own.stopWorker
-	require.NoError(t, own.startWorker())
-	t.Cleanup(func() { require.NoError(t, stopFirst()) })
-	known(t, "2")
+	secondBuild(t, own)
 	otherBuild(t, own, "3", func(ctx workflow.Context, _ workflows.Input) (kyc.View, error) {
 		return kyc.View{}, workflow.Sleep(ctx, time.Hour) // which no history of ours says
 	})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
@@ -22,6 +23,14 @@ import (
 // canaryPoll is the time between two looks at the history of the case.
 const canaryPoll = 200 * time.Millisecond
 
+// Why a build did not complete a task of the case, apart from a failure of the task itself.
+var (
+	errCanaryTimeout = errors.New("its worker took a workflow task of it and did not complete it in time")
+	errCanaryPaused  = errors.New("it was paused in Temporal meanwhile")
+	errCanaryClosed  = errors.New("it was closed meanwhile")
+	errCanaryStopped = errors.New("the trial was stopped")
+)
+
 // canaryResult is what became of the one case that a build was given.
 type canaryResult struct {
 	Reference string `json:"reference"`
@@ -30,6 +39,7 @@ type canaryResult struct {
 	Through   bool   `json:"through"`
 	EventID   int64  `json:"eventId,omitempty"` // the workflow task that the build completed, or failed
 	Cause     string `json:"cause,omitempty"`   // why it did not come through
+	err       error  // the cause
 }
 
 // canary gives one open case to one build, for one workflow task.
@@ -61,9 +71,11 @@ func (c replayCommand) canary(ctx context.Context, a *app) error {
 	if err := k.override(ctx, &client.OneTimeVersioningOverride{TargetVersion: k.version}); err != nil {
 		return of(c.Canary, fmt.Errorf("it cannot be routed to build %s: %w", r.Build, err))
 	}
-	r.EventID, err = k.outcome(ctx, c.Within)
-	if r.Through = err == nil; !r.Through {
-		r.Cause = err.Error()
+	r.EventID, r.err = k.outcome(ctx, c.Within)
+	if r.Through = r.err == nil; !r.Through {
+		r.Cause = r.err.Error()
+	}
+	if !r.Through && !errors.Is(r.err, errCanaryClosed) {
 		undoing, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerWithin)
 		defer cancel()
 		if err := k.override(undoing, nil); err != nil {
@@ -136,34 +148,56 @@ func (k *canary) override(ctx context.Context, to client.VersioningOverride) err
 // outcome wakes the case and waits for what the build makes of it: the event of the workflow task that it completed, or
 // failed, with the cause.
 func (k *canary) outcome(ctx context.Context, within time.Duration) (event int64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, within)
+	waiting, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	woken := make(chan struct{})
 	go func() {
 		defer close(woken)
-		_, _ = k.cases.Refresh(ctx, k.reference, k.by) // what comes of it is in the history
+		_, _ = k.cases.Refresh(waiting, k.reference, k.by) // what comes of it is in the history
 	}()
 	defer func() { cancel(); <-woken }()
 	for {
-		event, done, err := k.look(ctx)
+		event, done, err := k.look(waiting)
 		if done {
 			return event, err
 		}
 		select {
-		case <-ctx.Done():
+		case <-waiting.Done():
+			if ctx.Err() != nil {
+				return 0, errCanaryStopped
+			}
 			return 0, fmt.Errorf("build %s did not complete a workflow task of it within %s", k.version.BuildID, within)
 		case <-time.After(canaryPoll):
 		}
 	}
 }
 
-// look reads whether the build has completed or failed a workflow task since the override.
+// look reads whether the build has completed or failed a workflow task since the override, or will not get one.
 func (k *canary) look(ctx context.Context) (event int64, done bool, err error) {
-	h, err := k.cases.History(ctx, workflow.Execution{ID: workflows.ID(k.reference), RunID: k.run})
+	// The status is read first: what the build completed before the case was closed is in the history that follows.
+	d, err := k.cases.Temporal.DescribeWorkflowExecution(ctx, workflows.ID(k.reference), "")
 	if err != nil {
 		return 0, false, err // Temporal may answer the next time
 	}
-	for _, e := range h.GetEvents() {
+	h, err := k.cases.History(ctx, workflow.Execution{ID: workflows.ID(k.reference), RunID: k.run})
+	if err != nil {
+		return 0, false, err
+	}
+	if event, done, err = k.task(h.GetEvents()); done {
+		return event, true, err
+	}
+	switch state := cases.RunStateOf(d.GetWorkflowExecutionInfo().GetStatus()); {
+	case state == cases.RunPaused:
+		return 0, true, errCanaryPaused
+	case !state.Open():
+		return 0, true, errCanaryClosed
+	}
+	return 0, false, nil
+}
+
+// task finds the workflow task that the build completed or failed.
+func (k *canary) task(history []*historypb.HistoryEvent) (event int64, done bool, err error) {
+	for _, e := range history {
 		if e.GetEventId() <= k.after {
 			continue
 		}
@@ -173,13 +207,16 @@ func (k *canary) look(ctx context.Context) (event int64, done bool, err error) {
 				return e.GetEventId(), true, nil
 			}
 		case enumspb.EVENT_TYPE_WORKFLOW_TASK_FAILED:
-			failed := e.GetWorkflowTaskFailedEventAttributes()
-			if failed.GetCause() != enumspb.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND { // which is repeated at once
+			switch failed := e.GetWorkflowTaskFailedEventAttributes(); failed.GetCause() {
+			case enumspb.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND: // the task is repeated at once
+			case enumspb.WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_PAUSE_REQUESTED_BEFORE_TASK_STARTED:
+				return e.GetEventId(), true, errCanaryPaused
+			default:
 				return e.GetEventId(), true, errors.New(k.cases.TaskFailure(workflows.ID(k.reference), failed).Sentence())
 			}
 		case enumspb.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT:
 			if e.GetWorkflowTaskTimedOutEventAttributes().GetTimeoutType() == enumspb.TIMEOUT_TYPE_START_TO_CLOSE {
-				return e.GetEventId(), true, errors.New(cases.StuckTimeout.Sentence())
+				return e.GetEventId(), true, errCanaryTimeout
 			}
 		}
 	}
@@ -197,11 +234,15 @@ func (p printer) canary(r canaryResult) error {
 	if r.Current == "" {
 		back = "workers without versioning"
 	}
+	failed := fmt.Sprintf("%s did not come through on build %s: %s", r.Reference, r.Build, r.Cause)
+	again := "; its next task goes to " + back + " again"
 	switch {
+	case errors.Is(r.err, errCanaryClosed):
+		return &cliError{next: "starter show " + r.Reference, err: errors.New(failed)}
+	case errors.Is(r.err, errCanaryPaused):
+		return &cliError{next: unpause(r.Reference), err: errors.New(failed + again)}
 	case !r.Through:
-		return &cliError{next: "starter replay " + r.Reference,
-			err: fmt.Errorf("%s did not come through on build %s: %s; its next task goes to %s again", r.Reference, r.Build,
-				r.Cause, back)}
+		return &cliError{next: "starter replay " + r.Reference, err: errors.New(failed + again)}
 	case !p.json:
 		p.printf("%s came through on build %s: it completed workflow task %d; the next one goes to %s again", r.Reference,
 			r.Build, r.EventID, back)
