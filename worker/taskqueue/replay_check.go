@@ -36,6 +36,11 @@ const (
 // divergedType is the error type of a build that does not replay.
 const divergedType = "ReplayDiverged"
 
+var (
+	replayOptions = workflow.RegisterOptions{Name: ReplayCheckType}
+	sampleOptions = activity.RegisterOptions{Name: replayActivity}
+)
+
 // replayReport is what a replay check found.
 type replayReport struct {
 	Build     string `json:"build"`
@@ -51,8 +56,8 @@ type replayCheck struct {
 }
 
 func (r replayCheck) register(w worker.Registry) {
-	w.RegisterWorkflowWithOptions(replayWorkflow, workflow.RegisterOptions{Name: ReplayCheckType})
-	w.RegisterActivityWithOptions(r.sample, activity.RegisterOptions{Name: replayActivity})
+	w.RegisterWorkflowWithOptions(replayWorkflow, replayOptions)
+	w.RegisterActivityWithOptions(r.sample, sampleOptions)
 }
 
 func replayWorkflow(ctx workflow.Context) (report replayReport, err error) {
