@@ -118,7 +118,7 @@ func (c *Case) missingDocuments(e EntitySnapshot, customer CustomerType) []strin
 	case c.missing(e) && e.IsCustomer && customer == Business:
 		return []string{"documents of the business"}
 	case c.missing(e):
-		return []string{"an identity document: front and back of a driving licence, or a passport"}
+		return []string{"an identity document: front and back of a driver's license, or a passport"}
 	case e.Status.kind() == wantsData:
 		return []string{dataWanted}
 	}

@@ -115,7 +115,7 @@ func TestTheWordsOfAView(t *testing.T) {
 	require.Equal(t, []string{"data that ConnectFi does not name: you can change e-mail, addresses and phones with its " +
 		"POST /customer/update; a wrong name, birth date, SSN or FEIN only PayGears can change"}, v.Entities[0].Missing)
 	answered(&c, time.Hour, single("pending_step_up", ""))
-	require.Equal(t, []string{"an identity document: front and back of a driving licence, or a passport"},
+	require.Equal(t, []string{"an identity document: front and back of a driver's license, or a passport"},
 		c.View().Entities[0].Missing)
 	answered(&c, 2*time.Hour, single("strange", ""))
 	v = c.View()

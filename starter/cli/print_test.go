@@ -46,7 +46,7 @@ func TestACaseReadsLikeAFile(t *testing.T) {
   then the status is read once more; the case expires if nothing was decided
 
   cstab_7BX5DO49J48VeWKsJ6gWNb  customer        completed, approved
-  cstab_7BX5DPJcbmipymiokecA6d  representative  pending_step_up      missing: an identity document: front and back of a driving licence, or a passport
+  cstab_7BX5DPJcbmipymiokecA6d  representative  pending_step_up      missing: an identity document: front and back of a driver's license, or a passport
 
   2026-03-01 09:00:00  the case was started
   2026-03-01 09:00:01  ConnectFi opened the application
