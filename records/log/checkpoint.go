@@ -150,6 +150,23 @@ func (l *Log) Prove(ctx context.Context, index int64, extra []byte) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
+	return l.prove(ctx, index, tree, signed, extra)
+}
+
+// ProveBy is Prove with the checkpoint of the first size leaves.
+func (l *Log) ProveBy(ctx context.Context, index, size int64, extra []byte) ([]byte, error) {
+	signed, err := l.CheckpointOf(ctx, size)
+	if err != nil {
+		return nil, err
+	}
+	checkpoint, _, err := torchwood.VerifyCheckpoint(signed, policyOf(l.verifier))
+	if err != nil {
+		return nil, fmt.Errorf("the log's checkpoint of %d leaves is not signed with its key: %w", size, err)
+	}
+	return l.prove(ctx, index, checkpoint.Tree, signed, extra)
+}
+
+func (l *Log) prove(ctx context.Context, index int64, tree tlog.Tree, signed, extra []byte) ([]byte, error) {
 	if index >= tree.N {
 		return nil, fmt.Errorf("no checkpoint covers leaf %d yet", index)
 	}

@@ -10,6 +10,8 @@
 //	log/tile/<level>/<n>      the hashes of 256 subtrees, once they are complete (c2sp.org/tlog-tiles); written once
 //	log/checkpoints/<size>    a signed checkpoint; written once
 //	log/checkpoint            the latest of them
+//	log/stamping/<day>        the size of the checkpoint that the time-stamp of a day is of; written once
+//	log/timestamps/<size>     a time-stamp (RFC 3161) of that checkpoint; written once
 package log
 
 import (
