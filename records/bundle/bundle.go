@@ -4,6 +4,7 @@
 //
 //	manifest.json    plaintext, canonical (RFC 8785): what the case was, how it ended, and a digest of every part
 //	proof.txt        plaintext, only in evidence: where the log has the manifest (c2sp.org/tlog-proof)
+//	timestamp.tst    plaintext, only in evidence that has one: a time-stamp (RFC 3161) of the checkpoint in proof.txt
 //	key              the case's data key, 32 bytes, only in evidence; or
 //	key.age          the same key, encrypted to whom the evidence is for (age-encryption.org/v1); or
 //	key.wrapped      the same key, encrypted with the keyset, in the bucket
@@ -21,12 +22,14 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // The entries that are not parts.
 const (
 	ManifestName     = "manifest.json"
 	ProofName        = "proof.txt"
+	TimestampName    = "timestamp.tst"
 	KeyName          = "key"
 	WrappedKeyName   = "key.wrapped"
 	RecipientKeyName = "key.age"
@@ -52,6 +55,7 @@ type Bundle struct {
 
 	manifest     []byte // the canonical bytes of Manifest, as they were read or made
 	proof        []byte // nil in the bucket
+	timestamp    []byte // nil in the bucket, and in evidence without one
 	key          []byte // nil in the bucket
 	forRecipient []byte // the key, encrypted to a recipient; nil in other evidence and in the bucket
 	wrapped      []byte // nil in evidence
@@ -114,9 +118,22 @@ func (b *Bundle) ManifestBytes() []byte { return bytes.Clone(b.manifest) }
 // Proof is the proof that the log has the manifest; nil for a bundle of the bucket.
 func (b *Bundle) Proof() []byte { return bytes.Clone(b.proof) }
 
-// Evidence is the bundle as it is handed out: with the data key in plaintext, which unwrap decrypts, and with a proof.
-// The key opens this bundle and nothing else.
-func (b *Bundle) Evidence(unwrap func(wrapped []byte) ([]byte, error), proof []byte) (*Bundle, error) {
+// ProofExtra is what the extra line of a proof has: the SHA-256 of the manifest. With a time-stamp, that of it follows,
+// and that of these two: where one of the three is changed, it shows which.
+func ProofExtra(manifest, timestamp []byte) []byte {
+	sum := sha256.Sum256(manifest)
+	if timestamp == nil {
+		return sum[:]
+	}
+	token := sha256.Sum256(timestamp)
+	both := slices.Concat(sum[:], token[:])
+	check := sha256.Sum256(both)
+	return slices.Concat(both, check[:])
+}
+
+// Evidence is the bundle as it is handed out: with the data key in plaintext, which unwrap decrypts, with a proof, and
+// with a time-stamp of the proof's checkpoint, nil if there is none. The key opens this bundle and nothing else.
+func (b *Bundle) Evidence(unwrap func(wrapped []byte) ([]byte, error), proof, timestamp []byte) (*Bundle, error) {
 	if b.wrapped == nil {
 		return nil, errors.New("the bundle already is evidence")
 	}
@@ -128,7 +145,8 @@ func (b *Bundle) Evidence(unwrap func(wrapped []byte) ([]byte, error), proof []b
 		return nil, err
 	}
 	handed := *b
-	handed.key, handed.wrapped, handed.proof = bytes.Clone(key), nil, bytes.Clone(proof)
+	handed.key, handed.wrapped = bytes.Clone(key), nil
+	handed.proof, handed.timestamp = bytes.Clone(proof), bytes.Clone(timestamp)
 	return &handed, nil
 }
 

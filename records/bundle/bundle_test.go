@@ -39,12 +39,15 @@ func flip(key []byte) ([]byte, error) {
 	return out, nil
 }
 
-func evidence(t *testing.T, reference string) *bundle.Bundle {
+func evidence(t *testing.T, reference string) *bundle.Bundle { return evidenceWith(t, reference, nil) }
+
+// evidenceWith is evidence with a time-stamp.
+func evidenceWith(t *testing.T, reference string, timestamp []byte) *bundle.Bundle {
 	t.Helper()
 	m, parts := sample(reference)
 	b, err := bundle.New(m, parts, flip)
 	require.NoError(t, err)
-	e, err := b.Evidence(flip, []byte("a proof"))
+	e, err := b.Evidence(flip, []byte("a proof"), timestamp)
 	require.NoError(t, err)
 	return e
 }
@@ -59,7 +62,7 @@ func TestABundleIsReadAsItWasWritten(t *testing.T) {
 	_, err = stored.Open()
 	require.ErrorIs(t, err, bundle.ErrNoKey)
 
-	handed, err := stored.Evidence(flip, []byte("a proof"))
+	handed, err := stored.Evidence(flip, []byte("a proof"), nil)
 	require.NoError(t, err)
 	first, again := handed.Encode(), handed.Encode()
 	require.Equal(t, first, again, "the same bundle is always the same bytes")
@@ -76,7 +79,7 @@ func TestABundleIsReadAsItWasWritten(t *testing.T) {
 
 // Any program for tars lists the entries, in their order and without a time.
 func TestABundleIsATar(t *testing.T) {
-	r := tar.NewReader(bytes.NewReader(evidence(t, "A1").Encode()))
+	r := tar.NewReader(bytes.NewReader(evidenceWith(t, "A1", []byte("a token")).Encode()))
 	var names []string
 	for {
 		h, err := r.Next()
@@ -87,8 +90,8 @@ func TestABundleIsATar(t *testing.T) {
 		require.Zero(t, h.ModTime.Unix())
 		names = append(names, h.Name)
 	}
-	require.Equal(t, []string{"manifest.json", "proof.txt", "key", "histories.pb", "facts.jsonl", "policy.json",
-		bundle.ConsentName("aa"), bundle.ConsentName("bb")}, names)
+	require.Equal(t, []string{"manifest.json", "proof.txt", "timestamp.tst", "key", "histories.pb", "facts.jsonl",
+		"policy.json", bundle.ConsentName("aa"), bundle.ConsentName("bb")}, names)
 }
 
 // The same parts of two cases have nothing in common, and no digest that could be guessed.
@@ -298,11 +301,12 @@ func packed(t *testing.T, name string, data []byte) []byte {
 
 // Whatever byte changes, a bundle is not read: the manifest alone is for the log to vouch for.
 func TestNoByteMayChange(t *testing.T) {
-	b := evidence(t, "A1")
+	b := evidenceWith(t, "A1", []byte("a token"))
 	data := b.Encode()
 	draw := rand.New(rand.NewPCG(1, 2))
-	vouched := func(manifest, proof []byte) error {
-		if !bytes.Equal(manifest, b.ManifestBytes()) || !bytes.Equal(proof, b.Proof()) {
+	vouched := func(manifest, proof, timestamp []byte) error {
+		if !bytes.Equal(manifest, b.ManifestBytes()) || !bytes.Equal(proof, b.Proof()) ||
+			string(timestamp) != "a token" {
 			return errors.New("not vouched for")
 		}
 		return nil
@@ -320,7 +324,7 @@ func TestTheManifestCommitsToTheKey(t *testing.T) {
 	m, parts := sample("A1")
 	b, err := bundle.New(m, parts, flip)
 	require.NoError(t, err)
-	_, err = b.Evidence(func([]byte) ([]byte, error) { return make([]byte, bundle.KeySize), nil }, nil)
+	_, err = b.Evidence(func([]byte) ([]byte, error) { return make([]byte, bundle.KeySize), nil }, nil, nil)
 	require.ErrorContains(t, err, "does not match the commitment in the manifest")
 }
 

@@ -23,6 +23,7 @@ func (b *Bundle) Encode() []byte {
 	}
 	entry(ManifestName, b.manifest)
 	entry(ProofName, b.proof)
+	entry(TimestampName, b.timestamp)
 	entry(KeyName, b.key)
 	entry(RecipientKeyName, b.forRecipient)
 	entry(WrappedKeyName, b.wrapped)
@@ -45,9 +46,9 @@ func header(name string, size int) []byte {
 
 func padding(size int) int { return (block - size%block) % block }
 
-// Check looks at the manifest and the proof, nil if there is none, before anything that depends on the manifest is
-// read. Its error ends Read.
-type Check func(manifest, proof []byte) error
+// Check looks at the manifest, the proof and the time-stamp, each nil if there is none, before anything that depends on
+// the manifest is read. Its error ends Read.
+type Check func(manifest, proof, timestamp []byte) error
 
 // Read reads a bundle and refuses every byte that Encode would not have written. It verifies the digests of the
 // encrypted parts and, where the key is there in plaintext, the commitment. Every fault is a *PartError, or check's
@@ -61,13 +62,11 @@ func Read(data []byte, check Check) (*Bundle, error) {
 	if b.manifest, err = r.entry(ManifestName, -1); err != nil {
 		return nil, err
 	}
-	if r.next() == ProofName {
-		if b.proof, err = r.entry(ProofName, -1); err != nil {
-			return nil, err
-		}
+	if err := b.readProof(r); err != nil {
+		return nil, err
 	}
 	if b.Manifest, err = decodeManifest(b.manifest); check != nil {
-		if refused := check(b.manifest, b.proof); refused != nil {
+		if refused := check(b.manifest, b.proof, b.timestamp); refused != nil {
 			return nil, first(err, refused)
 		}
 	}
@@ -87,6 +86,19 @@ func Read(data []byte, check Check) (*Bundle, error) {
 		}
 	}
 	return b, r.end()
+}
+
+// readProof reads the proof and the time-stamp, as far as they are there.
+func (b *Bundle) readProof(r *reader) (err error) {
+	if r.next() == ProofName {
+		if b.proof, err = r.entry(ProofName, -1); err != nil {
+			return err
+		}
+	}
+	if r.next() == TimestampName {
+		b.timestamp, err = r.entry(TimestampName, -1)
+	}
+	return err
 }
 
 // first prefers what is wrong with the manifest in itself, as a newer format, to what that leads to.

@@ -9,7 +9,6 @@ package recorder
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
@@ -162,7 +161,8 @@ func (r *Recorder) Records(ctx context.Context, reference string) (names []strin
 }
 
 // Evidence returns the bundle of a record as it is handed out: with the key of this record, and with the proof that
-// the log has it.
+// the log has it. The proof is by the oldest checkpoint that has a time-stamp, which is in the bundle, too. Where no
+// such one covers the record yet, it is by the latest checkpoint, without a time-stamp.
 func (r *Recorder) Evidence(ctx context.Context, record string) (*bundle.Bundle, error) {
 	b, err := r.Stored(ctx, record)
 	if err != nil {
@@ -175,12 +175,20 @@ func (r *Recorder) Evidence(ctx context.Context, record string) (*bundle.Bundle,
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(b.ManifestBytes())
-	proof, err := r.Log.Prove(ctx, index, sum[:])
+	size, token, err := r.stamped(ctx, index)
 	if err != nil {
 		return nil, err
 	}
-	return r.evidence(b, proof)
+	var proof []byte
+	if extra := bundle.ProofExtra(b.ManifestBytes(), token); token == nil {
+		proof, err = r.Log.Prove(ctx, index, extra)
+	} else {
+		proof, err = r.Log.ProveBy(ctx, index, size, extra)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.evidence(b, proof, token)
 }
 
 // Stored returns the bundle of a record as the bucket has it. ErrNoRecord if there is none, and a *bundle.PartError if
@@ -198,15 +206,16 @@ func (r *Recorder) Stored(ctx context.Context, record string) (*bundle.Bundle, e
 
 // Unlock returns the parts of a bundle of the bucket in plaintext.
 func (r *Recorder) Unlock(b *bundle.Bundle) (map[string][]byte, error) {
-	opened, err := r.evidence(b, nil)
+	opened, err := r.evidence(b, nil, nil)
 	if err != nil {
 		return nil, err
 	}
 	return opened.Open()
 }
 
-func (r *Recorder) evidence(b *bundle.Bundle, proof []byte) (*bundle.Bundle, error) {
-	return b.Evidence(func(wrapped []byte) ([]byte, error) { return r.Unwrap(b.Manifest.Reference, wrapped) }, proof)
+func (r *Recorder) evidence(b *bundle.Bundle, proof, token []byte) (*bundle.Bundle, error) {
+	unwrap := func(wrapped []byte) ([]byte, error) { return r.Unwrap(b.Manifest.Reference, wrapped) }
+	return b.Evidence(unwrap, proof, token)
 }
 
 const (

@@ -271,7 +271,7 @@ func TestAKeyOfAnotherReference(t *testing.T) {
 	c := l.find("individualapprove")
 	b, err := l.maker.Make(t.Context(), c.Reference, recorder.Runs{Case: goldens.Runs(c.Runs)})
 	require.NoError(t, err)
-	_, err = b.Evidence(func(wrapped []byte) ([]byte, error) { return l.maker.Unwrap("another", wrapped) }, nil)
+	_, err = b.Evidence(func(wrapped []byte) ([]byte, error) { return l.maker.Unwrap("another", wrapped) }, nil, nil)
 	require.Error(t, err)
 	_, err = l.maker.Make(t.Context(), "another", recorder.Runs{Case: goldens.Runs(c.Runs)})
 	require.ErrorContains(t, err, "history 1 is of another case")

@@ -16,34 +16,33 @@ import (
 	"durablekyc.example/records/bundle"
 )
 
-// included checks that the log has the manifest. A proof also has the manifest's digest, which nothing signs: where the
-// two do not fit together, it tells which of them was changed.
-func included(policy torchwood.Policy) bundle.Check {
-	return func(manifest, proof []byte) error {
-		if proof == nil {
-			return &bundle.PartError{Part: bundle.ProofName,
-				Reason: "no proof that the log has this record: evidence has one, a bundle from the bucket does not"}
-		}
-		sum := sha256.Sum256(manifest)
-		named, _ := torchwood.ProofExtraData(proof)
-		err := torchwood.VerifyProof(policy, tlog.RecordHash(manifest), proof)
-		if err == nil {
-			err = canonical(proof)
-		}
-		_, isUnsigned := errors.AsType[*note.UnverifiedNoteError](err)
-		_, isNotIncluded := errors.AsType[*torchwood.VerifyRecordError](err)
-		switch {
-		case err == nil && bytes.Equal(named, sum[:]):
-			return nil
-		case err == nil:
-			return proofFault("it has the digest of a different manifest")
-		case isUnsigned:
-			return proofFault("its checkpoint is not signed with the log's key: it is from another log or was altered")
-		case isNotIncluded && !bytes.Equal(named, sum[:]):
-			return &bundle.PartError{Part: bundle.ManifestName, Reason: "it does not match the leaf in the log"}
-		}
-		return proofFault("it does not prove that the log has the manifest")
+// included checks that the log has the manifest. A proof also has digests of the manifest and of the time-stamp, nil if
+// there is none, which nothing signs: where they do not fit together, they tell which of them was changed.
+func included(policy torchwood.Policy, manifest, proof, token []byte) error {
+	if proof == nil {
+		return &bundle.PartError{Part: bundle.ProofName,
+			Reason: "no proof that the log has this record: evidence has one, a bundle from the bucket does not"}
 	}
+	named, _ := torchwood.ProofExtraData(proof)
+	sum := sha256.Sum256(manifest)
+	isNamed := bytes.HasPrefix(named, sum[:])
+	err := torchwood.VerifyProof(policy, tlog.RecordHash(manifest), proof)
+	if err == nil {
+		err = canonical(proof)
+	}
+	_, isUnsigned := errors.AsType[*note.UnverifiedNoteError](err)
+	_, isNotIncluded := errors.AsType[*torchwood.VerifyRecordError](err)
+	switch {
+	case err == nil && isNamed:
+		return isToken(named, manifest, token)
+	case err == nil:
+		return proofFault("it has the digest of a different manifest")
+	case isUnsigned:
+		return proofFault("its checkpoint is not signed with the log's key: it is from another log or was altered")
+	case isNotIncluded && !isNamed:
+		return &bundle.PartError{Part: bundle.ManifestName, Reason: "it does not match the leaf in the log"}
+	}
+	return proofFault("it does not prove that the log has the manifest")
 }
 
 func proofFault(reason string) error {

@@ -4,6 +4,7 @@
 package verify
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"durablekyc.example/records/bundle"
 	"durablekyc.example/records/histories"
 	"durablekyc.example/records/log"
+	"durablekyc.example/records/timestamp"
 )
 
 // Verdict is what came of one level.
@@ -55,6 +57,8 @@ type Report struct {
 	Whole      Level           `json:"whole"`
 	Consistent Level           `json:"consistent"`
 	Reexecuted Level           `json:"reexecuted"`
+
+	Timestamp *timestamp.Stamp `json:"timestamp,omitempty"` // when it existed at the latest; nil if that is not known
 }
 
 // Verdict is that of the report: Refuted if any level is, Verified if all are.
@@ -78,6 +82,9 @@ type Verifier struct {
 	Key     string // the public key of the log, from whoever keeps the records
 	Release string // of this program
 
+	// Authorities are the roots of the authorities whose time-stamps are trusted. Nil takes those of any authority.
+	Authorities *x509.CertPool
+
 	// Decrypt decrypts the key of evidence that was encrypted to a recipient. ErrNotRecipient if it is another one's. Nil
 	// decrypts none.
 	Decrypt func(encrypted []byte) ([]byte, error)
@@ -94,9 +101,14 @@ func (v Verifier) File(data []byte) (Report, error) {
 	}
 	skipped := Level{Verdict: NotChecked, Reason: "the level above does not verify"}
 	r := Report{Whole: Level{Verdict: Verified}, Consistent: skipped, Reexecuted: skipped}
-	b, err := bundle.Read(data, included(policy))
+	b, err := bundle.Read(data, func(manifest, proof, token []byte) (err error) {
+		if err = included(policy, manifest, proof, token); err == nil && token != nil {
+			r.Timestamp, err = stamped(proof, token, v.Authorities)
+		}
+		return err
+	})
 	if err != nil {
-		r.Whole = LevelOf(err)
+		r.Whole, r.Timestamp = LevelOf(err), nil
 		return r, nil
 	}
 	r.Manifest = b.Manifest

@@ -3,7 +3,7 @@ package verify_test
 import (
 	"archive/tar"
 	"bytes"
-	"crypto/sha256"
+	"context"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -16,10 +16,12 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"durablekyc.example/internal/goldens"
+	"durablekyc.example/internal/tsatest"
 	"durablekyc.example/records/bundle"
 	"durablekyc.example/records/log"
 	"durablekyc.example/records/recorder"
 	"durablekyc.example/records/store"
+	"durablekyc.example/records/timestamp"
 	"durablekyc.example/records/verify"
 )
 
@@ -32,6 +34,8 @@ type archive struct {
 	log      *log.Log
 	verifier verify.Verifier
 	cases    []goldens.Case
+
+	authority *tsatest.Authority // stamps the checkpoint of each proof; nil for none
 }
 
 func newArchive(t testing.TB) *archive {
@@ -65,12 +69,32 @@ func (a *archive) prove(b *bundle.Bundle) *bundle.Bundle {
 	a.t.Helper()
 	index, err := a.log.Append(a.t.Context(), b.Manifest.Record+b.Manifest.Salt, tlog.RecordHash(b.ManifestBytes()))
 	require.NoError(a.t, err)
-	sum := sha256.Sum256(b.ManifestBytes())
-	proof, err := a.log.Prove(a.t.Context(), index, sum[:])
+	signed, err := a.log.Checkpoint(a.t.Context())
+	require.NoError(a.t, err)
+	return a.provenWith(b, index, a.stamp(signed))
+}
+
+// stamp has the authority stamp something; nil without one.
+func (a *archive) stamp(data []byte) []byte {
+	a.t.Helper()
+	if a.authority == nil {
+		return nil
+	}
+	token, err := timestamp.Ask(a.t.Context(), data, func(_ context.Context, request []byte) ([]byte, error) {
+		return a.authority.Sign(request)
+	})
+	require.NoError(a.t, err)
+	return token
+}
+
+// provenWith is evidence with this token, and with the proof of a leaf that belongs to it.
+func (a *archive) provenWith(b *bundle.Bundle, index int64, token []byte) *bundle.Bundle {
+	a.t.Helper()
+	proof, err := a.log.Prove(a.t.Context(), index, bundle.ProofExtra(b.ManifestBytes(), token))
 	require.NoError(a.t, err)
 	evidence, err := b.Evidence(func(wrapped []byte) ([]byte, error) {
 		return a.maker.Unwrap(b.Manifest.Reference, wrapped)
-	}, proof)
+	}, proof, token)
 	require.NoError(a.t, err)
 	return evidence
 }
@@ -134,7 +158,10 @@ func TestNoFlippedByteVerifies(t *testing.T) {
 		flips = 1000
 	}
 	var all [][]byte
-	for _, c := range a.cases {
+	for i, c := range a.cases {
+		if i == len(a.cases)/2 { // from here on, with a time-stamp
+			a.authority = tsatest.New(t, "Time")
+		}
 		all = append(all, a.evidence(c.Reference).Encode())
 	}
 	draw := rand.New(rand.NewPCG(21, 1))
@@ -155,8 +182,8 @@ func TestNoFlippedByteVerifies(t *testing.T) {
 		named[entry]++
 	}
 	t.Log(named)
-	for _, entry := range []string{bundle.ManifestName, bundle.ProofName, bundle.KeyName, bundle.HistoriesName,
-		bundle.FactsName, bundle.PolicyName} {
+	for _, entry := range []string{bundle.ManifestName, bundle.ProofName, bundle.TimestampName, bundle.KeyName,
+		bundle.HistoriesName, bundle.FactsName, bundle.PolicyName} {
 		require.Greater(t, named[entry], flips/1000, entry)
 	}
 }
@@ -167,16 +194,25 @@ func TestEveryBitOfAProof(t *testing.T) {
 	for _, reference := range []string{"individualapprove", "notified", "withdrawn"} { // the tree has some height then
 		a.evidence(reference)
 	}
-	data := a.evidence("refused").Encode()
-	where := places(t, data)
-	require.Equal(t, bundle.ProofName, where[1].name)
-	for at := where[0].end + 512; at < where[1].end; at++ {
+	a.everyBit(a.evidence("refused").Encode(), bundle.ProofName, 512)
+	a.authority = tsatest.New(t, "Time")
+	a.everyBit(a.evidence("refused").Encode(), bundle.ProofName, 512)
+}
+
+// everyBit changes every bit of an entry from a byte of it on: the entry is named.
+func (a *archive) everyBit(data []byte, entry string, from int) {
+	a.t.Helper()
+	where := places(a.t, data)
+	i := slices.IndexFunc(where, func(p place) bool { return p.name == entry })
+	require.Positive(a.t, i)
+	for at := where[i-1].end + from; at < where[i].end; at++ {
 		for bit := range 8 {
 			changed := bytes.Clone(data)
 			changed[at] ^= 1 << bit
 			r := a.verify(changed)
-			require.Equal(t, verify.Refuted, r.Whole.Verdict, "byte %d, bit %d", at, bit)
-			require.Equal(t, bundle.ProofName, r.Whole.Part, "byte %d, bit %d: %s", at, bit, r.Whole)
+			require.Equal(a.t, verify.Refuted, r.Whole.Verdict, "byte %d, bit %d", at, bit)
+			require.Equal(a.t, entry, r.Whole.Part, "byte %d, bit %d: %s", at, bit, r.Whole)
+			require.Nil(a.t, r.Timestamp)
 		}
 	}
 }
