@@ -61,8 +61,8 @@ func run(s settings) (err error) {
 	}
 	worker, err := taskqueue.New(taskqueue.Config{Temporal: temporal, WorkerClient: workerClient, ConnectFi: provider,
 		Nexus: nexus, Replayer: replay.Replayer(keyset.WorkerConverters()), Documents: documents,
-		Records: records, RecordEvery: s.RecordEvery, Namespace: namespace, Keys: keys, CallbackURL: s.CallbackURL,
-		PublicURL: s.PublicURL, NotifyURL: s.NotifyURL,
+		Records: records, RecordEvery: s.RecordEvery, TimestampURL: s.RecordsTSA, Namespace: namespace, Keys: keys,
+		CallbackURL: s.CallbackURL, PublicURL: s.PublicURL, NotifyURL: s.NotifyURL,
 		NotifySecrets: secrets, NotifyPrivate: s.Private, Grace: s.Grace, SweepEvery: s.Sweep,
 		Deployment: cmp.Or(s.Deployment, s.Controller.TemporalDeploymentName),
 		BuildID:    s.Controller.TemporalWorkerBuildID, ReadsPerSecond: s.Reads,

@@ -34,6 +34,7 @@ type settings struct {
 	Records     string        `env:"KYC_RECORDS" placeholder:"URL" help:"Bucket of the records of closed cases, such as s3://records (default: none are kept)."`
 	RecordEvery time.Duration `name:"records-sweep" env:"KYC_RECORDS_SWEEP" default:"1h" help:"Interval at which closed cases are put on record (min 1s)."`
 	RecordsKey  string        `env:"KYC_RECORDS_KEY" placeholder:"SECRET" help:"Private key of the log of records; see starter keys log."`
+	RecordsTSA  string        `name:"records-tsa" env:"KYC_RECORDS_TSA" placeholder:"URL" help:"Time-stamp authority (RFC 3161) that stamps the log of records, once a day at most (default: none)."`
 	Policy      string        `env:"KYC_POLICY" placeholder:"JSON" help:"Deadlines of cases by API and Nexus (JSON)."`
 	NotifyURL   string        `env:"KYC_NOTIFY_URL" placeholder:"URL" help:"URL that receives the notifications of all cases started with it (default: none)."`
 	Secrets     string        `name:"notify-secret" env:"KYC_NOTIFY_SECRET" placeholder:"SECRETS" help:"Secrets that sign notifications (whsec_ and base64, comma-separated, newest first); see starter keys init."`
@@ -56,6 +57,24 @@ type controllerSettings struct {
 	TemporalWorkerBuildID  string `env:"TEMPORAL_WORKER_BUILD_ID" help:"Build id (default: the version)."`
 }
 
+// checkRecords checks the settings of records.
+func (s *settings) checkRecords() error {
+	switch {
+	case s.RecordEvery < time.Second:
+		return errors.New("KYC_RECORDS_SWEEP must be a second at least, such as 1h")
+	case (s.Records == "") != (s.RecordsKey == ""):
+		return errors.New("KYC_RECORDS and KYC_RECORDS_KEY must be set together")
+	case s.RecordsTSA == "":
+		return nil
+	case s.Records == "":
+		return errors.New("KYC_RECORDS_TSA needs KYC_RECORDS and KYC_RECORDS_KEY")
+	}
+	if fault := weburl.Fault(s.RecordsTSA); fault != "" {
+		return errors.New("KYC_RECORDS_TSA: " + fault)
+	}
+	return nil
+}
+
 // Validate refuses to start without what must be there.
 func (s *settings) Validate() error {
 	if s.CallbackURL == "" {
@@ -70,11 +89,8 @@ func (s *settings) Validate() error {
 	if s.Sweep < time.Minute {
 		return errors.New("KYC_DOCUMENTS_SWEEP must be at least 1m, such as 1h")
 	}
-	if s.RecordEvery < time.Second {
-		return errors.New("KYC_RECORDS_SWEEP must be a second at least, such as 1h")
-	}
-	if (s.Records == "") != (s.RecordsKey == "") {
-		return errors.New("KYC_RECORDS and KYC_RECORDS_KEY must be set together")
+	if err := s.checkRecords(); err != nil {
+		return err
 	}
 	if _, err := kyc.ParsePolicy(s.Policy); err != nil {
 		return fmt.Errorf("KYC_POLICY: %w", err)

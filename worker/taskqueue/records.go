@@ -14,6 +14,7 @@ import (
 	"durablekyc.example/internal/delivery"
 	"durablekyc.example/internal/telemetry"
 	"durablekyc.example/records/recorder"
+	"durablekyc.example/records/timestamp"
 	"durablekyc.example/workflows"
 )
 
@@ -35,6 +36,11 @@ type recordSweep struct {
 
 	// send sends a notification to the receiver of all cases; nil where there is none.
 	send func(ctx context.Context, id string, body []byte) error
+
+	// authority stamps checkpoints; nil where there is none. now is the clock that says which day it is.
+	authority timestamp.Post
+	now       func() time.Time
+	stamps    *prometheus.CounterVec
 
 	complete time.Time // when every closed case was looked at last; at first, when this worker started
 }
@@ -59,6 +65,16 @@ func (s *recordSweep) register(registry prometheus.Registerer) (err error) {
 	for _, result := range []string{"complete", "failed"} {
 		s.passes.WithLabelValues(result) // a rate over a series that is not there yet misses its first event
 	}
+	s.stamps, err = telemetry.RegisterOrReuse(registry, prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "kyc_record_timestamps_total", Help: "Time-stamps of the log's checkpoint by result: those that this " +
+			"worker stored, and attempts that failed. The next sweep retries.",
+	}, []string{"result"}))
+	if err != nil {
+		return err
+	}
+	for _, result := range []string{"stored", "failed"} {
+		s.stamps.WithLabelValues(result)
+	}
 	s.missing, err = telemetry.RegisterOrReuse(registry, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "kyc_records_missing_since_timestamp_seconds", Help: "When the oldest case was closed that is not on " +
 			"record; 0 if every closed case is. Of several workers take the smallest that is not 0."}, nil))
@@ -82,6 +98,7 @@ func (s *recordSweep) run(ctx context.Context) {
 			s.report(done, err)
 			s.age(began, done)
 			s.announce(ctx)
+			s.stamp(ctx)
 		}
 		s.keep(ctx)
 	})

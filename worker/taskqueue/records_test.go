@@ -124,7 +124,7 @@ func recording(t *testing.T, temporal closedTemporal) (*recordSweep, *bytes.Buff
 	entries, err := log.New(bucket, private)
 	require.NoError(t, err)
 	var said bytes.Buffer
-	s := &recordSweep{every: time.Hour, log: slog.New(slog.NewTextHandler(&said, nil)),
+	s := &recordSweep{every: time.Hour, now: time.Now, log: slog.New(slog.NewTextHandler(&said, nil)),
 		recorder: &recorder.Recorder{Maker: recorder.Maker{Keyset: keyset}, Bucket: bucket, Log: entries,
 			Source: closedCases{cases.Client{Temporal: temporal}}}}
 	require.NoError(t, s.register(prometheus.NewRegistry()))

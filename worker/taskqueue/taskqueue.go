@@ -74,6 +74,9 @@ type Config struct {
 	Records     *recorder.Recorder
 	RecordEvery time.Duration
 
+	// TimestampURL is the authority that stamps the checkpoints of Records (RFC 3161); empty for none.
+	TimestampURL string
+
 	// Namespace is the one that both clients are of. Its retention is what records must be written within; empty leaves
 	// it out of the metrics.
 	Namespace string
@@ -184,7 +187,11 @@ func New(c Config) (*Worker, error) {
 	if err := counter.register(c.Telemetry.Registry); err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
-	records := &recordSweep{recorder: c.Records, every: cmp.Or(c.RecordEvery, recordEvery), log: c.Logger}
+	records := &recordSweep{recorder: c.Records, every: cmp.Or(c.RecordEvery, recordEvery), now: time.Now,
+		log: c.Logger}
+	if c.TimestampURL != "" {
+		records.authority = authority(c.TimestampURL, stampTimeout)
+	}
 	if c.NotifyURL != "" {
 		records.send = sender(hooks, c.NotifyURL)
 	}

@@ -53,6 +53,9 @@ spec:
         {{- with .recordsSweep }}
         - {name: KYC_RECORDS_SWEEP, value: {{ . }}}
         {{- end }}
+        {{- with .recordsTSA }}
+        - {name: KYC_RECORDS_TSA, value: {{ . | quote }}}
+        {{- end }}
         {{- if .notifyAllowPrivate }}
         - {name: KYC_NOTIFY_ALLOW_PRIVATE, value: "true"}
         {{- end }}
