@@ -47,6 +47,7 @@ func (x *doctorRun) checkRecords(ctx context.Context) {
 		if size, err = records.Log.Size(ctx); err == nil { // reads the checkpoint with the key
 			x.ok(check, fmt.Sprintf("the log has %d records, and its checkpoint is signed with KYC_RECORDS_KEY", size))
 			x.checkRecorded(ctx, records)
+			x.checkStamped(ctx, records)
 			return
 		}
 	}

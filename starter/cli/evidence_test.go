@@ -22,6 +22,9 @@ import (
 	"durablekyc.example/starter/cli"
 )
 
+// histories is where the golden cases are.
+const histories = "../../workflows/testdata/histories"
+
 // onRecord puts golden cases on record and returns the variables of an operator, and the log's public key.
 func onRecord(t *testing.T, references ...string) (variables map[string]string, public string) {
 	t.Helper()
@@ -31,16 +34,23 @@ func onRecord(t *testing.T, references ...string) (variables map[string]string, 
 // onRecordFrom puts cases on record whose first runs Temporal had forgotten, so many.
 func onRecordFrom(t *testing.T, first int, references ...string) (variables map[string]string, public string) {
 	t.Helper()
-	const dir = "../../workflows/testdata/histories"
-	cases, keyset := recorded.Cases(t, dir)
-	text, err := os.ReadFile(filepath.Join(dir, "keyset.json"))
+	text, err := os.ReadFile(filepath.Join(histories, "keyset.json"))
 	require.NoError(t, err)
 	private, public, err := log.NewKey("kyc.example.com/records")
 	require.NoError(t, err)
-	address := "file://" + t.TempDir()
-	bucket, err := store.Open(t.Context(), address)
+	variables = map[string]string{"KYC_KEYSET": string(text), "KYC_RECORDS": "file://" + t.TempDir(),
+		"KYC_RECORDS_KEY": private}
+	more(t, variables, first, references...)
+	return variables, public
+}
+
+// more puts more cases on record.
+func more(t *testing.T, variables map[string]string, first int, references ...string) {
+	t.Helper()
+	cases, keyset := recorded.Cases(t, histories)
+	bucket, err := store.Open(t.Context(), variables["KYC_RECORDS"])
 	require.NoError(t, err)
-	entries, err := log.New(bucket, private)
+	entries, err := log.New(bucket, variables["KYC_RECORDS_KEY"])
 	require.NoError(t, err)
 	for _, reference := range references {
 		i := slices.IndexFunc(cases, func(c recorded.Case) bool { return c.Reference == reference })
@@ -52,7 +62,6 @@ func onRecordFrom(t *testing.T, first int, references ...string) (variables map[
 		require.NoError(t, err)
 	}
 	require.NoError(t, bucket.Close())
-	return map[string]string{"KYC_KEYSET": string(text), "KYC_RECORDS": address, "KYC_RECORDS_KEY": private}, public
 }
 
 // starterWith runs a command with these variables and no others.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,7 @@ const exitRefuted = exitDenied
 // verifyCommand checks evidence. It reads the files that it is given and nothing else: no variable, no .dev/env.
 type verifyCommand struct {
 	Key      string   `required:"" placeholder:"KEY" help:"The log's public key (NAME+HASH+KEY), or a file with it."`
+	Roots    string   `name:"tsa-roots" placeholder:"FILE" help:"Certificates (PEM) of the time-stamp authorities that you trust (default: any authority, whose certificate is not checked)."`
 	Identity string   `placeholder:"FILE" help:"Identities of age (AGE-SECRET-KEY-…), for evidence that was encrypted to you."`
 	Files    []string `arg:"" name:"file" help:"Evidence: REF.kyc, or an examiner's pack: pack.zip."`
 }
@@ -32,6 +34,24 @@ type verified struct {
 	Pack    *exam.Report   `json:"pack,omitempty"` // of an examiner's pack, in place of a report
 	Verdict verify.Verdict `json:"verdict"`
 	Error   string         `json:"error,omitempty"` // why the file could not be read
+
+	asked bool // for when it existed at the latest
+}
+
+// rootsOf reads certificates of authorities; nil without a file.
+func rootsOf(path string) (*x509.CertPool, error) {
+	if path == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("%s has no certificate in PEM", path)
+	}
+	return roots, nil
 }
 
 // Run verifies every file and prints the result of each level.
@@ -44,13 +64,18 @@ func (c verifyCommand) Run(a *app) error {
 	if err != nil {
 		return usage("verify", "%w", err)
 	}
-	verifier := verify.Verifier{Key: key, Release: telemetry.Version, Decrypt: decrypt}
+	roots, err := rootsOf(c.Roots)
+	if err != nil {
+		return usage("verify", "--tsa-roots: %w", err)
+	}
+	verifier := verify.Verifier{Key: key, Release: telemetry.Version, Decrypt: decrypt, Authorities: roots}
 	if _, err := verifier.File(nil); err != nil {
 		return usage("verify", "%s", err)
 	}
 	var refuted, unchecked int
 	for _, name := range c.Files {
 		v := verifyFile(verifier, name)
+		v.asked = roots != nil
 		switch v.Verdict {
 		case verify.Refuted:
 			refuted++
@@ -149,7 +174,7 @@ func (p printer) verified(v verified) error {
 		return nil
 	}
 	if v.Pack != nil {
-		p.pack(*v.Pack)
+		p.pack(*v.Pack, v.asked)
 		return nil
 	}
 	if m := v.Manifest; m.Reference != "" {
@@ -163,13 +188,31 @@ func (p printer) verified(v verified) error {
 		}
 	}
 	p.printf("  whole        %s", v.Whole)
+	p.stamped(*v.Report, v.asked)
 	p.printf("  consistent   %s", v.Consistent)
 	p.printf("  re-executed  %s", v.Reexecuted)
 	return nil
 }
 
+// stamped prints by when a record existed, and who says so. That it is not known is printed to those who asked for it.
+func (p printer) stamped(r verify.Report, asked bool) {
+	s := r.Timestamp
+	if s == nil {
+		if asked && r.Whole.Verdict == verify.Verified {
+			p.printf("  existed by   not known: there is no time-stamp")
+		}
+		return
+	}
+	p.printf("  existed by   %s, says %s", s.At.UTC().Format(time.RFC3339), s.Authority)
+	if s.Trusted {
+		p.printf("               whose certificate was issued under a root of --tsa-roots")
+	} else {
+		p.printf("               whose certificate was not checked: --tsa-roots FILE checks it")
+	}
+}
+
 // pack prints the result of a pack. Of the sample, it prints every level that does not verify.
-func (p printer) pack(r exam.Report) {
+func (p printer) pack(r exam.Report, asked bool) {
 	p.printf("  population   %s", r.Population)
 	if r.Population.Verdict == verify.Verified {
 		p.printf("               %d records: all that the log has behind its first %d, up to %d", r.Records, r.Info.First,
@@ -184,5 +227,6 @@ func (p printer) pack(r exam.Report) {
 				break
 			}
 		}
+		p.stamped(e.Report, asked)
 	}
 }
