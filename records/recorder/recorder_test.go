@@ -220,8 +220,8 @@ func TestTheBucketHasNothingInPlaintext(t *testing.T) {
 	}))
 }
 
-// The texts that applicants were shown are in the bundle, each once and under its digest. The golden cases have none: their
-// images came from a terminal.
+// The texts that applicants were shown are in the bundle, each once and under its digest. The golden cases have none:
+// their images came from a terminal.
 func TestConsentTexts(t *testing.T) {
 	l := newLab(t)
 	texts, sums := map[string]string{}, []string{}
@@ -275,7 +275,8 @@ func TestAKeyOfAnotherReference(t *testing.T) {
 	require.Error(t, err)
 	_, err = l.maker.Make(t.Context(), "another", recorder.Runs{Case: goldens.Runs(c.Runs)})
 	require.ErrorContains(t, err, "history 1 is of another case")
-	_, err = l.maker.Make(t.Context(), c.Reference, recorder.Runs{Case: []recorder.Run{{ID: "1", History: &historypb.History{}}}})
+	empty := recorder.Runs{Case: []recorder.Run{{ID: "1", History: &historypb.History{}}}}
+	_, err = l.maker.Make(t.Context(), c.Reference, empty)
 	require.ErrorContains(t, err, "has no WorkflowExecutionStarted event")
 }
 
