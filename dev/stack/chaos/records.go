@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -139,12 +140,18 @@ func (w *world) checkRecords(ctx context.Context, r *result, out *os.File) error
 		return err
 	}
 	defer temporal.Close()
-	var all recorded
+	var (
+		all    recorded
+		failed error
+	)
 	began := time.Now()
-	if err := patiently(ctx, w.Within, func() (bool, error) {
-		all, err = w.listRecords(ctx, cases.Client{Temporal: temporal})
-		return len(all.leaves) >= len(all.closed), err
-	}); err != nil {
+	err = patiently(ctx, w.Within, func() (bool, error) {
+		// Temporal refuses a list while its database is busy, here with 4,000 histories that were just read: the next
+		// one may be answered.
+		all, failed = w.listRecords(ctx, cases.Client{Temporal: temporal})
+		return failed == nil && len(all.leaves) >= len(all.closed), nil
+	})
+	if err := errors.Join(err, failed); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "%d of %d closed cases are on record, %s later\n", len(all.leaves), len(all.closed),
