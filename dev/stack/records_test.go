@@ -40,6 +40,10 @@ func TestACaseOnRecordOutlastsTemporal(t *testing.T) {
 			until(t, reference, final)
 			continue
 		}
+		require.Eventually(t, func() bool { // its notifier goes on
+			_, err := own.client.DescribeWorkflowExecution(t.Context(), workflows.NotifyID(reference), "")
+			return err == nil
+		}, time.Minute, 100*time.Millisecond)
 		require.NoError(t, own.client.TerminateWorkflow(t.Context(), workflows.ID(reference), "", "an operator"))
 	}
 	shown := textsShown(t, "record1")
