@@ -119,8 +119,13 @@ func (c *cell) press() error {
 				return err
 			}
 		case string(kyc.AwaitingDocuments):
-			c.ask(c.send)
+			failed := c.sends()
 			if err := patiently(ctx, "the submission", func() (bool, error) {
+				select {
+				case <-failed: // a busy system did not answer: the same images again are no second submission
+					failed = c.sends()
+				default:
+				}
 				h, err := c.history(ctx, "")
 				return err == nil && has(h, enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED, 2), nil
 			}); err != nil {
@@ -150,6 +155,19 @@ func (c *cell) press() error {
 func (c *cell) ask(call func(context.Context) error) {
 	ctx, cancel := c.context()
 	go func() { defer cancel(); _ = call(ctx) }() // the case is judged, whatever the caller hears
+}
+
+// sends asks to send, and reports on the channel that it failed.
+func (c *cell) sends() <-chan error {
+	failed := make(chan error, 1)
+	c.ask(func(ctx context.Context) error {
+		err := c.send(ctx)
+		if err != nil {
+			failed <- err
+		}
+		return err
+	})
+	return failed
 }
 
 // send is an applicant, or a business with its representative, who sends a
