@@ -10,6 +10,9 @@ import (
 	"strings"
 )
 
+// minKilled is the share of a package's mutants that its tests must kill, in per cent.
+const minKilled = 95
+
 // id names a mutant by what it changes and not by where that stands, so that the list outlives a change of other lines.
 type id struct {
 	file, function, mutation string

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -20,6 +21,8 @@ func main() {
 		kong.Description("Our cases beside the leanest workflow that could do the same."))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	var r interface{ print(out io.Writer) }
+	var err error
 	switch parsed.Command() {
 	case "temporal":
 		parsed.FatalIfErrorf(s.Temporal.Run(ctx))
@@ -28,19 +31,12 @@ func main() {
 		parsed.FatalIfErrorf(s.Floor.run(ctx))
 		return
 	case "mixed":
-		r, err := mix(ctx, s)
-		parsed.FatalIfErrorf(err)
-		parsed.FatalIfErrorf(fleet.WriteJSON(s.JSON, r))
-		r.print(os.Stdout)
-		return
+		r, err = mix(ctx, s)
 	case "scale":
-		g, err := grow(ctx, s)
-		parsed.FatalIfErrorf(err)
-		parsed.FatalIfErrorf(fleet.WriteJSON(s.JSON, g))
-		g.print(os.Stdout)
-		return
+		r, err = grow(ctx, s)
+	default:
+		r, err = run(ctx, s)
 	}
-	r, err := run(ctx, s)
 	parsed.FatalIfErrorf(err)
 	parsed.FatalIfErrorf(fleet.WriteJSON(s.JSON, r))
 	r.print(os.Stdout)
