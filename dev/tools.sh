@@ -21,6 +21,17 @@ debian() {
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
+# room GB: on a full disk Go names each package that it could not write, and not the disk. A first run needs more.
+room() {
+  for place in "$(go env GOCACHE)" "${TMPDIR:-/tmp}"; do
+    test -d "$place" || continue
+    free=$(df -Pk "$place" | awk 'END { print int($4 / 1048576) }')
+    test "$free" -ge "$1" && continue
+    echo "$free GB are free in $place, and the tests need $1: free some, such as by go clean -cache"
+    exit 1
+  done
+}
+
 chromium() { has chromium || has chromium-browser || has google-chrome || debian chromium; }
 
 # npm_packages NAME@VERSION...: each in the version that is named, below .dev/npm.
@@ -49,6 +60,7 @@ prometheus() {
   (cd .dev/prometheus && apt-get download -qq prometheus && dpkg -x prometheus_*.deb . && rm prometheus_*.deb)
 }
 
+room 5
 chromium || lacks Chromium "the tests in a browser are"
 npm_packages "$@" || lacks npm "ConnectFi's example for node is"
 postgres || lacks PostgreSQL "the tests on it are"
