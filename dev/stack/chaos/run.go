@@ -14,7 +14,7 @@ type settings struct {
 	Kills     int           `default:"100" help:"How many processes are killed at the least."`
 	Victims   []string      `default:"worker,webhook,temporal" enum:"worker,webhook,temporal" help:"What is killed."`
 	Operators int           `default:"200" help:"How many buttons operators press in Temporal."`
-	Over      time.Duration `default:"3m" help:"How long the load and the faults go on."`
+	Over      time.Duration `default:"8m" help:"How long the load and the faults go on."`
 	Within    time.Duration `default:"5m" help:"How long after the faults a case may take to end: the bound that is promised."`
 	Lost      bool          `help:"Every callback is lost: polling alone finds the decisions."`
 	Scenario  string        `help:"Only this one; all of them without it."`
