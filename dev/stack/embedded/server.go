@@ -32,6 +32,10 @@ type Options struct {
 
 	NoEager bool // grants no eager activities, for measurements
 
+	// CacheAttributes is Temporal's default: the search attributes of a namespace are read once a minute. Without it
+	// they are read for each row of a list, and new ones can be used at once, as tests of setup do.
+	CacheAttributes bool
+
 	LongHistory int // after how many events a workflow is to begin a new one; 0 is Temporal's 4096
 }
 
@@ -93,7 +97,8 @@ func Start(ctx context.Context, o Options) (s *Server, err error) {
 
 func dynamic(o Options) dynamicconfig.StaticClient {
 	c := dynamicconfig.StaticClient{
-		dynamicconfig.ForceSearchAttributesCacheRefreshOnRead.Key(): []dynamicconfig.ConstrainedValue{{Value: true}},
+		dynamicconfig.ForceSearchAttributesCacheRefreshOnRead.Key(): []dynamicconfig.ConstrainedValue{
+			{Value: !o.CacheAttributes}},
 		// Pause is a button of the UI's: what it does to a case is tried here.
 		dynamicconfig.WorkflowPauseEnabled.Key(): []dynamicconfig.ConstrainedValue{{Value: true}},
 	}

@@ -26,7 +26,8 @@ const shards = 16
 
 // Run serves until ctx ends.
 func (t Temporal) Run(ctx context.Context) error {
-	o := embedded.Options{Port: t.Port, Data: t.Data, Postgres: t.Database, NoEager: t.NoEager}
+	o := embedded.Options{Port: t.Port, Data: t.Data, Postgres: t.Database, NoEager: t.NoEager,
+		CacheAttributes: true}
 	if o.Postgres != "" {
 		o.Shards = shards
 	}
