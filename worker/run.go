@@ -20,13 +20,18 @@ import (
 )
 
 // run runs the worker until a signal stops it.
-func run(s settings) (err error) {
+func run(s settings) error {
+	if s.Check {
+		return httpserver.Check(context.Background(), httpserver.LocalURL(s.AdminListen, "/readyz"))
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), httpserver.StopSignals()...)
 	defer stop()
 	httpserver.IgnoreBrokenPipes()
-	if s.Check {
-		return httpserver.Check(ctx, httpserver.LocalURL(s.AdminListen, "/readyz"))
-	}
+	return httpserver.Stopped(ctx, serve(ctx, s))
+}
+
+// serve connects to everything that the settings name, and serves until ctx ends.
+func serve(ctx context.Context, s settings) (err error) {
 	keys, keyset, secrets, err := openSecrets(ctx, s)
 	if err != nil {
 		return err

@@ -37,8 +37,9 @@ import (
 // which queues were polled.
 type temporal struct {
 	workflowservice.UnimplementedWorkflowServiceServer
-	signals error // what a signal is answered with; nil is that there is no such case
-	empty   bool  // the namespace lacks the search attributes
+	signals error         // what a signal is answered with; nil is that there is no such case
+	empty   bool          // the namespace lacks the search attributes
+	asked   chan struct{} // if there is one, it is told of a count that is not answered
 
 	mu     sync.Mutex
 	polled []string
@@ -68,8 +69,13 @@ func (f *temporal) SignalWorkflowExecution(context.Context, *workflowservice.Sig
 	return nil, status.Error(codes.NotFound, "no such workflow")
 }
 
-func (f *temporal) CountWorkflowExecutions(context.Context, *workflowservice.CountWorkflowExecutionsRequest) (
+func (f *temporal) CountWorkflowExecutions(ctx context.Context, _ *workflowservice.CountWorkflowExecutionsRequest) (
 	*workflowservice.CountWorkflowExecutionsResponse, error) {
+	if f.asked != nil {
+		f.asked <- struct{}{}
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	if f.empty {
 		return nil, serviceerror.ToStatus(serviceerror.NewInvalidArgument("KycStage is unknown")).Err()
 	}
@@ -186,6 +192,35 @@ func up(t *testing.T) (stop func()) {
 	})
 	t.Cleanup(stop)
 	return stop
+}
+
+// A worker that is told to stop while Temporal does not answer ends without an error.
+func TestAWorkerIsStoppedWhileItConnects(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer silent.Close()
+	asked := make(chan struct{})
+	for name, await := range map[string]func(){
+		"dialing": func() { _, err = silent.Accept() },
+		"asking":  func() { <-asked },
+	} {
+		t.Run(name, func(t *testing.T) {
+			started(t, &temporal{asked: asked})
+			if name == "dialing" {
+				t.Setenv("TEMPORAL_ADDRESS", silent.Addr().String())
+			}
+			ended := begin(t)
+			await()
+			require.NoError(t, err)
+			require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGTERM))
+			select {
+			case err := <-ended:
+				require.NoError(t, err)
+			case <-time.After(time.Minute):
+				require.Fail(t, "it does not stop")
+			}
+		})
+	}
 }
 
 // A worker that is up says so where it is asked, polls both queues and counts

@@ -1,10 +1,21 @@
 package httpserver
 
 import (
+	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"syscall"
 )
+
+// Stopped is how a service ended: err, but nil if it was stopped while it still connected. Its context.Canceled is no
+// failure then.
+func Stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
 
 // StopSignals are the signals that end a program gracefully: Ctrl-C, SIGTERM,
 // and SIGHUP, which a terminal sends when it is closed. What was ignored when
