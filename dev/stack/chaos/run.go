@@ -21,7 +21,7 @@ type settings struct {
 	Seed      uint64        `default:"1" help:"Of scenarios, outcomes and faults."`
 	Postgres  string        `placeholder:"URL" help:"Temporal keeps its data in PostgreSQL instead of an SQLite file: postgres://USER:PASSWORD@HOST:PORT/NAME, where NAME begins the names of the databases that are made."`
 	JSON      string        `name:"json" default:"chaos.json" type:"path" help:"Where the result goes."`
-	Work      string        `placeholder:"DIR" type:"path" help:"Where logs and data stay; a directory that is removed without it."`
+	Work      string        `placeholder:"DIR" type:"path" help:"Where logs and data stay. Without it they stay only after a violation."`
 
 	Temporal fleet.Temporal `cmd:"" hidden:"" help:"Temporal's own process."`
 	Run      struct{}       `cmd:"" default:"1" hidden:""`
@@ -67,6 +67,8 @@ func run(ctx context.Context, s settings, out *os.File) (r *result, err error) {
 		return nil, err
 	}
 	left, err := w.leftovers(ctx)
-	r.Violations = append(r.Violations, left...)
+	if r.Violations = append(r.Violations, left...); len(r.Violations) > 0 {
+		w.Keep() // a violation may name a log
+	}
 	return r, err
 }

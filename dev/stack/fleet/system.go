@@ -216,6 +216,9 @@ func (s *System) Stop() error {
 	return errors.Join(err, os.RemoveAll(s.removed)) // of an empty path it removes nothing
 }
 
+// Keep leaves logs and data where they are when the system stops.
+func (s *System) Keep() { s.removed = "" }
+
 func (s *System) temporalIsReady(ctx context.Context) error {
 	c, err := s.Dial(ctx)
 	if err != nil {
