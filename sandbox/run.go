@@ -27,17 +27,12 @@ type settings struct {
 
 // run serves until a signal stops it.
 func run(s settings) error {
-	if s.Check {
-		return httpserver.Check(context.Background(), httpserver.LocalURL(s.Listen, "/healthz"))
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), httpserver.StopSignals()...)
 	defer stop()
 	httpserver.IgnoreBrokenPipes()
-	return httpserver.Stopped(ctx, serve(ctx, s))
-}
-
-// serve connects to everything that the settings name, and serves until ctx ends.
-func serve(ctx context.Context, s settings) error {
+	if s.Check {
+		return httpserver.Check(ctx, httpserver.LocalURL(s.Listen, "/healthz"))
+	}
 	if err := httpserver.Missing(httpserver.Variable{Name: "CONNECTFI_LOGIN", Value: s.Login},
 		httpserver.Variable{Name: "CONNECTFI_PASSWORD", Value: s.Password}); err != nil {
 		return err

@@ -21,12 +21,12 @@ import (
 
 // run runs the worker until a signal stops it.
 func run(s settings) error {
-	if s.Check {
-		return httpserver.Check(context.Background(), httpserver.LocalURL(s.AdminListen, "/readyz"))
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), httpserver.StopSignals()...)
 	defer stop()
 	httpserver.IgnoreBrokenPipes()
+	if s.Check {
+		return httpserver.Check(ctx, httpserver.LocalURL(s.AdminListen, "/readyz"))
+	}
 	return httpserver.Stopped(ctx, serve(ctx, s))
 }
 

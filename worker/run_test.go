@@ -169,6 +169,18 @@ func begin(t *testing.T, args ...string) <-chan error {
 	return ended
 }
 
+// terminate tells the program to stop, and waits until it has ended without an error.
+func terminate(t *testing.T, ended <-chan error) {
+	t.Helper()
+	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGTERM))
+	select {
+	case err := <-ended:
+		require.NoError(t, err)
+	case <-time.After(time.Minute):
+		require.Fail(t, "it does not stop")
+	}
+}
+
 // up starts the program, waits until it is ready, and answers with its stop.
 func up(t *testing.T) (stop func()) {
 	t.Helper()
@@ -181,15 +193,7 @@ func up(t *testing.T) (stop func()) {
 			require.Less(t, time.Since(begun), time.Minute)
 		}
 	}
-	stop = sync.OnceFunc(func() {
-		require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGTERM))
-		select {
-		case err := <-ended:
-			require.NoError(t, err)
-		case <-time.After(time.Minute):
-			require.Fail(t, "it does not stop")
-		}
-	})
+	stop = sync.OnceFunc(func() { terminate(t, ended) })
 	t.Cleanup(stop)
 	return stop
 }
@@ -212,13 +216,7 @@ func TestAWorkerIsStoppedWhileItConnects(t *testing.T) {
 			ended := begin(t)
 			await()
 			require.NoError(t, err)
-			require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGTERM))
-			select {
-			case err := <-ended:
-				require.NoError(t, err)
-			case <-time.After(time.Minute):
-				require.Fail(t, "it does not stop")
-			}
+			terminate(t, ended)
 		})
 	}
 }
